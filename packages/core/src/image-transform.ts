@@ -1,0 +1,31 @@
+import type { PartDescription } from './description.js';
+import type { SampleContext } from './random.js';
+
+/** Where an encoded image comes from. */
+export type ImageSource = string | URL | Uint8Array | ArrayBuffer;
+
+/** A decoded picture: interleaved 8-bit RGB, row by row. */
+export interface RgbImage {
+  readonly data: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+}
+
+/**
+ * Turns one encoded or decoded image into the numbers that an image encoder wants.
+ *
+ * `outputShape` is fixed, so a batch buffer can be laid out before any image is read.
+ */
+export interface ImageTransform {
+  /** [height, width, channels]. */
+  readonly outputShape: readonly [number, number, number];
+  /**
+   * Decodes (where needed), transforms, and writes height * width * channels floats, channels last, into
+   * `target` at `offset`.
+   *
+   * @throws InputError if the image cannot be decoded
+   */
+  into(image: ImageSource | RgbImage, target: Float32Array, offset: number, context: SampleContext): Promise<void>;
+  /** How to build the same transform elsewhere: in a worker, or from a checkpoint. */
+  describe(): PartDescription;
+}

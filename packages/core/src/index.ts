@@ -1,0 +1,32 @@
+export type { PairBatch, PixelBatch, TokenBatch } from './batches.js';
+export type { Json, JsonObject, PartDescription } from './description.js';
+export type { Encoder, EncoderOutput, ImageEncoder, ImageInput, TextEncoder, TextInput } from './encoder.js';
+export {
+  CheckpointError,
+  ConfigError,
+  DiptychError,
+  EngineError,
+  type ErrorCode,
+  type ErrorParts,
+  HubError,
+  InputError,
+  isDiptychError,
+  ShapeError,
+  TrainingError,
+  WeightsError,
+} from './errors.js';
+export type { Fusion, FusionOutput } from './fusion.js';
+export type { ImageSource, ImageTransform, RgbImage } from './image-transform.js';
+export type { FusedOutputs, Loss, LossBatch, LossOutput, TowerOutputs } from './loss.js';
+export { philox4x32, siteOf, wordToUniform } from './philox.js';
+export {
+  type Context,
+  inference,
+  plainSample,
+  type RandomStream,
+  type SampleContext,
+  SampleRandom,
+} from './random.js';
+export { checkDtype, checkShape, type Dimension, formatShape, type Shaped } from './shapes.js';
+export { type Stateful, stateless } from './stateful.js';
+export type { TokenizeOptions, Tokenizer } from './tokenizer.js';

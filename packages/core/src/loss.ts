@@ -1,0 +1,46 @@
+import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
+import type { EncoderOutput } from './encoder.js';
+import type { FusionOutput } from './fusion.js';
+import type { Context } from './random.js';
+import type { Stateful } from './stateful.js';
+
+/** What every two-tower model gives to a loss; row i of both belongs to pair i. */
+export interface TowerOutputs {
+  readonly image: EncoderOutput;
+  readonly text: EncoderOutput;
+  /** ln of the factor on cosine similarities, a scalar; clamp and meaning as in CLIP. */
+  readonly logitScale: Scalar;
+  /** Added to scaled similarities (SigLIP), a scalar; absent where the model has none. */
+  readonly logitBias?: Scalar;
+}
+
+/** What a model with a fusion adds: joint vectors and match logits for any pairing of the batch's rows. */
+export interface FusedOutputs extends TowerOutputs {
+  /**
+   * Fuses image row `imageRows[p]` with text row `textRows[p]`; both int32 [P]. Without arguments: pair i with i.
+   */
+  fuse(imageRows?: Tensor1D, textRows?: Tensor1D): FusionOutput;
+  /** One logit a fused row, [P]: above 0 means that picture and text belong together. */
+  matchLogits(fused: Tensor2D): Tensor1D;
+}
+
+/** What a loss may know of the batch beside the model's outputs. */
+export interface LossBatch {
+  readonly size: number;
+  /** int32 [B]: rows with equal numbers are positives of each other; absent where every row is its own. */
+  readonly positives?: Tensor1D;
+}
+
+/** A loss and its named parts for the log; all scalars. */
+export interface LossOutput {
+  readonly loss: Scalar;
+  readonly parts: { readonly [name: string]: Scalar };
+}
+
+/**
+ * A training objective. `Outputs` says what it needs of the model: a loss on {@link FusedOutputs} does not compile
+ * against a model without a fusion.
+ */
+export interface Loss<Outputs extends TowerOutputs = TowerOutputs> extends Stateful {
+  compute(outputs: Outputs, batch: LossBatch, context: Context): LossOutput;
+}
