@@ -1,8 +1,8 @@
 import { defineConfig, type Options } from 'tsup';
 
 /** Build settings shared by every package: ESM only, one file an entry, types beside it. */
-export function packageConfig(overrides: Options = {}) {
-  return defineConfig({
+export function packageOptions(overrides: Options = {}): Options {
+  return {
     entry: ['src/index.ts'],
     format: ['esm'],
     target: 'es2022',
@@ -12,5 +12,9 @@ export function packageConfig(overrides: Options = {}) {
     clean: true,
     treeshake: false,
     ...overrides,
-  });
+  };
+}
+
+export function packageConfig(overrides: Options = {}) {
+  return defineConfig(packageOptions(overrides));
 }

@@ -1,0 +1,45 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+/** Element-wise function of a layer, by the name that checkpoints use. */
+export type Activation = 'relu' | 'gelu' | 'gelu_tanh' | 'quick_gelu' | 'silu' | 'tanh' | 'hardswish';
+
+/** Applies an activation by name. */
+export function activate<T extends tf.Tensor>(x: T, activation: Activation): T {
+  return ACTIVATIONS[activation](x) as T;
+}
+
+/** x * Phi(x) with the exact normal distribution function: torch.nn.GELU(), transformers' `gelu`. */
+export function gelu<T extends tf.Tensor>(x: T): T {
+  return geluErf(x) as T;
+}
+
+const geluErf = (x: tf.Tensor): tf.Tensor => {
+  const op = tf.customGrad((...args) => {
+    const [input, save] = args as unknown as [tf.Tensor, tf.GradSaveFunc];
+    const cdf = tf.mul(tf.add(tf.erf(tf.mul(input, Math.SQRT1_2)), 1), 0.5);
+    save([input, cdf]);
+    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
+      const [kept, below] = saved as [tf.Tensor, tf.Tensor];
+      const density = tf.mul(tf.exp(tf.mul(tf.square(kept), -0.5)), 1 / Math.sqrt(2 * Math.PI));
+      return [tf.mul(dy, tf.add(below, tf.mul(kept, density)))];
+    };
+    return { value: tf.mul(input, cdf), gradFunc };
+  });
+  return op(x);
+};
+
+/** The tanh approximation: torch.nn.GELU(approximate='tanh'), transformers' `gelu_new` and `gelu_pytorch_tanh`. */
+function geluTanh(x: tf.Tensor): tf.Tensor {
+  const inner = tf.mul(tf.add(x, tf.mul(tf.mul(tf.square(x), x), 0.044715)), Math.sqrt(2 / Math.PI));
+  return tf.mul(tf.mul(x, 0.5), tf.add(tf.tanh(inner), 1));
+}
+
+const ACTIVATIONS: Record<Activation, (x: tf.Tensor) => tf.Tensor> = {
+  relu: (x) => tf.relu(x),
+  gelu: geluErf,
+  gelu_tanh: geluTanh,
+  quick_gelu: (x) => tf.mul(x, tf.sigmoid(tf.mul(x, 1.702))),
+  silu: (x) => tf.mul(x, tf.sigmoid(x)),
+  tanh: (x) => tf.tanh(x),
+  hardswish: (x) => tf.mul(x, tf.div(tf.relu6(tf.add(x, 3)), 6)),
+};

@@ -1,0 +1,27 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+/** A function that a backend may have compiled; `dispose` frees what it holds. */
+export type Compiled<Args extends unknown[], Result> = ((...args: Args) => Result) & { dispose(): void };
+
+const COMPILE: unique symbol = Symbol.for('diptych.compile');
+
+/** What a backend that can compile offers under `Symbol.for('diptych.compile')`. */
+export interface CompilingBackend {
+  [COMPILE]<Args extends unknown[], Result>(fn: (...args: Args) => Result): Compiled<Args, Result>;
+}
+
+/**
+ * Records `fn` once for each set of shapes, dtypes, static arguments and variables, and replays it without tracing, on
+ * backends that can; elsewhere `fn` runs as it is, inside `tf.tidy`.
+ *
+ * Arguments and results are tensors, nested in arrays and plain objects, beside static values (numbers, strings, booleans, null).
+ * Variables that `fn` reads are state, variables that it assigns are updated. Reading a tensor's value inside `fn` is an error.
+ * Results belong to the caller.
+ */
+export function compile<Args extends unknown[], Result extends tf.TensorContainer>(
+  fn: (...args: Args) => Result,
+): Compiled<Args, Result> {
+  const backend = tf.backend() as tf.KernelBackend & Partial<CompilingBackend>;
+  if (backend[COMPILE]) return backend[COMPILE](fn);
+  return Object.assign((...args: Args) => tf.tidy(() => fn(...args)), { dispose: () => {} });
+}

@@ -1,0 +1,25 @@
+import { ConfigError, type Context, siteOf } from '@diptych/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { Module } from './module.js';
+import { philoxUniform } from './philox-uniform.js';
+
+/**
+ * torch.nn.Dropout: in training, zeroes each element with probability `p` and scales the rest by 1 / (1 - p).
+ *
+ * The mask depends on (seed, step, module path, global row) alone: the same on every backend, in every accumulation
+ * chunk, and after a resume.
+ */
+export class Dropout extends Module {
+  constructor(readonly p: number) {
+    super();
+    if (!(p >= 0 && p < 1)) throw new ConfigError({ where: 'nn.Dropout', expected: 'p in [0, 1)', got: String(p) });
+  }
+
+  /** Any shape whose first axis is the batch. */
+  forward<T extends tf.Tensor>(x: T, context: Context): T {
+    if (!context.training || this.p === 0) return x;
+    const uniform = philoxUniform(context.random, x.shape, siteOf(this.path));
+    const keep = tf.cast(tf.greaterEqual(uniform, this.p), 'float32');
+    return tf.mul(x, tf.mul(keep, 1 / (1 - this.p))) as T;
+  }
+}

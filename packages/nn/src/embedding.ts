@@ -1,0 +1,51 @@
+import { checkDtype } from '@diptych/core';
+import * as tf from '@tensorflow/tfjs-core';
+import type { Generator } from './generator.js';
+import { type Initializer, normal } from './init.js';
+import { Module } from './module.js';
+import { parameter } from './parameter.js';
+
+export interface EmbeddingOptions {
+  readonly generator: Generator;
+  /** Default N(0, 1), as torch. */
+  readonly init?: Initializer;
+  /** This row gets no gradient, as torch's padding_idx. */
+  readonly paddingIdx?: number;
+}
+
+/** torch.nn.Embedding: rows of `weight` [numEmbeddings, embeddingDim] by int32 ids of any shape. */
+export class Embedding extends Module {
+  readonly weight: tf.Variable<tf.Rank.R2>;
+  readonly paddingIdx: number | undefined;
+
+  constructor(
+    readonly numEmbeddings: number,
+    readonly embeddingDim: number,
+    { generator, init = normal(), paddingIdx }: EmbeddingOptions,
+  ) {
+    super();
+    this.paddingIdx = paddingIdx;
+    this.weight = parameter(init([numEmbeddings, embeddingDim], generator) as tf.Tensor2D);
+  }
+
+  /** int32 [...] -> float32 [..., embeddingDim]. */
+  forward(ids: tf.Tensor): tf.Tensor {
+    checkDtype('nn.Embedding', 'ids', ids, 'int32');
+    const rows = tf.gather(this.weight, ids);
+    return this.paddingIdx === undefined ? rows : withoutGradientAt(rows, ids, this.paddingIdx);
+  }
+}
+
+/** The rows as they are; gradients of rows with the padding id are dropped. */
+function withoutGradientAt(rows: tf.Tensor, ids: tf.Tensor, paddingIdx: number): tf.Tensor {
+  const pass = tf.customGrad((...args) => {
+    const [input, save] = args as unknown as [tf.Tensor, tf.GradSaveFunc];
+    save([ids]);
+    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
+      const keep = tf.cast(tf.notEqual(saved[0]!, tf.scalar(paddingIdx, 'int32')), 'float32');
+      return [tf.mul(dy, tf.expandDims(keep, -1))];
+    };
+    return { value: tf.clone(input), gradFunc };
+  });
+  return pass(rows);
+}

@@ -1,0 +1,27 @@
+import './gradients.js';
+
+export { type Activation, activate, gelu } from './activations.js';
+export { BatchNorm2d, type BatchNorm2dOptions } from './batch-norm2d.js';
+export { type Compiled, type CompilingBackend, compile } from './compile.js';
+export { Conv2d, type Conv2dOptions, padSides } from './conv2d.js';
+export { Dropout } from './dropout.js';
+export { Embedding, type EmbeddingOptions } from './embedding.js';
+export { Generator } from './generator.js';
+export {
+  fans,
+  type Initializer,
+  kaimingNormal,
+  kaimingUniform,
+  normal,
+  ones,
+  truncatedNormal,
+  uniform,
+  xavierNormal,
+  xavierUniform,
+  zeros,
+} from './init.js';
+export { LayerNorm, type LayerNormOptions, layerNorm } from './layer-norm.js';
+export { Linear, type LinearOptions } from './linear.js';
+export { Module } from './module.js';
+export { buffer, isBuffer, parameter } from './parameter.js';
+export { drawUniform, philoxUniform, randomStream } from './philox-uniform.js';

@@ -1,0 +1,45 @@
+import { checkShape } from '@diptych/core';
+import * as tf from '@tensorflow/tfjs-core';
+import type { Generator } from './generator.js';
+import { type Initializer, kaimingUniform, uniform } from './init.js';
+import { Module } from './module.js';
+import { parameter } from './parameter.js';
+
+export interface LinearOptions {
+  readonly generator: Generator;
+  /** Adds a bias, default true. */
+  readonly bias?: boolean;
+  /** Of the weight; default torch's kaimingUniform. */
+  readonly init?: Initializer;
+  /** Of the bias; default torch's U(-1/sqrt(in), 1/sqrt(in)). */
+  readonly biasInit?: Initializer;
+}
+
+/** `y = x W^T + b` on the last axis, as torch.nn.Linear. `weight` is [out, in], `bias` [out]. */
+export class Linear extends Module {
+  readonly weight: tf.Variable<tf.Rank.R2>;
+  readonly bias: tf.Variable<tf.Rank.R1> | undefined;
+
+  constructor(
+    readonly inFeatures: number,
+    readonly outFeatures: number,
+    { generator, bias = true, init = kaimingUniform, biasInit }: LinearOptions,
+  ) {
+    super();
+    this.weight = parameter(init([outFeatures, inFeatures], generator) as tf.Tensor2D);
+    const bound = 1 / Math.sqrt(inFeatures);
+    this.bias = bias
+      ? parameter((biasInit ?? uniform(-bound, bound))([outFeatures], generator) as tf.Tensor1D)
+      : undefined;
+  }
+
+  /** [..., in] -> [..., out]. */
+  forward<T extends tf.Tensor>(x: T): T {
+    const leading = x.shape.slice(0, -1);
+    checkShape('nn.Linear', 'x', x, [...leading.map((_, axis) => `d${axis}`), this.inFeatures]);
+    const rows = x.rank === 2 ? x : tf.reshape(x, [-1, this.inFeatures]);
+    const product = tf.matMul(rows as tf.Tensor2D, this.weight, false, true);
+    const y = this.bias ? tf.add(product, this.bias) : product;
+    return (x.rank === 2 ? y : tf.reshape(y, [...leading, this.outFeatures])) as T;
+  }
+}
