@@ -1,0 +1,100 @@
+import { EngineError } from '@diptych/core';
+import * as tf from '@tensorflow/tfjs-core';
+
+/** Engines that the example can be told to use. */
+export const BACKENDS = ['onnxruntime', 'webgpu', 'wasm', 'cpu', 'tensorflow'] as const;
+
+export type BackendName = (typeof BACKENDS)[number];
+
+interface BackendSource {
+  /** Modules that register the backend, best first. */
+  readonly modules: readonly string[];
+  /** Name that the backend registers under. */
+  readonly registered: string;
+  readonly remedy: string;
+}
+
+const SOURCES: Record<BackendName, BackendSource> = {
+  onnxruntime: {
+    modules: ['@diptych/tfjs-backend-onnxruntime'],
+    registered: 'onnxruntime',
+    remedy: 'npm install @diptych/tfjs-backend-onnxruntime, or choose --backend wasm',
+  },
+  webgpu: {
+    modules: ['@diptych/tfjs-backend-onnxruntime/webgpu'],
+    registered: 'onnxruntime-webgpu',
+    remedy: 'a GPU with a Vulkan, Metal or D3D12 driver is needed; without one use --backend onnxruntime',
+  },
+  wasm: {
+    modules: ['@tensorflow/tfjs-backend-wasm'],
+    registered: 'wasm',
+    remedy: 'npm install @tensorflow/tfjs-backend-wasm',
+  },
+  cpu: {
+    modules: ['@tensorflow/tfjs-backend-cpu'],
+    registered: 'cpu',
+    remedy: 'npm install @tensorflow/tfjs-backend-cpu',
+  },
+  tensorflow: {
+    modules: ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'],
+    registered: 'tensorflow',
+    remedy: 'npm install @tensorflow/tfjs-node (its install script downloads TensorFlow), or use --backend onnxruntime',
+  },
+};
+
+/**
+ * Loads and selects an engine, and lets it train one small step, so that an engine that is missing or cannot do the
+ * work is known before any work is lost.
+ *
+ * @throws EngineError with the remedy
+ */
+export async function useBackend(name: BackendName): Promise<void> {
+  const { modules, registered, remedy } = SOURCES[name];
+  const failures: unknown[] = [];
+  for (const module of modules) {
+    try {
+      await import(module);
+      if (!(await tf.setBackend(registered))) throw new Error(`the backend ${registered} did not start`);
+      await tf.ready();
+      tryTraining();
+      return;
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  const reasons = failures.map((error) => (error instanceof Error ? error.message.split('\n')[0] : String(error)));
+  throw new EngineError(
+    { where: `--backend ${name}`, problem: `this engine cannot train here: ${reasons.join('; ')}`, remedy },
+    { cause: failures[0] },
+  );
+}
+
+/** The kernels that the example's training step needs, forward and backward, on toy shapes. */
+function tryTraining(): void {
+  tf.tidy(() => {
+    const pixels = tf.ones([2, 8, 8, 3]) as tf.Tensor4D;
+    const filter = tf.variable(tf.fill([3, 3, 3, 4], 0.1) as tf.Tensor4D);
+    const table = tf.variable(tf.fill([5, 4], 0.1) as tf.Tensor2D);
+    try {
+      const { value, grads } = tf.variableGrads(() => {
+        const padded = tf.pad(pixels, [
+          [0, 0],
+          [1, 1],
+          [1, 1],
+          [0, 0],
+        ]);
+        const image = tf.mean(tf.relu(tf.conv2d(padded as tf.Tensor4D, filter, 2, 'valid')), [1, 2]);
+        const text = tf.mean(tf.gather(table, tf.tensor2d([0, 1, 2, 3], [2, 2], 'int32')), 1);
+        return tf.neg(
+          tf.mean(tf.logSoftmax(tf.matMul(image as tf.Tensor2D, text as tf.Tensor2D, false, true))),
+        ) as tf.Scalar;
+      });
+      for (const tensor of [value, ...Object.values(grads)]) {
+        if (tensor.dataSync().some((x) => !Number.isFinite(x))) throw new Error('a small training step gave NaN');
+      }
+    } finally {
+      filter.dispose();
+      table.dispose();
+    }
+  });
+}

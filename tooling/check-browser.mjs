@@ -1,0 +1,46 @@
+// Bundles the browser-safe packages with esbuild for a browser and fails on a Node built-in.
+import { builtinModules } from 'node:module';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { root } from './packages.mjs';
+
+const BROWSER_SAFE = ['core', 'nn', 'weights', 'vision', 'text', 'fusion', 'train'];
+const builtins = new Set(builtinModules.flatMap((name) => [name, `node:${name}`]));
+let failed = 0;
+
+for (const name of BROWSER_SAFE) {
+  const found = [];
+  try {
+    const result = await build({
+      stdin: { contents: `export * from '@diptych/${name}';`, resolveDir: join(root, 'packages', name) },
+      bundle: true,
+      write: false,
+      platform: 'browser',
+      format: 'esm',
+      logLevel: 'silent',
+      minify: true,
+      plugins: [
+        {
+          name: 'node-built-ins',
+          setup({ onResolve }) {
+            onResolve({ filter: /.*/ }, ({ path, importer }) => {
+              // tfjs-core names these behind a check of the platform, as every bundle of it does
+              if (!builtins.has(path) || importer.includes('tfjs-core')) return undefined;
+              found.push(`${path} (from ${importer})`);
+              return { path, external: true };
+            });
+          },
+        },
+      ],
+      external: ['util', 'fs', 'path', 'crypto', 'node-fetch', 'string_decoder'],
+    });
+    const size = Math.round(result.outputFiles[0].contents.length / 1024);
+    if (found.length > 0) throw new Error(`uses Node built-ins: ${found.join(', ')}`);
+    console.log(`ok   @diptych/${name} bundles for browsers, ${size} KiB with tfjs-core`);
+  } catch (error) {
+    failed++;
+    console.log(`FAIL @diptych/${name}: ${error.message}`);
+  }
+}
+console.log(`${BROWSER_SAFE.length - failed} passed, ${failed} failed`);
+process.exitCode = failed > 0 ? 1 : 0;
