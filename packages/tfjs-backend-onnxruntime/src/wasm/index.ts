@@ -1,0 +1,2 @@
+export * from './adamw-arena.js';
+export * from './philox-uniform.js';
