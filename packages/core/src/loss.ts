@@ -42,5 +42,6 @@ export interface LossOutput {
  * against a model without a fusion.
  */
 export interface Loss<Outputs extends TowerOutputs = TowerOutputs> extends Stateful {
-  compute(outputs: Outputs, batch: LossBatch, context: Context): LossOutput;
+  // a property, not a method: methods are checked loosely, and a loss that needs a fusion would pass for one that does not
+  readonly compute: (outputs: Outputs, batch: LossBatch, context: Context) => LossOutput;
 }

@@ -1,4 +1,4 @@
-import type * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 import { describe, expectTypeOf, it } from 'vitest';
 import {
   type Encoder,
@@ -60,8 +60,8 @@ describe('wiring', () => {
       ...stateless,
       embedDim: 3,
       encode: (pixels: tf.Tensor4D) => ({
-        pooled: pixels.as2D(pixels.shape[0], 3),
-        sequence: pixels.as3D(pixels.shape[0], 1, 3),
+        pooled: tf.mean(pixels, [1, 2]) as tf.Tensor2D,
+        sequence: tf.reshape(pixels, [pixels.shape[0], -1, 3]) as tf.Tensor3D,
       }),
     };
     expectTypeOf(own).toMatchTypeOf<Encoder<tf.Tensor4D>>();
