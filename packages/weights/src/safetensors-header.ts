@@ -1,0 +1,208 @@
+import { formatShape, WeightsError } from '@diptych/core';
+import { STORED_DTYPES } from './dtypes.js';
+import { describeForeignFormat } from './foreign-format.js';
+import { sizeOf, type TensorInfo } from './tensor-collection.js';
+
+/**
+ * Longest header that is read, 16 MiB: room for some 150,000 tensors. The format itself allows 100 MB, which no
+ * published checkpoint needs and which would let a small damaged file claim a large allocation.
+ */
+export const MAX_HEADER_BYTES = 16 * 2 ** 20;
+
+/** Bytes before the header: its length as a little-endian 64-bit integer. */
+export const PREFIX_BYTES = 8;
+
+/** A tensor's place in the file. */
+export interface StoredTensor extends TensorInfo {
+  /** First byte, counted from the start of the file. */
+  readonly offset: number;
+}
+
+/** The checked header of a safetensors file. */
+export interface SafetensorsHeader {
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/**
+ * Reads the header's length from the first bytes of a file.
+ *
+ * @param prefix the first 8 bytes (fewer where the file is shorter)
+ * @param fileSize bytes of the whole file
+ * @returns bytes of the header, at most {@link MAX_HEADER_BYTES} and at most what the file holds
+ * @throws WeightsError
+ */
+export function readHeaderLength(where: string, prefix: Uint8Array, fileSize: number): number {
+  if (fileSize < PREFIX_BYTES || prefix.length < PREFIX_BYTES) {
+    throw malformed(where, { expected: 'a safetensors file of at least 8 bytes', got: `${fileSize} bytes` });
+  }
+  const view = new DataView(prefix.buffer, prefix.byteOffset, PREFIX_BYTES);
+  const length = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32;
+  const available = fileSize - PREFIX_BYTES;
+  if (length > available) {
+    // Only now: a header of 640 bytes starts as a pickle of protocol 2 does.
+    const foreign = describeForeignFormat(where, prefix);
+    if (foreign) throw foreign;
+    throw malformed(where, {
+      problem: `the header claims ${length} bytes, but only ${available} follow`,
+      remedy: 'the file is cut short or is no safetensors file: download it again',
+    });
+  }
+  if (length > MAX_HEADER_BYTES) {
+    throw malformed(where, { expected: `a header of at most ${MAX_HEADER_BYTES} bytes`, got: `${length} bytes` });
+  }
+  return length;
+}
+
+/**
+ * Parses and checks a header: every tensor has a known dtype, a size that fits its shape, and the tensors cover the
+ * data without overlap, gap or remainder, as the format demands.
+ *
+ * Source of the rules: the safetensors format description and its reference implementation (`SafeTensors::read_metadata`).
+ *
+ * @param header the header's bytes, without the length before it
+ * @param fileSize bytes of the whole file
+ * @throws WeightsError if a rule is broken
+ */
+export function parseHeader(where: string, header: Uint8Array, fileSize: number): SafetensorsHeader {
+  const text = decodeUtf8(where, header);
+  const entries = parseJsonObject(where, text);
+  checkDuplicateKeys(where, text);
+
+  const dataStart = PREFIX_BYTES + header.length;
+  const tensors = new Map<string, StoredTensor>();
+  let metadata: Record<string, string> = {};
+  for (const [name, entry] of Object.entries(entries)) {
+    if (name === '__metadata__') metadata = readMetadata(where, entry);
+    else tensors.set(name, readEntry(where, name, entry, dataStart));
+  }
+  checkCoverage(where, tensors, dataStart, fileSize);
+  return { tensors, metadata };
+}
+
+function decodeUtf8(where: string, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw malformed(where, { problem: 'the header is not UTF-8' }, cause);
+  }
+}
+
+function parseJsonObject(where: string, text: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw malformed(where, { problem: `the header is not JSON (${(cause as Error).message.slice(0, 120)})` }, cause);
+  }
+  if (!isPlainObject(value)) throw malformed(where, { expected: 'a JSON object as header', got: typeof value });
+  return value;
+}
+
+function readMetadata(where: string, value: unknown): Record<string, string> {
+  if (!isPlainObject(value) || Object.values(value).some((item) => typeof item !== 'string')) {
+    throw malformed(where, { expected: '__metadata__ to map strings to strings' });
+  }
+  return value as Record<string, string>;
+}
+
+function readEntry(where: string, name: string, entry: unknown, dataStart: number): StoredTensor {
+  const place = `${where}: tensor ${quote(name)}`;
+  if (!isPlainObject(entry)) throw malformed(place, { expected: 'an object with dtype, shape and data_offsets' });
+  const { dtype, shape, data_offsets: offsets } = entry;
+  const stored = typeof dtype === 'string' && Object.hasOwn(STORED_DTYPES, dtype) ? STORED_DTYPES[dtype] : undefined;
+  if (typeof dtype !== 'string' || !stored) {
+    throw malformed(place, { expected: `a dtype of ${Object.keys(STORED_DTYPES).join(', ')}`, got: quote(dtype) });
+  }
+  if (!isSizeList(shape)) throw malformed(place, { expected: 'a shape of whole numbers', got: quote(shape) });
+  if (!isSizeList(offsets) || offsets.length !== 2 || offsets[0]! > offsets[1]!) {
+    throw malformed(place, { expected: 'data_offsets [begin, end] with begin <= end', got: quote(offsets) });
+  }
+  const byteLength = offsets[1]! - offsets[0]!;
+  const wanted = (sizeOf(shape) * stored.bits) / 8;
+  if (wanted !== byteLength) {
+    throw malformed(place, {
+      expected: `${wanted} bytes for ${dtype} ${formatShape(shape.slice(0, 8))}`,
+      got: `${byteLength}`,
+    });
+  }
+  return { storedDtype: dtype, shape, byteLength, offset: dataStart + offsets[0]! };
+}
+
+function checkCoverage(where: string, tensors: ReadonlyMap<string, StoredTensor>, start: number, end: number): void {
+  const inOrder = [...tensors].sort(([, a], [, b]) => a.offset - b.offset || a.byteLength - b.byteLength);
+  let position = start;
+  for (const [name, { offset, byteLength }] of inOrder) {
+    if (offset !== position) {
+      const problem = offset < position ? 'overlaps the tensor before it' : 'leaves a gap before it';
+      throw malformed(`${where}: tensor ${quote(name)}`, {
+        problem: `${problem} (starts at data byte ${offset - start}, not ${position - start})`,
+      });
+    }
+    position += byteLength;
+  }
+  if (position !== end) {
+    const problem =
+      position > end
+        ? `the tensors need ${position - start} bytes of data, the file has ${end - start}`
+        : `${end - position} bytes follow the last tensor`;
+    throw malformed(where, { problem, remedy: 'the file is damaged: download or write it again' });
+  }
+}
+
+/**
+ * `JSON.parse` keeps the last of two equal keys without a word; two readers of one file could then see two models.
+ * This walks the text, which is known to be valid JSON, and looks at the keys of every object.
+ */
+function checkDuplicateKeys(where: string, text: string): void {
+  const seen: (Set<string> | undefined)[] = [];
+  for (let i = 0; i < text.length; i++) {
+    const character = text[i];
+    if (character === '{') seen.push(new Set());
+    else if (character === '[') seen.push(undefined);
+    else if (character === '}' || character === ']') seen.pop();
+    else if (character === '"') {
+      const end = endOfString(text, i);
+      let next = end + 1;
+      while (isJsonSpace(text.charCodeAt(next))) next++;
+      if (text[next] === ':') {
+        const key = JSON.parse(text.slice(i, end + 1)) as string;
+        const keys = seen.at(-1)!;
+        if (keys.has(key)) throw malformed(where, { problem: `the header has the key ${quote(key)} twice` });
+        keys.add(key);
+      }
+      i = end;
+    }
+  }
+}
+
+function endOfString(text: string, start: number): number {
+  let end = start + 1;
+  while (text[end] !== '"') end += text[end] === '\\' ? 2 : 1;
+  return end;
+}
+
+function isJsonSpace(code: number): boolean {
+  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
+}
+
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isSizeList(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);
+}
+
+function quote(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
+
+function malformed(
+  where: string,
+  parts: { expected?: string; got?: string; problem?: string; remedy?: string },
+  cause?: unknown,
+): WeightsError {
+  return new WeightsError({ where, ...parts }, { cause });
+}
