@@ -1,6 +1,16 @@
 import './gradients.js';
 
 export { type Activation, activate, gelu } from './activations.js';
+export {
+  type AttentionResult,
+  attentionBias,
+  causalBias,
+  MASKED_SCORE,
+  mergeHeads,
+  type ScaledDotProductOptions,
+  scaledDotProductAttention,
+  splitHeads,
+} from './attention.js';
 export { BatchNorm2d, type BatchNorm2dOptions } from './batch-norm2d.js';
 export { type Compiled, type CompilingBackend, compile } from './compile.js';
 export { Conv2d, type Conv2dOptions, padSides } from './conv2d.js';
@@ -23,5 +33,12 @@ export {
 export { LayerNorm, type LayerNormOptions, layerNorm } from './layer-norm.js';
 export { Linear, type LinearOptions } from './linear.js';
 export { Module } from './module.js';
+export {
+  type AttendOptions,
+  MultiheadAttention,
+  type MultiheadAttentionOptions,
+  type MultiheadAttentionOutput,
+} from './multihead-attention.js';
 export { buffer, isBuffer, parameter } from './parameter.js';
 export { drawUniform, philoxUniform, randomStream } from './philox-uniform.js';
+export { type AvgPool2dOptions, avgPool2d, maxPool2d, type Pool2dOptions } from './pool2d.js';
