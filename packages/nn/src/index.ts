@@ -14,9 +14,11 @@ export {
 export { BatchNorm2d, type BatchNorm2dOptions } from './batch-norm2d.js';
 export { type Compiled, type CompilingBackend, compile } from './compile.js';
 export { Conv2d, type Conv2dOptions, padSides } from './conv2d.js';
+export { DropPath } from './drop-path.js';
 export { Dropout } from './dropout.js';
 export { Embedding, type EmbeddingOptions } from './embedding.js';
 export { Generator } from './generator.js';
+export { GroupNorm, type GroupNormOptions } from './group-norm.js';
 export {
   fans,
   type Initializer,

@@ -1,0 +1,67 @@
+import { ConfigError, checkShape } from '@diptych/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { Module } from './module.js';
+import { parameter } from './parameter.js';
+
+/** Options of {@link GroupNorm}. */
+export interface GroupNormOptions {
+  /** Default 1e-5. */
+  readonly eps?: number;
+}
+
+/**
+ * torch.nn.GroupNorm (Wu and He 2018) on channels-last input: each item's channels are normalised in `numGroups` runs of
+ * neighbours, over all positions. `weight` and `bias` are [C].
+ */
+export class GroupNorm extends Module {
+  readonly weight: tf.Variable<tf.Rank.R1>;
+  readonly bias: tf.Variable<tf.Rank.R1>;
+  readonly eps: number;
+
+  /** @throws ConfigError if the groups do not divide the channels */
+  constructor(
+    readonly numGroups: number,
+    readonly numChannels: number,
+    { eps = 1e-5 }: GroupNormOptions = {},
+  ) {
+    super();
+    if (!(Number.isInteger(numGroups) && numGroups > 0 && numChannels % numGroups === 0)) {
+      throw new ConfigError({
+        where: 'nn.GroupNorm',
+        expected: `a number of groups that divides ${numChannels} channels`,
+        got: String(numGroups),
+      });
+    }
+    this.eps = eps;
+    this.weight = parameter(tf.ones([numChannels]) as tf.Tensor1D);
+    this.bias = parameter(tf.zeros([numChannels]) as tf.Tensor1D);
+  }
+
+  /** [B, ..., C] -> the same shape. */
+  forward<T extends tf.Tensor>(x: T): T {
+    const middle = x.shape.slice(1, -1);
+    checkShape('nn.GroupNorm', 'x', x, ['B', ...middle.map((_, axis) => `d${axis}`), this.numChannels]);
+    const positions = middle.reduce((product, size) => product * size, 1);
+    const perGroup = this.numChannels / this.numGroups;
+    const hat = standardize(tf.reshape(x, [x.shape[0]!, positions, this.numGroups, perGroup]), [1, 3], this.eps);
+    return tf.add(tf.mul(tf.reshape(hat, x.shape), this.weight), this.bias) as T;
+  }
+}
+
+/** (x - mean) / sqrt(variance + eps) over some axes, the gradient written out as in layer normalisation. */
+function standardize(x: tf.Tensor, axes: number[], eps: number): tf.Tensor {
+  const normalize = tf.customGrad((...args) => {
+    const [input, save] = args as unknown as [tf.Tensor, tf.GradSaveFunc];
+    const centred = tf.sub(input, tf.mean(input, axes, true));
+    const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centred), axes, true), eps));
+    const hat = tf.mul(centred, inverse);
+    save([hat, inverse]);
+    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
+      const [normalized, spread] = saved as [tf.Tensor, tf.Tensor];
+      const projected = tf.mul(normalized, tf.mean(tf.mul(dy, normalized), axes, true));
+      return [tf.mul(tf.sub(tf.sub(dy, tf.mean(dy, axes, true)), projected), spread)];
+    };
+    return { value: hat, gradFunc };
+  });
+  return normalize(x);
+}
