@@ -1,0 +1,34 @@
+import { ConfigError } from '@diptych/core';
+import { Generator } from '@diptych/nn';
+
+/** What every fusion of this package takes. */
+export interface FusionOptions {
+  /** Width of both towers and of the joint vector. */
+  readonly embedDim: number;
+  /** The same seed gives the same first weights on every backend; default 0. */
+  readonly seed?: number;
+  /** A generator shared with other parts of a model, in place of a seed. */
+  readonly generator?: Generator;
+  /**
+   * Learns a placeholder for each modality, so that `fuse` copes with a missing one. Default: only where
+   * `modalityDropout` is above 0.
+   */
+  readonly placeholders?: boolean;
+  /** In training, the share of pairs that lose one modality (either, with equal chances). Default 0. */
+  readonly modalityDropout?: number;
+}
+
+/** The generator that options ask for. */
+export function generatorOf({ seed = 0, generator }: FusionOptions): Generator {
+  return generator ?? new Generator(seed);
+}
+
+/**
+ * Checks a size of a configuration.
+ *
+ * @throws ConfigError unless it is a whole number above 0
+ */
+export function checkPositive(where: string, what: string, value: number): void {
+  if (Number.isInteger(value) && value > 0) return;
+  throw new ConfigError({ where, expected: `${what} to be a whole number above 0`, got: String(value) });
+}
