@@ -5,6 +5,7 @@ export {
   type AttentionResult,
   attentionBias,
   causalBias,
+  checkHeads,
   MASKED_SCORE,
   mergeHeads,
   type ScaledDotProductOptions,
@@ -17,7 +18,7 @@ export { Conv2d, type Conv2dOptions, padSides } from './conv2d.js';
 export { DropPath } from './drop-path.js';
 export { Dropout } from './dropout.js';
 export { Embedding, type EmbeddingOptions } from './embedding.js';
-export { Generator } from './generator.js';
+export { BlankGenerator, Generator, generatorOf, type RandomWeights } from './generator.js';
 export { GroupNorm, type GroupNormOptions } from './group-norm.js';
 export {
   fans,
@@ -32,6 +33,7 @@ export {
   xavierUniform,
   zeros,
 } from './init.js';
+export { l2Normalize } from './l2-normalize.js';
 export { LayerNorm, type LayerNormOptions, layerNorm } from './layer-norm.js';
 export { Linear, type LinearOptions } from './linear.js';
 export { Module } from './module.js';
@@ -44,3 +46,4 @@ export {
 export { buffer, isBuffer, parameter } from './parameter.js';
 export { drawUniform, philoxUniform, randomStream } from './philox-uniform.js';
 export { type AvgPool2dOptions, avgPool2d, maxPool2d, type Pool2dOptions } from './pool2d.js';
+export { PreNormBlock, type PreNormBlockOptions } from './pre-norm-block.js';
