@@ -1,3 +1,4 @@
+import { ConfigError } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 /**
@@ -75,4 +76,14 @@ export function causalBias(length: number): tf.Tensor4D {
   for (let query = 0; query < length; query++)
     values.fill(MASKED_SCORE, query * length + query + 1, (query + 1) * length);
   return tf.tensor4d(values, [1, 1, length, length]);
+}
+
+/**
+ * Checks that the heads share a width evenly.
+ *
+ * @throws ConfigError if they do not
+ */
+export function checkHeads(where: string, what: string, width: number, numHeads: number): void {
+  if (Number.isInteger(numHeads) && numHeads > 0 && width % numHeads === 0) return;
+  throw new ConfigError({ where, expected: `a number of heads that divides ${what} ${width}`, got: String(numHeads) });
 }

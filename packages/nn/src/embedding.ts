@@ -9,7 +9,7 @@ export interface EmbeddingOptions {
   readonly generator: Generator;
   /** Default N(0, 1), as torch. */
   readonly init?: Initializer;
-  /** This row gets no gradient, as torch's padding_idx. */
+  /** This row starts as zeros and gets no gradient, as torch's padding_idx. */
   readonly paddingIdx?: number;
 }
 
@@ -25,7 +25,8 @@ export class Embedding extends Module {
   ) {
     super();
     this.paddingIdx = paddingIdx;
-    this.weight = parameter(init([numEmbeddings, embeddingDim], generator) as tf.Tensor2D);
+    const initial = init([numEmbeddings, embeddingDim], generator) as tf.Tensor2D;
+    this.weight = parameter(paddingIdx === undefined ? initial : withZeroRow(initial, paddingIdx));
   }
 
   /** int32 [...] -> float32 [..., embeddingDim]. */
@@ -34,6 +35,16 @@ export class Embedding extends Module {
     const rows = tf.gather(this.weight, ids);
     return this.paddingIdx === undefined ? rows : withoutGradientAt(rows, ids, this.paddingIdx);
   }
+}
+
+/** Takes `table` over. */
+function withZeroRow(table: tf.Tensor2D, row: number): tf.Tensor2D {
+  return tf.tidy(() => {
+    const keep = tf.notEqual(tf.range(0, table.shape[0], 1, 'int32'), tf.scalar(row, 'int32'));
+    const result = tf.mul(table, tf.expandDims(tf.cast(keep, 'float32'), 1)) as tf.Tensor2D;
+    table.dispose();
+    return result;
+  });
 }
 
 /** The rows as they are; gradients of rows with the padding id are dropped. */

@@ -46,4 +46,28 @@ export class Generator {
   }
 }
 
+/** Draws zeros, at no cost: for weights that a checkpoint will overwrite. */
+export class BlankGenerator extends Generator {
+  override uniform(length: number): Float32Array {
+    return new Float32Array(length);
+  }
+
+  override normal(length: number): Float32Array {
+    return new Float32Array(length);
+  }
+}
+
+/** Where a model's first weights come from; one of the two, by default seed 0. */
+export interface RandomWeights {
+  /** The same seed gives the same weights on every backend. */
+  readonly seed?: number;
+  /** A generator shared with other parts of a model, in place of a seed. */
+  readonly generator?: Generator;
+}
+
+/** The generator that options ask for. */
+export function generatorOf({ seed = 0, generator }: RandomWeights): Generator {
+  return generator ?? new Generator(seed);
+}
+
 const KEY_OF_WEIGHTS = 0x1817;

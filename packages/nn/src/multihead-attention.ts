@@ -1,6 +1,6 @@
-import { ConfigError, type Context, checkShape, formatShape, ShapeError } from '@diptych/core';
+import { type Context, checkShape, formatShape, ShapeError } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { MASKED_SCORE, mergeHeads, scaledDotProductAttention, splitHeads } from './attention.js';
+import { checkHeads, MASKED_SCORE, mergeHeads, scaledDotProductAttention, splitHeads } from './attention.js';
 import { Dropout } from './dropout.js';
 import type { Generator } from './generator.js';
 import { xavierUniform, zeros } from './init.js';
@@ -69,13 +69,7 @@ export class MultiheadAttention extends Module {
     { generator, dropout = 0, bias = true, kdim = embedDim, vdim = embedDim }: MultiheadAttentionOptions,
   ) {
     super();
-    if (!(Number.isInteger(numHeads) && numHeads > 0 && embedDim % numHeads === 0)) {
-      throw new ConfigError({
-        where: 'nn.MultiheadAttention',
-        expected: `a number of heads that divides embedDim ${embedDim}`,
-        got: String(numHeads),
-      });
-    }
+    checkHeads('nn.MultiheadAttention', 'embedDim', embedDim, numHeads);
     this.kdim = kdim;
     this.vdim = vdim;
     const xavier = xavierUniform();

@@ -1,0 +1,134 @@
+import { type Context, checkShape } from '@diptych/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { type Activation, activate } from './activations.js';
+import { checkHeads, mergeHeads, scaledDotProductAttention, splitHeads } from './attention.js';
+import { DropPath } from './drop-path.js';
+import { Dropout } from './dropout.js';
+import type { Generator } from './generator.js';
+import { type Initializer, zeros } from './init.js';
+import { LayerNorm } from './layer-norm.js';
+import { Linear } from './linear.js';
+import { Module } from './module.js';
+
+/** Options of {@link PreNormBlock}. */
+export interface PreNormBlockOptions {
+  readonly generator: Generator;
+  /** Width of tokens. */
+  readonly hiddenSize: number;
+  readonly numHeads: number;
+  /** Width inside the feed-forward part; default 4 * hiddenSize. */
+  readonly intermediateSize?: number;
+  /** Default `gelu`; CLIP uses `quick_gelu`, SigLIP `gelu_tanh`. */
+  readonly activation?: Activation;
+  /** Of the normalisations, default 1e-5. */
+  readonly layerNormEps?: number;
+  /** On attention weights, default 0. */
+  readonly attentionDropout?: number;
+  /** On the output of each of the two parts, default 0. */
+  readonly dropout?: number;
+  /** Stochastic depth of both branches, default 0. */
+  readonly dropPath?: number;
+  /** Of weight matrices; default torch's kaimingUniform, biases then as torch. With an initializer, biases are 0. */
+  readonly init?: Initializer;
+}
+
+/** Self-attention with one linear layer each for queries, keys, values and output: [B, T, D] -> [B, T, D]. */
+class SelfAttention extends Module {
+  readonly qProj: Linear;
+  readonly kProj: Linear;
+  readonly vProj: Linear;
+  readonly outProj: Linear;
+  readonly dropout: Dropout;
+
+  constructor(
+    hiddenSize: number,
+    readonly numHeads: number,
+    { generator, attentionDropout = 0, init }: PreNormBlockOptions,
+  ) {
+    super();
+    const linear = () => new Linear(hiddenSize, hiddenSize, { generator, init, biasInit: init && zeros });
+    this.qProj = linear();
+    this.kProj = linear();
+    this.vProj = linear();
+    this.outProj = linear();
+    this.dropout = new Dropout(attentionDropout);
+  }
+
+  forward(x: tf.Tensor3D, bias: tf.Tensor | undefined, context: Context): tf.Tensor3D {
+    const [q, k, v] = [this.qProj, this.kProj, this.vProj].map(
+      (layer) => splitHeads(layer.forward(x), this.numHeads), // [B, heads, T, headDim]
+    ) as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
+    const transformWeights = (weights: tf.Tensor4D) => this.dropout.forward(weights, context);
+    const { output } = scaledDotProductAttention(q, k, v, { bias, transformWeights });
+    return this.outProj.forward(mergeHeads(output)); // [B, T, D]
+  }
+}
+
+/** Two linear layers with an activation between: [B, T, D] -> [B, T, D]. */
+class FeedForward extends Module {
+  readonly fc1: Linear;
+  readonly fc2: Linear;
+
+  constructor(
+    hiddenSize: number,
+    intermediateSize: number,
+    readonly activation: Activation,
+    { generator, init }: PreNormBlockOptions,
+  ) {
+    super();
+    this.fc1 = new Linear(hiddenSize, intermediateSize, { generator, init, biasInit: init && zeros });
+    this.fc2 = new Linear(intermediateSize, hiddenSize, { generator, init, biasInit: init && zeros });
+  }
+
+  forward(x: tf.Tensor3D): tf.Tensor3D {
+    return this.fc2.forward(activate(this.fc1.forward(x), this.activation));
+  }
+}
+
+/**
+ * The transformer block of ViT, CLIP and SigLIP, normalisation first (Dosovitskiy et al. 2021, Radford et al. 2021):
+ * `x + attention(norm(x))`, then `x + mlp(norm(x))`.
+ *
+ * Parameters are named as in transformers' CLIP: `layer_norm1`, `self_attn.{q,k,v,out}_proj`, `layer_norm2`,
+ * `mlp.fc1`, `mlp.fc2`.
+ */
+export class PreNormBlock extends Module {
+  readonly layerNorm1: LayerNorm;
+  readonly selfAttn: SelfAttention;
+  readonly layerNorm2: LayerNorm;
+  readonly mlp: FeedForward;
+  readonly dropout1: Dropout;
+  readonly dropout2: Dropout;
+  readonly dropPath1: DropPath;
+  readonly dropPath2: DropPath;
+  readonly hiddenSize: number;
+
+  constructor(options: PreNormBlockOptions) {
+    super();
+    const { hiddenSize, numHeads, intermediateSize = 4 * hiddenSize, activation = 'gelu' } = options;
+    const { layerNormEps: eps = 1e-5, dropout = 0, dropPath = 0 } = options;
+    checkHeads('nn.PreNormBlock', 'hiddenSize', hiddenSize, numHeads);
+    this.hiddenSize = hiddenSize;
+    this.layerNorm1 = new LayerNorm(hiddenSize, { eps });
+    this.selfAttn = new SelfAttention(hiddenSize, numHeads, options);
+    this.layerNorm2 = new LayerNorm(hiddenSize, { eps });
+    this.mlp = new FeedForward(hiddenSize, intermediateSize, activation, options);
+    this.dropout1 = new Dropout(dropout);
+    this.dropout2 = new Dropout(dropout);
+    this.dropPath1 = new DropPath(dropPath);
+    this.dropPath2 = new DropPath(dropPath);
+  }
+
+  /**
+   * [B, T, hiddenSize] -> the same shape.
+   *
+   * @param bias added to the attention scores, broadcasting to [B, heads, T, T]; see `attentionBias` and `causalBias`
+   */
+  forward(x: tf.Tensor3D, bias: tf.Tensor | undefined, context: Context): tf.Tensor3D {
+    checkShape('nn.PreNormBlock', 'x', x, ['B', 'T', this.hiddenSize]);
+    const attended = this.selfAttn.forward(this.layerNorm1.forward(x), bias, context);
+    const y = tf.add(x, this.dropPath1.forward(this.dropout1.forward(attended, context), context)) as tf.Tensor3D;
+    const mixed = this.mlp.forward(this.layerNorm2.forward(y));
+    return tf.add(y, this.dropPath2.forward(this.dropout2.forward(mixed, context), context)) as tf.Tensor3D;
+  }
+}
