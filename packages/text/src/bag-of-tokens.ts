@@ -1,8 +1,9 @@
 import type { Context, EncoderOutput, PartDescription, TextEncoder, TextInput } from '@diptych/core';
 import { Embedding, generatorOf, LayerNorm, Linear, Module, normal, type RandomWeights } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
+import { checkPositive } from './config-checks.js';
 import { poolSequence } from './pooling.js';
-import { checkPositive, checkTokens } from './token-input.js';
+import { checkTokens } from './token-input.js';
 
 /** Options of {@link BagOfTokens}. */
 export interface BagOfTokensOptions extends RandomWeights {

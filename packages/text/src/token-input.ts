@@ -1,4 +1,4 @@
-import { ConfigError, checkDtype, checkShape, ShapeError, type TextInput } from '@diptych/core';
+import { checkDtype, checkShape, ShapeError, type TextInput } from '@diptych/core';
 
 /**
  * Checks ids and mask of a batch.
@@ -25,14 +25,4 @@ export function checkTokens(where: string, input: TextInput, maxLength = Number.
     });
   }
   return [batch, length];
-}
-
-/**
- * Checks a size of a configuration.
- *
- * @throws ConfigError unless it is a whole number above 0
- */
-export function checkPositive(where: string, what: string, value: number): void {
-  if (Number.isInteger(value) && value > 0) return;
-  throw new ConfigError({ where, expected: `${what} to be a whole number above 0`, got: String(value) });
 }

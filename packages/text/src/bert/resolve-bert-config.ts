@@ -1,0 +1,42 @@
+import { checkHeads } from '@diptych/nn';
+import { checkPositive, namedConfig } from '../config-checks.js';
+import { BERT_CONFIGS, type BertConfig, type BertName } from './bert-configs.js';
+
+/** A configuration with its defaults filled in. */
+export type ResolvedBertConfig = Required<BertConfig>;
+
+/**
+ * Looks a name up, fills in defaults and checks the sizes.
+ *
+ * @throws ConfigError for an unknown name or sizes that make no model
+ */
+export function resolveBertConfig(architecture: BertName | BertConfig): ResolvedBertConfig {
+  const where = 'text.Bert';
+  const config: BertConfig =
+    typeof architecture === 'string' ? namedConfig<BertConfig>(where, BERT_CONFIGS, architecture) : architecture;
+  const resolved: ResolvedBertConfig = {
+    vocabSize: config.vocabSize,
+    hiddenSize: config.hiddenSize,
+    numHiddenLayers: config.numHiddenLayers,
+    numAttentionHeads: config.numAttentionHeads,
+    intermediateSize: config.intermediateSize,
+    maxPositionEmbeddings: config.maxPositionEmbeddings,
+    typeVocabSize: config.typeVocabSize ?? 2,
+    hiddenAct: config.hiddenAct ?? 'gelu',
+    layerNormEps: config.layerNormEps ?? 1e-12,
+    hiddenDropoutProb: config.hiddenDropoutProb ?? 0.1,
+    attentionProbsDropoutProb: config.attentionProbsDropoutProb ?? 0.1,
+    padTokenId: config.padTokenId ?? 0,
+    positions: config.positions ?? 'absolute',
+  };
+  const { vocabSize, hiddenSize, numHiddenLayers, intermediateSize, maxPositionEmbeddings } = resolved;
+  const sizes = { vocabSize, hiddenSize, numHiddenLayers, intermediateSize, maxPositionEmbeddings };
+  for (const [what, size] of Object.entries(sizes)) checkPositive(where, what, size);
+  checkHeads(where, 'hiddenSize', hiddenSize, resolved.numAttentionHeads);
+  return resolved;
+}
+
+/** Longest row of tokens that the position table has room for. */
+export function longestRow({ maxPositionEmbeddings, positions, padTokenId }: ResolvedBertConfig): number {
+  return positions === 'roberta' ? maxPositionEmbeddings - padTokenId - 1 : maxPositionEmbeddings;
+}
