@@ -1,0 +1,130 @@
+import { ConfigError, InputError, type RgbImage } from '@diptych/core';
+import sharp from 'sharp';
+import { type Color, rgbOf } from './color.js';
+import { cmykToRgb, compositeOnto } from './pixel-formats.js';
+import { type DecodeSource, readSource } from './read-source.js';
+import { sniff } from './sniff.js';
+
+/** How encoded images are read. JSON, so that a transform's description can hold it. */
+export interface DecodeOptions {
+  /** Apply the EXIF orientation. Off by default, as in PIL and torchvision. */
+  readonly orient?: boolean;
+  /** Composite transparent pictures onto this colour. By default alpha is dropped and hidden colours stay, as in PIL's `convert('RGB')`. */
+  readonly onto?: Color;
+  /** Most pixels (width x height) that are decoded. Default 89,478,485, where PIL begins to warn of bombs. */
+  readonly maxPixels?: number;
+  /** Most encoded bytes that are read. Default 256 MiB. */
+  readonly maxBytes?: number;
+}
+
+const MAX_PIXELS = 89_478_485;
+const MAX_BYTES = 256 * 2 ** 20;
+/** No honest picture within the limits takes this long to decode. */
+const TIMEOUT_SECONDS = 120;
+
+/**
+ * Decodes JPEG, PNG, WebP, GIF (first frame), TIFF (first page) or AVIF to 8-bit RGB, with the values of PIL's
+ * `Image.open(source).convert('RGB')`: palette and grey expanded, alpha dropped, CMYK without colour management, ICC
+ * profiles and EXIF orientation ignored. Where it differs from PIL: docs/preprocess.md.
+ *
+ * @throws InputError if the source cannot be read, is no image, is damaged or cut short, or is beyond the limits
+ * @throws ConfigError for options out of range
+ */
+export async function decodeImage(source: DecodeSource, options: DecodeOptions = {}): Promise<RgbImage> {
+  const { orient, onto, maxPixels, maxBytes } = checkDecodeOptions(options);
+  const { bytes, name } = await readSource(source, maxBytes);
+  const found = sniff(bytes);
+  if ('instead' in found) {
+    throw new InputError({
+      where: name,
+      expected: 'a JPEG, PNG, WebP, GIF, TIFF or AVIF image',
+      got: found.instead,
+      remedy: 'check where the file came from, or convert it',
+    });
+  }
+  try {
+    let picture = sharp(bytes, { failOn: 'error', limitInputPixels: maxPixels, ignoreIcc: true }).timeout({
+      seconds: TIMEOUT_SECONDS,
+    });
+    if (orient) picture = picture.autoOrient();
+    if (found.format === 'jpeg' || found.format === 'tiff') {
+      const isCmyk =
+        found.format === 'jpeg' ? jpegComponents(bytes) === 4 : (await picture.metadata()).space === 'cmyk';
+      if (isCmyk) {
+        const { data, info } = await picture
+          .pipelineColourspace('cmyk')
+          .toColourspace('cmyk')
+          .raw()
+          .toBuffer({ resolveWithObject: true });
+        return { data: cmykToRgb(data, info.channels), width: info.width, height: info.height };
+      }
+    }
+    picture = onto === undefined ? picture.removeAlpha() : picture.ensureAlpha();
+    const { data, info } = await picture.raw().toBuffer({ resolveWithObject: true });
+    const rgb = onto === undefined ? data : compositeOnto(data, onto);
+    return { data: rgb, width: info.width, height: info.height };
+  } catch (error) {
+    throw decodeError(error, name, found.format, maxPixels);
+  }
+}
+
+/**
+ * Fills in the defaults.
+ *
+ * @throws ConfigError for options out of range or unknown
+ */
+export function checkDecodeOptions(options: DecodeOptions) {
+  const { orient = false, onto, maxPixels = MAX_PIXELS, maxBytes = MAX_BYTES, ...unknown } = options;
+  const where = 'preprocess.decodeImage';
+  for (const key of Object.keys(unknown)) {
+    throw new ConfigError({ where, expected: 'options orient, onto, maxPixels, maxBytes', got: key });
+  }
+  for (const [key, value] of Object.entries({ maxPixels, maxBytes })) {
+    if (!Number.isSafeInteger(value) || value < 1) {
+      throw new ConfigError({ where, expected: `${key} to be a positive integer`, got: String(value) });
+    }
+  }
+  return { orient, onto: onto === undefined ? undefined : rgbOf(onto, where), maxPixels, maxBytes };
+}
+
+/** Number of colour components in a JPEG's frame header; 0 where there is none. */
+function jpegComponents(bytes: Uint8Array): number {
+  let at = 2;
+  while (at + 9 < bytes.length) {
+    if (bytes[at] !== 0xff) return 0;
+    const marker = bytes[at + 1]!;
+    if (marker === 0xff) {
+      at++;
+      continue;
+    }
+    const isFrame = marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc;
+    if (isFrame) return bytes[at + 9]!;
+    const hasNoLength = marker === 0x01 || (marker >= 0xd0 && marker <= 0xd7);
+    at += hasNoLength ? 2 : 2 + ((bytes[at + 2]! << 8) | bytes[at + 3]!);
+  }
+  return 0;
+}
+
+function decodeError(error: unknown, where: string, format: string, maxPixels: number): InputError {
+  const message = error instanceof Error ? error.message : String(error);
+  const reason = message.split('\n')[0]!.trim();
+  if (/pixel limit/i.test(reason)) {
+    return new InputError(
+      {
+        where,
+        expected: `a picture of at most ${maxPixels} pixels`,
+        got: `a larger ${format.toUpperCase()}`,
+        remedy: 'raise maxPixels if the file is trusted',
+      },
+      { cause: error },
+    );
+  }
+  return new InputError(
+    {
+      where,
+      problem: `the ${format.toUpperCase()} data is damaged, cut short or of an unsupported kind (${reason})`,
+      remedy: 'replace the file or leave it out',
+    },
+    { cause: error },
+  );
+}

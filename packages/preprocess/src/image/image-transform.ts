@@ -1,0 +1,57 @@
+import { fileURLToPath } from 'node:url';
+import type { JsonObject } from '@diptych/core';
+import { centerCrop } from './crop.js';
+import type { DecodeOptions } from './decode.js';
+import { stepsFromConfig } from './hub-config.js';
+import { clip, half, imagenet, normalize } from './normalize.js';
+import { compose, type ImagePipeline, type Step } from './pipeline.js';
+import { readConfig } from './read-config.js';
+import { resize } from './resize.js';
+import type { PixelStep } from './step.js';
+import { toTensor } from './to-tensor.js';
+
+/** A well-known transform. */
+export type ImageTransformName = 'imagenet' | 'torchvision' | 'clip' | 'siglip';
+
+/** Settings of {@link imageTransform}. */
+export interface ImageTransformOptions {
+  /** How encoded images are read. */
+  readonly decode?: DecodeOptions;
+  /** Pixel steps before `toTensor`, such as `randomHorizontalFlip()`; they must keep the size. */
+  readonly augment?: readonly PixelStep[];
+}
+
+const known: Record<ImageTransformName, () => Step[]> = {
+  imagenet: () => [resize([224, 224], 'bicubic'), toTensor(), normalize(imagenet)],
+  torchvision: () => [resize(256, 'bilinear'), centerCrop(224), toTensor(), normalize(imagenet)],
+  clip: () => [resize(224, 'bicubic'), centerCrop(224), toTensor(), normalize(clip)],
+  siglip: () => [resize([224, 224], 'bicubic'), toTensor(), normalize(half)],
+};
+
+/**
+ * The transform that belongs to a network.
+ *
+ * - `'imagenet'`: the reference system's, resize to 224 x 224 bicubic, ImageNet's mean and std
+ * - `'torchvision'`: its evaluation preset, short side 256 bilinear, centre 224, ImageNet's mean and std
+ * - `'clip'`: short side 224 bicubic, centre 224, CLIP's mean and std
+ * - `'siglip'`: resize to 224 x 224 bicubic, mean and std 0.5
+ * - a path or file URL of a hub folder, `preprocessor_config.json`, timm `config.json` or `open_clip_config.json`, or
+ *   the object read from one
+ *
+ * @throws ConfigError for an unknown name, or a configuration that asks for something that is not supported
+ * @throws InputError for a configuration file that cannot be read
+ */
+export function imageTransform(
+  source: ImageTransformName | (string & {}) | URL | JsonObject,
+  { decode, augment = [] }: ImageTransformOptions = {},
+): ImagePipeline {
+  const steps = stepsOf(source);
+  const end = steps.findIndex((step) => 'rescaleFactor' in step);
+  return compose([...steps.slice(0, end), ...augment, ...steps.slice(end)], { decode });
+}
+
+function stepsOf(source: string | URL | JsonObject): Step[] {
+  if (source instanceof URL) return stepsFromConfig(readConfig(fileURLToPath(source)));
+  if (typeof source !== 'string') return stepsFromConfig(source);
+  return Object.hasOwn(known, source) ? known[source as ImageTransformName]() : stepsFromConfig(readConfig(source));
+}

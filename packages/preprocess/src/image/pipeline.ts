@@ -1,0 +1,307 @@
+import {
+  ConfigError,
+  type ImageSource,
+  type ImageTransform,
+  type JsonObject,
+  type PartDescription,
+  plainSample,
+  type RgbImage,
+  type SampleContext,
+  ShapeError,
+} from '@diptych/core';
+import type { CenterCropStep } from './crop.js';
+import { checkDecodeOptions, type DecodeOptions, decodeImage } from './decode.js';
+import type { Normalization, NormalizeStep } from './normalize.js';
+import { type Argument, printCall } from './print-call.js';
+import type { ResizeStep } from './resize.js';
+import type { FloatImage, PixelStep, Size } from './step.js';
+import { byteTable, type ToTensorStep } from './to-tensor.js';
+
+/** A step of a pipeline: one of ours, or any plain function of pixels. */
+export type Step = PixelStep | ToTensorStep | NormalizeStep | PlainPixelFunction;
+
+/** A user's own transform: gets pixels and their context, gives new pixels. */
+export type PlainPixelFunction = (image: RgbImage, context: SampleContext) => RgbImage;
+
+/** Settings of {@link compose}. */
+export interface ComposeOptions {
+  /** How encoded images are read. */
+  readonly decode?: DecodeOptions;
+  /** [height, width] of the result, for pipelines that end with a function of one's own; it is checked for each image. */
+  readonly outputSize?: readonly [height: number, width: number];
+}
+
+type PixelFunction = (image: RgbImage, context: SampleContext) => RgbImage;
+
+const where = 'preprocess.compose';
+
+/**
+ * Chains transforms, as `torchvision.transforms.Compose`: pixel steps first, then `toTensor()`, then at most one
+ * `normalize()`. A nested pipeline stands for its steps.
+ *
+ * ```js
+ * const transform = compose([resize(256), centerCrop(224), toTensor(), normalize(imagenet)]);
+ * ```
+ *
+ * @throws ConfigError if the order is another one
+ */
+export function compose(steps: readonly (Step | ImagePipeline)[], options: ComposeOptions = {}): ImagePipeline {
+  return new ImagePipeline(steps, options);
+}
+
+/**
+ * A chain of transforms from an encoded image to the floats of a network; made by {@link compose}.
+ *
+ * The last steps are fused: bytes go through a table of 256 floats a channel straight into the batch buffer, and a centre
+ * crop that follows a resize limits what the resize computes.
+ */
+export class ImagePipeline implements ImageTransform {
+  readonly steps: readonly Step[];
+  readonly decode: DecodeOptions;
+  readonly #pixelFunctions: readonly PixelFunction[];
+  readonly #toTensor: ToTensorStep | undefined;
+  readonly #normalize: NormalizeStep | undefined;
+  readonly #tables: readonly [Float32Array, Float32Array, Float32Array];
+  readonly #size: Size | undefined;
+
+  constructor(steps: readonly (Step | ImagePipeline)[], { decode = {}, outputSize }: ComposeOptions = {}) {
+    checkDecodeOptions(decode);
+    this.decode = decode;
+    this.steps = steps.flatMap((step) => (step instanceof ImagePipeline ? step.steps : [step]));
+    const { pixels, toTensor, normalize } = splitSteps(this.steps);
+    this.#pixelFunctions = fuse(pixels);
+    this.#toTensor = toTensor;
+    this.#normalize = normalize;
+    this.#tables = channelTables(toTensor, normalize);
+    this.#size = outputSize ? { height: outputSize[0], width: outputSize[1] } : sizeAfter(pixels);
+  }
+
+  /**
+   * [height, width, 3].
+   *
+   * @throws ConfigError if the steps leave the size to the picture
+   */
+  get outputShape(): readonly [number, number, number] {
+    if (!this.#size) {
+      throw new ConfigError({
+        where,
+        problem: `the output size of ${this} depends on the picture`,
+        remedy: 'end the pixel steps with a fixed size (centerCrop, resize to [height, width]), or pass outputSize',
+      });
+    }
+    return [this.#size.height, this.#size.width, 3];
+  }
+
+  /**
+   * What is left to do where bytes are kept (`intoBytes`): `(byte / 255 - mean) / std`.
+   */
+  get normalization(): Normalization {
+    const factor = 255 * (this.#toTensor?.rescaleFactor ?? 1 / 255);
+    const { mean, std } = this.#normalize ?? { mean: [0, 0, 0], std: [1, 1, 1] };
+    const scaled = (values: readonly number[]) => values.map((value) => value / factor) as [number, number, number];
+    return { mean: scaled(mean), std: scaled(std) };
+  }
+
+  /** The pixels that the pixel steps give, before `toTensor`; decodes where needed. */
+  async pixels(image: ImageSource | RgbImage, context: SampleContext = plainSample): Promise<RgbImage> {
+    return this.#runPixels(isRgbImage(image) ? image : await decodeImage(image, this.decode), context);
+  }
+
+  /** One image as floats, channels last. */
+  async apply(image: ImageSource | RgbImage, context: SampleContext = plainSample): Promise<FloatImage> {
+    const pixels = await this.pixels(image, context);
+    const data = new Float32Array(pixels.data.length);
+    this.#writeFloats(pixels, data, 0);
+    return { data, height: pixels.height, width: pixels.width };
+  }
+
+  async into(
+    image: ImageSource | RgbImage,
+    target: Float32Array,
+    offset: number,
+    context: SampleContext = plainSample,
+  ): Promise<void> {
+    this.#checkTarget(target.length, offset);
+    const pixels = this.#checkPixels(await this.pixels(image, context));
+    this.#writeFloats(pixels, target, offset);
+  }
+
+  /**
+   * Like `into`, but writes bytes and leaves `normalization` to the device.
+   *
+   * @throws InputError if the image cannot be decoded
+   */
+  async intoBytes(
+    image: ImageSource | RgbImage,
+    target: Uint8Array,
+    offset: number,
+    context: SampleContext = plainSample,
+  ): Promise<void> {
+    this.#checkTarget(target.length, offset);
+    target.set(this.#checkPixels(await this.pixels(image, context)).data, offset);
+  }
+
+  /**
+   * How to build the same pipeline in a worker or from a checkpoint: with `imageTransformFromOptions`.
+   *
+   * @throws ConfigError if a step is a plain function, which JSON cannot hold
+   */
+  describe(): PartDescription {
+    const steps = this.steps.map((step): JsonObject => {
+      if (isStep(step)) return { op: step.op, ...step.options };
+      throw new ConfigError({
+        where,
+        problem: `the step ${printStep(step)} is a plain function, which a description cannot hold`,
+        remedy: 'wrap the transform in an object of your own with describe(), whose module exports a factory',
+      });
+    });
+    const decode: JsonObject | undefined = Object.keys(this.decode).length > 0 ? { ...this.decode } : undefined;
+    const outputSize = this.#size && [this.#size.height, this.#size.width];
+    return {
+      kind: 'preprocess/image-transform',
+      options: JSON.parse(JSON.stringify({ steps, decode, outputSize })) as JsonObject,
+      module: '@diptych/preprocess/image',
+      export: 'imageTransformFromOptions',
+    };
+  }
+
+  toString(): string {
+    const decode = Object.keys(this.decode).length > 0 ? { decode: this.decode as Argument } : undefined;
+    return printCall('compose', [this.steps.map(printStep), decode]);
+  }
+
+  #runPixels(image: RgbImage, context: SampleContext): RgbImage {
+    checkRgbImage(image);
+    let pixels = image;
+    for (const step of this.#pixelFunctions) pixels = step(pixels, context);
+    return pixels;
+  }
+
+  #checkPixels(pixels: RgbImage): RgbImage {
+    const [height, width] = this.outputShape;
+    if (pixels.height === height && pixels.width === width && pixels.data.length === height * width * 3) return pixels;
+    throw new ShapeError({
+      where: String(this),
+      expected: `pixels of ${width}x${height}`,
+      got: `${pixels.width}x${pixels.height} with ${pixels.data.length} bytes`,
+      remedy: 'the steps must give every picture the same size',
+    });
+  }
+
+  #checkTarget(length: number, offset: number): void {
+    const [height, width, channels] = this.outputShape;
+    const size = height * width * channels;
+    if (Number.isInteger(offset) && offset >= 0 && offset + size <= length) return;
+    throw new ShapeError({
+      where: 'preprocess.ImagePipeline.into',
+      expected: `room for ${size} values at offset ${offset}`,
+      got: `a target of ${length} values`,
+    });
+  }
+
+  #writeFloats({ data }: RgbImage, target: Float32Array, offset: number): void {
+    if (!this.#toTensor) {
+      throw new ConfigError({
+        where,
+        problem: `${this} gives bytes and not floats`,
+        remedy: 'end the list with toTensor() and normalize(…), or ask for pixels() or intoBytes()',
+      });
+    }
+    const [red, green, blue] = this.#tables;
+    for (let i = 0; i < data.length; i += 3) {
+      target[offset + i] = red[data[i]!]!;
+      target[offset + i + 1] = green[data[i + 1]!]!;
+      target[offset + i + 2] = blue[data[i + 2]!]!;
+    }
+  }
+}
+
+/** True for a decoded picture. */
+export function isRgbImage(image: unknown): image is RgbImage {
+  return typeof image === 'object' && image !== null && 'data' in image && 'width' in image && 'height' in image;
+}
+
+function checkRgbImage({ data, width, height }: RgbImage): void {
+  if (width > 0 && height > 0 && data.length === width * height * 3) return;
+  throw new ShapeError({
+    where,
+    expected: 'an RgbImage with width * height * 3 bytes',
+    got: `${width}x${height} with ${data.length} bytes`,
+  });
+}
+
+function isStep(step: Step): step is PixelStep | ToTensorStep | NormalizeStep {
+  return 'op' in step && 'options' in step;
+}
+
+function isPixelStep(step: Step): step is PixelStep {
+  return 'outputSize' in step;
+}
+
+function printStep(step: Step): Argument {
+  return isStep(step) ? step : { op: 'function', toString: () => step.name || 'function' };
+}
+
+function splitSteps(steps: readonly Step[]) {
+  const end = steps.findIndex((step) => isStep(step) && !isPixelStep(step));
+  const pixels = end < 0 ? steps : steps.slice(0, end);
+  const [toTensor, normalize, ...rest] = end < 0 ? [] : steps.slice(end);
+  const inOrder = !toTensor || (isNamed(toTensor, 'toTensor') && (!normalize || isNamed(normalize, 'normalize')));
+  const unknown = steps.find((step) => typeof step !== 'function');
+  if (unknown !== undefined || !inOrder || rest.length > 0) {
+    throw new ConfigError({
+      where,
+      expected: 'pixel steps, then toTensor(), then at most one normalize()',
+      got: `[${steps.map((step) => (typeof step === 'function' ? String(isStep(step) ? step : step.name) : typeof step)).join(', ')}]`,
+    });
+  }
+  return {
+    pixels: pixels as readonly (PixelStep | PlainPixelFunction)[],
+    toTensor: toTensor as ToTensorStep | undefined,
+    normalize: normalize as NormalizeStep | undefined,
+  };
+}
+
+function isNamed(step: Step, op: string): boolean {
+  return isStep(step) && step.op === op;
+}
+
+/** Gives each step its place for random draws, and joins a resize with the centre crop behind it. */
+function fuse(steps: readonly (PixelStep | PlainPixelFunction)[]): PixelFunction[] {
+  const functions: PixelFunction[] = [];
+  for (let i = 0; i < steps.length; i++) {
+    const step = steps[i]!;
+    const next = steps[i + 1];
+    if (!isStep(step)) {
+      functions.push(step);
+    } else if (step.op === 'resize' && next && isNamed(next, 'centerCrop')) {
+      functions.push(resizeAndCrop(step as ResizeStep, next as CenterCropStep));
+      i++;
+    } else {
+      const path = `${i}.`;
+      functions.push((image, context) => step(image, context, path));
+    }
+  }
+  return functions;
+}
+
+function resizeAndCrop(resize: ResizeStep, crop: CenterCropStep): PixelFunction {
+  return (image) => resize.resizeWindow(image, crop.window) ?? crop(resize(image));
+}
+
+function sizeAfter(steps: readonly (PixelStep | PlainPixelFunction)[]): Size | undefined {
+  let size: Size | undefined;
+  for (const step of steps) size = isStep(step) ? step.outputSize(size) : undefined;
+  return size;
+}
+
+function channelTables(toTensor: ToTensorStep | undefined, normalize: NormalizeStep | undefined) {
+  const bytes = byteTable(toTensor?.rescaleFactor);
+  const table = (channel: number): Float32Array => {
+    if (!normalize) return bytes;
+    const mean = Math.fround(normalize.mean[channel]!);
+    const std = Math.fround(normalize.std[channel]!);
+    return bytes.map((value) => Math.fround(value - mean) / std);
+  };
+  return [table(0), table(1), table(2)] as const;
+}
