@@ -82,7 +82,10 @@ describe.each(Object.entries(cases))('golden resnet: %s', (name, meta) => {
       restore();
       check('grad.input', toNCHW(tf.grad(run)(pixels)));
       restore();
-      const { grads } = tf.variableGrads(() => run(pixels), parameters.map(([, variable]) => variable));
+      const { grads } = tf.variableGrads(
+        () => run(pixels),
+        parameters.map(([, variable]) => variable),
+      );
       for (const [key, variable] of parameters) check(`grad.${key}`, grads[variable.name]!);
       const checked = [...parameters.map(([key]) => `grad.${key}`), ...statistics.map(([key]) => `after.${key}`)];
       const listed = Object.keys(meta.float32_error).filter((key) => /^(grad|after)\./.test(key));

@@ -1,18 +1,4 @@
 import { ConfigError } from '@diptych/core';
-import { Generator } from '@diptych/nn';
-
-/** Where an encoder's first weights come from; one of the two, by default seed 0. */
-export interface RandomWeights {
-  /** The same seed gives the same weights on every backend. */
-  readonly seed?: number;
-  /** A generator shared with other parts of a model, in place of a seed. */
-  readonly generator?: Generator;
-}
-
-/** The generator that options ask for. */
-export function generatorOf({ seed = 0, generator }: RandomWeights): Generator {
-  return generator ?? new Generator(seed);
-}
 
 /**
  * Checks a size of a configuration.
@@ -38,4 +24,14 @@ export function namedConfig<Config>(where: string, table: Readonly<Record<string
     got: name,
     remedy: 'or pass a configuration object of your own',
   });
+}
+
+/**
+ * Checks that one size divides another.
+ *
+ * @throws ConfigError if it does not
+ */
+export function checkDivides(where: string, what: string, divisor: number, whole: string, value: number): void {
+  if (value % divisor === 0) return;
+  throw new ConfigError({ where, expected: `${what} to divide ${whole} ${value}`, got: String(divisor) });
 }

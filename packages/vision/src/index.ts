@@ -1,4 +1,15 @@
-export type { RandomWeights } from './encoder-options.js';
+export { ClipVision, type ClipVisionOptions } from './clip/clip-vision.js';
+export { CLIP_VISION_CONFIGS, type ClipVisionConfig, type ClipVisionName } from './clip/clip-vision-configs.js';
+export { ConvNeXt, type ConvNeXtOptions } from './convnext/convnext.js';
+export { CONVNEXT_CONFIGS, type ConvNeXtConfig, type ConvNeXtName } from './convnext/convnext-configs.js';
 export { ResNet, type ResNetOptions, type ResNetStages } from './resnet/resnet.js';
 export { RESNET_CONFIGS, type ResNetConfig, type ResNetName } from './resnet/resnet-configs.js';
+export { SiglipVision, type SiglipVisionOptions } from './siglip/siglip-vision.js';
+export {
+  SIGLIP_VISION_CONFIGS,
+  type SiglipVisionConfig,
+  type SiglipVisionName,
+} from './siglip/siglip-vision-configs.js';
 export { SmallCNN, type SmallCNNOptions } from './small-cnn.js';
+export { ViT, type ViTOptions } from './vit/vit.js';
+export { VIT_CONFIGS, type ViTConfig, type ViTName } from './vit/vit-configs.js';

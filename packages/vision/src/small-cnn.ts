@@ -1,7 +1,7 @@
 import type { Context, EncoderOutput, ImageEncoder, ImageInput, PartDescription } from '@diptych/core';
-import { BatchNorm2d, Conv2d, type Generator, Linear, Module } from '@diptych/nn';
+import { BatchNorm2d, Conv2d, type Generator, generatorOf, Linear, Module, type RandomWeights } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
-import { checkPositive, generatorOf, type RandomWeights } from './encoder-options.js';
+import { checkPositive } from './encoder-options.js';
 import { gridToTokens } from './grid.js';
 import { checkPixels } from './pixels.js';
 

@@ -6,9 +6,9 @@ import {
   type ImageInput,
   type PartDescription,
 } from '@diptych/core';
-import { BatchNorm2d, type Conv2d, Linear, Module, maxPool2d } from '@diptych/nn';
+import { BatchNorm2d, type Conv2d, generatorOf, Linear, Module, maxPool2d, type RandomWeights } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
-import { checkPositive, generatorOf, namedConfig, type RandomWeights } from '../encoder-options.js';
+import { checkPositive, namedConfig } from '../encoder-options.js';
 import { globalAverage, gridToTokens } from '../grid.js';
 import { checkPixels } from '../pixels.js';
 import { BasicBlock, Bottleneck, convolution, type ResidualBlock } from './residual-blocks.js';

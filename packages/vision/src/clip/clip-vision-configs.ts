@@ -1,0 +1,72 @@
+import type { Activation } from '@diptych/nn';
+
+/** Shape of CLIP's vision tower. */
+export interface ClipVisionConfig {
+  /** Side of the pictures in pixels. */
+  readonly imageSize: number;
+  /** Side of a square patch in pixels. */
+  readonly patchSize: number;
+  /** Width of the tokens. */
+  readonly hiddenSize: number;
+  /** Number of blocks. */
+  readonly depth: number;
+  readonly numHeads: number;
+  /** Width inside a block's feed-forward part, default 4 * hiddenSize. */
+  readonly intermediateSize?: number;
+  /** Width that both towers are projected to. */
+  readonly projectionDim: number;
+  /** Default `quick_gelu`, as OpenAI trained; LAION's larger networks have `gelu`. */
+  readonly activation?: Activation;
+  /** Of the normalisations, default 1e-5. */
+  readonly layerNormEps?: number;
+  /** Colour channels of the pictures, default 3. */
+  readonly inChannels?: number;
+}
+
+/** Published vision towers by the name that the hub gives the model, without its organisation. */
+export const CLIP_VISION_CONFIGS = {
+  'clip-vit-base-patch32': {
+    imageSize: 224,
+    patchSize: 32,
+    hiddenSize: 768,
+    depth: 12,
+    numHeads: 12,
+    projectionDim: 512,
+  },
+  'clip-vit-base-patch16': {
+    imageSize: 224,
+    patchSize: 16,
+    hiddenSize: 768,
+    depth: 12,
+    numHeads: 12,
+    projectionDim: 512,
+  },
+  'clip-vit-large-patch14': {
+    imageSize: 224,
+    patchSize: 14,
+    hiddenSize: 1024,
+    depth: 24,
+    numHeads: 16,
+    projectionDim: 768,
+  },
+  'clip-vit-large-patch14-336': {
+    imageSize: 336,
+    patchSize: 14,
+    hiddenSize: 1024,
+    depth: 24,
+    numHeads: 16,
+    projectionDim: 768,
+  },
+  'CLIP-ViT-H-14-laion2B-s32B-b79K': {
+    imageSize: 224,
+    patchSize: 14,
+    hiddenSize: 1280,
+    depth: 32,
+    numHeads: 16,
+    projectionDim: 1024,
+    activation: 'gelu',
+  },
+} as const satisfies Record<string, ClipVisionConfig>;
+
+/** A name of {@link CLIP_VISION_CONFIGS}. */
+export type ClipVisionName = keyof typeof CLIP_VISION_CONFIGS;

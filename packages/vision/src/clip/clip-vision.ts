@@ -1,0 +1,167 @@
+import type { Context, EncoderOutput, ImageEncoder, ImageInput, PartDescription } from '@diptych/core';
+import {
+  Conv2d,
+  Embedding,
+  type Generator,
+  generatorOf,
+  LayerNorm,
+  Linear,
+  Module,
+  normal,
+  parameter,
+  type RandomWeights,
+  truncatedNormal,
+} from '@diptych/nn';
+import * as tf from '@tensorflow/tfjs-core';
+import { checkDivides, checkPositive, namedConfig } from '../encoder-options.js';
+import { gridToTokens } from '../grid.js';
+import { checkPixels } from '../pixels.js';
+import { TransformerLayers } from '../transformer-layers.js';
+import { CLIP_VISION_CONFIGS, type ClipVisionConfig, type ClipVisionName } from './clip-vision-configs.js';
+
+/** Options of {@link ClipVision}. */
+export interface ClipVisionOptions extends RandomWeights {
+  /** Width of the result, default the configuration's `projectionDim`. */
+  readonly embedDim?: number;
+  /** Side of the pictures where it is not the configuration's. */
+  readonly imageSize?: number;
+}
+
+/** Patches, a class token before them, positions: [B, H, W, C] -> [B, 1 + patches, D]. */
+class ClipVisionEmbeddings extends Module {
+  readonly classEmbedding: tf.Variable<tf.Rank.R1>;
+  readonly patchEmbedding: Conv2d;
+  /** A table whose rows are the positions, class token first; `weight` is [1 + patches, D]. */
+  readonly positionEmbedding: Embedding;
+
+  constructor({ imageSize, patchSize, hiddenSize, inChannels = 3 }: ClipVisionConfig, generator: Generator) {
+    super();
+    const init = truncatedNormal(0.02);
+    this.classEmbedding = parameter(normal(hiddenSize ** -0.5)([hiddenSize], generator) as tf.Tensor1D);
+    this.patchEmbedding = new Conv2d(inChannels, hiddenSize, patchSize, {
+      generator,
+      stride: patchSize,
+      bias: false,
+      init,
+    });
+    const positions = Math.floor(imageSize / patchSize) ** 2 + 1;
+    this.positionEmbedding = new Embedding(positions, hiddenSize, { generator, init });
+  }
+
+  forward(pixels: tf.Tensor4D): tf.Tensor3D {
+    const patches = gridToTokens(this.patchEmbedding.forward(pixels));
+    const [batch, , width] = patches.shape;
+    const first = tf.tile(tf.reshape(this.classEmbedding, [1, 1, width]), [batch, 1, 1]);
+    return tf.add(tf.concat([first, patches], 1), this.positionEmbedding.weight);
+  }
+}
+
+/** CLIPVisionTransformer: [B, H, W, C] -> tokens [B, 1 + patches, D] before the last normalisation. */
+class ClipVisionTransformer extends Module {
+  readonly embeddings: ClipVisionEmbeddings;
+  /** Transformers' spelling. */
+  readonly preLayrnorm: LayerNorm;
+  readonly encoder: TransformerLayers;
+  readonly postLayernorm: LayerNorm;
+
+  constructor(config: ClipVisionConfig, generator: Generator) {
+    super();
+    const {
+      hiddenSize,
+      depth,
+      numHeads,
+      intermediateSize,
+      activation = 'quick_gelu',
+      layerNormEps: eps = 1e-5,
+    } = config;
+    this.embeddings = new ClipVisionEmbeddings(config, generator);
+    this.preLayrnorm = new LayerNorm(hiddenSize, { eps });
+    this.encoder = new TransformerLayers(depth, {
+      generator,
+      hiddenSize,
+      numHeads,
+      intermediateSize,
+      activation,
+      layerNormEps: eps,
+      init: truncatedNormal(0.02),
+    });
+    this.postLayernorm = new LayerNorm(hiddenSize, { eps });
+  }
+
+  forward(pixels: tf.Tensor4D, context: Context): tf.Tensor3D {
+    return this.encoder.forward(this.preLayrnorm.forward(this.embeddings.forward(pixels)), context);
+  }
+}
+
+/**
+ * CLIP's vision tower with transformers' names: `vision_model.*` and `visual_projection`, as in a checkpoint of the
+ * whole CLIPModel.
+ *
+ * `pooled` is the normalised and projected class token (transformers' `image_embeds` before their normalisation to
+ * length 1); `sequence` is the patch tokens, normalised and projected likewise.
+ *
+ * Radford et al., Learning Transferable Visual Models From Natural Language Supervision (2021),
+ * https://arxiv.org/abs/2103.00020. CLIP's ResNets are other networks and not here.
+ */
+export class ClipVision extends Module implements ImageEncoder {
+  readonly visionModel: ClipVisionTransformer;
+  readonly visualProjection: Linear;
+  readonly embedDim: number;
+  readonly architecture: ClipVisionName | ClipVisionConfig;
+  readonly config: ClipVisionConfig;
+  readonly #where: string;
+
+  /**
+   * @param architecture a name of {@link CLIP_VISION_CONFIGS}, or a configuration of one's own
+   * @throws ConfigError if the name is unknown or the configuration makes no network
+   */
+  constructor(architecture: ClipVisionName | ClipVisionConfig, options: ClipVisionOptions = {}) {
+    super();
+    const named = typeof architecture === 'string';
+    this.#where = named ? `vision.${architecture}` : 'vision.ClipVision';
+    const base: ClipVisionConfig = named
+      ? namedConfig('vision.ClipVision', CLIP_VISION_CONFIGS, architecture)
+      : { ...architecture };
+    this.architecture = named ? architecture : base;
+    const { imageSize = base.imageSize, embedDim = base.projectionDim } = options;
+    this.config = { ...base, imageSize };
+    this.embedDim = embedDim;
+    const { patchSize, hiddenSize, depth, numHeads, inChannels = 3 } = this.config;
+    const sizes = { patchSize, hiddenSize, depth, numHeads, inChannels, imageSize, embedDim };
+    for (const [what, value] of Object.entries(sizes)) checkPositive(this.#where, what, value);
+    checkDivides(this.#where, 'numHeads', numHeads, 'hiddenSize', hiddenSize);
+
+    const generator = generatorOf(options);
+    this.visionModel = new ClipVisionTransformer(this.config, generator);
+    const init = normal(hiddenSize ** -0.5);
+    this.visualProjection = new Linear(hiddenSize, embedDim, { generator, bias: false, init });
+  }
+
+  get imageSize(): number {
+    return this.config.imageSize;
+  }
+
+  /**
+   * [B, imageSize, imageSize, 3] -> `pooled` [B, embedDim], `sequence` [B, patches, embedDim].
+   *
+   * @throws ShapeError if the pictures have another size
+   */
+  encode(pixels: ImageInput, context: Context): EncoderOutput {
+    const { imageSize, inChannels = 3 } = this.config;
+    checkPixels(this.#where, pixels, { height: imageSize, width: imageSize, channels: inChannels });
+    const tokens = this.visionModel.forward(pixels, context);
+    const normalized = this.visionModel.postLayernorm.forward(tokens);
+    const projected = this.visualProjection.forward(normalized); // [B, 1 + patches, embedDim]
+    const [batch, length, width] = projected.shape;
+    const pooled = tf.reshape(tf.slice(projected, [0, 0, 0], [batch, 1, width]), [batch, width]) as tf.Tensor2D;
+    return { pooled, sequence: tf.slice(projected, [0, 1, 0], [batch, length - 1, width]) };
+  }
+
+  override describe(): PartDescription {
+    const architecture = typeof this.architecture === 'string' ? this.architecture : { ...this.architecture };
+    return {
+      kind: 'vision/clip',
+      options: { architecture, embedDim: this.embedDim, imageSize: this.config.imageSize },
+    };
+  }
+}

@@ -1,0 +1,41 @@
+import type { Activation } from '@diptych/nn';
+
+/** Shape of SigLIP's vision tower. */
+export interface SiglipVisionConfig {
+  /** Side of the pictures in pixels. */
+  readonly imageSize: number;
+  /** Side of a square patch in pixels; pixels beyond the last whole patch are not seen. */
+  readonly patchSize: number;
+  /** Width of the tokens and of the result. */
+  readonly hiddenSize: number;
+  /** Number of blocks. */
+  readonly depth: number;
+  readonly numHeads: number;
+  /** Width inside a block's feed-forward part, default 4 * hiddenSize. */
+  readonly intermediateSize?: number;
+  /** Default `gelu_tanh`. */
+  readonly activation?: Activation;
+  /** Of the normalisations, default 1e-6. */
+  readonly layerNormEps?: number;
+  /** Colour channels of the pictures, default 3. */
+  readonly inChannels?: number;
+}
+
+const BASE = { patchSize: 16, hiddenSize: 768, depth: 12, numHeads: 12 } as const;
+const LARGE = { patchSize: 16, hiddenSize: 1024, depth: 24, numHeads: 16 } as const;
+const SO400M = { patchSize: 14, hiddenSize: 1152, depth: 27, numHeads: 16, intermediateSize: 4304 } as const;
+
+/** Published vision towers by the name that the hub gives the model, without its organisation. */
+export const SIGLIP_VISION_CONFIGS = {
+  'siglip-base-patch16-224': { ...BASE, imageSize: 224 },
+  'siglip-base-patch16-256': { ...BASE, imageSize: 256 },
+  'siglip-base-patch16-384': { ...BASE, imageSize: 384 },
+  'siglip-base-patch16-512': { ...BASE, imageSize: 512 },
+  'siglip-large-patch16-256': { ...LARGE, imageSize: 256 },
+  'siglip-large-patch16-384': { ...LARGE, imageSize: 384 },
+  'siglip-so400m-patch14-224': { ...SO400M, imageSize: 224 },
+  'siglip-so400m-patch14-384': { ...SO400M, imageSize: 384 },
+} as const satisfies Record<string, SiglipVisionConfig>;
+
+/** A name of {@link SIGLIP_VISION_CONFIGS}. */
+export type SiglipVisionName = keyof typeof SIGLIP_VISION_CONFIGS;

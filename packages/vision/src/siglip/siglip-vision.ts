@@ -1,0 +1,180 @@
+import type { Context, EncoderOutput, ImageEncoder, ImageInput, PartDescription } from '@diptych/core';
+import {
+  Conv2d,
+  Embedding,
+  type Generator,
+  generatorOf,
+  LayerNorm,
+  type Linear,
+  Module,
+  MultiheadAttention,
+  normal,
+  parameter,
+  type RandomWeights,
+  truncatedNormal,
+} from '@diptych/nn';
+import * as tf from '@tensorflow/tfjs-core';
+import { checkDivides, checkPositive, namedConfig } from '../encoder-options.js';
+import { gridToTokens } from '../grid.js';
+import { Mlp, truncatedLinear } from '../mlp.js';
+import { checkPixels } from '../pixels.js';
+import { TransformerLayers } from '../transformer-layers.js';
+import { SIGLIP_VISION_CONFIGS, type SiglipVisionConfig, type SiglipVisionName } from './siglip-vision-configs.js';
+
+/** Options of {@link SiglipVision}. */
+export interface SiglipVisionOptions extends RandomWeights {
+  /** Width of the result; where it is not the tokens' width, a `projection` is added. */
+  readonly embedDim?: number;
+  /** Side of the pictures where it is not the configuration's. */
+  readonly imageSize?: number;
+}
+
+/** Patches and positions, no class token: [B, H, W, C] -> [B, patches, D]. */
+class SiglipVisionEmbeddings extends Module {
+  readonly patchEmbedding: Conv2d;
+  /** A table whose rows are the positions; `weight` is [patches, D]. */
+  readonly positionEmbedding: Embedding;
+
+  constructor({ imageSize, patchSize, hiddenSize, inChannels = 3 }: SiglipVisionConfig, generator: Generator) {
+    super();
+    this.patchEmbedding = new Conv2d(inChannels, hiddenSize, patchSize, { generator, stride: patchSize });
+    const positions = Math.floor(imageSize / patchSize) ** 2;
+    this.positionEmbedding = new Embedding(positions, hiddenSize, { generator, init: normal(hiddenSize ** -0.5) });
+  }
+
+  forward(pixels: tf.Tensor4D): tf.Tensor3D {
+    return tf.add(gridToTokens(this.patchEmbedding.forward(pixels)), this.positionEmbedding.weight);
+  }
+}
+
+/** One learned query attends to all tokens; a feed-forward part with a residual follows: [B, T, D] -> [B, D]. */
+class AttentionPoolingHead extends Module {
+  readonly probe: tf.Variable<tf.Rank.R3>;
+  readonly attention: MultiheadAttention;
+  readonly layernorm: LayerNorm;
+  readonly mlp: Mlp;
+
+  constructor(config: SiglipVisionConfig, generator: Generator) {
+    super();
+    const { hiddenSize, numHeads, intermediateSize = 4 * hiddenSize } = config;
+    const { activation = 'gelu_tanh', layerNormEps: eps = 1e-6 } = config;
+    this.probe = parameter(truncatedNormal(0.02)([1, 1, hiddenSize], generator) as tf.Tensor3D);
+    this.attention = new MultiheadAttention(hiddenSize, numHeads, { generator });
+    this.layernorm = new LayerNorm(hiddenSize, { eps });
+    this.mlp = new Mlp(hiddenSize, intermediateSize, activation, generator);
+  }
+
+  forward(tokens: tf.Tensor3D, context: Context): tf.Tensor2D {
+    const [batch, , width] = tokens.shape;
+    const query = tf.tile(this.probe, [batch, 1, 1]) as tf.Tensor3D;
+    const { output } = this.attention.forward(query, tokens, tokens, { needWeights: false }, context); // [B, 1, D]
+    const pooled: tf.Tensor3D = tf.add(output, this.mlp.forward(this.layernorm.forward(output)));
+    return tf.reshape(pooled, [batch, width]);
+  }
+}
+
+/** SiglipVisionTransformer. */
+class SiglipVisionTransformer extends Module {
+  readonly embeddings: SiglipVisionEmbeddings;
+  readonly encoder: TransformerLayers;
+  readonly postLayernorm: LayerNorm;
+  readonly head: AttentionPoolingHead;
+
+  constructor(config: SiglipVisionConfig, generator: Generator) {
+    super();
+    const {
+      hiddenSize,
+      depth,
+      numHeads,
+      intermediateSize,
+      activation = 'gelu_tanh',
+      layerNormEps: eps = 1e-6,
+    } = config;
+    this.embeddings = new SiglipVisionEmbeddings(config, generator);
+    this.encoder = new TransformerLayers(depth, {
+      generator,
+      hiddenSize,
+      numHeads,
+      intermediateSize,
+      activation,
+      layerNormEps: eps,
+      init: truncatedNormal(0.02),
+    });
+    this.postLayernorm = new LayerNorm(hiddenSize, { eps });
+    this.head = new AttentionPoolingHead(config, generator);
+  }
+
+  /** [B, H, W, C] -> normalised tokens [B, patches, D]. */
+  forward(pixels: tf.Tensor4D, context: Context): tf.Tensor3D {
+    return this.postLayernorm.forward(this.encoder.forward(this.embeddings.forward(pixels), context));
+  }
+}
+
+/**
+ * SigLIP's vision tower with transformers' names (`vision_model.*`), as in a checkpoint of the whole SiglipModel; the
+ * fixed-size checkpoints of SigLIP 2 are the same network.
+ *
+ * `pooled` is what a learned query reads from the tokens (transformers' `image_embeds` before their normalisation to
+ * length 1); `sequence` is the normalised patch tokens.
+ *
+ * Zhai et al., Sigmoid Loss for Language Image Pre-Training (2023), https://arxiv.org/abs/2303.15343.
+ */
+export class SiglipVision extends Module implements ImageEncoder {
+  readonly visionModel: SiglipVisionTransformer;
+  readonly projection: Linear | undefined;
+  readonly embedDim: number;
+  readonly architecture: SiglipVisionName | SiglipVisionConfig;
+  readonly config: SiglipVisionConfig;
+  readonly #where: string;
+
+  /**
+   * @param architecture a name of {@link SIGLIP_VISION_CONFIGS}, or a configuration of one's own
+   * @throws ConfigError if the name is unknown or the configuration makes no network
+   */
+  constructor(architecture: SiglipVisionName | SiglipVisionConfig, options: SiglipVisionOptions = {}) {
+    super();
+    const named = typeof architecture === 'string';
+    this.#where = named ? `vision.${architecture}` : 'vision.SiglipVision';
+    const base: SiglipVisionConfig = named
+      ? namedConfig('vision.SiglipVision', SIGLIP_VISION_CONFIGS, architecture)
+      : { ...architecture };
+    this.architecture = named ? architecture : base;
+    const { imageSize = base.imageSize, embedDim = base.hiddenSize } = options;
+    this.config = { ...base, imageSize };
+    this.embedDim = embedDim;
+    const { patchSize, hiddenSize, depth, numHeads, inChannels = 3 } = this.config;
+    const sizes = { patchSize, hiddenSize, depth, numHeads, inChannels, imageSize, embedDim };
+    for (const [what, value] of Object.entries(sizes)) checkPositive(this.#where, what, value);
+    checkDivides(this.#where, 'numHeads', numHeads, 'hiddenSize', hiddenSize);
+
+    const generator = generatorOf(options);
+    this.visionModel = new SiglipVisionTransformer(this.config, generator);
+    this.projection = embedDim === hiddenSize ? undefined : truncatedLinear(hiddenSize, embedDim, generator);
+  }
+
+  get imageSize(): number {
+    return this.config.imageSize;
+  }
+
+  /**
+   * [B, imageSize, imageSize, 3] -> `pooled` [B, embedDim], `sequence` [B, patches, embedDim].
+   *
+   * @throws ShapeError if the pictures have another size
+   */
+  encode(pixels: ImageInput, context: Context): EncoderOutput {
+    const { imageSize, inChannels = 3 } = this.config;
+    checkPixels(this.#where, pixels, { height: imageSize, width: imageSize, channels: inChannels });
+    const sequence = this.visionModel.forward(pixels, context);
+    const pooled = this.visionModel.head.forward(sequence, context);
+    if (!this.projection) return { pooled, sequence };
+    return { pooled: this.projection.forward(pooled), sequence: this.projection.forward(sequence) };
+  }
+
+  override describe(): PartDescription {
+    const architecture = typeof this.architecture === 'string' ? this.architecture : { ...this.architecture };
+    return {
+      kind: 'vision/siglip',
+      options: { architecture, embedDim: this.embedDim, imageSize: this.config.imageSize },
+    };
+  }
+}

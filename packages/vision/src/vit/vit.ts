@@ -1,0 +1,184 @@
+import {
+  ConfigError,
+  type Context,
+  type EncoderOutput,
+  type ImageEncoder,
+  type ImageInput,
+  type PartDescription,
+} from '@diptych/core';
+import {
+  Conv2d,
+  type Generator,
+  generatorOf,
+  LayerNorm,
+  type Linear,
+  Module,
+  normal,
+  parameter,
+  type RandomWeights,
+  truncatedNormal,
+} from '@diptych/nn';
+import * as tf from '@tensorflow/tfjs-core';
+import { checkDivides, checkPositive, namedConfig } from '../encoder-options.js';
+import { gridToTokens } from '../grid.js';
+import { truncatedLinear } from '../mlp.js';
+import { checkPixels } from '../pixels.js';
+import { ViTBlock } from './vit-block.js';
+import { VIT_CONFIGS, type ViTConfig, type ViTName } from './vit-configs.js';
+
+/** Options of {@link ViT}. */
+export interface ViTOptions extends RandomWeights {
+  /** Width of the result: adds `head`, a linear layer from the tokens' width. Without it there is no `head`. */
+  readonly embedDim?: number;
+  /** Side of the pictures where it is not the configuration's; a multiple of the patch size. */
+  readonly imageSize?: number;
+  /** In place of the configuration's. */
+  readonly pooling?: 'cls' | 'mean';
+  /** Stochastic depth in training: the last block's rate, growing linearly from 0 at the first. Default 0. */
+  readonly dropPathRate?: number;
+}
+
+/** Patches as one convolution whose stride is its kernel: [B, H, W, C] -> [B, H/p * W/p, D]. */
+class PatchEmbed extends Module {
+  readonly proj: Conv2d;
+
+  constructor(inChannels: number, hiddenSize: number, patchSize: number, generator: Generator) {
+    super();
+    this.proj = new Conv2d(inChannels, hiddenSize, patchSize, { generator, stride: patchSize });
+  }
+
+  forward(pixels: tf.Tensor4D): tf.Tensor3D {
+    return gridToTokens(this.proj.forward(pixels));
+  }
+}
+
+/**
+ * timm's VisionTransformer, with its parameter names (`cls_token`, `pos_embed`, `patch_embed.proj`, `blocks.N`, `norm` or
+ * `fc_norm`, `head`).
+ *
+ * `pooled` is the normalised class token, or with `pooling: 'mean'` the normalised mean of the patch tokens; `sequence`
+ * is the normalised patch tokens, row by row. Both go through `head` where there is one.
+ *
+ * Dosovitskiy et al., An Image is Worth 16x16 Words (2021), https://arxiv.org/abs/2010.11929.
+ */
+export class ViT extends Module implements ImageEncoder {
+  readonly clsToken: tf.Variable<tf.Rank.R3> | undefined;
+  readonly posEmbed: tf.Variable<tf.Rank.R3>;
+  readonly patchEmbed: PatchEmbed;
+  readonly blocks: readonly ViTBlock[];
+  readonly norm: LayerNorm | undefined;
+  readonly fcNorm: LayerNorm | undefined;
+  readonly head: Linear | undefined;
+  readonly embedDim: number;
+  readonly imageSize: number;
+  readonly pooling: 'cls' | 'mean';
+  readonly dropPathRate: number;
+  readonly architecture: ViTName | ViTConfig;
+  readonly config: ViTConfig;
+  readonly #where: string;
+
+  /**
+   * @param architecture a name of {@link VIT_CONFIGS}, or a configuration of one's own
+   * @throws ConfigError if the name is unknown or the configuration makes no network
+   */
+  constructor(architecture: ViTName | ViTConfig, options: ViTOptions = {}) {
+    super();
+    const named = typeof architecture === 'string';
+    this.#where = named ? `vision.${architecture}` : 'vision.ViT';
+    const config: ViTConfig = named ? namedConfig('vision.ViT', VIT_CONFIGS, architecture) : { ...architecture };
+    this.architecture = named ? architecture : config;
+    this.config = config;
+    const { patchSize, hiddenSize, depth, numHeads, mlpRatio = 4, classToken = true } = config;
+    const { layerNormEps = 1e-6, inChannels = 3 } = config;
+    this.imageSize = options.imageSize ?? config.imageSize ?? 224;
+    this.pooling = options.pooling ?? config.pooling ?? 'cls';
+    this.dropPathRate = options.dropPathRate ?? 0;
+    this.#check();
+
+    const generator = generatorOf(options);
+    const tokens = this.gridSize ** 2 + (classToken ? 1 : 0);
+    this.clsToken = classToken ? parameter(normal(1e-6)([1, 1, hiddenSize], generator) as tf.Tensor3D) : undefined;
+    this.posEmbed = parameter(truncatedNormal(0.02)([1, tokens, hiddenSize], generator) as tf.Tensor3D);
+    this.patchEmbed = new PatchEmbed(inChannels, hiddenSize, patchSize, generator);
+    this.blocks = Array.from({ length: depth }, (_, index) => {
+      const dropPath = depth > 1 ? (this.dropPathRate * index) / (depth - 1) : 0;
+      return new ViTBlock({ hiddenSize, numHeads, mlpRatio, layerNormEps, dropPath, generator });
+    });
+    const norm = new LayerNorm(hiddenSize, { eps: layerNormEps });
+    this.norm = this.pooling === 'cls' ? norm : undefined;
+    this.fcNorm = this.pooling === 'mean' ? norm : undefined;
+    const { embedDim } = options;
+    if (embedDim !== undefined) checkPositive(this.#where, 'embedDim', embedDim);
+    this.head = embedDim === undefined ? undefined : truncatedLinear(hiddenSize, embedDim, generator);
+    this.embedDim = embedDim ?? hiddenSize;
+  }
+
+  /** Patches along a side; `sequence` has its square as length. */
+  get gridSize(): number {
+    return this.imageSize / this.config.patchSize;
+  }
+
+  /**
+   * [B, imageSize, imageSize, 3] -> `pooled` [B, embedDim], `sequence` [B, gridSize^2, embedDim].
+   *
+   * @throws ShapeError if the pictures have another size
+   */
+  encode(pixels: ImageInput, context: Context): EncoderOutput {
+    const tokens = this.tokens(pixels, context); // [B, 1 + patches, D]
+    const [batch, length, width] = tokens.shape;
+    const first = this.clsToken ? 1 : 0;
+    const patches = first === 0 ? tokens : tf.slice(tokens, [0, first, 0], [batch, length - first, width]);
+    const norm = (this.norm ?? this.fcNorm)!;
+    const pooled =
+      this.pooling === 'mean'
+        ? (tf.mean(patches, 1) as tf.Tensor2D)
+        : (tf.reshape(tf.slice(tokens, [0, 0, 0], [batch, 1, width]), [batch, width]) as tf.Tensor2D);
+    return { pooled: this.#project(norm.forward(pooled)), sequence: this.#project(norm.forward(patches)) };
+  }
+
+  /** All tokens after the last block, before the last normalisation, the class token first: [B, 1 + patches, hiddenSize]. */
+  tokens(pixels: ImageInput, context: Context): tf.Tensor3D {
+    const { imageSize, config } = this;
+    checkPixels(this.#where, pixels, { height: imageSize, width: imageSize, channels: config.inChannels ?? 3 });
+    const patches = this.patchEmbed.forward(pixels);
+    let tokens: tf.Tensor3D = tf.add(this.clsToken ? withFirstToken(this.clsToken, patches) : patches, this.posEmbed);
+    for (const block of this.blocks) tokens = block.forward(tokens, context);
+    return tokens;
+  }
+
+  override describe(): PartDescription {
+    const { imageSize, pooling, dropPathRate, head, embedDim } = this;
+    const architecture = typeof this.architecture === 'string' ? this.architecture : { ...this.architecture };
+    const options = { architecture, embedDim: head ? embedDim : undefined, imageSize, pooling, dropPathRate };
+    return { kind: 'vision/vit', options };
+  }
+
+  #project<T extends tf.Tensor>(x: T): T {
+    return this.head ? this.head.forward(x) : x;
+  }
+
+  #check(): void {
+    const where = this.#where;
+    const { patchSize, hiddenSize, depth, numHeads, classToken = true, inChannels = 3 } = this.config;
+    const { imageSize, pooling, dropPathRate } = this;
+    for (const [what, value] of Object.entries({ patchSize, hiddenSize, depth, numHeads, imageSize, inChannels })) {
+      checkPositive(where, what, value);
+    }
+    checkDivides(where, 'numHeads', numHeads, 'hiddenSize', hiddenSize);
+    checkDivides(where, 'patchSize', patchSize, 'imageSize', imageSize);
+    if (pooling !== 'cls' && pooling !== 'mean') {
+      throw new ConfigError({ where, expected: "pooling to be 'cls' or 'mean'", got: String(pooling) });
+    }
+    if (pooling === 'cls' && !classToken) {
+      throw new ConfigError({ where, problem: "pooling 'cls' needs a class token", remedy: "use pooling: 'mean'" });
+    }
+    if (!(dropPathRate >= 0 && dropPathRate < 1)) {
+      throw new ConfigError({ where, expected: 'dropPathRate in [0, 1)', got: String(dropPathRate) });
+    }
+  }
+}
+
+/** [1, 1, D] and [B, T, D] -> [B, 1 + T, D]. */
+function withFirstToken(token: tf.Tensor3D, tokens: tf.Tensor3D): tf.Tensor3D {
+  return tf.concat([tf.tile(token, [tokens.shape[0], 1, 1]), tokens], 1);
+}
