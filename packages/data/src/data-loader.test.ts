@@ -1,0 +1,397 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { isDiptychError, type PairBatch } from '@diptych/core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildWorker } from '../test/build-worker.js';
+import { FakeTokenizer, FakeTransform, type FakeTransformOptions, fakeImage } from '../test/fake-parts.js';
+import { DataLoader } from './data-loader.js';
+import type { DataLoaderOptions } from './loader-options.js';
+import type { LoaderState } from './loader-state.js';
+import type { PairSource } from './source.js';
+import { iterable } from './sources/iterable.js';
+import { type PairInput, pairs } from './sources/pairs.js';
+
+let folder: string;
+let workerFile: string;
+let module: string;
+const loaders: DataLoader[] = [];
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'diptych-loader-'));
+  ({ workerFile, module } = await buildWorker(folder));
+});
+
+afterAll(async () => {
+  await Promise.all(loaders.map((loader) => loader.close()));
+  rmSync(folder, { recursive: true });
+});
+
+const words = ['a', 'bb', 'ccc', 'dddd'];
+
+function someItems(count: number, bad: (i: number) => boolean = () => false): PairInput[] {
+  return Array.from({ length: count }, (_, i) => ({
+    id: `id${i}`,
+    image: bad(i) ? Uint8Array.of(1, 2, 3) : fakeImage(i % 256),
+    text: [`first ${i}`, `second of ${i} ${words.slice(0, i % 4).join(' ')}`],
+  }));
+}
+
+function makeLoader(
+  source: PairSource,
+  options: Partial<DataLoaderOptions> = {},
+  transform: FakeTransformOptions = {},
+): DataLoader {
+  const loader = new DataLoader(source, {
+    transform: new FakeTransform({ module, ...transform }),
+    tokenizer: new FakeTokenizer({ module }),
+    batchSize: 4,
+    quarantine: false,
+    workerFile,
+    ...options,
+  });
+  loaders.push(loader);
+  return loader;
+}
+
+/** Everything of a batch in a form that `toEqual` compares. */
+function plain({ size, pixels, tokens, ids }: PairBatch) {
+  return { size, ids: [...ids], pixels: [...pixels.data], shape: pixels.shape, tokens: [...tokens.inputIds] };
+}
+
+async function allOf(loader: DataLoader, epoch = 0) {
+  const batches: ReturnType<typeof plain>[] = [];
+  for await (const batch of loader.epoch(epoch)) batches.push(plain(batch));
+  return batches;
+}
+
+const idsOf = (batches: { ids: readonly string[] }[]) => batches.map(({ ids }) => ids.join(' '));
+
+async function codeOf(run: () => Promise<unknown> | unknown): Promise<string> {
+  try {
+    await run();
+  } catch (error) {
+    return isDiptychError(error) ? `${error.code}: ${error.message}` : String(error);
+  }
+  return 'nothing was thrown';
+}
+
+describe('batches', () => {
+  it('come in the order of the source, row by row, and the last may be short', async () => {
+    const batches = await allOf(makeLoader(pairs(someItems(10)), { padToMultipleOf: 8 }));
+    expect(idsOf(batches)).toEqual(['id0 id1 id2 id3', 'id4 id5 id6 id7', 'id8 id9']);
+    expect(batches[1]!.pixels.slice(0, 3)).toEqual([4, 0, 4]);
+    expect(batches[2]!.shape).toEqual([2, 2, 2, 3]);
+    expect(batches[0]!.tokens.length).toBe(4 * 8);
+    expect(batches[0]!.tokens.slice(0, 5)).toEqual([1, 8, 4, 2, 0]);
+  });
+
+  it('leave out a short last batch with dropLast, and say how many there are', async () => {
+    const loader = makeLoader(pairs(someItems(10)), { dropLast: true });
+    expect(loader.batchesPerEpoch).toBe(2);
+    expect((await allOf(loader)).length).toBe(2);
+    expect(makeLoader(pairs(someItems(10))).batchesPerEpoch).toBe(3);
+  });
+
+  it('are shuffled by seed and epoch, each pair once', async () => {
+    const read = async (seed: number, epoch: number) =>
+      (await allOf(makeLoader(pairs(someItems(50)), { shuffle: true, seed }), epoch)).flatMap(({ ids }) => ids);
+    const first = await read(1, 0);
+    expect(await read(1, 0)).toEqual(first);
+    expect(await read(1, 1)).not.toEqual(first);
+    expect(await read(2, 0)).not.toEqual(first);
+    expect([...first].sort()).toEqual(
+      someItems(50)
+        .map(({ id }) => id!)
+        .sort(),
+    );
+  });
+
+  it('shuffle a stream through a buffer: near items stay near, each pair comes once', async () => {
+    const source = iterable(() => someItems(200));
+    const ids = (await allOf(makeLoader(source, { shuffle: true, buffer: { records: 20 } }))).flatMap(({ ids }) => ids);
+    expect(new Set(ids).size).toBe(200);
+    expect(ids.slice(0, 10).every((id) => Number(id.slice(2)) < 40)).toBe(true);
+    expect(ids).not.toEqual(someItems(200).map(({ id }) => id));
+  });
+
+  it('split over ranks without overlap', async () => {
+    const ranks = [0, 1, 2].map((rank) =>
+      makeLoader(pairs(someItems(31)), { shuffle: true, shard: { rank, worldSize: 3 } }),
+    );
+    const ids = (await Promise.all(ranks.map((loader) => allOf(loader)))).flat().flatMap(({ ids }) => ids);
+    expect(ids.length).toBe(31);
+    expect(new Set(ids).size).toBe(31);
+  });
+
+  it('take one caption of several: the first in evaluation, a drawn one in training, or all', async () => {
+    const source = pairs(someItems(40));
+    const tokens = async (options: Partial<DataLoaderOptions>, epoch = 0) =>
+      (await allOf(makeLoader(source, { batchSize: 40, maxLength: 3, ...options }), epoch))[0]!.tokens;
+    const evaluation = await tokens({});
+    expect(evaluation.filter((id) => id === 'first'.length + 3).length).toBe(40);
+    const training = await tokens({ training: true });
+    const firsts = training.filter((id) => id === 'first'.length + 3).length;
+    expect(firsts).toBeGreaterThan(8);
+    expect(firsts).toBeLessThan(32);
+    expect(await tokens({ training: true }, 1)).not.toEqual(training);
+    const all = await allOf(makeLoader(source, { captions: 'all' }));
+    expect(all.length).toBe(20);
+    expect(all[0]!.ids).toEqual(['id0', 'id0', 'id1', 'id1']);
+  });
+});
+
+describe('workers', () => {
+  const settings: Partial<DataLoaderOptions> = { shuffle: true, seed: 3, unique: true, bucketByLength: { window: 3 } };
+  const source = () => pairs(someItems(61, (i) => i % 9 === 5));
+
+  it('give the same batches as the main thread, whatever their number', async () => {
+    const expected = await allOf(makeLoader(source(), settings), 2);
+    expect(expected.length).toBeGreaterThan(10);
+    for (const workers of [1, 3]) {
+      const loader = makeLoader(source(), { ...settings, workers });
+      expect(await allOf(loader, 2)).toEqual(expected);
+      expect(loader.stats.bad).toEqual({ total: 7, byReason: { 'undecodable-image': 7 } });
+    }
+  });
+
+  it('are replaced when they die, and their batch is done again', async () => {
+    const expected = await allOf(makeLoader(pairs(someItems(40)), { shuffle: true }));
+    const loader = makeLoader(
+      pairs(someItems(40)),
+      { shuffle: true, workers: 2 },
+      { dieOn: 17, onceFlag: join(folder, 'died') },
+    );
+    expect(await allOf(loader)).toEqual(expected);
+    expect(loader.stats.workerDeaths).toBeGreaterThan(0);
+    expect(loader.stats.bad.total).toBe(0);
+  });
+
+  it('that always die on one picture lose that pair only', async () => {
+    const loader = makeLoader(pairs(someItems(24)), { workers: 2 }, { dieOn: 9 });
+    const ids = (await allOf(loader)).flatMap(({ ids }) => ids);
+    expect([...ids].sort()).toEqual(
+      someItems(24)
+        .flatMap(({ id }) => (id === 'id9' ? [] : [id!]))
+        .sort(),
+    );
+    expect(loader.stats.bad.byReason).toEqual({ 'worker-died': 1 });
+  });
+
+  it('that hang are ended after taskTimeout', async () => {
+    const loader = makeLoader(pairs(someItems(8)), { workers: 1, taskTimeout: 400 }, { hangOn: 6 });
+    expect(idsOf(await allOf(loader))).toEqual(['id0 id1 id2 id3', 'id4 id5 id7']);
+    expect(loader.stats.bad.byReason).toEqual({ 'worker-died': 1 });
+  });
+
+  it('need parts that can be built elsewhere', async () => {
+    const code = await codeOf(() => makeLoader(source(), { workers: 1 }, { module: undefined }));
+    expect(code).toMatch(/^config: .*describe\(\) gives module and export.*workers: 0/);
+    const missing = makeLoader(source(), { workers: 1 }, { module: 'file:///nowhere/parts.mjs' });
+    expect(await codeOf(() => allOf(missing))).toMatch(/^config: .*nowhere/s);
+  });
+});
+
+describe('resume', () => {
+  const settings: Partial<DataLoaderOptions>[] = [
+    { shuffle: true, seed: 5 },
+    { shuffle: true, seed: 5, dropLast: true, unique: true },
+    { shuffle: true, seed: 5, bucketByLength: { window: 4 }, captions: 'all' },
+    {},
+  ];
+  const sources = {
+    'in memory': () => pairs(someItems(57, (i) => i % 7 === 3)),
+    'a stream': () => iterable(() => someItems(57, (i) => i % 7 === 3)),
+  };
+  for (const [name, source] of Object.entries(sources)) {
+    it.each(settings)(`after any batch gives the rest of the uninterrupted run, ${name}, %j`, async (options) => {
+      const shuffled = { ...options, buffer: { records: 16 } };
+      const whole = makeLoader(source(), shuffled);
+      const expected: ReturnType<typeof plain>[] = [];
+      const states: string[] = [JSON.stringify(whole.state())];
+      for await (const batch of whole.epoch(0)) {
+        expected.push(plain(batch));
+        states.push(JSON.stringify(whole.state()));
+      }
+      for (const [given, state] of states.entries()) {
+        expect(state.length).toBeLessThan(1000);
+        const rest = makeLoader(source(), shuffled);
+        rest.resume(JSON.parse(state) as LoaderState);
+        expect(await allOf(rest, 0)).toEqual(expected.slice(given));
+      }
+    });
+  }
+
+  it('keeps later epochs as they were', async () => {
+    const make = () => makeLoader(pairs(someItems(20)), { shuffle: true });
+    const loader = make();
+    const iterator = loader.epoch(3);
+    await iterator.next();
+    const state = loader.state();
+    await iterator.return();
+    const resumed = make();
+    resumed.resume(state);
+    expect((await allOf(resumed, 3)).length).toBe(4);
+    expect(await allOf(resumed, 4)).toEqual(await allOf(make(), 4));
+  });
+
+  it('refuses a state of other options, another source, or no state', async () => {
+    const state = makeLoader(pairs(someItems(20)), { seed: 1 }).state();
+    expect(await codeOf(() => makeLoader(pairs(someItems(20)), { seed: 2 }).resume(state))).toMatch(
+      /^checkpoint: .*expected seed 1, got seed 2/,
+    );
+    expect(await codeOf(() => makeLoader(pairs(someItems(21)), { seed: 1 }).resume(state))).toMatch(/size 20/);
+    for (const wrong of [null, 3, {}, { ...state, planned: -1 }, { ...state, spares: [[1]] }]) {
+      expect(await codeOf(() => makeLoader(pairs(someItems(20)), { seed: 1 }).resume(wrong))).toMatch(/^checkpoint/);
+    }
+  });
+});
+
+describe('samplers', () => {
+  it('unique keeps equal captions and images apart and loses no pair', async () => {
+    const items = Array.from({ length: 60 }, (_, i) => ({
+      id: String(i),
+      image: fakeImage(i % 15),
+      text: `caption  ${i % 20}${i < 30 ? '' : ' '}`,
+    }));
+    for (const shuffle of [false, true]) {
+      const batches = await allOf(makeLoader(pairs(items), { unique: 'content', batchSize: 10, shuffle }));
+      expect(batches.flatMap(({ ids }) => ids).length).toBe(60);
+      for (const { ids } of batches) {
+        expect(new Set(ids.map((id) => Number(id) % 15)).size).toBe(ids.length);
+        expect(new Set(ids.map((id) => Number(id) % 20)).size).toBe(ids.length);
+      }
+    }
+  });
+
+  it('unique says so where no batch can be filled', async () => {
+    const items = Array.from({ length: 12_000 }, (_, i) => ({ image: fakeImage(i % 256), text: `only ${i % 3}` }));
+    const loader = makeLoader(pairs(items), { unique: true, batchSize: 64 });
+    expect(await codeOf(() => allOf(loader))).toMatch(/^config: .*without equal captions/);
+  });
+
+  it('bucketByLength leaves little padding', async () => {
+    const items = Array.from({ length: 3200 }, (_, i) => ({
+      image: fakeImage(i % 256),
+      text: Array.from({ length: 3 + ((i * 7919) % 30) }, () => 'word').join(' '),
+    }));
+    const waste = async (options: Partial<DataLoaderOptions>) => {
+      let padded = 0;
+      let real = 0;
+      for await (const { tokens } of makeLoader(pairs(items), { shuffle: true, batchSize: 32, ...options }).epoch(0)) {
+        padded += tokens.inputIds.length;
+        real += tokens.attentionMask.reduce((sum, one) => sum + one, 0);
+      }
+      return 1 - real / padded;
+    };
+    expect(await waste({})).toBeGreaterThan(0.3);
+    expect(await waste({ bucketByLength: true })).toBeLessThan(0.1);
+  });
+});
+
+describe('bad items', () => {
+  it('are passed over, counted, noted once with their place; batches stay full', async () => {
+    const quarantine = join(folder, 'quarantine.jsonl');
+    const items: PairInput[] = someItems(30, (i) => i === 3 || i === 11);
+    items[5] = { image: fakeImage(5), text: '   ' };
+    items[6] = { image: fakeImage(6), text: 'is UNTOKENIZABLE indeed' };
+    items[7] = { image: join(folder, 'nowhere.png'), text: 'missing' };
+    items[8] = { image: new Uint8Array(0), text: 'empty' };
+    const seen: string[] = [];
+    const loader = makeLoader(pairs(items), { quarantine, onBad: ({ message }) => seen.push(message) });
+    const sizes = (await allOf(loader)).map(({ size }) => size);
+    expect(sizes).toEqual([4, 4, 4, 4, 4, 4]);
+    expect(loader.stats).toMatchObject({ pairs: 24, batches: 6 });
+    expect(loader.stats.bad).toEqual({
+      total: 6,
+      byReason: {
+        'empty-caption': 1,
+        'undecodable-image': 2,
+        'untokenizable-caption': 1,
+        'missing-file': 1,
+        'empty-image': 1,
+      },
+    });
+    await allOf(loader, 1);
+    const notes = readFileSync(quarantine, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(notes.length).toBe(6);
+    expect(notes.find(({ reason }) => reason === 'missing-file')).toMatchObject({ file: 'pairs', row: 7, epoch: 0 });
+    expect(seen.length).toBe(12);
+    expect(seen.find((message) => message.startsWith('pairs[7]'))).toMatch(/expected a file at .*nowhere.png/);
+  });
+
+  it('are thrown in strict mode, with workers too', async () => {
+    for (const workers of [0, 1]) {
+      const loader = makeLoader(pairs(someItems(12, (i) => i === 6)), { strict: true, workers });
+      expect(await codeOf(() => allOf(loader))).toMatch(/^input: pairs\[6\]: expected an image that decodes/);
+    }
+  });
+
+  it('stop an epoch where nearly everything is bad', async () => {
+    const loader = makeLoader(pairs(someItems(1000, (i) => i > 10)), { batchSize: 8 });
+    expect(await codeOf(() => allOf(loader))).toMatch(/^input: .*items cannot be used: \d+ undecodable-image/);
+    const none = makeLoader(pairs(someItems(3, () => true)));
+    expect(await codeOf(() => allOf(none))).toMatch(/^input: .*no batch could be made; 3 items/);
+  });
+});
+
+describe('the loader', () => {
+  it("decodes once with cache: 'decoded', and still draws anew each epoch", async () => {
+    for (const workers of [0, 2]) {
+      const transform = new FakeTransform({ module });
+      const loader = makeLoader(pairs(someItems(20)), { transform, cache: 'decoded', shuffle: true, workers });
+      const plainLoader = makeLoader(pairs(someItems(20)), { shuffle: true });
+      for (const epoch of [0, 1, 2]) expect(await allOf(loader, epoch)).toEqual(await allOf(plainLoader, epoch));
+      if (workers === 0) expect(transform.decodes).toBe(20);
+    }
+  });
+
+  it('stops reading when the loop is left, and can start again', async () => {
+    let read = 0;
+    const source = iterable(function* () {
+      for (const item of someItems(1000)) {
+        read++;
+        yield item;
+      }
+    });
+    const loader = makeLoader(source, { prefetch: 2 });
+    for await (const _ of loader.epoch(0)) break;
+    expect(read).toBeLessThan(30);
+    expect((await allOf(loader)).length).toBe(250);
+  });
+
+  it('reads no further than prefetch while the reader is busy', async () => {
+    let read = 0;
+    const source = iterable(function* () {
+      for (const item of someItems(1000)) {
+        read++;
+        yield item;
+      }
+    });
+    const iterator = makeLoader(source, { prefetch: 3 }).epoch(0);
+    await iterator.next();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(read).toBeLessThanOrEqual(6 * 4);
+    await iterator.return();
+  });
+
+  it('refuses options out of range, and two epochs at once', async () => {
+    for (const options of [
+      { batchSize: 0 },
+      { workers: -1 },
+      { seed: 0.5 },
+      { maxBadFraction: 0 },
+      { shard: { rank: 2, worldSize: 2 } },
+    ]) {
+      expect(await codeOf(() => makeLoader(pairs([]), options))).toMatch(/^config: data.DataLoader: expected/);
+    }
+    const loader = makeLoader(pairs(someItems(20)));
+    const first = loader.epoch(0);
+    await first.next();
+    expect(await codeOf(() => loader.epoch(1).next())).toMatch(/one epoch at a time/);
+    await first.return();
+  });
+});

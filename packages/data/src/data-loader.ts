@@ -1,0 +1,385 @@
+import { fileURLToPath } from 'node:url';
+import { ConfigError, InputError, type PairBatch, type TokenizeOptions } from '@diptych/core';
+import { assembleBatches, type DecodedBatch, type SpareRow } from './assemble.js';
+import { DataError } from './data-error.js';
+import { canDecode, type DecodeParts, type DecodeResult, type DecodeTask, decodeRows } from './decode-rows.js';
+import { DecodedCache } from './decoded-cache.js';
+import { defaultMaxImageBytes } from './load-image.js';
+import { checkOptions, type DataLoaderOptions } from './loader-options.js';
+import { checkState, type LoaderState } from './loader-state.js';
+import { prefetch } from './prefetch.js';
+import { Quarantine, type QuarantineCounts } from './quarantine.js';
+import { type PlannedBatch, type PlannedRow, planBatches } from './sampling/plan.js';
+import { toRows } from './sampling/rows.js';
+import { orderedRead } from './shuffle.js';
+import { defaultBuffer, type PairSource } from './source.js';
+import { notPortable } from './worker/build-part.js';
+import { DecodePool } from './worker/decode-pool.js';
+
+/** What an epoch came to so far. */
+export interface LoaderStats {
+  readonly epoch: number;
+  readonly batches: number;
+  readonly pairs: number;
+  /** Items that were passed over, and why. */
+  readonly bad: QuarantineCounts;
+  /** Worker threads that died and were replaced, over all epochs. */
+  readonly workerDeaths: number;
+}
+
+/**
+ * Batches of pairs from a source, decoded, transformed, tokenized and padded: in this thread or in workers, some
+ * batches ahead of the reader. The same seed and epoch give the same batches whatever the number of workers, also after
+ * a resumption in mid-epoch.
+ *
+ * ```js
+ * const loader = new DataLoader(source, { transform, tokenizer, batchSize: 256, shuffle: true, dropLast: true });
+ * for await (const batch of loader.epoch(0)) train(batch);
+ * ```
+ */
+export class DataLoader {
+  readonly source: PairSource;
+  readonly #options: DataLoaderOptions;
+  readonly #quarantine: Quarantine;
+  readonly #imageKeys = new Map<number, string>();
+  readonly #cache: DecodedCache | undefined;
+  #pool: DecodePool | undefined;
+  #state: LoaderState;
+  #resumed: LoaderState | undefined;
+  #pairs = 0;
+  #running = false;
+
+  /** @throws ConfigError if options are out of range, or workers are asked for with parts that cannot travel */
+  constructor(source: PairSource, options: DataLoaderOptions) {
+    checkOptions(options);
+    this.source = source;
+    this.#options = options;
+    this.#quarantine = new Quarantine(options);
+    if (options.cache === 'decoded') {
+      if (!canDecode(options.transform)) {
+        throw new ConfigError({
+          where: 'data.DataLoader',
+          expected: "a transform with decode(image) for cache: 'decoded'",
+          got: `the kind ${JSON.stringify(options.transform.describe().kind)} without one`,
+          remedy: 'leave cache out, or decode the pictures and give them to pairs() as { data, width, height }',
+        });
+      }
+      this.#cache = new DecodedCache(options.cacheBytes ?? 512 * 2 ** 20);
+    }
+    if (options.workers) this.#checkPortable();
+    this.#state = this.#stateAt(0, 0, 0, []);
+  }
+
+  /** Pairs of the source, where that is known without reading. */
+  get size(): number | undefined {
+    return this.source.size;
+  }
+
+  /** Batches of an epoch where the source's size is known, bad items not considered. */
+  get batchesPerEpoch(): number | undefined {
+    if (this.source.size === undefined || this.#options.captions === 'all') return undefined;
+    const { batchSize, dropLast } = this.#options;
+    const { index, count } = this.#shard;
+    const mine = Math.ceil((this.source.size - index) / count);
+    return dropLast ? Math.floor(mine / batchSize) : Math.ceil(mine / batchSize);
+  }
+
+  /** Counts of the running or last epoch. */
+  get stats(): LoaderStats {
+    const { epoch, batches } = this.#state;
+    const bad = this.#quarantine.counts;
+    return { epoch, batches, pairs: this.#pairs, bad, workerDeaths: this.#pool?.deaths ?? 0 };
+  }
+
+  /** Where the loader stands after the last batch that it gave out. */
+  state(): LoaderState {
+    return this.#state;
+  }
+
+  /**
+   * Makes the next `epoch(state.epoch)` go on after the state's last batch. Records up to there are read again, but
+   * no image is decoded.
+   *
+   * @throws CheckpointError if the state is damaged or belongs to another source or other options
+   */
+  resume(state: unknown): void {
+    this.#resumed = checkState(state, this.#settings());
+    this.#state = this.#resumed;
+  }
+
+  /**
+   * The batches of an epoch. Leaving the loop early stops reading and decoding.
+   *
+   * @throws DataError for the first bad item with `strict`
+   * @throws InputError if nothing, or next to nothing, of the source can be used
+   * @throws ConfigError if another epoch of this loader is still being read, or duplicates leave no batch
+   */
+  async *epoch(epoch = 0): AsyncGenerator<PairBatch, void, undefined> {
+    if (this.#running) {
+      throw new ConfigError({
+        where: 'data.DataLoader.epoch',
+        expected: 'one epoch at a time',
+        got: 'a second one before the first ended',
+        remedy: 'finish or leave the first loop, or make a second loader',
+      });
+    }
+    const from = this.#resumed?.epoch === epoch ? this.#resumed : undefined;
+    this.#resumed = undefined;
+    this.#running = true;
+    this.#pairs = 0;
+    this.#quarantine.startEpoch(epoch);
+    this.#state = from ?? this.#stateAt(epoch, 0, 0, []);
+    const stop = new AbortController();
+    try {
+      const plan = this.#plan(epoch, from, stop.signal);
+      const spares = from ? await this.#replay(plan, from) : [];
+      const { batchSize, transform, tokenizer, workers = 0, dropLast = false } = this.#options;
+      const depth = this.#options.prefetch ?? Math.max(2, 2 * workers);
+      const decoded = prefetch(plan, (planned) => this.#decode(planned), depth);
+      let batches = from?.batches ?? 0;
+      let planned = from?.planned ?? 0;
+      const assembled = assembleBatches(this.#counted(decoded), {
+        batchSize,
+        dropLast,
+        imageShape: transform.outputShape,
+        tokenize: (texts) => tokenizer.encode(texts, this.#tokenize),
+        spares,
+        planned,
+      });
+      for await (const { batch, state } of assembled) {
+        batches++;
+        planned = state.planned;
+        this.#pairs += batch.size;
+        this.#state = this.#stateAt(epoch, batches, planned, state.spares);
+        yield batch;
+      }
+      if (batches === 0) this.#explainEmpty();
+    } finally {
+      stop.abort();
+      this.#running = false;
+    }
+  }
+
+  /** Ends the worker threads. The loader can be used again; it then starts new ones. */
+  async close(): Promise<void> {
+    const pool = this.#pool;
+    this.#pool = undefined;
+    await pool?.close();
+  }
+
+  #plan(epoch: number, from: LoaderState | undefined, signal: AbortSignal): AsyncGenerator<PlannedBatch> {
+    const { seed = 0, shuffle = false, training = shuffle, unique = false, bucketByLength = false } = this.#options;
+    const buffer = { ...defaultBuffer, ...this.#options.buffer };
+    let quiet = from !== undefined && from.planned > 0;
+    const records = orderedRead(this.source, {
+      seed,
+      epoch,
+      shuffle,
+      buffer,
+      shard: this.#shard,
+      signal,
+      // What was rejected before the resumption was noted then.
+      reject: (error) => (quiet ? undefined : this.#quarantine.reject(error)),
+    });
+    const rows = toRows(records, {
+      training,
+      seed,
+      epoch,
+      captions: this.#options.captions ?? (training ? 'random' : 'first'),
+      unique: unique === true ? 'source' : unique,
+      maxImageBytes: this.#maxImageBytes,
+      imageKeys: this.#imageKeys,
+    });
+    const buckets = typeof bucketByLength === 'object' ? bucketByLength : {};
+    const lengthOf = buckets.lengthOf;
+    const plan = planBatches(rows, {
+      batchSize: this.#options.batchSize,
+      window: bucketByLength ? (buckets.window ?? 50) : 1,
+      lengthsOf: bucketByLength ? (texts) => (lengthOf ? texts.map(lengthOf) : this.#tokenLengths(texts)) : undefined,
+      shuffle,
+      seed,
+      epoch,
+      maxHeldBytes: buffer.bytes,
+    });
+    return (async function* () {
+      for await (const batch of plan) {
+        if (from && batch.number >= from.planned - 1) quiet = false;
+        yield batch;
+      }
+    })();
+  }
+
+  /** Runs the plan up to where the state was taken; decodes only the rows that were waiting then. */
+  async #replay(plan: AsyncGenerator<PlannedBatch>, { planned, spares }: LoaderState): Promise<SpareRow[]> {
+    const waiting = new Map<string, PlannedRow>();
+    const wanted = new Set(spares.map(([batch]) => batch));
+    for (let number = 0; number < planned; number++) {
+      const { value, done } = await plan.next();
+      if (done) {
+        throw new InputError({
+          where: `data.DataLoader(${this.source.name})`,
+          expected: `at least ${planned} batches, as when the state was saved`,
+          got: String(number),
+          remedy: 'the source has changed: start the epoch anew without resume()',
+        });
+      }
+      if (wanted.has(number))
+        for (const [row, content] of value.rows.entries()) waiting.set(`${number},${row}`, content);
+    }
+    if (spares.length === 0) return [];
+    const rows = spares.map(([batch, row]) => waiting.get(`${batch},${row}`)).filter((row) => row !== undefined);
+    const { result } = await this.#decode({ number: -1, rows });
+    const rowSize = this.#rowSize;
+    const failed = new Set(result.failures.map(({ row }) => row));
+    return rows.flatMap((row, i) => {
+      const place = spares[i]!;
+      return failed.has(i) ? [] : [{ place, row, pixels: result.pixels.subarray(i * rowSize, (i + 1) * rowSize) }];
+    });
+  }
+
+  async #decode(planned: PlannedBatch): Promise<DecodedBatch> {
+    const { rows } = planned;
+    const task: DecodeTask = {
+      rows: rows.map(({ record, text, context }) => ({
+        image: this.#cache?.lookUp(record.item, record.image) ?? record.image,
+        text,
+        origin: record.origin,
+        context,
+      })),
+      keepDecoded: this.#cache !== undefined,
+    };
+    const result = await this.#run(task);
+    for (const [i, image] of result.decoded?.entries() ?? []) {
+      if (image) this.#cache?.keep(rows[i]!.record.item, image);
+    }
+    return { planned, result };
+  }
+
+  async #run(task: DecodeTask): Promise<DecodeResult> {
+    const { transform, tokenizer, workers = 0 } = this.#options;
+    const parts: DecodeParts = {
+      transform,
+      tokenizer,
+      tokenize: this.#tokenize,
+      maxImageBytes: this.#maxImageBytes,
+    };
+    if (workers === 0) return decodeRows(task, parts);
+    this.#pool ??= new DecodePool({
+      workers,
+      setup: {
+        transform: transform.describe(),
+        tokenizer: tokenizer.describe(),
+        tokenize: parts.tokenize,
+        maxImageBytes: parts.maxImageBytes,
+      },
+      workerFile: workerPath(this.#options.workerFile),
+      taskTimeout: this.#options.taskTimeout ?? 120_000,
+      rowSize: this.#rowSize,
+    });
+    return this.#pool.run(task);
+  }
+
+  /** Rejects the rows that failed, in the order of the batches, and stops where nearly all do. */
+  async *#counted(decoded: AsyncIterable<DecodedBatch>): AsyncGenerator<DecodedBatch> {
+    const { maxBadFraction = 0.9 } = this.#options;
+    let seen = 0;
+    for await (const batch of decoded) {
+      const { planned, result } = batch;
+      for (const { row, reason, parts } of result.failures) {
+        this.#quarantine.reject(new DataError(reason, planned.rows[row]!.record.origin, parts));
+      }
+      seen += planned.rows.length - result.failures.length;
+      const bad = this.#quarantine.counts.total;
+      if (bad + seen >= ENOUGH_TO_JUDGE && bad / (bad + seen) > maxBadFraction) {
+        throw this.#mostlyBad(`${bad} of ${bad + seen} items cannot be used`);
+      }
+      yield batch;
+    }
+  }
+
+  #explainEmpty(): void {
+    const { total } = this.#quarantine.counts;
+    if (total > 0) throw this.#mostlyBad(`no batch could be made; ${total} items cannot be used`);
+  }
+
+  #mostlyBad(problem: string): InputError {
+    const { quarantine: file = 'quarantine.jsonl' } = this.#options;
+    return new InputError({
+      where: `data.DataLoader(${this.source.name})`,
+      problem: `${problem}: ${this.#quarantine}`,
+      remedy: file === false ? 'see them with onBad' : `each is explained in ${file}`,
+    });
+  }
+
+  #tokenLengths(texts: readonly string[]): number[] {
+    const { inputIds, attentionMask, shape } = this.#options.tokenizer.encode(texts, {
+      ...this.#tokenize,
+      padding: 'longest',
+    });
+    const [rows, length] = shape;
+    if (attentionMask.length !== inputIds.length) return new Array<number>(rows).fill(length);
+    return Array.from({ length: rows }, (_, row) => {
+      let sum = 0;
+      for (let i = row * length; i < (row + 1) * length; i++) sum += attentionMask[i]!;
+      return sum;
+    });
+  }
+
+  /** Everything that the sequence of batches depends on. */
+  #settings(): LoaderState['settings'] {
+    const { batchSize, seed = 0, shuffle = false, training = shuffle, dropLast = false, unique } = this.#options;
+    const { records, bytes } = { ...defaultBuffer, ...this.#options.buffer };
+    const buckets = this.#options.bucketByLength ?? false;
+    return {
+      source: this.source.name,
+      size: this.source.size ?? -1,
+      batchSize,
+      seed,
+      shuffle,
+      training,
+      dropLast,
+      captions: this.#options.captions ?? (training ? 'random' : 'first'),
+      unique: unique === true ? 'source' : (unique ?? false),
+      window: buckets === false ? 1 : ((buckets === true ? undefined : buckets.window) ?? 50),
+      buffer: `${records}/${bytes}`,
+      shard: `${this.#shard.index}/${this.#shard.count}`,
+    };
+  }
+
+  #stateAt(epoch: number, batches: number, planned: number, spares: LoaderState['spares']): LoaderState {
+    return { version: 1, settings: this.#settings(), epoch, batches, planned, spares };
+  }
+
+  #checkPortable(): void {
+    for (const what of ['transform', 'tokenizer'] as const) {
+      const { kind, module, export: factory } = this.#options[what].describe();
+      if (module === undefined || factory === undefined) throw notPortable(what, kind);
+    }
+  }
+
+  get #shard(): { index: number; count: number } {
+    const { rank = 0, worldSize = 1, worker = 0, workers = 1 } = this.#options.shard ?? {};
+    return { index: rank * workers + worker, count: worldSize * workers };
+  }
+
+  get #tokenize(): TokenizeOptions {
+    const { padding = 'longest', maxLength, truncation = true, padToMultipleOf } = this.#options;
+    return { padding, truncation, ...(maxLength && { maxLength }), ...(padToMultipleOf && { padToMultipleOf }) };
+  }
+
+  get #maxImageBytes(): number {
+    return this.#options.maxImageBytes ?? defaultMaxImageBytes;
+  }
+
+  get #rowSize(): number {
+    return this.#options.transform.outputShape.reduce((product, size) => product * size, 1);
+  }
+}
+
+/** Below this number of items, a share of bad ones says little. */
+const ENOUGH_TO_JUDGE = 256;
+
+function workerPath(file: string | URL | undefined): string {
+  const place = file ?? new URL('./worker.js', import.meta.url);
+  return place instanceof URL || place.startsWith('file:') ? fileURLToPath(place) : place;
+}

@@ -1,0 +1,17 @@
+export type { AssemblyState } from './assemble.js';
+export { type BadReason, DataError, type DataErrorParts } from './data-error.js';
+export { DataLoader, type LoaderStats } from './data-loader.js';
+export type { DecodingTransform } from './decode-rows.js';
+export { expandBraces } from './io/braces.js';
+export type { HttpOptions } from './io/http.js';
+export type { PathOptions } from './io/image-path.js';
+export type { DataLoaderOptions, LengthBuckets } from './loader-options.js';
+export type { LoaderState } from './loader-state.js';
+export type { QuarantineCounts, QuarantineOptions } from './quarantine.js';
+export { formatOrigin, type ImageRef, type Origin, type PairRecord, toImageRef } from './record.js';
+export type { CaptionChoice, UniqueBy } from './sampling/rows.js';
+export { type BufferLimits, type PairSource, plainRead, type ReadContext, type Shard } from './source.js';
+export { iterable } from './sources/iterable.js';
+export { type JsonlOptions, jsonl, type RowFileOptions } from './sources/jsonl.js';
+export { type InMemoryOptions, type PairInput, pairs } from './sources/pairs.js';
+export type { Fields, RowLimits } from './sources/row.js';

@@ -1,0 +1,135 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DataError, messageOf } from '../data-error.js';
+
+/** How patient a download is. */
+export interface HttpOptions {
+  /** Attempts that may fail in a row before the shard is given up; 5 by default. */
+  readonly retries?: number;
+  /** Milliseconds without a byte after which a connection counts as stalled; 30,000 by default. */
+  readonly stallTimeout?: number;
+  /** Milliseconds before the first new attempt, doubled each time up to a minute; 500 by default. */
+  readonly backoff?: number;
+  /** Sent with each request, such as `authorization`. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * The bytes of a remote file. A connection that breaks, stalls or answers 429 or 5xx is opened again where it stopped
+ * (`Range`, guarded by `If-Range`); a server without ranges is read again from the start up to that place.
+ *
+ * @throws DataError `unreachable` once the attempts are used up, or at once for other answers than 2xx
+ */
+export async function* httpBytes(url: string, options: HttpOptions = {}): AsyncGenerator<Uint8Array> {
+  const { retries = 5, stallTimeout = 30_000, backoff = 500 } = options;
+  const origin = { file: url };
+  let position = 0;
+  let total: number | undefined;
+  let etag: string | undefined;
+  let failures = 0;
+  for (;;) {
+    const connection = new AbortController();
+    const abort = () => connection.abort(options.signal?.reason);
+    options.signal?.throwIfAborted();
+    options.signal?.addEventListener('abort', abort, { once: true });
+    const watch = new Watchdog(stallTimeout, () => connection.abort(new Error(`no byte for ${stallTimeout} ms`)));
+    let retryAfter = 0;
+    try {
+      const response = await fetch(url, {
+        signal: connection.signal,
+        headers: {
+          ...options.headers,
+          'accept-encoding': 'identity',
+          ...(position > 0 && { range: `bytes=${position}-`, ...(etag && { 'if-range': etag }) }),
+        },
+      });
+      if (response.status === 416 && position === total) return;
+      if (response.status === 429 || response.status >= 500) {
+        retryAfter = Number(response.headers.get('retry-after')) * 1000 || 0;
+        await response.body?.cancel();
+        throw new Error(`the server answered ${response.status}`);
+      }
+      if (!response.ok || response.body === null) {
+        await response.body?.cancel();
+        throw new DataError('unreachable', origin, {
+          expected: 'an answer 200',
+          got: String(response.status),
+          remedy: 'check the address and the credentials in `headers`',
+        });
+      }
+      const tag = response.headers.get('etag') ?? undefined;
+      if (position > 0 && etag !== tag) {
+        throw new DataError('unreachable', origin, {
+          problem: `the file changed on the server while it was read (ETag ${etag} became ${tag})`,
+          remedy: 'read it again from the start',
+        });
+      }
+      etag = tag?.startsWith('W/') ? undefined : tag;
+      let skip = response.status === 206 ? 0 : position;
+      const length = Number(response.headers.get('content-length') ?? Number.NaN);
+      if (Number.isFinite(length)) total = response.status === 206 ? position + length : length;
+      for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+        watch.pause();
+        const rest = skip < chunk.byteLength ? chunk.subarray(skip) : undefined;
+        skip -= Math.min(skip, chunk.byteLength);
+        if (rest && rest.byteLength > 0) {
+          position += rest.byteLength;
+          failures = 0;
+          yield rest;
+        }
+        watch.resume();
+      }
+      if (total !== undefined && position < total) throw new Error(`it ended after ${position} of ${total} bytes`);
+      return;
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      if (error instanceof DataError) throw error;
+      failures++;
+      if (failures > retries) {
+        throw new DataError(
+          'unreachable',
+          origin,
+          {
+            problem: `gave up after ${failures} attempts in a row at byte ${position}: ${reasonOf(error)}`,
+            remedy: 'check the address and the network, or raise `retries` and `stallTimeout`',
+          },
+          { cause: error },
+        );
+      }
+      const wait = Math.max(Math.min(backoff * 2 ** (failures - 1), 60_000), Math.min(retryAfter, 60_000));
+      await sleep(wait, undefined, { signal: options.signal });
+    } finally {
+      watch.pause();
+      options.signal?.removeEventListener('abort', abort);
+      connection.abort();
+    }
+  }
+}
+
+/** Calls back when it was not paused for a while; paused while the reader of the bytes is busy. */
+class Watchdog {
+  #timer: NodeJS.Timeout | undefined;
+  readonly #milliseconds: number;
+  readonly #bark: () => void;
+
+  constructor(milliseconds: number, bark: () => void) {
+    this.#milliseconds = milliseconds;
+    this.#bark = bark;
+    this.resume();
+  }
+
+  pause(): void {
+    clearTimeout(this.#timer);
+  }
+
+  resume(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(this.#bark, this.#milliseconds);
+  }
+}
+
+/** fetch hides the reason of a broken connection in `cause`. */
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause === undefined ? messageOf(error) : `${messageOf(error)} (${messageOf(cause)})`;
+}

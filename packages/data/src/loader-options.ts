@@ -1,0 +1,99 @@
+import { ConfigError, type ImageTransform, type TokenizeOptions, type Tokenizer } from '@diptych/core';
+import type { QuarantineOptions } from './quarantine.js';
+import type { CaptionChoice, UniqueBy } from './sampling/rows.js';
+import type { BufferLimits } from './source.js';
+
+/** Sorting by length, so that batches hold captions of like length and little padding. */
+export interface LengthBuckets {
+  /** Batches that are sorted together; 50 by default. More saves padding, fewer keeps the order more random. */
+  readonly window?: number;
+  /** Length of a caption; by default the tokenizer's, special tokens included. */
+  readonly lengthOf?: (text: string) => number;
+}
+
+/** Options of a `DataLoader`. */
+export interface DataLoaderOptions extends QuarantineOptions, TokenizeOptions {
+  readonly transform: ImageTransform;
+  readonly tokenizer: Tokenizer;
+  readonly batchSize: number;
+  /** Order, captions and augmentations depend on (seed, epoch) alone; 0 by default. */
+  readonly seed?: number;
+  /** Shuffles: in-memory sources by a true permutation, streams by shards and a buffer. False by default. */
+  readonly shuffle?: boolean;
+  /** What the shuffle buffer of a stream may hold; 10,000 records or 128 MiB of images by default. */
+  readonly buffer?: Partial<BufferLimits>;
+  /** Random transforms draw; as `shuffle` by default. */
+  readonly training?: boolean;
+  /** Leaves out an epoch's last batch where it is short. */
+  readonly dropLast?: boolean;
+  /** Which caption of several; `random` in training, `first` else. */
+  readonly captions?: CaptionChoice;
+  /** No batch holds two equal captions or images: equal by path (`source`, or true) or by bytes (`content`). */
+  readonly unique?: boolean | UniqueBy;
+  /** Puts captions of like length into a batch. */
+  readonly bucketByLength?: boolean | LengthBuckets;
+  /** Which part of the source this process reads, for several that train together; all by default. */
+  readonly shard?: {
+    readonly rank: number;
+    readonly worldSize: number;
+    /** For programs that read with several workers of their own in each rank. */
+    readonly worker?: number;
+    readonly workers?: number;
+  };
+  /** Threads that decode and tokenize; 0 (default): this thread. The batches are the same for any number. */
+  readonly workers?: number;
+  /** Batches that are worked on ahead; 2, or two for each worker, by default. */
+  readonly prefetch?: number;
+  /**
+   * `decoded` keeps decoded pictures in memory over epochs, for small sources of small pictures; random transforms
+   * still draw anew. Needs a transform with `decode`.
+   */
+  readonly cache?: 'decoded' | false;
+  /** Most bytes of decoded pictures that are kept; 512 MiB by default. Later pictures are decoded anew. */
+  readonly cacheBytes?: number;
+  /** Largest encoded image in bytes; 64 MiB by default. */
+  readonly maxImageBytes?: number;
+  /** Share of bad items above which an epoch stops: something else is wrong then. 0.9 by default, from 256 items on. */
+  readonly maxBadFraction?: number;
+  /** Milliseconds a worker may take for a batch before it is replaced; 120,000 by default. */
+  readonly taskTimeout?: number;
+  /** The built worker script, where a bundler moved it away from this package's own place. */
+  readonly workerFile?: string | URL;
+}
+
+/**
+ * Checks the numbers among the options.
+ *
+ * @throws ConfigError with the option's name
+ */
+export function checkOptions(options: DataLoaderOptions): void {
+  const { batchSize, workers, prefetch, shard, maxLength, maxBadFraction, padToMultipleOf } = options;
+  const buckets = typeof options.bucketByLength === 'object' ? options.bucketByLength : {};
+  checkInteger('batchSize', batchSize, 1);
+  checkInteger('seed', options.seed ?? 0, 0);
+  checkInteger('workers', workers ?? 0, 0);
+  checkInteger('prefetch', prefetch ?? 1, 1);
+  checkInteger('maxLength', maxLength ?? 1, 1);
+  checkInteger('padToMultipleOf', padToMultipleOf ?? 1, 1);
+  checkInteger('buffer.records', options.buffer?.records ?? 1, 1);
+  checkInteger('bucketByLength.window', buckets.window ?? 1, 1);
+  if (maxBadFraction !== undefined && !(maxBadFraction > 0 && maxBadFraction <= 1)) {
+    throw wrong('maxBadFraction', 'a share above 0, at most 1', maxBadFraction);
+  }
+  if (shard) {
+    checkInteger('shard.worldSize', shard.worldSize, 1);
+    checkInteger('shard.rank', shard.rank, 0, shard.worldSize - 1);
+    checkInteger('shard.workers', shard.workers ?? 1, 1);
+    checkInteger('shard.worker', shard.worker ?? 0, 0, (shard.workers ?? 1) - 1);
+  }
+}
+
+function checkInteger(name: string, value: number, least: number, most = Number.MAX_SAFE_INTEGER): void {
+  if (Number.isSafeInteger(value) && value >= least && value <= most) return;
+  const range = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`;
+  throw wrong(name, `an integer ${range}`, value);
+}
+
+function wrong(name: string, expected: string, got: unknown): ConfigError {
+  return new ConfigError({ where: 'data.DataLoader', expected: `${name} to be ${expected}`, got: String(got) });
+}

@@ -1,0 +1,54 @@
+import { type ImageTransform, isDiptychError, type Tokenizer } from '@diptych/core';
+import { move, transferableSymbol, valueSymbol, workerData } from 'piscina';
+import { type DecodeParts, type DecodeResult, type DecodeTask, decodeRows } from './decode-rows.js';
+import { isRgbImage } from './record.js';
+import { buildPart } from './worker/build-part.js';
+import type { WorkerReply, WorkerSetup } from './worker/protocol.js';
+
+/** This thread's transform and tokenizer; a failure is kept for the first task to report. */
+const parts = buildParts(workerData as WorkerSetup).then(
+  (value) => ({ value }),
+  (error: unknown) => ({ error }),
+);
+
+async function buildParts(setup: WorkerSetup): Promise<DecodeParts> {
+  const [transform, tokenizer] = await Promise.all([
+    buildPart<ImageTransform>('transform', setup.transform),
+    buildPart<Tokenizer>('tokenizer', setup.tokenizer),
+  ]);
+  return { transform, tokenizer, tokenize: setup.tokenize, maxImageBytes: setup.maxImageBytes };
+}
+
+/** Piscina's task: decodes one batch and hands its buffers over without a copy. */
+export default async function decode(task: DecodeTask): Promise<WorkerReply> {
+  const built = await parts;
+  try {
+    if (!('value' in built)) throw built.error;
+    const result = share(await decodeRows(task, built.value));
+    return move({ [transferableSymbol]: buffersOf(result), [valueSymbol]: { result } }) as unknown as WorkerReply;
+  } catch (error) {
+    const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    return { error: { code: isDiptychError(error) ? error.code : 'unknown', message } };
+  }
+}
+
+/** Decoded pictures go into shared memory: the main thread's cache and all workers then use one copy. */
+function share(result: DecodeResult): DecodeResult {
+  if (!result.decoded) return result;
+  const decoded = result.decoded.map((image) => {
+    if (!isRgbImage(image) || image.data.buffer instanceof SharedArrayBuffer) return image;
+    const data = new Uint8Array(new SharedArrayBuffer(image.data.byteLength));
+    data.set(image.data);
+    return { data, width: image.width, height: image.height };
+  });
+  return { ...result, decoded };
+}
+
+function buffersOf({ pixels, tokens }: DecodeResult): ArrayBuffer[] {
+  const arrays = [pixels, tokens?.inputIds, tokens?.attentionMask, tokens?.tokenTypeIds];
+  const buffers = new Set<ArrayBuffer>();
+  for (const array of arrays) {
+    if (array && array.buffer instanceof ArrayBuffer) buffers.add(array.buffer);
+  }
+  return [...buffers];
+}

@@ -1,0 +1,44 @@
+import { ConfigError, type PartDescription } from '@diptych/core';
+
+/**
+ * Builds a transform or tokenizer from its description: imports the module, calls the factory.
+ *
+ * @throws ConfigError if the description names no module, or the module no such factory
+ */
+export async function buildPart<Part>(what: string, description: PartDescription): Promise<Part> {
+  const { kind, module, options, export: factoryName } = description;
+  if (module === undefined || factoryName === undefined) throw notPortable(what, kind);
+  let loaded: Record<string, unknown>;
+  try {
+    loaded = (await import(module)) as Record<string, unknown>;
+  } catch (cause) {
+    throw new ConfigError(
+      {
+        where: 'data.worker',
+        expected: `to import the ${what}'s module ${module}`,
+        got: cause instanceof Error ? cause.message : String(cause),
+        remedy: 'describe() has to give a package name or a file URL; or set workers: 0',
+      },
+      { cause },
+    );
+  }
+  const factory = loaded[factoryName];
+  if (typeof factory !== 'function') {
+    throw new ConfigError({
+      where: 'data.worker',
+      expected: `a function ${factoryName} in ${module} that builds the ${what}`,
+      got: typeof factory,
+    });
+  }
+  return (await factory(options)) as Part;
+}
+
+/** The refusal of a part that cannot be built in another thread. */
+export function notPortable(what: string, kind: string): ConfigError {
+  return new ConfigError({
+    where: 'data.DataLoader',
+    expected: `a ${what} that workers can build: its describe() gives module and export`,
+    got: `only the kind ${JSON.stringify(kind)}`,
+    remedy: 'export a factory `(options) => part` from a module and name both in describe(), or set workers: 0',
+  });
+}

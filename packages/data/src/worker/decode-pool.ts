@@ -1,0 +1,157 @@
+import { availableParallelism } from 'node:os';
+import { ConfigError, DiptychError, type ErrorCode } from '@diptych/core';
+import { Piscina } from 'piscina';
+import type { DecodeResult, DecodeTask, RowFailure } from '../decode-rows.js';
+import type { WorkerReply, WorkerSetup } from './protocol.js';
+
+/** How a pool of decoding threads runs. */
+export interface DecodePoolOptions {
+  readonly workers: number;
+  readonly setup: WorkerSetup;
+  /** The built worker script. */
+  readonly workerFile: string;
+  /** Milliseconds after which a thread that does not answer is ended and replaced. */
+  readonly taskTimeout: number;
+  /** Floats of one decoded image. */
+  readonly rowSize: number;
+}
+
+/**
+ * Threads that decode batches. One that dies (a crash, out of memory, no answer in time) is replaced and its batch done
+ * again; if that one dies as well, the batch is halved until the row that does it stands alone and can be rejected.
+ */
+export class DecodePool {
+  readonly #pool: Piscina;
+  readonly #options: DecodePoolOptions;
+  readonly #broken: Promise<never>;
+  #deathsInARow = 0;
+  #deaths = 0;
+
+  constructor(options: DecodePoolOptions) {
+    this.#options = options;
+    this.#pool = new Piscina({
+      filename: options.workerFile,
+      workerData: options.setup,
+      minThreads: options.workers,
+      maxThreads: options.workers,
+      concurrentTasksPerWorker: 1,
+      atomics: 'disabled',
+    });
+    this.#broken = new Promise((_, reject) => {
+      // A thread that fails before it has a task, so that no task can carry the news.
+      this.#pool.on('error', (cause: unknown) => {
+        reject(
+          new ConfigError(
+            {
+              where: 'data.DataLoader',
+              expected: `worker threads to start from ${options.workerFile}`,
+              got: cause instanceof Error ? cause.message : String(cause),
+              remedy: 'if a bundler moved it, name it with workerFile; or set workers: 0',
+            },
+            { cause },
+          ),
+        );
+      });
+    });
+    this.#broken.catch(() => {});
+  }
+
+  /** Threads that were replaced so far. */
+  get deaths(): number {
+    return this.#deaths;
+  }
+
+  /**
+   * @returns the decoded rows, in the task's order
+   * @throws DiptychError if a part cannot be built, or threads die without ever finishing a task
+   */
+  async run(task: DecodeTask): Promise<DecodeResult> {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const result = await this.#attempt(task);
+      if (result) return result;
+    }
+    if (task.rows.length > 1) return this.#runHalves(task);
+    return {
+      pixels: new Float32Array(this.#options.rowSize),
+      failures: [
+        {
+          row: 0,
+          reason: 'worker-died',
+          parts: {
+            expected: 'an image that decodes',
+            got: `${ATTEMPTS} worker threads that crashed or hung on it`,
+            remedy: 'remove the pair, or decode it alone to see why; taskTimeout sets how long a batch may take',
+          },
+        },
+      ],
+    };
+  }
+
+  /** Ends all threads. */
+  async close(): Promise<void> {
+    await this.#pool.destroy();
+  }
+
+  /** One try; undefined where the thread died. */
+  async #attempt(task: DecodeTask): Promise<DecodeResult | undefined> {
+    const timeout = new AbortController();
+    const timer = setTimeout(() => timeout.abort(), this.#options.taskTimeout * (1 + this.#pool.queueSize));
+    try {
+      const run = this.#pool.run(task, { signal: timeout.signal }) as Promise<WorkerReply>;
+      const reply = await Promise.race([run, this.#broken]);
+      this.#deathsInARow = 0;
+      if ('result' in reply) return reply.result;
+      throw new DiptychError(codeOf(reply.error.code), { where: 'data.worker', problem: reply.error.message });
+    } catch (error) {
+      if (error instanceof DiptychError) throw error;
+      this.#deaths++;
+      if (++this.#deathsInARow > MAX_DEATHS_IN_A_ROW + this.#options.workers) {
+        throw new DiptychError(
+          'engine',
+          {
+            where: 'data.DataLoader',
+            problem: `worker threads died ${this.#deathsInARow} times in a row, the last: ${String(error)}`,
+            remedy: 'run with workers: 0 to see the error itself; a transform may need more memory than there is',
+          },
+          { cause: error },
+        );
+      }
+      return undefined;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #runHalves({ rows, keepDecoded }: DecodeTask): Promise<DecodeResult> {
+    const middle = rows.length >> 1;
+    const parts: DecodeResult[] = [];
+    // One after the other: both would look for the same bad row with all threads.
+    for (const half of [rows.slice(0, middle), rows.slice(middle)]) {
+      parts.push(await this.run({ rows: half, keepDecoded }));
+    }
+    const pixels = new Float32Array(rows.length * this.#options.rowSize);
+    const failures: RowFailure[] = [];
+    let start = 0;
+    for (const [i, part] of parts.entries()) {
+      pixels.set(part.pixels, start * this.#options.rowSize);
+      for (const failure of part.failures) failures.push({ ...failure, row: failure.row + start });
+      start += i === 0 ? middle : 0;
+    }
+    const decoded = keepDecoded ? parts.flatMap((part) => part.decoded ?? [undefined]) : undefined;
+    // Without tokens: the halves are padded each to its own length.
+    return { pixels, failures, ...(decoded && { decoded }) };
+  }
+}
+
+const ATTEMPTS = 2;
+const MAX_DEATHS_IN_A_ROW = 12;
+
+/** As many threads as leave one core to the model. */
+export function defaultWorkers(): number {
+  return Math.max(1, availableParallelism() - 1);
+}
+
+function codeOf(code: string): ErrorCode {
+  const known: readonly string[] = ['shape', 'config', 'input', 'weights', 'hub', 'checkpoint', 'engine', 'training'];
+  return (known.includes(code) ? code : 'engine') as ErrorCode;
+}

@@ -1,0 +1,15 @@
+import type { PartDescription, TokenizeOptions } from '@diptych/core';
+import type { DecodeResult } from '../decode-rows.js';
+
+/** What a worker thread builds its parts from. */
+export interface WorkerSetup {
+  readonly transform: PartDescription;
+  readonly tokenizer: PartDescription;
+  readonly tokenize: TokenizeOptions;
+  readonly maxImageBytes: number;
+}
+
+/** A worker's answer: a batch, or an error that is the program's fault, as plain data. */
+export type WorkerReply =
+  | { readonly result: DecodeResult }
+  | { readonly error: { readonly code: string; readonly message: string } };
