@@ -1,3 +1,5 @@
 import { packageConfig } from '../../tsup.base';
 
-export default packageConfig({ entry: { index: 'src/index.ts', 'node/index': 'src/node/index.ts' } });
+export default packageConfig({
+  entry: { index: 'src/index.ts', 'index.browser': 'src/index.browser.ts', 'node/index': 'src/node/index.ts' },
+});

@@ -1,0 +1,28 @@
+export {
+  adaptName,
+  chainAdapters,
+  type Destination,
+  type NameAdapter,
+  type NameRule,
+  selectPrefix,
+} from './adapter.js';
+export { type BrowserHubOptions, browserHubSource, type ResponseCache } from './browser-hub-source.js';
+export { type EncodeOptions, encodeSafetensors, type NamedTensors } from './encode-safetensors.js';
+export { type HubId, parseHubId } from './hub-id.js';
+export type { DownloadProgress, HubOptions, RetryOptions } from './hub-options.js';
+export {
+  type FreshTensor,
+  type LoadedTensor,
+  LoadReport,
+  LoadStateError,
+  type LoneTensor,
+  type MismatchedTensor,
+} from './load-report.js';
+export { type LoadOptions, loadState } from './load-state.js';
+export { memorySource } from './memory-source.js';
+export { type OpenTensorsOptions, openSharded, openTensors } from './open-tensors.js';
+export { type ByteReader, parseSafetensors, Safetensors } from './safetensors.js';
+export { MAX_HEADER_BYTES } from './safetensors-header.js';
+export { stateDict } from './state-dict.js';
+export type { TensorCollection, TensorData, TensorInfo } from './tensor-collection.js';
+export { hasFile, readJson, readJsonValue, readText, type WeightSource } from './weight-source.js';
