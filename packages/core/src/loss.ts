@@ -1,4 +1,4 @@
-import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import type { EncoderOutput } from './encoder.js';
 import type { FusionOutput } from './fusion.js';
 import type { Context } from './random.js';
@@ -27,8 +27,10 @@ export interface FusedOutputs extends TowerOutputs {
 /** What a loss may know of the batch beside the model's outputs. */
 export interface LossBatch {
   readonly size: number;
-  /** int32 [B]: rows with equal numbers are positives of each other; absent where every row is its own. */
+  /** int32 [B]: rows with equal numbers are positives of each other, negative ones do not count; absent where every row is its own. */
   readonly positives?: Tensor1D;
+  /** Further values row by row, for losses that need more than the model's outputs: a teacher's embeddings. */
+  readonly targets?: { readonly [name: string]: Tensor };
 }
 
 /** A loss and its named parts for the log; all scalars. */

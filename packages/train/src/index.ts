@@ -1,0 +1,36 @@
+export { ImageTextMatching, matchingLoss, matchingLossTwoClasses } from './losses/image-text-matching.js';
+export { InfoNCE, type InfoNCEOptions, type InfoNCETerms, infoNCE } from './losses/info-nce.js';
+export { Matryoshka, type MatryoshkaOptions } from './losses/matryoshka.js';
+export { SigLIP, sigLIP } from './losses/sig-lip.js';
+export { cosineSimilarity, type PairMask, pairMask } from './losses/similarity.js';
+export { StatelessLoss } from './losses/stateless-loss.js';
+export { Triplet, type TripletOptions, triplet } from './losses/triplet.js';
+export { WeightedSum, type WeightedTerm } from './losses/weighted-sum.js';
+export {
+  type Matcher,
+  MultiModalEncoder,
+  type MultiModalEncoderOptions,
+  type OutputsOf,
+} from './multi-modal-encoder.js';
+export { AdamW, type AdamWGroup, type AdamWOptions } from './optimizers/adamw.js';
+export { type AdamWAttributes, type AdamWState, fusedAdamW } from './optimizers/fused-adamw.js';
+export type { AppliedUpdate, Optimizer } from './optimizers/optimizer.js';
+export {
+  type Schedule,
+  type ScheduleOptions,
+  warmupConstant,
+  warmupCosine,
+  warmupLinear,
+} from './schedules/schedules.js';
+export { matchesName, type NamePattern, towerOf } from './towers.js';
+export type { TrainableModel } from './trainable-model.js';
+export type { HostRows } from './trainer/device-batch.js';
+export type {
+  BatchSource,
+  FitOptions,
+  FitResult,
+  LogRecord,
+  StepReport,
+  TrainerOptions,
+} from './trainer/options.js';
+export { Trainer } from './trainer/trainer.js';

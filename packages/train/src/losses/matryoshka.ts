@@ -1,0 +1,88 @@
+import {
+  ConfigError,
+  type Context,
+  type EncoderOutput,
+  type Loss,
+  type LossBatch,
+  type LossOutput,
+  type TowerOutputs,
+} from '@diptych/core';
+import * as tf from '@tensorflow/tfjs-core';
+
+/** Options of {@link Matryoshka}. */
+export interface MatryoshkaOptions {
+  /** The loss that each width gets. */
+  readonly loss: Loss<TowerOutputs>;
+  /** Widths, each at most the model's embedDim: [64, 128, 256, 768]. */
+  readonly dims: readonly number[];
+  /** Of each width, default 1 / number of widths. */
+  readonly weights?: readonly number[];
+}
+
+/**
+ * The same loss on the first d entries of both towers' vectors, for several d, so that vectors can be cut to any of these
+ * widths after training (Kusupati et al. 2022). Parts: `dim<d>`.
+ */
+export class Matryoshka implements Loss<TowerOutputs> {
+  readonly loss: Loss<TowerOutputs>;
+  readonly dims: readonly number[];
+  readonly weights: readonly number[];
+
+  /** @throws ConfigError if widths are no rising whole numbers, or the weights are not as many */
+  constructor({ loss, dims, weights = dims.map(() => 1 / dims.length) }: MatryoshkaOptions) {
+    const rising = dims.every((d, i) => Number.isInteger(d) && d > (dims[i - 1] ?? 0));
+    if (dims.length === 0 || !rising || weights.length !== dims.length) {
+      throw new ConfigError({
+        where: 'train.Matryoshka',
+        expected: 'rising widths, and as many weights',
+        got: `dims [${dims.join(', ')}], weights [${weights.join(', ')}]`,
+      });
+    }
+    this.loss = loss;
+    this.dims = dims;
+    this.weights = weights;
+  }
+
+  /** @throws ConfigError if a width exceeds the model's */
+  compute(outputs: TowerOutputs, batch: LossBatch, context: Context): LossOutput {
+    const width = outputs.image.pooled.shape[1];
+    if (this.dims.at(-1)! > width) {
+      throw new ConfigError({
+        where: 'train.Matryoshka',
+        expected: `widths of at most ${width}, the model's embedDim`,
+        got: `[${this.dims.join(', ')}]`,
+      });
+    }
+    const parts: Record<string, tf.Scalar> = {};
+    const weighted = this.dims.map((dim, i) => {
+      const cut = { ...outputs, image: cutTo(outputs.image, dim), text: cutTo(outputs.text, dim) };
+      const { loss } = this.loss.compute(cut, batch, context);
+      parts[`dim${dim}`] = loss;
+      return tf.mul(loss, this.weights[i]!);
+    });
+    return { loss: tf.addN(weighted) as tf.Scalar, parts };
+  }
+
+  namedParameters() {
+    return this.loss.namedParameters();
+  }
+
+  namedBuffers() {
+    return this.loss.namedBuffers();
+  }
+
+  dispose(): void {
+    this.loss.dispose();
+  }
+}
+
+function cutTo(output: EncoderOutput, dim: number): EncoderOutput {
+  const [batch] = output.pooled.shape;
+  return {
+    pooled: tf.slice(output.pooled, [0, 0], [batch, dim]),
+    get sequence() {
+      return tf.slice(output.sequence, [0, 0, 0], [-1, -1, dim]);
+    },
+    mask: output.mask,
+  };
+}

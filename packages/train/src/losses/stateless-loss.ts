@@ -1,0 +1,17 @@
+import type { Context, LossBatch, Loss as LossInterface, LossOutput, TowerOutputs } from '@diptych/core';
+import type { Variable } from '@tensorflow/tfjs-core';
+
+/** A loss without parameters of its own: subclasses write `compute`. */
+export abstract class StatelessLoss<Outputs extends TowerOutputs = TowerOutputs> implements LossInterface<Outputs> {
+  abstract compute(outputs: Outputs, batch: LossBatch, context: Context): LossOutput;
+
+  namedParameters(): Iterable<[string, Variable]> {
+    return [];
+  }
+
+  namedBuffers(): Iterable<[string, Variable]> {
+    return [];
+  }
+
+  dispose(): void {}
+}

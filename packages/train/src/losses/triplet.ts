@@ -1,0 +1,67 @@
+import { ConfigError, type LossBatch, type LossOutput, type TowerOutputs } from '@diptych/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { withoutGradient } from '../without-gradient.js';
+import { cosineSimilarity, pairMask } from './similarity.js';
+import { StatelessLoss } from './stateless-loss.js';
+
+/** Options of {@link triplet} and {@link Triplet}. */
+export interface TripletOptions {
+  /** By how much a pair's similarity should exceed that of a wrong one; default 0.2. */
+  readonly margin?: number;
+  /** `sum` of all hinges, or of each row's and column's hardest (`max`, VSE++). Default `max`. */
+  readonly hinges?: 'sum' | 'max';
+}
+
+/**
+ * Hinges on cosine similarities S, both ways: `max(0, margin + S_ij - S_ii)` over wrong texts j of image i, and
+ * `max(0, margin + S_ij - S_jj)` over wrong images i of text j; sums over the batch, no mean. With `max` only the largest of a
+ * row, and of a column, counts: VSE++ (Faghri et al. 2018). Of equal hinges the first counts.
+ *
+ * @param ids int32 [N]: rows with equal numbers are no negatives of each other; negative numbers leave a row out
+ */
+export function triplet(
+  image: tf.Tensor2D,
+  text: tf.Tensor2D,
+  { margin = 0.2, hinges = 'max' }: TripletOptions = {},
+  ids?: tf.Tensor1D,
+): tf.Scalar {
+  const size = image.shape[0];
+  const { positive, valid } = pairMask(size, ids);
+  const similarities = cosineSimilarity(image, text);
+  const own = tf.sum(tf.mul(similarities, pairMask(size).positive), 1); // [N], the diagonal
+  const both = valid ? tf.mul(tf.reshape(valid, [size, 1]), tf.reshape(valid, [1, size])) : undefined;
+  const wrong = both ? tf.mul(tf.sub(1, positive), both) : tf.sub(1, positive);
+  const hingesBelow = (pairs: tf.Tensor) =>
+    tf.mul(tf.relu(tf.add(tf.sub(similarities, pairs), margin)), wrong) as tf.Tensor2D;
+  const texts = hingesBelow(tf.reshape(own, [size, 1]));
+  const images = hingesBelow(tf.reshape(own, [1, size]));
+  if (hinges === 'sum') return tf.add(tf.sum(texts), tf.sum(images)) as tf.Scalar;
+  return tf.add(sumOfRowMaxima(texts), sumOfRowMaxima(tf.transpose(images))) as tf.Scalar;
+}
+
+/** Sum over rows of the largest entry; its gradient goes to the first of equal ones, as torch's `max(dim)` does. */
+function sumOfRowMaxima(rows: tf.Tensor2D): tf.Tensor {
+  const chosen = withoutGradient(() => tf.cast(tf.oneHot(tf.argMax(rows, 1) as tf.Tensor1D, rows.shape[1]), 'float32'));
+  return tf.sum(tf.mul(rows, chosen));
+}
+
+/** {@link triplet} on the two towers. Part: `triplet`. */
+export class Triplet extends StatelessLoss {
+  readonly margin: number;
+  readonly hinges: 'sum' | 'max';
+
+  /** @throws ConfigError if the margin is not above 0 */
+  constructor({ margin = 0.2, hinges = 'max' }: TripletOptions = {}) {
+    super();
+    if (!(margin > 0)) {
+      throw new ConfigError({ where: 'train.Triplet', expected: 'margin above 0', got: String(margin) });
+    }
+    this.margin = margin;
+    this.hinges = hinges;
+  }
+
+  override compute({ image, text }: TowerOutputs, batch: LossBatch): LossOutput {
+    const loss = triplet(image.pooled, text.pooled, this, batch.positives);
+    return { loss, parts: { triplet: loss } };
+  }
+}

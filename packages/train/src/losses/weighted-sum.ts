@@ -1,0 +1,71 @@
+import {
+  ConfigError,
+  type Context,
+  type Loss,
+  type LossBatch,
+  type LossOutput,
+  type TowerOutputs,
+} from '@diptych/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { buffersOf, parametersOf } from '../parts.js';
+
+/** One term of a {@link WeightedSum}. */
+export interface WeightedTerm<Outputs extends TowerOutputs = TowerOutputs> {
+  readonly loss: Loss<Outputs>;
+  /** Default 1. */
+  readonly weight?: number;
+  /** Of the term and of its parts in the log. */
+  readonly name: string;
+}
+
+/**
+ * `sum_k weight_k * loss_k`. Parts: each term's unweighted loss under its name, and the term's own parts as `name.part`.
+ *
+ * It asks of the model what its most demanding term asks.
+ */
+export class WeightedSum<Outputs extends TowerOutputs = TowerOutputs> implements Loss<Outputs> {
+  readonly terms: readonly WeightedTerm<Outputs>[];
+
+  /** @throws ConfigError if there is no term, or two have one name */
+  constructor(terms: readonly WeightedTerm<Outputs>[]) {
+    const names = terms.map(({ name }) => name);
+    if (terms.length === 0 || new Set(names).size < names.length) {
+      throw new ConfigError({
+        where: 'train.WeightedSum',
+        expected: 'at least one term, each with a name of its own',
+        got: `[${names.join(', ')}]`,
+      });
+    }
+    this.terms = terms;
+  }
+
+  compute(outputs: Outputs, batch: LossBatch, context: Context): LossOutput {
+    const parts: Record<string, tf.Scalar> = {};
+    const weighted = this.terms.map(({ loss, weight = 1, name }) => {
+      const term = loss.compute(outputs, batch, context);
+      parts[name] = term.loss;
+      // a loss that reports itself under one name would appear twice
+      for (const [part, value] of Object.entries(term.parts)) {
+        if (value !== term.loss) parts[`${name}.${part}`] = value;
+      }
+      return tf.mul(term.loss, weight);
+    });
+    return { loss: tf.addN(weighted) as tf.Scalar, parts };
+  }
+
+  namedParameters() {
+    return parametersOf(this.#parts());
+  }
+
+  namedBuffers() {
+    return buffersOf(this.#parts());
+  }
+
+  dispose(): void {
+    for (const { loss } of this.terms) loss.dispose();
+  }
+
+  #parts() {
+    return this.terms.map(({ name, loss }) => [name, loss] as const);
+  }
+}

@@ -1,0 +1,60 @@
+import type { PairBatch } from '@diptych/core';
+import * as tf from '@tensorflow/tfjs-core';
+
+/** A batch on the device, as a compiled step takes it: tensors and static values only. */
+export interface DeviceBatch {
+  /** float32 [B, height, width, channels]; 0 to 255 where `normalize` is not null. */
+  readonly pixels: tf.Tensor4D;
+  /** Mean and standard deviation of each channel, on the scale of 0 to 1. */
+  readonly normalize: { readonly mean: number[]; readonly std: number[] } | null;
+  /** int32 [B, T]. */
+  readonly inputIds: tf.Tensor2D;
+  readonly attentionMask: tf.Tensor2D;
+  readonly tokenTypeIds: tf.Tensor2D | null;
+  /** int32 [B]: rows with equal numbers are positives of each other. */
+  readonly positives: tf.Tensor1D;
+  /** What a loss needs beside the model's outputs, row by row. */
+  readonly targets: { readonly [name: string]: tf.Tensor };
+}
+
+/** Rows of numbers that belong to a batch: the shape's first entry is the batch's size. */
+export interface HostRows {
+  readonly data: Float32Array;
+  readonly shape: readonly number[];
+}
+
+/** Copies a batch to the device. The caller disposes it with `tf.dispose`. */
+export function toDevice(batch: PairBatch, targets: Readonly<Record<string, HostRows>> = {}): DeviceBatch {
+  const { pixels, tokens } = batch;
+  const shape = [...pixels.shape] as [number, number, number, number];
+  const ids = (values: Int32Array) => tf.tensor2d(values, [...tokens.shape] as [number, number], 'int32');
+  const floats = pixels.data instanceof Float32Array ? pixels.data : Float32Array.from(pixels.data);
+  return {
+    pixels: tf.tensor4d(floats, shape),
+    normalize: pixels.normalize ? { mean: [...pixels.normalize.mean], std: [...pixels.normalize.std] } : null,
+    inputIds: ids(tokens.inputIds),
+    attentionMask: ids(tokens.attentionMask),
+    tokenTypeIds: tokens.tokenTypeIds ? ids(tokens.tokenTypeIds) : null,
+    positives: tf.tensor1d(numberIds(batch.ids), 'int32'),
+    targets: Object.fromEntries(
+      Object.entries(targets).map(([name, rows]) => [name, tf.tensor(rows.data, [...rows.shape])]),
+    ),
+  };
+}
+
+/** Pixels as the network wants them: `(x / 255 - mean) / std` where that is still to do. */
+export function normalizedPixels({ pixels, normalize }: DeviceBatch): tf.Tensor4D {
+  if (!normalize) return pixels;
+  const mean = normalize.mean.map((value) => value * 255);
+  const factor = normalize.std.map((value) => 1 / (255 * value));
+  return tf.mul(tf.sub(pixels, mean), factor);
+}
+
+/** Equal ids get equal numbers, in the order of their first row. */
+function numberIds(ids: readonly string[]): Int32Array {
+  const numbers = new Map<string, number>();
+  return Int32Array.from(ids, (id) => {
+    if (!numbers.has(id)) numbers.set(id, numbers.size);
+    return numbers.get(id)!;
+  });
+}

@@ -1,0 +1,151 @@
+import type { Context, Loss, LossBatch, LossOutput, TextInput, TowerOutputs } from '@diptych/core';
+import { type Compiled, compile } from '@diptych/nn';
+import * as tf from '@tensorflow/tfjs-core';
+import type { Optimizer } from '../optimizers/optimizer.js';
+import { towerOf } from '../towers.js';
+import type { TrainableModel } from '../trainable-model.js';
+import { type DeviceBatch, normalizedPixels } from './device-batch.js';
+
+/** What a step acts on. */
+export interface StepParts<Outputs extends TowerOutputs = TowerOutputs> {
+  readonly model: TrainableModel<Outputs>;
+  readonly loss: Loss<Outputs>;
+  readonly optimizer: Optimizer;
+  /** Everything that may train, by name, in the order in which the optimizer is bound to it. */
+  readonly parameters: readonly (readonly [string, tf.Variable])[];
+  readonly buffers: readonly (readonly [string, tf.Variable])[];
+  /** Largest global gradient norm; Infinity clips nothing. */
+  readonly clipNorm: number;
+}
+
+/** Numbers of a step that the host reads, all in one tensor, and what they are. */
+export interface StepResult {
+  /** [names.length]. */
+  readonly scalars: tf.Tensor1D;
+  /** `loss`, `gradNorm`, `gradNorm.<tower>`, `part.<name>`. */
+  readonly names: string[];
+  /** Positions of the parameters that had a gradient. */
+  readonly updated: number[];
+}
+
+/** A training step that takes the whole batch at once. */
+export type WholeStep = Compiled<[batch: DeviceBatch, hyper: tf.Tensor2D, state: tf.Tensor1D], StepResultContainer>;
+
+/** {@link StepResult} as a type that `compile` takes. */
+export type StepResultContainer = { scalars: tf.Tensor1D; names: string[]; updated: number[] };
+
+/**
+ * One compiled function: forward, loss, gradients, clipping, update, constraint. Nothing is read inside; rates and step
+ * counts come in through `hyper` [n, 3], randomness through `state` int32 [3].
+ *
+ * Gradients that are not finite change nothing: neither parameters nor moments nor running statistics.
+ */
+export function wholeStep<Outputs extends TowerOutputs>(parts: StepParts<Outputs>): WholeStep {
+  return compile((batch: DeviceBatch, hyper: tf.Tensor2D, state: tf.Tensor1D): StepResultContainer => {
+    const context: Context = { training: true, random: { state } };
+    const before = parts.buffers.map(([, buffer]) => tf.clone(buffer));
+    const { value, lossParts, gradients } = lossAndGradients(parts, () => {
+      const { image, text } = encodeBoth(parts.model, batch, context);
+      return parts.loss.compute(parts.model.relate(image, text, context), lossBatch(batch), context);
+    });
+    const result = update(parts, value, gradients, lossParts, hyper);
+    restoreUnless(tf.isFinite(tf.slice(result.scalars, [1], [1])), parts.buffers, before);
+    return result;
+  });
+}
+
+/** Both towers on one batch. */
+export function encodeBoth(model: TrainableModel, batch: DeviceBatch, context: Context) {
+  return {
+    image: model.encodeImage(normalizedPixels(batch), context),
+    text: model.encodeText(textOf(batch), context),
+  };
+}
+
+/** The text part of a batch, as encoders take it. */
+export function textOf({ inputIds, attentionMask, tokenTypeIds }: DeviceBatch): TextInput {
+  return tokenTypeIds ? { inputIds, attentionMask, tokenTypeIds } : { inputIds, attentionMask };
+}
+
+/** What a loss may know of a batch. */
+export function lossBatch({ pixels, positives, targets }: DeviceBatch): LossBatch {
+  return { size: pixels.shape[0], positives, targets };
+}
+
+/** Value and gradients of a loss. */
+export interface LossAndGradients {
+  readonly value: tf.Scalar;
+  readonly lossParts: { readonly [name: string]: tf.Scalar };
+  /** By position among the parameters; undefined where the loss does not depend on one, or it is frozen. */
+  readonly gradients: (tf.Tensor | undefined)[];
+}
+
+/** Runs the loss and its gradients with respect to every parameter that trains now. */
+export function lossAndGradients(parts: Pick<StepParts, 'parameters'>, run: () => LossOutput): LossAndGradients {
+  const training = parts.parameters.map(([, variable]) => variable).filter((variable) => variable.trainable);
+  let lossParts: { readonly [name: string]: tf.Scalar } = {};
+  const { value, grads } = tf.variableGrads(() => {
+    const output = run();
+    // copies, kept: variableGrads frees everything but the loss
+    lossParts = Object.fromEntries(Object.entries(output.parts).map(([name, part]) => [name, tf.keep(tf.clone(part))]));
+    return output.loss;
+  }, training);
+  return { value, lossParts, gradients: parts.parameters.map(([, variable]) => grads[variable.name] ?? undefined) };
+}
+
+/** Applies the gradients and collects what the log wants to know. */
+export function update(
+  { optimizer, parameters, model, clipNorm }: Pick<StepParts, 'optimizer' | 'parameters' | 'model' | 'clipNorm'>,
+  value: tf.Scalar,
+  gradients: readonly (tf.Tensor | undefined)[],
+  lossParts: { readonly [name: string]: tf.Scalar },
+  hyper: tf.Tensor2D,
+): StepResultContainer {
+  const { gradNorm, updated } = optimizer.apply(hyper, poisoned(gradients, value), clipNorm);
+  model.constrain?.();
+  const named: [string, tf.Tensor][] = [
+    ['loss', value],
+    ['gradNorm', gradNorm],
+    ...towerNorms(parameters, gradients),
+    ...Object.entries(lossParts).map(([name, part]): [string, tf.Tensor] => [`part.${name}`, part]),
+  ];
+  const scalars = tf.stack(named.map(([, scalar]) => tf.reshape(scalar, []))) as tf.Tensor1D;
+  for (const part of Object.values(lossParts)) part.dispose();
+  return { scalars, names: named.map(([name]) => name), updated };
+}
+
+/** A loss that is not finite makes the smallest gradient not finite, so that the optimizer sees it and changes nothing. */
+function poisoned(gradients: readonly (tf.Tensor | undefined)[], value: tf.Scalar): (tf.Tensor | undefined)[] {
+  const smallest = gradients.reduce<number>(
+    (best, gradient, i) => (gradient && (best < 0 || gradient.size < gradients[best]!.size) ? i : best),
+    -1,
+  );
+  return gradients.map((gradient, i) => (i === smallest ? tf.add(gradient!, tf.mul(value, 0)) : gradient));
+}
+
+/** L2 norm of each tower's gradients, before clipping. */
+function towerNorms(
+  parameters: readonly (readonly [string, tf.Variable])[],
+  gradients: readonly (tf.Tensor | undefined)[],
+): [string, tf.Tensor][] {
+  const squares = new Map<string, tf.Tensor[]>();
+  for (const [i, [name]] of parameters.entries()) {
+    const gradient = gradients[i];
+    if (!gradient) continue;
+    const tower = towerOf(name);
+    squares.set(tower, [...(squares.get(tower) ?? []), tf.sum(tf.square(gradient))]);
+  }
+  return [...squares].map(([tower, parts]) => [`gradNorm.${tower}`, tf.sqrt(tf.addN(parts))]);
+}
+
+/** Puts buffers back where the step went bad. */
+export function restoreUnless(
+  healthy: tf.Tensor,
+  buffers: readonly (readonly [string, tf.Variable])[],
+  before: readonly tf.Tensor[],
+): void {
+  for (const [i, [, buffer]] of buffers.entries()) {
+    if (buffer.dataId === before[i]!.dataId) continue;
+    buffer.assign(tf.where(tf.reshape(healthy, []), buffer, before[i]!));
+  }
+}
