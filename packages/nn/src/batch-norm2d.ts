@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { Module } from './module.js';
 import { buffer, parameter } from './parameter.js';
 
+/** Options of {@link BatchNorm2d}. */
 export interface BatchNorm2dOptions {
   /** Default 1e-5. */
   readonly eps?: number;

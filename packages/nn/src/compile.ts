@@ -21,7 +21,20 @@ export interface CompilingBackend {
 export function compile<Args extends unknown[], Result extends tf.TensorContainer>(
   fn: (...args: Args) => Result,
 ): Compiled<Args, Result> {
-  const backend = tf.backend() as tf.KernelBackend & Partial<CompilingBackend>;
-  if (backend[COMPILE]) return backend[COMPILE](fn);
-  return Object.assign((...args: Args) => tf.tidy(() => fn(...args)), { dispose: () => {} });
+  // looked up at the call: the application may choose its backend after it has built its model
+  let current: { readonly backend: tf.KernelBackend; readonly run: Compiled<Args, Result> } | undefined;
+  const call = (...args: Args): Result => {
+    const backend = tf.backend() as tf.KernelBackend & Partial<CompilingBackend>;
+    if (current?.backend !== backend) {
+      current?.run.dispose();
+      const plain = () => Object.assign((...given: Args) => tf.tidy(() => fn(...given)), { dispose: () => {} });
+      current = { backend, run: backend[COMPILE]?.(fn) ?? plain() };
+    }
+    return current.run(...args);
+  };
+  const dispose = () => {
+    current?.run.dispose();
+    current = undefined;
+  };
+  return Object.assign(call, { dispose });
 }

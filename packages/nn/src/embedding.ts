@@ -5,6 +5,7 @@ import { type Initializer, normal } from './init.js';
 import { Module } from './module.js';
 import { parameter } from './parameter.js';
 
+/** Options of {@link Embedding}. */
 export interface EmbeddingOptions {
   readonly generator: Generator;
   /** Default N(0, 1), as torch. */
@@ -40,8 +41,8 @@ export class Embedding extends Module {
 /** Takes `table` over. */
 function withZeroRow(table: tf.Tensor2D, row: number): tf.Tensor2D {
   return tf.tidy(() => {
-    const keep = tf.notEqual(tf.range(0, table.shape[0], 1, 'int32'), tf.scalar(row, 'int32'));
-    const result = tf.mul(table, tf.expandDims(tf.cast(keep, 'float32'), 1)) as tf.Tensor2D;
+    const padding = tf.equal(tf.range(0, table.shape[0], 1, 'int32'), tf.scalar(row, 'int32'));
+    const result = tf.where(tf.expandDims(padding, 1), tf.zerosLike(table), table);
     table.dispose();
     return result;
   });

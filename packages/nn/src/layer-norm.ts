@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { Module } from './module.js';
 import { parameter } from './parameter.js';
 
+/** Options of {@link LayerNorm}. */
 export interface LayerNormOptions {
   /** Default 1e-5; BERT uses 1e-12. */
   readonly eps?: number;

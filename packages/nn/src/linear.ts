@@ -5,6 +5,7 @@ import { type Initializer, kaimingUniform, uniform } from './init.js';
 import { Module } from './module.js';
 import { parameter } from './parameter.js';
 
+/** Options of {@link Linear}. */
 export interface LinearOptions {
   readonly generator: Generator;
   /** Adds a bias, default true. */
