@@ -1,0 +1,13 @@
+export * from './builder.js';
+export { callSite } from './call-site.js';
+export * from './fingerprint.js';
+export * from './passes/layout.js';
+export * from './passes/liveness.js';
+export * from './passes/simplify.js';
+export * from './printer.js';
+export * from './program.js';
+export * from './recorder.js';
+export type { Window } from './recorders/convolution.js';
+export { RECORDERS } from './recorders/index.js';
+export * from './recording-backend.js';
+export * from './value.js';

@@ -1,0 +1,21 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Recorder, RecorderTable } from '../recorder.js';
+import { windowOf } from './convolution.js';
+
+function pooling(op: string, sizedBy: 'x' | 'input', result: 'outShape' | 'inShape'): Recorder {
+  return (b, inputs, attrs) => {
+    const shape = inputs[sizedBy]!.shape as [number, number, number, number];
+    if (inputs[sizedBy]!.dtype !== 'float32') return undefined;
+    const { filterSize, strides, pad, dimRoundingMode } = attrs as unknown as tf.MaxPoolAttrs;
+    const info = tf.backend_util.computePool2DInfo(shape, filterSize, strides, 1, pad, dimRoundingMode);
+    return b.record(op, inputs, { ...attrs, window: windowOf(info) }, info[result], 'float32');
+  };
+}
+
+/** Pooling of NHWC images, and its gradients. */
+export const POOLING: RecorderTable = {
+  MaxPool: pooling('MaxPool', 'x', 'outShape'),
+  MaxPoolGrad: pooling('MaxPoolGrad', 'input', 'inShape'),
+  AvgPool: pooling('AvgPool', 'x', 'outShape'),
+  AvgPoolGrad: pooling('AvgPoolGrad', 'input', 'inShape'),
+};

@@ -1,0 +1,85 @@
+import type { DataType } from '@tensorflow/tfjs-core';
+
+/** Elements of a numeric tensor, row-major. `bool` is one byte each. */
+export type NumericData = Float32Array | Int32Array | Uint8Array;
+
+/** Elements of any tensor; strings are UTF-8 bytes, as tfjs keeps them. */
+export type TensorData = NumericData | Uint8Array[];
+
+/** Attributes of an operation: plain data, so that two nodes can be compared by their JSON. */
+export type Attributes = Readonly<Record<string, unknown>>;
+
+/**
+ * One tensor in a graph: an output of a node, or a leaf.
+ *
+ * A leaf either has `data` or is an input that gets its data at each run. After a node's output was computed,
+ * {@link Value.settle} turns it into a leaf, which lets go of the graph that made it.
+ */
+export class Value {
+  node: Node | null;
+  data: TensorData | null = null;
+  /** True while `data` is memory that a compiled step updates in place; whoever hands it out must copy. */
+  volatile = false;
+  /** Reshaped forms of this value, by shape: tfjs lets tensors of several shapes share one buffer. */
+  views: Map<string, Value> | null = null;
+
+  constructor(
+    readonly shape: readonly number[],
+    readonly dtype: DataType,
+    node: Node | null = null,
+    readonly index = 0,
+  ) {
+    this.node = node;
+  }
+
+  /** A leaf that holds data. */
+  static leaf(data: TensorData, shape: readonly number[], dtype: DataType): Value {
+    const value = new Value(shape, dtype);
+    value.data = data;
+    return value;
+  }
+
+  /** Number of elements. */
+  get size(): number {
+    return sizeOf(this.shape);
+  }
+
+  /** Gives the value its computed data and forgets how it was made. */
+  settle(data: TensorData): void {
+    this.data = data;
+    this.node = null;
+    this.views = null;
+  }
+}
+
+/** One operation: named as the tfjs kernel it came from, or as a fused operation that a pass introduced. */
+export class Node {
+  readonly outputs: Value[] = [];
+
+  constructor(
+    readonly op: string,
+    readonly inputs: readonly Value[],
+    readonly attrs: Attributes,
+    /** The names by which the tfjs kernel knows its inputs; `'0'`, `'1'`, … for kernels that take a list. */
+    readonly inputNames: readonly string[],
+  ) {}
+}
+
+/** Product of the dimensions; 1 for a scalar. */
+export function sizeOf(shape: readonly number[]): number {
+  let size = 1;
+  for (const dimension of shape) size *= dimension;
+  return size;
+}
+
+/** True for equal shapes. */
+export function sameShape(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((dimension, i) => dimension === b[i]);
+}
+
+/** A zero-filled array of the type that tfjs uses for `dtype`. */
+export function allocate(dtype: DataType, size: number): NumericData {
+  if (dtype === 'int32') return new Int32Array(size);
+  if (dtype === 'bool') return new Uint8Array(size);
+  return new Float32Array(size);
+}

@@ -1,0 +1,248 @@
+import {
+  countElements,
+  extractProgram,
+  fingerprint,
+  type KernelInputs,
+  type NamedInputs,
+  type Program,
+  peakBytes,
+  RECORDERS,
+  RecordingBackend,
+  type TensorData,
+  type Value,
+} from '@diptych/graph';
+import type * as tf from '@tensorflow/tfjs-core';
+import { compileFunction } from './compile/compile-function.js';
+import { OptimizerMemory } from './compile/optimizer-memory.js';
+import { Executable, optimize } from './execution/executable.js';
+import { type HostTools, runOnHost } from './execution/host-kernels.js';
+import { type Plain, type PlainTensor, runPortable } from './execution/portable-kernels.js';
+import { SessionCache } from './execution/session-cache.js';
+import type { OrtSessionOptions } from './ort/index.js';
+import { createPhiloxUniform } from './wasm/philox-uniform.js';
+
+/** How the backend runs. */
+export interface OnnxRuntimeOptions {
+  /** Execution providers in order of preference; `['cpu']` by default. */
+  executionProviders?: OrtSessionOptions['executionProviders'];
+  /** Threads inside an operator; all physical cores by default. */
+  intraOpNumThreads?: number;
+  /** Run every operation that has an ONNX form in a session, however small. For tests. */
+  forceNative?: boolean;
+  /** Programs that compute fewer elements run on portable kernels, without a session. */
+  smallWork?: number;
+  /** Sessions of eager programs are released, least recently used first, beyond this estimate of their memory. */
+  sessionCacheBytes?: number;
+}
+
+/** Calls of one kernel: recorded for ONNX Runtime, and run at once by tfjs-backend-cpu. */
+export interface KernelCalls {
+  native: number;
+  fallback: number;
+}
+
+/** What the backend did so far. */
+export interface BackendStats {
+  kernels: Record<string, KernelCalls>;
+  /** Sessions built for eager programs, and how often one was used again. */
+  sessions: { built: number; reused: number; held: number; bytes: number };
+  /** Programs that ran without a session because they were small. */
+  portablePrograms: number;
+  /** Functions recorded by compile, and replays of them. */
+  compiled: { recorded: number; revalidated: number; replayed: number };
+}
+
+/** Asked for by `compile` of @diptych/nn. */
+const COMPILE = Symbol.for('diptych.compile');
+
+/** A tfjs backend that records kernels and runs them as graphs in ONNX Runtime. */
+export class OnnxRuntimeBackend extends RecordingBackend {
+  readonly options: OnnxRuntimeOptions;
+  readonly tools: HostTools = { philox: createPhiloxUniform() };
+  readonly optimizerMemory = new OptimizerMemory(this);
+  readonly counters: BackendStats = {
+    kernels: {},
+    sessions: { built: 0, reused: 0, held: 0, bytes: 0 },
+    portablePrograms: 0,
+    compiled: { recorded: 0, revalidated: 0, replayed: 0 },
+  };
+  readonly #cache: SessionCache;
+
+  constructor(options: OnnxRuntimeOptions = {}) {
+    super('onnxruntime');
+    this.options = options;
+    this.#cache = new SessionCache(options.sessionCacheBytes ?? 2 ** 30);
+  }
+
+  /** Records `fn` once for each kind of arguments and replays it; see `compile` of @diptych/nn. */
+  [COMPILE]<Args extends unknown[], Result>(fn: (...args: Args) => Result) {
+    return compileFunction(this, fn);
+  }
+
+  /** Counters since the backend was made. */
+  stats(): BackendStats {
+    const copy = structuredClone(this.counters);
+    copy.sessions.held = this.#cache.size;
+    copy.sessions.bytes = this.#cache.bytes;
+    return copy;
+  }
+
+  /** Session options for graphs whose weights are inputs: nothing to fold, so that optimisation only costs time. */
+  sessionOptions(level: OrtSessionOptions['graphOptimizationLevel'] = 'disabled'): OrtSessionOptions {
+    const { executionProviders, intraOpNumThreads } = this.options;
+    return { executionProviders, intraOpNumThreads, graphOptimizationLevel: level, enableMemPattern: false };
+  }
+
+  /** Runs one tfjs kernel: records it if it can be recorded, else computes it at once. */
+  runKernel(name: string, inputs: KernelInputs, attrs: tf.NamedAttrMap): tf.TensorInfo | tf.TensorInfo[] {
+    this.counters.kernels[name] ??= { native: 0, fallback: 0 };
+    const calls = this.counters.kernels[name];
+    const recorded = isPlain(name, inputs) ? RECORDERS[name]?.(this, inputs as NamedInputs, attrs) : undefined;
+    if (recorded) {
+      calls.native++;
+      return recorded;
+    }
+    calls.fallback++;
+    return this.#runNow(name, inputs, attrs);
+  }
+
+  /** The data behind a tensor, computed if it was not yet. */
+  dataOf(info: tf.TensorInfo): TensorData {
+    const entry = this.storage.get(info.dataId);
+    if (entry.value.data === null) this.flush([entry]);
+    return entry.value.data!;
+  }
+
+  protected override evaluate(values: readonly Value[]): void {
+    const program = extractProgram(values);
+    const small = this.options.smallWork ?? 1 << 15;
+    if (!this.options.forceNative && workOf(program) < small) this.#interpret(program);
+    else this.#runCached(program);
+  }
+
+  override dispose(): void {
+    this.#cache.clear();
+  }
+
+  #interpret(program: Program): void {
+    this.counters.portablePrograms++;
+    const data = new Map<Value, TensorData>(program.inputs.map((leaf) => [leaf, leaf.data!]));
+    for (const node of program.nodes) {
+      const results = runOnHost(
+        node,
+        node.inputs.map((input) => data.get(input)!),
+        this.tools,
+      );
+      node.outputs.forEach((output, i) => {
+        data.set(output, results[i]!);
+      });
+    }
+    for (const output of program.outputs) output.settle(data.get(output)!);
+  }
+
+  /**
+   * Sessions are kept by structure. Scalars are taken for constants at first, so that powers and divisions simplify;
+   * one that turns out to change from run to run (a learning rate) becomes an input.
+   */
+  #runCached(program: Program): void {
+    const key = fingerprint(program, () => '');
+    const scalars = program.inputs.map((leaf) =>
+      leaf.size === 1 && leaf.dtype !== 'string' ? (leaf.data as Float32Array)[0]! : null,
+    );
+    let cached = this.#cache.get(key);
+    const changed = new Set(cached?.changing);
+    if (cached) {
+      for (const [i, value] of scalars.entries()) if (!Object.is(cached.scalars[i], value)) changed.add(i);
+      if (changed.size > cached.changing.size) {
+        this.#cache.delete(key);
+        cached = undefined;
+      }
+    }
+    if (cached) this.counters.sessions.reused++;
+    else {
+      const indices = new Map(program.inputs.map((leaf, i) => [leaf, i]));
+      const isConstant = (leaf: Value) => leaf.size === 1 && !changed.has(indices.get(leaf)!);
+      const optimized = optimize(program, isConstant);
+      const executable = new Executable(optimized, { session: this.sessionOptions(), isConstant });
+      cached = {
+        executable,
+        bytes: executable.bytes + peakBytes(optimized),
+        indices: new Map(optimized.inputs.map((leaf) => [leaf, indices.get(leaf)!])),
+        scalars,
+        changing: changed,
+      };
+      this.counters.sessions.built++;
+      this.#cache.set(key, cached);
+    }
+    const { executable, indices } = cached;
+    const data = executable.run((leaf) => program.inputs[indices.get(leaf)!]!.data!, this.tools);
+    // A result that is a leaf as it stands is data that some tensor owns already.
+    executable.program.outputs.forEach((output, i) => {
+      program.outputs[i]!.settle(data.get(output)!);
+    });
+  }
+
+  #runNow(name: string, inputs: KernelInputs, attrs: tf.NamedAttrMap): tf.TensorInfo | tf.TensorInfo[] {
+    const plain = (info: tf.TensorInfo | tf.TensorInfo[]): Plain | Plain[] =>
+      Array.isArray(info) ? info.map((one) => plain(one) as Plain) : this.#plain(info);
+    const given = Array.isArray(inputs)
+      ? inputs.map((info) => plain(info) as Plain)
+      : Object.fromEntries(Object.entries(inputs).flatMap(([key, info]) => (info ? [[key, plain(info)]] : [])));
+    const results = runPortable(name, given, attrs).map((result) => this.#own(result));
+    return results.length === 1 && !LISTS.has(name) ? results[0]! : results;
+  }
+
+  #plain({ dataId, shape, dtype }: tf.TensorInfo): Plain {
+    if (dtype !== 'complex64') return { data: this.readSync(dataId) as TensorData, shape, dtype };
+    const { real, imag } = this.complexParts({ dataId, shape, dtype });
+    const part = (info: tf.TensorInfo): PlainTensor => ({
+      data: this.readSync(info.dataId) as TensorData,
+      shape,
+      dtype: 'float32',
+    });
+    return { real: part(real), imag: part(imag), shape, dtype };
+  }
+
+  #own(plain: Plain): tf.TensorInfo {
+    if (plain.dtype !== 'complex64') {
+      const { data, shape, dtype } = plain as PlainTensor;
+      return this.own(data, shape, dtype);
+    }
+    const { real, imag, shape } = plain as Extract<Plain, { dtype: 'complex64' }>;
+    return this.complexOf(this.own(real.data, shape, 'float32'), this.own(imag.data, shape, 'float32'));
+  }
+}
+
+/** Kernels that return a list even when it has one element. */
+const LISTS = new Set(['Unpack', 'SplitV', 'Unique', 'StringSplit']);
+
+/** Kernels whose recorders know complex64 and strings; all others are left to the portable kernels. */
+const ANY_DTYPE = new Set(['Identity', 'Reshape', 'ExpandDims', 'Real', 'Imag', 'Complex']);
+
+function isPlain(name: string, inputs: KernelInputs): boolean {
+  if (ANY_DTYPE.has(name)) return true;
+  for (const info of Object.values(inputs)) {
+    if (info && (Array.isArray(info) || info.dtype === 'complex64' || info.dtype === 'string')) return false;
+  }
+  return true;
+}
+
+/** Operations whose work is far more than their result's size. */
+const HEAVY: Readonly<Record<string, number>> = {
+  BatchMatMul: 64, Conv2D: 256, Conv2DBackpropInput: 256, Conv2DBackpropFilter: 4096, DepthwiseConv2dNative: 32,
+  DepthwiseConv2dNativeBackpropInput: 32, DepthwiseConv2dNativeBackpropFilter: 4096, UnsortedSegmentSum: 16,
+}; // biome-ignore format: a table
+
+/** A rough count of scalar operations. */
+function workOf(program: Program): number {
+  const heavy = program.nodes.reduce(
+    (sum, node) => sum + ((HEAVY[node.op] ?? 1) - 1) * (node.outputs[0]?.size ?? 0) + inputWork(node),
+    0,
+  );
+  return countElements(program) + heavy;
+}
+
+/** Reductions read more than they write. */
+function inputWork({ op, inputs }: Program['nodes'][number]): number {
+  return op === 'Sum' || op === 'Mean' || op === 'Max' ? inputs[0]!.size : 0;
+}

@@ -1,0 +1,98 @@
+import type * as tf from '@tensorflow/tfjs-core';
+import type { OnnxRuntimeBackend } from '../backend.js';
+import { CompiledProgram, refuseDisposed } from './compiled-program.js';
+import { traceFunction } from './recording.js';
+import { flatten } from './structure.js';
+import { registeredVariables } from './variables.js';
+
+/** A function that is recorded once for each kind of arguments, and replayed. */
+export type CompiledFunction<Args extends unknown[], Result> = ((...args: Args) => Result) & {
+  /** Frees sessions; the function cannot be called any more. */
+  dispose(): void;
+};
+
+/** A compiled program and the world it was recorded in. */
+interface Recording {
+  compiled: CompiledProgram;
+  key: string;
+  /** Which variables existed: a new one may be one that the function would read. */
+  world: World;
+}
+
+interface World {
+  count: number;
+  newest: tf.Variable | undefined;
+}
+
+/** At most so many recordings for one kind of arguments: the last ones, say frozen and unfrozen. */
+const RECORDINGS_PER_KEY = 4;
+
+/**
+ * Compiles `fn`: the first call with arguments of a kind (structure, shapes, dtypes, static values) records what it
+ * computes; later calls replay that without calling `fn`. A variable that is disposed, changes its trainability, or
+ * comes new makes it record anew; a recording that turns out equal keeps its sessions.
+ */
+export function compileFunction<Args extends unknown[], Result>(
+  backend: OnnxRuntimeBackend,
+  fn: (...args: Args) => Result,
+): CompiledFunction<Args, Result> {
+  const recordings = new Map<string, Recording[]>();
+  let disposed = false;
+  let running = 0;
+  const release = () => {
+    for (const { compiled } of [...recordings.values()].flat()) compiled.dispose();
+    recordings.clear();
+  };
+
+  const find = (key: string, args: unknown[]): CompiledProgram => {
+    const list = recordings.get(key) ?? [];
+    const world = presentWorld();
+    const current = list.find(
+      (recording) =>
+        recording.compiled.isValid && recording.world.count === world.count && recording.world.newest === world.newest,
+    );
+    if (current) return current.compiled;
+    const trace = traceFunction(backend, fn as (...args: never[]) => unknown, args);
+    const same = list.find((recording) => recording.key === trace.key && recording.compiled.isValid);
+    if (same) {
+      backend.counters.compiled.revalidated++;
+      same.world = world;
+      return same.compiled;
+    }
+    const compiled = new CompiledProgram(backend, trace);
+    backend.counters.compiled.recorded++;
+    const kept = [{ compiled, key: trace.key, world }, ...list.filter((recording) => recording.compiled.isValid)];
+    for (const dropped of [...list, ...kept.slice(RECORDINGS_PER_KEY)]) {
+      if (!kept.slice(0, RECORDINGS_PER_KEY).includes(dropped)) dropped.compiled.dispose();
+    }
+    recordings.set(key, kept.slice(0, RECORDINGS_PER_KEY));
+    return compiled;
+  };
+
+  const call = (...args: Args): Result => {
+    if (disposed) refuseDisposed();
+    // Inside another compiled function it is part of that one.
+    if (backend.isRecording) return fn(...args);
+    const { key, tensors } = flatten(args, 'compile: arguments');
+    running++;
+    try {
+      const result = find(key, args).run(tensors) as Result;
+      backend.counters.compiled.replayed++;
+      return result;
+    } finally {
+      running--;
+      if (disposed && running === 0) release();
+    }
+  };
+  return Object.assign(call, {
+    dispose() {
+      disposed = true;
+      if (running === 0) release();
+    },
+  });
+}
+
+function presentWorld(): World {
+  const variables = registeredVariables();
+  return { count: variables.length, newest: variables.at(-1) };
+}

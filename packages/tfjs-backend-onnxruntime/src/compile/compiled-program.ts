@@ -1,0 +1,160 @@
+import { EngineError } from '@diptych/core';
+import { type NumericData, type Program, peakBytes, type TensorData, type Value } from '@diptych/graph';
+import * as tf from '@tensorflow/tfjs-core';
+import type { OnnxRuntimeBackend } from '../backend.js';
+import { Executable, optimize } from '../execution/executable.js';
+import type { Environment } from '../execution/plan.js';
+import type { AdamWOptions } from '../wasm/adamw-arena.js';
+import type { Bound, Trained } from './optimizer-memory.js';
+import type { Trace } from './recording.js';
+import { replaceTensors } from './structure.js';
+import { setVariable } from './variables.js';
+
+type Node = Program['nodes'][number];
+
+/** An optimizer step that runs in place. */
+interface InPlaceStep {
+  node: Node;
+  trained: Trained[];
+}
+
+/** A trace with its sessions: replays the function without calling it. */
+export class CompiledProgram {
+  readonly #executable: Executable;
+  readonly #trace: Trace;
+  readonly #steps: InPlaceStep[];
+  /** Variables that the program reads, with the trainability it was recorded for. */
+  readonly #reads: { variable: tf.Variable; trainable: boolean }[];
+  /** Estimate of the memory that the sessions hold. */
+  readonly bytes: number;
+
+  constructor(
+    private readonly backend: OnnxRuntimeBackend,
+    trace: Trace,
+  ) {
+    const { argumentOf, variableOf } = trace;
+    const isConstant = (leaf: Value) => !argumentOf.has(leaf) && !variableOf.has(leaf);
+    const program = optimize(trace.program, isConstant);
+    this.#trace = trace;
+    this.#executable = new Executable(program, {
+      session: backend.sessionOptions(),
+      isConstant,
+      bakes: isConstant,
+    });
+    this.bytes = this.#executable.bytes + peakBytes(program);
+    this.#reads = [...new Set(trace.program.inputs)].flatMap((leaf) => {
+      const variable = variableOf.get(leaf);
+      return variable ? [{ variable, trainable: variable.trainable }] : [];
+    });
+    this.#steps = this.#findInPlaceSteps();
+  }
+
+  /** True while every variable that was read exists and is as trainable as it was. */
+  get isValid(): boolean {
+    return this.#reads.every(({ variable, trainable }) => !variable.isDisposed && variable.trainable === trainable);
+  }
+
+  /** Runs the program on the tensors of the arguments, updates variables, and returns the results as fresh tensors. */
+  run(args: readonly tf.Tensor[]): unknown {
+    const { backend } = this;
+    // Recorded eager work may read variables that this run is about to change in place.
+    backend.flush();
+    const bound = this.#steps.map((step) => this.#bind(step));
+    const { argumentOf, variableOf, assignments, returned, result } = this.#trace;
+    const data = this.#executable.run((leaf) => {
+      const index = argumentOf.get(leaf);
+      if (index !== undefined) return backend.dataOf(args[index]!);
+      const variable = variableOf.get(leaf);
+      return variable ? backend.dataOf(variable) : leaf.data!;
+    }, backend.tools);
+    const outputs = this.#executable.program.outputs;
+    const inPlace = new Set(bound.flatMap(({ slots }) => slots.flatMap((s) => [s.parameter, s.expAvg, s.expAvgSq])));
+    assignments.forEach(({ variable }, i) => {
+      const value = data.get(outputs[returned + i]!)!;
+      if (!inPlace.has(value as Float32Array<ArrayBuffer>)) setVariable(backend, variable, this.#kept(value));
+    });
+    return replaceTensors(result, ({ shape, dtype }, i) => {
+      const info = backend.own(this.#kept(data.get(outputs[i]!)!), shape, dtype);
+      return tf.engine().makeTensorFromTensorInfo(info, backend);
+    });
+  }
+
+  dispose(): void {
+    this.#executable.dispose();
+  }
+
+  /** Data that stays as it is: a copy, if it lies where the next step writes. */
+  #kept(data: TensorData): TensorData {
+    return this.backend.optimizerMemory.holds(data as NumericData) ? (data as NumericData).slice() : data;
+  }
+
+  /** Moves the variables of an optimizer step into its memory, and has gradients written there. */
+  #bind({ node, trained }: InPlaceStep): Bound {
+    const bound = this.backend.optimizerMemory.bind(trained);
+    const executable = this.#executable;
+    const count = trained.length;
+    const gradients = node.inputs.slice(1 + count, 1 + 2 * count);
+    // In reverse, so that of two parameters with one gradient the first has it in place and the other copies.
+    for (let i = count - 1; i >= 0; i--) executable.placements.set(gradients[i]!, bound.slots[i]!.gradient);
+    executable.overrides.set(node, (data) => {
+      updateInPlace(node, bound, data);
+    });
+    return bound;
+  }
+
+  /** Optimizer steps whose parameters and moments are variables, assigned from its results and not read afterwards. */
+  #findInPlaceSteps(): InPlaceStep[] {
+    const { program } = this.#executable;
+    const { variableOf, assignments, returned } = this.#trace;
+    const steps = this.#executable.hostNodes.filter(({ op }) => op === 'FusedAdamW');
+    return steps.flatMap((node) => {
+      const count = node.attrs.count as number;
+      const input = (part: number, i: number) => node.inputs[1 + part * count + i]!;
+      const variableAt = (part: number, i: number) => variableOf.get(input(part, i));
+      const trained = Array.from({ length: count }, (_, i) => ({
+        parameter: variableAt(0, i),
+        expAvg: variableAt(2, i),
+        expAvgSq: variableAt(3, i),
+      }));
+      const isAssigned = (variable: tf.Variable | undefined, output: number) => {
+        const at = assignments.findIndex((assignment) => assignment.variable === variable);
+        return variable !== undefined && at >= 0 && program.outputs[returned + at] === node.outputs[output];
+      };
+      const everyAssigned = trained.every(
+        ({ parameter, expAvg, expAvgSq }, i) =>
+          isAssigned(parameter, i) && isAssigned(expAvg, count + i) && isAssigned(expAvgSq, 2 * count + i),
+      );
+      const leaves = new Set([0, 2, 3].flatMap((part) => trained.map((_, i) => input(part, i))));
+      const distinct = leaves.size === 3 * count;
+      if (!everyAssigned || !distinct || this.#executable.readsAfter(node, leaves)) return [];
+      if (program.outputs.some((output) => leaves.has(output))) return [];
+      return [{ node, trained: trained as Trained[] }];
+    });
+  }
+}
+
+function updateInPlace(node: Node, { arena, indices, slots }: Bound, data: Environment): void {
+  const count = slots.length;
+  slots.forEach(({ gradient }, i) => {
+    const computed = data.get(node.inputs[1 + count + i]!) as Float32Array;
+    if (computed !== gradient) gradient.set(computed);
+  });
+  const hyper = data.get(node.inputs[0]!) as Float32Array;
+  const { beta1, beta2, eps, maxNorm } = node.attrs as unknown as AdamWOptions;
+  const norm = arena.step(hyper, { beta1, beta2, eps, maxNorm }, indices);
+  slots.forEach(({ parameter, expAvg, expAvgSq }, i) => {
+    data.set(node.outputs[i]!, parameter);
+    data.set(node.outputs[count + i]!, expAvg);
+    data.set(node.outputs[2 * count + i]!, expAvgSq);
+  });
+  data.set(node.outputs[3 * count]!, Float32Array.of(norm));
+}
+
+/** Says that a compiled function is gone. */
+export function refuseDisposed(): never {
+  throw new EngineError({
+    where: 'onnxruntime.compile',
+    problem: 'the compiled function was called after dispose()',
+    remedy: 'compile it again',
+  });
+}

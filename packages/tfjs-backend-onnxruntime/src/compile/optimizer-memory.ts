@@ -1,0 +1,95 @@
+import { type NumericData, sizeOf } from '@diptych/graph';
+import type * as tf from '@tensorflow/tfjs-core';
+import type { OnnxRuntimeBackend } from '../backend.js';
+import { AdamWArena, type AdamWSlot } from '../wasm/adamw-arena.js';
+import { setVariable, unshare, valueOfVariable } from './variables.js';
+
+/** The three variables of one trained parameter. */
+export interface Trained {
+  parameter: tf.Variable;
+  expAvg: tf.Variable;
+  expAvgSq: tf.Variable;
+}
+
+/** Where a parameter's state lies. */
+interface Home extends Trained {
+  arena: AdamWArena;
+  index: number;
+}
+
+/** Parameters of one optimizer step in memory that it updates in place. */
+export interface Bound {
+  arena: AdamWArena;
+  indices: Int32Array;
+  slots: readonly AdamWSlot[];
+}
+
+/**
+ * Keeps trained variables in the memory of {@link AdamWArena}s. A variable's data is then a view of that memory, so
+ * sessions read it where the optimizer updates it. Compiled functions that train the same variables (one for each
+ * length of text) share it.
+ */
+export class OptimizerMemory {
+  readonly #homes = new WeakMap<tf.Variable, Home>();
+  readonly #buffers = new WeakSet<ArrayBufferLike>();
+
+  constructor(private readonly backend: OnnxRuntimeBackend) {}
+
+  /** True for data that lies in memory which a later step changes. */
+  holds(data: NumericData): boolean {
+    return this.#buffers.has(data.buffer);
+  }
+
+  /**
+   * Moves the variables here, if they are not yet, and takes over values that were assigned to them since. Call before
+   * each step; when nothing changed it only looks.
+   */
+  bind(trained: readonly Trained[]): Bound {
+    const homes = this.#sharedHomes(trained) ?? this.#settle(trained);
+    const slots = homes.map(({ arena, index }) => arena.slots[index]!);
+    trained.forEach(({ parameter, expAvg, expAvgSq }, i) => {
+      const slot = slots[i]!;
+      this.#bindVariable(parameter, slot.parameter);
+      this.#bindVariable(expAvg, slot.expAvg);
+      this.#bindVariable(expAvgSq, slot.expAvgSq);
+    });
+    return { arena: homes[0]!.arena, indices: Int32Array.from(homes, ({ index }) => index), slots };
+  }
+
+  /** The homes of all, if they lie in one arena with the moments they are to be trained with. */
+  #sharedHomes(trained: readonly Trained[]): Home[] | undefined {
+    const homes: Home[] = [];
+    for (const { parameter, expAvg, expAvgSq } of trained) {
+      const home = this.#homes.get(parameter);
+      if (home?.expAvg !== expAvg || home.expAvgSq !== expAvgSq) return undefined;
+      if (homes[0] && homes[0].arena !== home.arena) return undefined;
+      homes.push(home);
+    }
+    return homes;
+  }
+
+  #settle(trained: readonly Trained[]): Home[] {
+    const arena = new AdamWArena(trained.map(({ parameter }) => sizeOf(parameter.shape)));
+    for (const { parameter } of arena.slots) this.#buffers.add(parameter.buffer);
+    return trained.map((variables, index) => {
+      const home = { ...variables, arena, index };
+      this.#homes.set(variables.parameter, home);
+      return home;
+    });
+  }
+
+  #bindVariable(variable: tf.Variable, view: Float32Array<ArrayBuffer>): void {
+    const { value, refCount } = this.backend.entryOf(variable.dataId);
+    if (value.data === view) {
+      if (refCount > 1) unshare(this.backend, variable);
+      return;
+    }
+    view.set(this.backend.dataOf(variable) as Float32Array);
+    setVariable(this.backend, variable, view, true);
+  }
+}
+
+/** True while a variable's data is `view`. */
+export function isBound(backend: OnnxRuntimeBackend, variable: tf.Variable, view: NumericData): boolean {
+  return valueOfVariable(backend, variable).data === view;
+}

@@ -1,0 +1,148 @@
+import { EngineError } from '@diptych/core';
+import {
+  extractProgram,
+  fingerprint,
+  hashData,
+  type NumericData,
+  type Program,
+  type TensorData,
+  type Value,
+} from '@diptych/graph';
+import * as tf from '@tensorflow/tfjs-core';
+import type { OnnxRuntimeBackend } from '../backend.js';
+import { flatten, type Nested, replaceTensors } from './structure.js';
+import { registeredVariables } from './variables.js';
+
+/** A variable whose value the function replaces. */
+export interface Assignment {
+  variable: tf.Variable;
+  value: Value;
+}
+
+/** What one trace of a function found. */
+export interface Trace {
+  /** Computes the returned tensors, then the assigned values. */
+  program: Program;
+  /** Leaves that stand for arguments -> position among the argument tensors. */
+  argumentOf: ReadonlyMap<Value, number>;
+  /** Leaves that stand for variables. */
+  variableOf: ReadonlyMap<Value, tf.Variable>;
+  /** What the function returned, with the traced tensors still in place of results. */
+  result: Nested;
+  /** Number of returned tensors: the first outputs of the program. */
+  returned: number;
+  assignments: readonly Assignment[];
+  /** Text that is equal for traces that can share an executable. */
+  key: string;
+}
+
+/**
+ * Calls `fn` once with stand-ins for its tensors and notes what it computes. Variables are left as they were, also
+ * when `fn` throws half way: what it assigned is undone.
+ *
+ * @throws EngineError when `fn` reads a value, returns a promise or disposes a variable; ConfigError for a result
+ *   that is no tensor or plain container; whatever `fn` throws
+ */
+export function traceFunction(backend: OnnxRuntimeBackend, fn: (...args: never[]) => unknown, args: unknown[]): Trace {
+  backend.flush();
+  const before = registeredVariables();
+  const held = before.map((variable) => hold(backend, variable));
+  const variableOf = new Map(before.map((variable, i) => [held[i]!.value, variable]));
+  const argumentOf = new Map<Value, number>();
+  const standIns: tf.Tensor[] = [];
+  const traceArgs = replaceTensors(args, ({ shape, dtype }, index) => {
+    const info = backend.placeholder(shape, dtype);
+    argumentOf.set(backend.graphValue(info), index);
+    const standIn = tf.engine().makeTensorFromTensorInfo(info, backend);
+    standIns.push(standIn);
+    return standIn;
+  }) as never[];
+  const known = new Set([...argumentOf.keys(), ...variableOf.keys()]);
+  let result: Nested;
+  let traced: tf.Tensor[] = [];
+  try {
+    return backend.recordWhile(known, () => {
+      result = tf.tidy(() => fn(...traceArgs) as tf.TensorContainer);
+      refusePromise(result);
+      traced = flatten(result, 'compile: result').tensors;
+      const assignments = findAssignments(backend, before, held);
+      const outputs = [...traced.map((tensor) => backend.graphValue(tensor)), ...assignments.map(({ value }) => value)];
+      const program = extractProgram(outputs);
+      const key = traceKey(program, argumentOf, variableOf, assignments, result);
+      return { program, argumentOf, variableOf, result, returned: traced.length, assignments, key };
+    });
+  } finally {
+    for (const tensor of [...traced, ...standIns]) if (!tensor.isDisposed) tensor.dispose();
+    before.forEach((variable, i) => {
+      restore(backend, variable, held[i]!);
+    });
+  }
+}
+
+/** A variable's data at the start, kept alive so that it can be restored. */
+interface Held {
+  tensor: tf.Tensor;
+  value: Value;
+}
+
+function hold(backend: OnnxRuntimeBackend, variable: tf.Variable): Held {
+  backend.incRef(variable.dataId);
+  const info = { dataId: variable.dataId, shape: variable.shape, dtype: variable.dtype };
+  const tensor = tf.engine().makeTensorFromTensorInfo(info, backend);
+  tf.keep(tensor);
+  return { tensor, value: backend.entryOf(variable.dataId).value };
+}
+
+function restore(_backend: OnnxRuntimeBackend, variable: tf.Variable, { tensor }: Held): void {
+  if (!variable.isDisposed && variable.dataId !== tensor.dataId) variable.assign(tensor);
+  tensor.dispose();
+}
+
+function refusePromise(result: unknown): void {
+  if (!(result instanceof Promise)) return;
+  result.catch(() => {});
+  throw new EngineError({
+    where: 'onnxruntime.compile',
+    expected: 'a function that returns tensors',
+    got: 'one that returns a promise',
+    remedy: 'await outside of the compiled function',
+  });
+}
+
+function findAssignments(backend: OnnxRuntimeBackend, before: tf.Variable[], held: Held[]): Assignment[] {
+  const assigned = before.filter((variable, i) => {
+    if (variable.isDisposed) {
+      throw new EngineError({
+        where: 'onnxruntime.compile',
+        problem: `variable '${variable.name}' was disposed inside the compiled function`,
+        remedy: 'dispose variables outside',
+      });
+    }
+    return variable.dataId !== held[i]!.tensor.dataId;
+  });
+  const known = new Set(before);
+  const created = registeredVariables().filter((variable) => !known.has(variable));
+  return [...assigned, ...created].map((variable) => ({ variable, value: backend.graphValue(variable) }));
+}
+
+/** Arguments by position, variables by identity and trainability, constants by content. */
+function traceKey(
+  program: Program,
+  argumentOf: ReadonlyMap<Value, number>,
+  variableOf: ReadonlyMap<Value, tf.Variable>,
+  assignments: readonly Assignment[],
+  result: Nested,
+): string {
+  const structure = fingerprint(program, (leaf) => {
+    const argument = argumentOf.get(leaf);
+    if (argument !== undefined) return `A${argument}`;
+    const variable = variableOf.get(leaf);
+    return variable ? `V${variable.id}${variable.trainable}` : `C${describeConstant(leaf.data!)}`;
+  });
+  return `${structure}|${assignments.map(({ variable }) => variable.id)}|${flatten(result, 'compile: result').key}`;
+}
+
+function describeConstant(data: TensorData): string {
+  if (Array.isArray(data)) return JSON.stringify(data);
+  return data.length <= 16 ? data.join() : `#${hashData(data as NumericData)}`;
+}

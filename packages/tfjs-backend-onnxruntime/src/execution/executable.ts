@@ -1,0 +1,103 @@
+import { assignLayouts, type NumericData, type Program, simplify, type TensorData, type Value } from '@diptych/graph';
+import type { OrtSessionOptions } from '../ort/index.js';
+import { type HostTools, runOnHost } from './host-kernels.js';
+import { type Environment, type HostPart, type Part, partition } from './plan.js';
+import { RunnableSession } from './session-part.js';
+
+/** A host operation that something else takes care of: the optimizer, which updates in place. */
+export type HostOverride = (data: Environment) => void;
+
+/** How an executable is built. */
+export interface ExecutableOptions {
+  session: OrtSessionOptions;
+  /** Leaves whose data never changes while this executable lives. */
+  isConstant: (leaf: Value) => boolean;
+  /** Leaves that go into the graph as weights. */
+  bakes?: (leaf: Value) => boolean;
+}
+
+/** The passes that every program goes through, from recorded kernels to the order of memory. */
+export function optimize(program: Program, isConstant: (leaf: Value) => boolean): Program {
+  return assignLayouts(simplify(program, isConstant));
+}
+
+/** A program that is ready to run: sessions and host operations in order. */
+export class Executable {
+  readonly program: Program;
+  readonly #parts: readonly Part[];
+  readonly #steps: (RunnableSession | HostPart)[] = [];
+  /** Set by the compiled function for operations that it runs itself. */
+  readonly overrides = new Map<HostPart['node'], HostOverride>();
+  /** Memory that outputs of sessions are to be written to. */
+  readonly placements = new Map<Value, NumericData>();
+
+  /** @param program already optimized */
+  constructor(program: Program, options: ExecutableOptions) {
+    this.program = program;
+    const baked = new Set(program.inputs.filter((leaf) => options.bakes?.(leaf)));
+    this.#parts = partition(program);
+    try {
+      for (const part of this.#parts) {
+        this.#steps.push(part.kind === 'host' ? part : new RunnableSession(part, options.session, baked));
+      }
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
+  }
+
+  /** Bytes of all models. */
+  get bytes(): number {
+    return this.#steps.reduce((sum, step) => sum + (step instanceof RunnableSession ? step.bytes : 0), 0);
+  }
+
+  /** ONNX operators in all sessions. */
+  get nodeCount(): number {
+    return this.#steps.reduce((sum, step) => sum + (step instanceof RunnableSession ? step.nodeCount : 0), 0);
+  }
+
+  /** Host operations, in order. */
+  get hostNodes(): HostPart['node'][] {
+    return this.#steps.flatMap((step) => (step instanceof RunnableSession ? [] : [step.node]));
+  }
+
+  /** True if any of `values` is read by what runs after `node`. */
+  readsAfter(node: HostPart['node'], values: ReadonlySet<Value>): boolean {
+    const at = this.#parts.findIndex((part) => part.kind === 'host' && part.node === node);
+    return this.#parts
+      .slice(at + 1)
+      .some((part) => (part.kind === 'host' ? part.node.inputs : part.inputs).some((input) => values.has(input)));
+  }
+
+  /** Runs; `leafData` has the data of every input of the program. */
+  run(leafData: (leaf: Value) => TensorData, tools: HostTools): Environment {
+    const data: Environment = new Map();
+    for (const leaf of this.program.inputs) data.set(leaf, leafData(leaf));
+    const place = (value: Value) => this.placements.get(value);
+    for (const step of this.#steps) {
+      if (step instanceof RunnableSession) {
+        step.run(data, place);
+        continue;
+      }
+      const override = this.overrides.get(step.node);
+      if (override) {
+        override(data);
+        continue;
+      }
+      const results = runOnHost(
+        step.node,
+        step.node.inputs.map((input) => data.get(input)!),
+        tools,
+      );
+      step.node.outputs.forEach((output, i) => {
+        data.set(output, results[i]!);
+      });
+    }
+    return data;
+  }
+
+  dispose(): void {
+    for (const step of this.#steps) if (step instanceof RunnableSession) step.dispose();
+    this.#steps.length = 0;
+  }
+}

@@ -1,0 +1,90 @@
+import { allocate, type Node, type NumericData, sizeOf, type TensorData, type Value } from '@diptych/graph';
+import type { PhiloxUniform } from '../wasm/philox-uniform.js';
+import { type PlainTensor, runPortable } from './portable-kernels.js';
+
+/** Computes a node's outputs outside ONNX Runtime. */
+export type HostKernel = (inputs: readonly TensorData[], node: Node, tools: HostTools) => TensorData[];
+
+/** What host kernels share; belongs to a backend. */
+export interface HostTools {
+  philox: PhiloxUniform;
+}
+
+/** Random numbers are drawn natively and fed; they depend on nothing but the state. */
+const philoxUniform: HostKernel = ([state], node, { philox }) => {
+  const [seed, step, rowOffset] = state as Int32Array;
+  const { shape } = node.outputs[0]!;
+  const rows = shape[0] ?? 1;
+  const out = new Float32Array(sizeOf(shape));
+  if (out.length > 0) philox(out, rows, out.length / rows, seed!, step!, rowOffset!, node.attrs.site as number);
+  return [out];
+};
+
+/** AdamW on plain arrays, for programs that are not compiled: the same arithmetic as the WASM kernel, in float64. */
+const fusedAdamW: HostKernel = ([hyper, ...rest], { attrs }) => {
+  const { count, beta1, beta2, eps } = attrs as Record<string, number>;
+  const part = (index: number) => rest.slice(index * count!, (index + 1) * count!) as Float32Array[];
+  const [parameters, gradients, firsts, seconds] = [part(0), part(1), part(2), part(3)];
+  const norm = Math.sqrt(gradients.reduce((sum, g) => sum + squares(g), 0));
+  const maxNorm = attrs.maxNorm as number | null;
+  const clip = maxNorm === null ? 1 : Math.min(1, maxNorm / (norm + 1e-6));
+  const updated = parameters.map((p, i) => {
+    const [rate, decay, k] = (hyper as Float32Array).subarray(i * 3, i * 3 + 3);
+    const step = rate! / (1 - beta1! ** k!);
+    const correction = 1 / Math.sqrt(1 - beta2! ** k!);
+    const out = { p: new Float32Array(p.length), m: new Float32Array(p.length), v: new Float32Array(p.length) };
+    for (let j = 0; j < p.length; j++) {
+      const g = gradients[i]![j]! * clip;
+      const m = beta1! * firsts[i]![j]! + (1 - beta1!) * g;
+      const v = beta2! * seconds[i]![j]! + (1 - beta2!) * g * g;
+      out.m[j] = m;
+      out.v[j] = v;
+      out.p[j] = p[j]! * (1 - rate! * decay!) - (step * m) / (Math.sqrt(v) * correction + eps!);
+    }
+    return out;
+  });
+  return [
+    ...updated.map(({ p }) => p),
+    ...updated.map(({ m }) => m),
+    ...updated.map(({ v }) => v),
+    Float32Array.of(norm),
+  ];
+};
+
+function squares(x: Float32Array): number {
+  let sum = 0;
+  for (const value of x) sum += value * value;
+  return sum;
+}
+
+/** Operations that run here although ONNX might express them, or because tfjs has no kernel of the name. */
+export const HOST_KERNELS: Readonly<Record<string, HostKernel>> = {
+  PhiloxUniform: philoxUniform,
+  FusedAdamW: fusedAdamW,
+  Identity: ([x]) => [x!],
+  Reshape: ([x]) => [x!],
+  Fill: (_inputs, { outputs }) => fillOf(outputs[0]!),
+  BroadcastTo: ([x], { inputs, outputs }) => {
+    const [from, to] = [inputs[0]!.shape, outputs[0]!.shape];
+    const padded = [...to.slice(from.length).map(() => 1), ...from];
+    const reps = to.map((dimension, i) => dimension / padded[i]!);
+    const tile = runPortable('Tile', { x: { data: x!, shape: padded, dtype: outputs[0]!.dtype } }, { reps });
+    return [(tile[0] as PlainTensor).data];
+  },
+};
+
+function fillOf(output: Value & { node: Node | null }): TensorData[] {
+  const { shape, dtype } = output;
+  const data: NumericData = allocate(dtype, sizeOf(shape));
+  return [data.fill(output.node!.attrs.value as number)];
+}
+
+/** Runs any node outside ONNX Runtime: by a host kernel, or by tfjs-backend-cpu's. */
+export function runOnHost(node: Node, inputs: readonly TensorData[], tools: HostTools): TensorData[] {
+  const host = HOST_KERNELS[node.op];
+  if (host) return host(inputs, node, tools);
+  const tensors = node.inputs.map(({ shape, dtype }, i) => ({ data: inputs[i]!, shape, dtype }));
+  const isList = node.inputNames[0] === '0';
+  const named = isList ? tensors : Object.fromEntries(node.inputNames.map((name, i) => [name, tensors[i]!]));
+  return runPortable(node.op, named, node.attrs).map((result) => (result as PlainTensor).data);
+}

@@ -1,0 +1,93 @@
+import { extractProgram, type Node, type Program, type TensorData, type Value } from '@diptych/graph';
+import { isLowerable } from '../lowering/index.js';
+import { HOST_KERNELS } from './host-kernels.js';
+
+/** Operations for one session. Inputs are leaves or come from other parts; outputs are what others need. */
+export interface SessionPart {
+  kind: 'session';
+  inputs: Value[];
+  nodes: Node[];
+  outputs: Value[];
+}
+
+/** One operation outside the session. */
+export interface HostPart {
+  kind: 'host';
+  node: Node;
+}
+
+export type Part = SessionPart | HostPart;
+
+/** Operations that always run on the host: random numbers are drawn and fed, the optimizer updates in place. */
+const ON_HOST = new Set(['PhiloxUniform', 'FusedAdamW']);
+
+const runsOnHost = (node: Node) => ON_HOST.has(node.op) || !isLowerable(node);
+
+/**
+ * Cuts a program into sessions and host operations, in the order in which they run. Each operation goes as early as
+ * its inputs allow, so that a program without host operations, or with random numbers that depend on nothing but its
+ * inputs, is one session.
+ */
+export function partition(program: Program): Part[] {
+  const level = new Map<Node, number>();
+  const sessions = new Map<number, Node[]>();
+  const hosts = new Map<number, Node[]>();
+  for (const node of program.nodes) {
+    const onHost = runsOnHost(node);
+    let at = onHost ? -1 : 0;
+    for (const { node: producer } of node.inputs) {
+      if (producer) at = Math.max(at, level.get(producer)! + (!onHost && runsOnHost(producer) ? 1 : 0));
+    }
+    level.set(node, at);
+    const group = onHost ? hosts : sessions;
+    group.set(at, [...(group.get(at) ?? []), node]);
+  }
+  const parts: Part[] = [];
+  const last = Math.max(-1, ...sessions.keys(), ...hosts.keys());
+  const wanted = new Set(program.outputs);
+  const readers = readersOf(program);
+  for (let at = -1; at <= last; at++) {
+    const nodes = sessions.get(at);
+    if (nodes) parts.push(sessionPart(nodes, wanted, readers));
+    for (const node of hosts.get(at) ?? []) parts.push({ kind: 'host', node });
+  }
+  return parts;
+}
+
+function readersOf(program: Program): Map<Value, Node[]> {
+  const readers = new Map<Value, Node[]>();
+  for (const node of program.nodes) {
+    for (const input of node.inputs) {
+      const list = readers.get(input);
+      if (list) list.push(node);
+      else readers.set(input, [node]);
+    }
+  }
+  return readers;
+}
+
+function sessionPart(nodes: Node[], wanted: ReadonlySet<Value>, readers: ReadonlyMap<Value, Node[]>): SessionPart {
+  const inside = new Set(nodes);
+  const inputs = new Set<Value>();
+  const outputs: Value[] = [];
+  for (const node of nodes) {
+    for (const input of node.inputs) if (!input.node || !inside.has(input.node)) inputs.add(input);
+    for (const output of node.outputs) {
+      if (wanted.has(output) || readers.get(output)?.some((reader) => !inside.has(reader))) outputs.push(output);
+    }
+  }
+  return { kind: 'session', inputs: [...inputs], nodes, outputs };
+}
+
+/** True if the node can run without a session at all. */
+export function hasHostKernel(node: Node): boolean {
+  return node.op in HOST_KERNELS;
+}
+
+/** The program again, from its outputs; drops what a pass left unused. */
+export function pruned(program: Program): Program {
+  return extractProgram(program.outputs);
+}
+
+/** Data of every value while a plan runs. */
+export type Environment = Map<Value, TensorData>;

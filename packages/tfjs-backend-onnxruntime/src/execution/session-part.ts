@@ -1,0 +1,86 @@
+import { allocate, type NumericData, type TensorData, type Value } from '@diptych/graph';
+import { Emitter, onnxDtype } from '../lowering/emitter.js';
+import { LOWERINGS } from '../lowering/index.js';
+import { type OnnxGraph, writeModel } from '../onnx/index.js';
+import { createSession, hostValue, type OrtSession, type OrtSessionOptions, type OrtValue } from '../ort/index.js';
+import type { Environment, SessionPart } from './plan.js';
+
+/** The ONNX graph of a part. `constants` are inputs whose data goes into the graph. */
+export function lowerPart(part: SessionPart, constants: ReadonlySet<Value> = new Set()): OnnxGraph {
+  const e = new Emitter();
+  const inputs = [];
+  for (const input of part.inputs) {
+    if (constants.has(input)) {
+      e.bind(input, e.constant(input.data as NumericData, input.shape, input.dtype));
+      continue;
+    }
+    const name = e.fresh('in');
+    e.bind(input, name);
+    inputs.push({ name, dtype: onnxDtype(input.dtype), shape: input.shape });
+  }
+  for (const node of part.nodes) e.lower(node, LOWERINGS[node.op]!);
+  const taken = new Set([...inputs, ...e.initializers].map(({ name }) => name));
+  const outputs = part.outputs.map((output) => {
+    let name = e.nameOf(output);
+    // Two outputs of one name, or an input or constant as output, are not ONNX.
+    if (taken.has(name)) name = e.op('Identity', [name]);
+    taken.add(name);
+    e.bind(output, name);
+    return { name, dtype: onnxDtype(output.dtype), shape: output.shape };
+  });
+  return { nodes: e.nodes, initializers: e.initializers, inputs, outputs };
+}
+
+/** A value with its name in the session, and the ORT value of the last run, which is used again for the same data. */
+interface Binding {
+  name: string;
+  value: Value;
+  last: OrtValue | null;
+}
+
+/** A part with its session; runs on an environment of plain data. */
+export class RunnableSession {
+  readonly #session: OrtSession;
+  readonly #feeds: Binding[];
+  readonly #fetches: Binding[];
+  /** Bytes of the model: what the session holds at least. */
+  readonly bytes: number;
+  readonly nodeCount: number;
+
+  constructor(part: SessionPart, options: OrtSessionOptions, constants: ReadonlySet<Value>) {
+    const graph = lowerPart(part, constants);
+    const model = writeModel(graph);
+    this.bytes = model.byteLength;
+    this.nodeCount = graph.nodes.length;
+    this.#session = createSession(model, options);
+    const fed = part.inputs.filter((input) => !constants.has(input));
+    this.#feeds = graph.inputs.map(({ name }, i) => ({ name, value: fed[i]!, last: null }));
+    this.#fetches = graph.outputs.map(({ name }, i) => ({ name, value: part.outputs[i]!, last: null }));
+  }
+
+  /** Reads inputs from `data` and puts outputs there; into the memory that `place` gives, where it gives some. */
+  run(data: Environment, place: (value: Value) => NumericData | undefined): void {
+    const feeds: Record<string, OrtValue> = {};
+    const fetches: Record<string, OrtValue> = {};
+    for (const binding of this.#feeds) feeds[binding.name] = bind(binding, data.get(binding.value)!);
+    for (const binding of this.#fetches) {
+      const { value } = binding;
+      const memory = place(value) ?? allocate(value.dtype, value.size);
+      fetches[binding.name] = bind(binding, memory);
+      data.set(value, memory);
+    }
+    this.#session.run(feeds, fetches);
+    // What was allocated for this run belongs to whoever reads it; holding on to it would keep it alive.
+    for (const binding of this.#fetches) if (!place(binding.value)) binding.last = null;
+  }
+
+  dispose(): void {
+    this.#session.dispose();
+  }
+}
+
+function bind(binding: Binding, data: TensorData): OrtValue {
+  if (binding.last?.data === data) return binding.last;
+  binding.last = hostValue(onnxDtype(binding.value.dtype), data as NumericData, binding.value.shape);
+  return binding.last;
+}
