@@ -1,0 +1,305 @@
+import { compile } from '@diptych/nn';
+import * as tf from '@tensorflow/tfjs-core';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type OnnxRuntimeBackend, useOnnxRuntime } from '../index.js';
+
+let backend: OnnxRuntimeBackend;
+
+beforeEach(() => {
+  backend = useOnnxRuntime();
+});
+
+afterEach(() => {
+  tf.disposeVariables();
+});
+
+const OPTIONS = { beta1: 0.9, beta2: 0.99, eps: 1e-6 };
+
+/** A parameter with its AdamW moments. */
+function trained(values: tf.Tensor) {
+  const parameter = tf.variable(values);
+  return {
+    parameter,
+    m: tf.variable(tf.zerosLike(values), false),
+    v: tf.variable(tf.zerosLike(values), false),
+  };
+}
+
+type Trained = ReturnType<typeof trained>;
+
+/** Calls the kernel and assigns what it returns. */
+function adamw(list: Trained[], grads: tf.NamedTensorMap, hyper: tf.Tensor, maxNorm: number | null = null): tf.Tensor {
+  const named: tf.NamedTensorMap = { hyper };
+  list.forEach(({ parameter, m, v }, i) => {
+    named[`p${i}`] = parameter;
+    named[`g${i}`] = grads[parameter.name]!;
+    named[`m${i}`] = m;
+    named[`v${i}`] = v;
+  });
+  const count = list.length;
+  const attrs = { count, ...OPTIONS, maxNorm };
+  const outputs = tf.engine().runKernel('FusedAdamW', named, attrs as unknown as tf.NamedAttrMap) as tf.Tensor[];
+  list.forEach(({ parameter, m, v }, i) => {
+    parameter.assign(outputs[i]!);
+    m.assign(outputs[count + i]!);
+    v.assign(outputs[2 * count + i]!);
+  });
+  return outputs[3 * count]!;
+}
+
+const hyperOf = (count: number, step: number, rate = 0.05) =>
+  tf.tensor2d(Array.from({ length: count }, () => [rate, 0.01, step]));
+
+/** A two-layer perceptron with a batch-norm-like running mean; trains itself on given data. */
+function network(seed: number) {
+  const random = (shape: number[], s: number) => tf.randomNormal(shape, 0, 0.5, 'float32', s);
+  const layers = tf.tidy(() => [
+    trained(random([6, 4], seed)),
+    trained(random([6], seed + 1)),
+    trained(random([3, 6], seed + 2)),
+  ]);
+  const mean = tf.tidy(() => tf.variable(tf.zeros([6]), false));
+  const forward = (x: tf.Tensor) => {
+    const hidden = tf.add(
+      tf.matMul(x as tf.Tensor2D, layers[0]!.parameter as tf.Tensor, false, true),
+      layers[1]!.parameter,
+    );
+    return { hidden, out: tf.matMul(tf.tanh(hidden) as tf.Tensor2D, layers[2]!.parameter as tf.Tensor, false, true) };
+  };
+  const train = (x: tf.Tensor, y: tf.Tensor, hyper: tf.Tensor, momentum = 0.9) => {
+    const active = layers.filter(({ parameter }) => parameter.trainable);
+    const { value, grads } = tf.variableGrads(
+      () => {
+        const { hidden, out } = forward(x);
+        mean.assign(tf.add(tf.mul(mean, momentum), tf.mul(tf.mean(hidden, 0), 1 - momentum)));
+        return tf.mean(tf.square(tf.sub(out, y))) as tf.Scalar;
+      },
+      active.map(({ parameter }) => parameter),
+    );
+    const norm = adamw(active, grads, tf.slice(hyper as tf.Tensor2D, [0, 0], [active.length, 3]), 1);
+    return { loss: value, norm };
+  };
+  return { layers, mean, forward, train };
+}
+
+const batch = (rows: number, seed: number) => ({
+  x: tf.randomNormal([rows, 4], 0, 1, 'float32', seed),
+  y: tf.randomNormal([rows, 3], 0, 1, 'float32', seed + 50),
+});
+
+/** Runs the same steps eagerly and compiled; `change` may interfere with either network before a step. */
+function compareWithEager(
+  steps: number,
+  change: (step: number, net: ReturnType<typeof network>) => void = () => {},
+  rowsAt: (step: number) => number = () => 8,
+) {
+  const [eager, compiled] = [network(7), network(7)];
+  const replayed = compile(compiled.train);
+  for (let step = 1; step <= steps; step++) {
+    change(step, eager);
+    change(step, compiled);
+    const losses = [eager.train, replayed].map((train) =>
+      tf.tidy(() => {
+        const { x, y } = batch(rowsAt(step), step);
+        const { loss, norm } = train(x, y, hyperOf(3, step));
+        return [loss.dataSync()[0]!, norm.dataSync()[0]!];
+      }),
+    ) as unknown as [number, number][];
+    expect(losses[1]![0], `loss at step ${step}`).toBeCloseTo(losses[0]![0], 5);
+    expect(losses[1]![1], `norm at step ${step}`).toBeCloseTo(losses[0]![1], 4);
+  }
+  eager.layers.forEach(({ parameter, m, v }, i) => {
+    const other = compiled.layers[i]!;
+    for (const [a, b] of [
+      [parameter, other.parameter],
+      [m, other.m],
+      [v, other.v],
+    ])
+      expectClose(b!, a!);
+  });
+  expectClose(compiled.mean, eager.mean);
+  const inPlace = compiled.layers.flatMap(({ parameter, m, v }) => [parameter, m, v]);
+  expect(inPlace.every((variable) => backend.entryOf(variable.dataId).value.volatile)).toBe(true);
+  replayed.dispose();
+}
+
+function expectClose(actual: tf.Tensor, expected: tf.Tensor, tolerance = 2e-5) {
+  const [a, b] = [actual.dataSync(), expected.dataSync()];
+  expect(a.length).toBe(b.length);
+  const worst = Math.max(...a.map((value, i) => Math.abs(value - b[i]!)));
+  expect(worst).toBeLessThan(tolerance);
+}
+
+describe('compile', () => {
+  it('trains as eager execution does, over 20 steps, and records once', () => {
+    compareWithEager(20);
+    expect(backend.stats().compiled.recorded).toBe(1);
+  });
+
+  it('records anew when a parameter is unfrozen at step 10', () => {
+    compareWithEager(20, (step, net) => {
+      net.layers[0]!.parameter.trainable = step >= 10;
+    });
+    expect(backend.stats().compiled.recorded).toBe(2);
+  });
+
+  it('takes over weights that are loaded between steps', () => {
+    compareWithEager(20, (step, net) => {
+      if (step === 8) tf.tidy(() => net.layers[2]!.parameter.assign(tf.randomNormal([3, 6], 0, 1, 'float32', 99)));
+    });
+    expect(backend.stats().compiled.recorded).toBe(1);
+  });
+
+  it('records a ragged last batch beside the full one', () => {
+    compareWithEager(20, undefined, (step) => (step % 5 === 0 ? 3 : 8));
+    expect(backend.stats().compiled.recorded).toBe(2);
+  });
+
+  it('follows a head swap', () => {
+    compareWithEager(20, (step, net) => {
+      if (step !== 10) return;
+      const old = net.layers[2]!;
+      net.layers[2] = tf.tidy(() => trained(tf.randomNormal([3, 6], 0, 0.5, 'float32', 123)));
+      tf.dispose([old.parameter, old.m, old.v]);
+    });
+    expect(backend.stats().compiled.recorded).toBe(2);
+  });
+
+  it('keeps clones of variables as they were', () => {
+    const net = network(3);
+    const train = compile(net.train);
+    const run = (step: number) => tf.tidy(() => void train(batch(8, step).x, batch(8, step).y, hyperOf(3, step)));
+    run(1);
+    const clone = net.layers[0]!.parameter.clone();
+    const before = clone.dataSync().slice();
+    const pending = tf.add(net.layers[0]!.parameter, 1);
+    run(2);
+    expect(clone.dataSync()).toEqual(before);
+    expect(pending.dataSync()[0]).toBeCloseTo(before[0]! + 1, 5);
+    expect(net.layers[0]!.parameter.dataSync()).not.toEqual(before);
+  });
+
+  it('leaves variables and the backend as they were when the function throws half way', () => {
+    const net = network(4);
+    const before = net.layers.map(({ parameter }) => parameter.dataSync().slice());
+    const broken = compile((x: tf.Tensor, y: tf.Tensor, hyper: tf.Tensor) => {
+      net.train(x, y, hyper);
+      throw new Error('half way');
+    });
+    const { x, y } = batch(8, 1);
+    const hyper = hyperOf(3, 1);
+    const { numTensors } = tf.memory();
+    expect(() => broken(x, y, hyper)).toThrow('half way');
+    expect(tf.memory().numTensors).toBe(numTensors);
+    net.layers.forEach(({ parameter }, i) => expect(parameter.dataSync()).toEqual(before[i]));
+    expect(tf.add(tf.scalar(1), 1).dataSync()[0]).toBe(2);
+  });
+
+  it('refuses to read a value, and says which and where', () => {
+    const net = network(5);
+    const reading = compile((x: tf.Tensor) => tf.exp(x).dataSync()[0]);
+    expect(() => reading(tf.scalar(1))).toThrow(/result of Exp.*compile-function\.test\.ts:\d+/s);
+    const readsVariable = compile(() => net.mean.dataSync()[0]);
+    expect(() => readsVariable()).toThrow(/variable of the compiled function/);
+  });
+
+  it('takes and returns nested values, static ones included', () => {
+    const fn = compile((input: { a: tf.Tensor; list: tf.Tensor[] }, factor: number, label: string) => ({
+      sum: tf.add(input.a, input.list[1]!),
+      product: [tf.mul(input.list[0]!, factor), { label, same: input.a, none: null }],
+    }));
+    const [a, b, c] = [tf.tensor1d([1, 2]), tf.tensor1d([3, 4]), tf.tensor1d([5, 6])];
+    for (const factor of [2, 2, 3]) {
+      const result = fn({ a, list: [b, c] }, factor, 'x');
+      expect([...result.sum.dataSync()]).toEqual([6, 8]);
+      expect([...(result.product[0] as tf.Tensor).dataSync()]).toEqual([3 * factor, 4 * factor]);
+      const inner = result.product[1] as { label: string; same: tf.Tensor; none: null };
+      expect(inner.label).toBe('x');
+      expect(inner.none).toBeNull();
+      expect(inner.same).not.toBe(a);
+      inner.same.dispose();
+      expect([...a.dataSync()]).toEqual([1, 2]);
+    }
+    expect(backend.stats().compiled.recorded).toBe(2);
+    expect(() => compile((x: unknown) => x as tf.Tensor)(new Map())).toThrow(/plain object/);
+  });
+
+  it('trains two models at once', () => {
+    const nets = [network(11), network(12)];
+    const references = [network(11), network(12)];
+    const trains = nets.map((net) => compile(net.train));
+    for (let step = 1; step <= 5; step++) {
+      nets.forEach((_, i) =>
+        tf.tidy(() => {
+          const { x, y } = batch(8, step + i);
+          trains[i]!(x, y, hyperOf(3, step));
+          references[i]!.train(x, y, hyperOf(3, step));
+        }),
+      );
+    }
+    nets.forEach((net, i) => expectClose(net.layers[0]!.parameter, references[i]!.layers[0]!.parameter));
+  });
+
+  it('reads a parameter again after its update', () => {
+    const scale = tf.tidy(() => trained(tf.tensor1d([4.6])));
+    const other = tf.tidy(() => trained(tf.tensor1d([1, 2])));
+    const step = compile((x: tf.Tensor, hyper: tf.Tensor) => {
+      const { value, grads } = tf.variableGrads(
+        () => tf.sum(tf.mul(tf.neg(scale.parameter), tf.mul(x, other.parameter))) as tf.Scalar,
+        [scale.parameter, other.parameter],
+      );
+      adamw([scale, other], grads, hyper);
+      scale.parameter.assign(tf.clipByValue(scale.parameter, 0, 4.62));
+      return value;
+    });
+    tf.tidy(() => step(tf.tensor1d([1, 1]), hyperOf(2, 1, 1)));
+    expect(scale.parameter.dataSync()[0]).toBeCloseTo(4.62, 5);
+    tf.tidy(() => step(tf.tensor1d([1, 1]), hyperOf(2, 2, 1)));
+    expect(scale.parameter.dataSync()[0]).toBeCloseTo(4.62, 5);
+  });
+
+  it('can be disposed while it runs, and says so when called afterwards', () => {
+    const fn = compile((x: tf.Tensor) => tf.mul(x, 2));
+    expect(fn(tf.scalar(2)).dataSync()[0]).toBe(4);
+    const other = backend[Symbol.for('diptych.compile') as never] as unknown as typeof compile;
+    const raw = other.call(backend, (x: tf.Tensor) => {
+      raw.dispose();
+      return tf.mul(x, 3);
+    });
+    expect((raw as unknown as typeof fn)(tf.scalar(2)).dataSync()[0]).toBe(6);
+    expect(() => (raw as unknown as typeof fn)(tf.scalar(2))).toThrow(/after dispose/);
+  });
+
+  it('draws new random numbers at each run, the same as eager execution', () => {
+    const draw = (state: tf.Tensor) =>
+      tf.engine().runKernel('PhiloxUniform', { state }, { shape: [3, 5], site: 77 }) as tf.Tensor;
+    const masked = (x: tf.Tensor, state: tf.Tensor) =>
+      tf.div(tf.mul(x, tf.cast(tf.greaterEqual(draw(state), 0.4), 'float32')), 0.6);
+    const compiled = compile(masked);
+    const x = tf.ones([3, 5]);
+    const seen = new Set<string>();
+    for (let step = 0; step < 4; step++) {
+      const state = tf.tensor1d([5, step, 2], 'int32');
+      const [a, b] = [compiled(x, state), masked(x, state)].map((t) => [...t.dataSync()]);
+      a!.forEach((value, i) => expect(value).toBeCloseTo(b![i]!, 5));
+      seen.add(a!.join());
+    }
+    expect(seen.size).toBe(4);
+    expect(backend.stats().compiled.recorded).toBe(1);
+  });
+
+  it('leaks no tensors over 200 steps', () => {
+    const net = network(2);
+    const train = compile(net.train);
+    const run = (step: number) =>
+      tf.tidy(() => {
+        const { x, y } = batch(8, step);
+        train(x, y, hyperOf(3, step)).loss.dataSync();
+      });
+    run(1);
+    const before = { ...tf.memory(), ids: backend.numDataIds() };
+    for (let step = 2; step < 200; step++) run(step);
+    expect(tf.memory().numTensors).toBe(before.numTensors);
+    expect(backend.numDataIds()).toBe(before.ids);
+  });
+});
