@@ -1,0 +1,80 @@
+import '@tensorflow/tfjs-backend-cpu';
+import { type EncoderOutput, inference } from '@diptych/core';
+import { loadState, type NameAdapter } from '@diptych/weights';
+import * as tf from '@tensorflow/tfjs-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ClipVision, SiglipVision } from '../src/index.js';
+import { checkGolden, type Float32Error, family, openFile, readJsonFile, tensorOf, toNHWC } from './fixtures.js';
+
+const folder = family('dual');
+const meta = readJsonFile<Record<string, { float32_error: Float32Error }>>(folder, 'meta.json');
+const visionOnly: NameAdapter = { ignore: [/^text_/, /^logit_/] };
+
+interface HubVisionConfig {
+  readonly image_size: number;
+  readonly patch_size: number;
+  readonly hidden_size: number;
+  readonly intermediate_size: number;
+  readonly num_hidden_layers: number;
+  readonly num_attention_heads: number;
+}
+
+describe.each(Object.entries(meta))('golden dual, vision: %s', (name, { float32_error: errors }) => {
+  const expected = openFile(folder, `${name}.expected.safetensors`);
+  let model: ClipVision | SiglipVision;
+  let pixels: tf.Tensor4D;
+
+  beforeAll(async () => {
+    await tf.setBackend('cpu');
+    const { vision_config: hub, projection_dim: projectionDim } = readJsonFile<{
+      vision_config: HubVisionConfig;
+      projection_dim: number;
+    }>(folder, `${name}/config.json`);
+    const config = {
+      imageSize: hub.image_size,
+      patchSize: hub.patch_size,
+      hiddenSize: hub.hidden_size,
+      intermediateSize: hub.intermediate_size,
+      depth: hub.num_hidden_layers,
+      numHeads: hub.num_attention_heads,
+    };
+    model = name === 'clip' ? new ClipVision({ ...config, projectionDim }) : new SiglipVision(config);
+    loadState(model, openFile(folder, `${name}/model.safetensors`), { adapter: visionOnly });
+    pixels = tf.tidy(() => toNHWC(tensorOf(expected, 'pixel_values')));
+  });
+  afterAll(() => {
+    model.dispose();
+    pixels.dispose();
+  });
+
+  const check = (key: string, actual: tf.Tensor) => checkGolden(expected, errors, key, actual);
+
+  it('features, tokens and unit vectors', () => {
+    tf.tidy(() => {
+      const { pooled, sequence }: EncoderOutput = model.encode(pixels, inference);
+      check('image_features', pooled);
+      check('image_embeds', tf.div(pooled, tf.norm(pooled, 2, 1, true)));
+      if (model instanceof SiglipVision) {
+        check('vision.last_hidden_state', sequence);
+      } else {
+        const tokens = model.visionModel.forward(pixels, inference);
+        check('vision.last_hidden_state', tokens);
+        expect(sequence.shape).toEqual([pixels.shape[0], tokens.shape[1]! - 1, model.embedDim]);
+      }
+    });
+  });
+
+  it('gradients of every parameter', () => {
+    tf.tidy(() => {
+      const r = tensorOf(expected, 'r.image');
+      const parameters = Array.from(model.namedParameters());
+      const { grads } = tf.variableGrads(
+        () => tf.sum(tf.mul(model.encode(pixels, inference).pooled, r)) as tf.Scalar,
+        parameters.map(([, variable]) => variable),
+      );
+      for (const [key, variable] of parameters) check(`grad.image.${key}`, grads[variable.name]!);
+      const listed = Object.keys(errors).filter((key) => key.startsWith('grad.image.'));
+      expect(listed.length).toBe(parameters.length);
+    });
+  });
+});
