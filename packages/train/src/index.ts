@@ -6,6 +6,13 @@ export { cosineSimilarity, type PairMask, pairMask } from './losses/similarity.j
 export { StatelessLoss } from './losses/stateless-loss.js';
 export { Triplet, type TripletOptions, triplet } from './losses/triplet.js';
 export { WeightedSum, type WeightedTerm } from './losses/weighted-sum.js';
+export type { Embeddings } from './metrics/embeddings.js';
+export { normalizeRows, takeRows } from './metrics/embeddings.js';
+export { type QueryRanks, rankRelevant } from './metrics/ranks.js';
+export { type RetrievalOptions, type RetrievalReport, type RetrievalScores, retrieval } from './metrics/retrieval.js';
+export type { BlockOptions, ScoreBlock } from './metrics/score-blocks.js';
+export { scoreBlocks } from './metrics/score-blocks.js';
+export { type Nearest, topK } from './metrics/top-k.js';
 export {
   type Matcher,
   MultiModalEncoder,

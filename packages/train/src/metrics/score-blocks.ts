@@ -1,0 +1,52 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { checkEmbeddings, type Embeddings, normalizeRows } from './embeddings.js';
+
+/** Options of everything that compares all queries with all candidates. */
+export interface BlockOptions {
+  /** Most memory for scores at a time, in bytes; default 64 MiB. */
+  readonly blockBytes?: number;
+}
+
+/** Scores of some queries with every candidate. */
+export interface ScoreBlock {
+  /** Number of the first query in the block. */
+  readonly first: number;
+  readonly rows: number;
+  /** [rows, candidates] of cosine similarities. */
+  readonly scores: Float32Array;
+}
+
+/**
+ * Cosine similarities of all queries with all candidates, some queries at a time, computed by the current backend.
+ *
+ * All blocks have one shape inside (the last is padded), so that equal vectors have equal scores in every block.
+ *
+ * @throws ShapeError if the widths differ
+ */
+export async function* scoreBlocks(
+  queries: Embeddings,
+  candidates: Embeddings,
+  { blockBytes = 64 * 2 ** 20 }: BlockOptions = {},
+): AsyncGenerator<ScoreBlock> {
+  const where = 'train.metrics';
+  checkEmbeddings(where, 'queries', queries);
+  checkEmbeddings(where, 'candidates', candidates, queries.shape[1]);
+  const [count, width] = queries.shape;
+  const [total] = candidates.shape;
+  const rowsPerBlock = Math.max(1, Math.min(count, Math.floor(blockBytes / (4 * Math.max(1, total)))));
+  const columns = tf.tensor2d(normalizeRows(candidates).data, [total, width]);
+  try {
+    for (let first = 0; first < count; first += rowsPerBlock) {
+      const rows = Math.min(rowsPerBlock, count - first);
+      const padded = new Float32Array(rowsPerBlock * width);
+      const part = queries.data.subarray(first * width, (first + rows) * width);
+      padded.set(normalizeRows({ data: part, shape: [rows, width] }).data);
+      const product = tf.tidy(() => tf.matMul(tf.tensor2d(padded, [rowsPerBlock, width]), columns, false, true));
+      const scores = (await product.data()) as Float32Array;
+      product.dispose();
+      yield { first, rows, scores };
+    }
+  } finally {
+    columns.dispose();
+  }
+}
