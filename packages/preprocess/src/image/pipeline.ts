@@ -57,7 +57,7 @@ export function compose(steps: readonly (Step | ImagePipeline)[], options: Compo
  */
 export class ImagePipeline implements ImageTransform {
   readonly steps: readonly Step[];
-  readonly decode: DecodeOptions;
+  readonly decodeOptions: DecodeOptions;
   readonly #pixelFunctions: readonly PixelFunction[];
   readonly #toTensor: ToTensorStep | undefined;
   readonly #normalize: NormalizeStep | undefined;
@@ -66,7 +66,7 @@ export class ImagePipeline implements ImageTransform {
 
   constructor(steps: readonly (Step | ImagePipeline)[], { decode = {}, outputSize }: ComposeOptions = {}) {
     checkDecodeOptions(decode);
-    this.decode = decode;
+    this.decodeOptions = decode;
     this.steps = steps.flatMap((step) => (step instanceof ImagePipeline ? step.steps : [step]));
     const { pixels, toTensor, normalize } = splitSteps(this.steps);
     this.#pixelFunctions = fuse(pixels);
@@ -102,9 +102,18 @@ export class ImagePipeline implements ImageTransform {
     return { mean: scaled(mean), std: scaled(std) };
   }
 
+  /**
+   * Decodes an encoded image as this pipeline does first, so that a loader may keep the pixels of small pictures.
+   *
+   * @throws InputError if the image cannot be decoded
+   */
+  decode(image: ImageSource): Promise<RgbImage> {
+    return decodeImage(image, this.decodeOptions);
+  }
+
   /** The pixels that the pixel steps give, before `toTensor`; decodes where needed. */
   async pixels(image: ImageSource | RgbImage, context: SampleContext = plainSample): Promise<RgbImage> {
-    return this.#runPixels(isRgbImage(image) ? image : await decodeImage(image, this.decode), context);
+    return this.#runPixels(isRgbImage(image) ? image : await this.decode(image), context);
   }
 
   /** One image as floats, channels last. */
@@ -155,7 +164,7 @@ export class ImagePipeline implements ImageTransform {
         remedy: 'wrap the transform in an object of your own with describe(), whose module exports a factory',
       });
     });
-    const decode: JsonObject | undefined = Object.keys(this.decode).length > 0 ? { ...this.decode } : undefined;
+    const decode: JsonObject | undefined = Object.keys(this.decodeOptions).length > 0 ? { ...this.decodeOptions } : undefined;
     const outputSize = this.#size && [this.#size.height, this.#size.width];
     return {
       kind: 'preprocess/image-transform',
@@ -166,7 +175,7 @@ export class ImagePipeline implements ImageTransform {
   }
 
   toString(): string {
-    const decode = Object.keys(this.decode).length > 0 ? { decode: this.decode as Argument } : undefined;
+    const decode = Object.keys(this.decodeOptions).length > 0 ? { decode: this.decodeOptions as Argument } : undefined;
     return printCall('compose', [this.steps.map(printStep), decode]);
   }
 
