@@ -1,0 +1,68 @@
+import '@tensorflow/tfjs-backend-cpu';
+import '@diptych/tfjs-backend-onnxruntime';
+import * as tf from '@tensorflow/tfjs-core';
+import { describe, expect, it } from 'vitest';
+import { AdamW } from '../src/index.js';
+import { type Float32Error, family, openFile, readJsonFile, toleranceOf, worstDifference } from './fixtures.js';
+
+interface Meta {
+  readonly steps: number;
+  readonly base_lr: number;
+  readonly betas: readonly [number, number];
+  readonly eps: number;
+  readonly max_norm: number;
+  readonly lr: readonly number[];
+  readonly groups: readonly { readonly params: readonly string[]; readonly weight_decay: number }[];
+  readonly float32_error: Float32Error;
+}
+
+const folder = family('adamw');
+const meta = readJsonFile<Meta>(folder, 'meta.json');
+
+describe.each(['cpu', 'onnxruntime'])('golden adamw on %s', (backend) => {
+  it('follows torch.optim.AdamW through every step', async () => {
+    await tf.setBackend(backend);
+    const file = openFile(folder, 'trajectory.safetensors');
+    const names = [...file.infos.keys()].flatMap((key) => (key.startsWith('initial.') ? [key.slice(8)] : []));
+    const parameters = names.map((name): [string, tf.Variable] => {
+      const { data, shape } = file.read(`initial.${name}`);
+      return [name, tf.variable(tf.tensor(data, [...shape]))];
+    });
+    const optimizer = new AdamW({
+      learningRate: meta.base_lr,
+      betas: meta.betas,
+      eps: meta.eps,
+      decayOn: 'all',
+      groups: meta.groups.flatMap(({ params, weight_decay }) =>
+        params.map((match) => ({ match, weightDecay: weight_decay })),
+      ),
+    });
+    optimizer.bind(parameters);
+    const norms = file.read('grad_norm').data;
+    const at = (key: string, step: number) => {
+      const { data, shape } = file.read(key);
+      const size = data.length / meta.steps;
+      return { data: data.slice(step * size, (step + 1) * size), shape: shape.slice(1) };
+    };
+    for (let step = 0; step < meta.steps; step++) {
+      const gradients = Object.fromEntries(
+        names.map((name) => {
+          const { data, shape } = at(`grad.${name}`, step);
+          return [name, tf.tensor(data, shape)];
+        }),
+      );
+      const factor = meta.lr[step]! / meta.base_lr;
+      const norm = optimizer.step(gradients, { factor, clipNorm: meta.max_norm });
+      expect(norm.dataSync()[0]! / norms[step]!).toBeCloseTo(1, 5);
+      for (const [name, variable] of parameters) {
+        const tolerance = Math.max(5e-6, toleranceOf(meta.float32_error[`param.${name}`]!));
+        const worst = worstDifference(variable.dataSync(), at(`param.${name}`, step).data);
+        expect(worst, `${name} after step ${step}`).toBeLessThanOrEqual(tolerance);
+      }
+    }
+    for (const [key, moment] of optimizer.namedState()) {
+      const worst = worstDifference(moment.dataSync(), file.read(key).data);
+      expect(worst, key).toBeLessThanOrEqual(toleranceOf(meta.float32_error[key]!));
+    }
+  });
+});
