@@ -191,7 +191,7 @@ describe('compile', () => {
     const { numTensors } = tf.memory();
     expect(() => broken(x, y, hyper)).toThrow('half way');
     expect(tf.memory().numTensors).toBe(numTensors);
-    net.layers.forEach(({ parameter }, i) => expect(parameter.dataSync()).toEqual(before[i]));
+    for (const [i, { parameter }] of net.layers.entries()) expect(parameter.dataSync()).toEqual(before[i]);
     expect(tf.add(tf.scalar(1), 1).dataSync()[0]).toBe(2);
   });
 
@@ -206,14 +206,14 @@ describe('compile', () => {
   it('takes and returns nested values, static ones included', () => {
     const fn = compile((input: { a: tf.Tensor; list: tf.Tensor[] }, factor: number, label: string) => ({
       sum: tf.add(input.a, input.list[1]!),
-      product: [tf.mul(input.list[0]!, factor), { label, same: input.a, none: null }],
+      product: [tf.mul(input.list[0]!, factor), { label, same: input.a, none: null as unknown as number }],
     }));
     const [a, b, c] = [tf.tensor1d([1, 2]), tf.tensor1d([3, 4]), tf.tensor1d([5, 6])];
     for (const factor of [2, 2, 3]) {
       const result = fn({ a, list: [b, c] }, factor, 'x');
       expect([...result.sum.dataSync()]).toEqual([6, 8]);
       expect([...(result.product[0] as tf.Tensor).dataSync()]).toEqual([3 * factor, 4 * factor]);
-      const inner = result.product[1] as { label: string; same: tf.Tensor; none: null };
+      const inner = result.product[1] as unknown as { label: string; same: tf.Tensor; none: null };
       expect(inner.label).toBe('x');
       expect(inner.none).toBeNull();
       expect(inner.same).not.toBe(a);
@@ -229,15 +229,15 @@ describe('compile', () => {
     const references = [network(11), network(12)];
     const trains = nets.map((net) => compile(net.train));
     for (let step = 1; step <= 5; step++) {
-      nets.forEach((_, i) =>
+      for (const [i, train] of trains.entries()) {
         tf.tidy(() => {
           const { x, y } = batch(8, step + i);
-          trains[i]!(x, y, hyperOf(3, step));
+          train(x, y, hyperOf(3, step));
           references[i]!.train(x, y, hyperOf(3, step));
-        }),
-      );
+        });
+      }
     }
-    nets.forEach((net, i) => expectClose(net.layers[0]!.parameter, references[i]!.layers[0]!.parameter));
+    for (const [i, net] of nets.entries()) expectClose(net.layers[0]!.parameter, references[i]!.layers[0]!.parameter);
   });
 
   it('reads a parameter again after its update', () => {
@@ -281,7 +281,7 @@ describe('compile', () => {
     for (let step = 0; step < 4; step++) {
       const state = tf.tensor1d([5, step, 2], 'int32');
       const [a, b] = [compiled(x, state), masked(x, state)].map((t) => [...t.dataSync()]);
-      a!.forEach((value, i) => expect(value).toBeCloseTo(b![i]!, 5));
+      for (const [i, value] of a!.entries()) expect(value).toBeCloseTo(b![i]!, 5);
       seen.add(a!.join());
     }
     expect(seen.size).toBe(4);
