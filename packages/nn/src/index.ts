@@ -18,6 +18,7 @@ export { Conv2d, type Conv2dOptions, padSides } from './conv2d.js';
 export { DropPath } from './drop-path.js';
 export { Dropout } from './dropout.js';
 export { Embedding, type EmbeddingOptions } from './embedding.js';
+export { freeze, freezeExceptLast, unfreeze } from './freeze.js';
 export { BlankGenerator, Generator, generatorOf, type RandomWeights } from './generator.js';
 export { GroupNorm, type GroupNormOptions } from './group-norm.js';
 export {
@@ -36,6 +37,7 @@ export {
 export { l2Normalize } from './l2-normalize.js';
 export { LayerNorm, type LayerNormOptions, layerNorm } from './layer-norm.js';
 export { Linear, type LinearOptions } from './linear.js';
+export { addLora, LoraAdapter, type LoraOptions, mergeLora, removeLora } from './lora.js';
 export { Module } from './module.js';
 export {
   type AttendOptions,
@@ -44,6 +46,8 @@ export {
   type MultiheadAttentionOutput,
 } from './multihead-attention.js';
 export { buffer, isBuffer, parameter } from './parameter.js';
+export type { ParameterPattern } from './parameter-pattern.js';
 export { drawUniform, philoxUniform, randomStream } from './philox-uniform.js';
 export { type AvgPool2dOptions, avgPool2d, maxPool2d, type Pool2dOptions } from './pool2d.js';
 export { PreNormBlock, type PreNormBlockOptions } from './pre-norm-block.js';
+export { type LayerSummary, type ModelSummary, parameterCount, summary } from './summary.js';

@@ -2,6 +2,7 @@ import { checkShape } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Generator } from './generator.js';
 import { type Initializer, kaimingUniform, uniform } from './init.js';
+import type { LoraAdapter } from './lora.js';
 import { Module } from './module.js';
 import { parameter } from './parameter.js';
 
@@ -20,6 +21,8 @@ export interface LinearOptions {
 export class Linear extends Module {
   readonly weight: tf.Variable<tf.Rank.R2>;
   readonly bias: tf.Variable<tf.Rank.R1> | undefined;
+  /** A low-rank change on top of the weight, see `addLora`. */
+  lora: LoraAdapter | undefined;
 
   constructor(
     readonly inFeatures: number,
@@ -40,7 +43,8 @@ export class Linear extends Module {
     checkShape('nn.Linear', 'x', x, [...leading.map((_, axis) => `d${axis}`), this.inFeatures]);
     const rows = x.rank === 2 ? x : tf.reshape(x, [-1, this.inFeatures]);
     const product = tf.matMul(rows as tf.Tensor2D, this.weight, false, true);
-    const y = this.bias ? tf.add(product, this.bias) : product;
+    const adapted = this.lora ? tf.add(product, this.lora.forward(rows as tf.Tensor2D)) : product;
+    const y = this.bias ? tf.add(adapted, this.bias) : adapted;
     return (x.rank === 2 ? y : tf.reshape(y, [...leading, this.outFeatures])) as T;
   }
 }
