@@ -11,6 +11,8 @@ import {
   type LoneTensor,
   type MismatchedTensor,
 } from './load-report.js';
+import { STORED_NAMES } from './replace-tensors.js';
+import { Safetensors } from './safetensors.js';
 import { sizeOf, type TensorCollection, type TensorData } from './tensor-collection.js';
 
 /** How a checkpoint is matched with a model. */
@@ -191,8 +193,9 @@ function readPiece(checkpoint: TensorCollection, { from, slice, transpose }: Pie
     const length = turned.length / slice.of;
     return turned.slice(slice.index * length, (slice.index + 1) * length);
   }
-  const ownsBuffer = turned !== data || (checkpoint instanceof ArrayCollection === false && isWholeBuffer(turned));
-  return ownsBuffer ? turned : turned.slice();
+  // A file gives every read an array of its own; anything else may hold on to what it gave.
+  const isOwn = turned !== data || (checkpoint instanceof Safetensors && isWholeBuffer(turned));
+  return isOwn ? turned : turned.slice();
 }
 
 function isWholeBuffer(array: TensorData['data']): boolean {
@@ -238,8 +241,6 @@ class ArrayCollection implements TensorCollection {
     return this.#tensors.get(name)!;
   }
 }
-
-const STORED_NAMES = { float32: 'F32', int32: 'I32', uint8: 'U8', bool: 'BOOL' } as const;
 
 function asCollection(tensors: NamedTensors): TensorCollection {
   if (isTensorCollection(tensors)) return tensors;

@@ -6,6 +6,7 @@ export {
   type NameRule,
   selectPrefix,
 } from './adapter.js';
+export * as adapters from './adapters/index.js';
 export { type BrowserHubOptions, browserHubSource, type ResponseCache } from './browser-hub-source.js';
 export { type EncodeOptions, encodeSafetensors, type NamedTensors } from './encode-safetensors.js';
 export { type HubId, parseHubId } from './hub-id.js';
@@ -21,6 +22,7 @@ export {
 export { type LoadOptions, loadState } from './load-state.js';
 export { memorySource } from './memory-source.js';
 export { type OpenTensorsOptions, openSharded, openTensors } from './open-tensors.js';
+export { replaceTensors } from './replace-tensors.js';
 export { type ByteReader, parseSafetensors, Safetensors } from './safetensors.js';
 export { MAX_HEADER_BYTES } from './safetensors-header.js';
 export { stateDict } from './state-dict.js';

@@ -1,0 +1,5 @@
+export { bert, distilBert, roberta } from './bert.js';
+export { clip, clipText, clipVision, openClip } from './clip.js';
+export { torchvisionResNet, transformersResNet } from './resnet.js';
+export { siglip, siglipText, siglipVision } from './siglip.js';
+export { timmViT, transformersViT } from './vit.js';
