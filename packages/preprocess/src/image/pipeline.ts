@@ -164,7 +164,8 @@ export class ImagePipeline implements ImageTransform {
         remedy: 'wrap the transform in an object of your own with describe(), whose module exports a factory',
       });
     });
-    const decode: JsonObject | undefined = Object.keys(this.decodeOptions).length > 0 ? { ...this.decodeOptions } : undefined;
+    const decode: JsonObject | undefined =
+      Object.keys(this.decodeOptions).length > 0 ? { ...this.decodeOptions } : undefined;
     const outputSize = this.#size && [this.#size.height, this.#size.width];
     return {
       kind: 'preprocess/image-transform',

@@ -1,0 +1,257 @@
+import {
+  ConfigError,
+  InputError,
+  type PartDescription,
+  type TokenBatch,
+  type TokenizeOptions,
+  type Tokenizer,
+} from '@diptych/core';
+import { bareTemplate, type TemplateToken, type TokenTemplate } from './template.js';
+import type { TokenModel } from './token-model.js';
+
+/** One text, or a pair of segments. */
+export type TextRow = string | readonly [first: string, second: string];
+
+/** Settings of one call. */
+export interface EncodeOptions extends TokenizeOptions {
+  /** Frame the texts with [CLS], [SEP] or their like. Default true. */
+  readonly addSpecialTokens?: boolean;
+}
+
+/** Settings of {@link TextTokenizer.decode}. */
+export interface DecodeOptions {
+  /** Leave out [CLS], [PAD] and their like. Default true. */
+  readonly skipSpecialTokens?: boolean;
+}
+
+/** What a {@link TextTokenizer} is made of. */
+export interface TextTokenizerParts {
+  readonly model: TokenModel;
+  readonly template: TokenTemplate;
+  readonly padTokenId: number;
+  /** Segment number of padding. Default 0. */
+  readonly padTypeId?: number;
+  /** Longest row that the network takes. */
+  readonly maxLength: number;
+  /** Default right. */
+  readonly paddingSide?: 'left' | 'right';
+  /** Whether batches carry `tokenTypeIds`. */
+  readonly tokenTypeIds: boolean;
+  /** @see TextTokenizer.describe */
+  readonly describe: () => PartDescription;
+  /** @see TextTokenizer.files */
+  readonly files: () => { readonly [name: string]: string };
+}
+
+/** Ids of one row, framed and cut. */
+interface Row {
+  readonly ids: Int32Array;
+  readonly typeIds: Int32Array;
+}
+
+/** A tokenizer of core with what else a person needs: rows of their own lengths, decoding, files to store. */
+export class TextTokenizer implements Tokenizer {
+  readonly vocabSize: number;
+  readonly padTokenId: number;
+  readonly maxLength: number;
+  readonly #parts: TextTokenizerParts;
+
+  /** @internal Made by `tokenizer(…)`. */
+  constructor(parts: TextTokenizerParts) {
+    this.#parts = parts;
+    this.vocabSize = parts.model.vocabSize;
+    this.padTokenId = parts.padTokenId;
+    this.maxLength = parts.maxLength;
+  }
+
+  /**
+   * Ids of texts as rectangular arrays. Padding is `longest` and longer texts are cut, unless told otherwise; of a pair, tokens go
+   * from the longer text first. A length rounded by `padToMultipleOf` never goes beyond the tokenizer's `maxLength`.
+   *
+   * @throws InputError for a row that is no text, or, with `truncation: false`, is too long
+   * @throws ConfigError for lengths that make no sense
+   */
+  encode(texts: readonly TextRow[], options: EncodeOptions = {}): TokenBatch {
+    const { padding = 'longest', padToMultipleOf } = options;
+    const maxLength = this.#checkLengths(options);
+    if (padding !== 'longest' && padding !== 'max_length') {
+      throw new ConfigError({
+        where: 'preprocess.tokenizer',
+        expected: "padding 'longest' or 'max_length'",
+        got: JSON.stringify(padding),
+        remedy: 'for rows without padding call encodeRows',
+      });
+    }
+    const rows = texts.map((text, i) => this.#row(text, i, maxLength, options));
+    const longest = rows.reduce((length, { ids }) => Math.max(length, ids.length), 0);
+    const length = this.#paddedLength(padding === 'max_length' ? maxLength : longest, padToMultipleOf);
+    const size = rows.length * length;
+    const inputIds = new Int32Array(size).fill(this.padTokenId);
+    const attentionMask = new Int32Array(size);
+    const tokenTypeIds = this.#parts.tokenTypeIds ? new Int32Array(size).fill(this.#parts.padTypeId ?? 0) : undefined;
+    for (const [i, { ids, typeIds }] of rows.entries()) {
+      const start = i * length + (this.#parts.paddingSide === 'left' ? length - ids.length : 0);
+      inputIds.set(ids, start);
+      attentionMask.fill(1, start, start + ids.length);
+      tokenTypeIds?.set(typeIds, start);
+    }
+    return { shape: [rows.length, length], inputIds, attentionMask, ...(tokenTypeIds && { tokenTypeIds }) };
+  }
+
+  /**
+   * Ids of texts, each row as long as it is: no padding.
+   *
+   * @throws as `encode`
+   */
+  encodeRows(
+    texts: readonly TextRow[],
+    options: Omit<EncodeOptions, 'padding' | 'padToMultipleOf'> = {},
+  ): Int32Array[] {
+    const maxLength = this.#checkLengths(options);
+    return texts.map((text, i) => this.#row(text, i, maxLength, options).ids);
+  }
+
+  /** Text of one row of ids. Spaces and letter case are those of the tokens, not of the original. */
+  decode(ids: ArrayLike<number>, { skipSpecialTokens = true }: DecodeOptions = {}): string {
+    return this.#parts.model.decode(Array.from(ids), skipSpecialTokens);
+  }
+
+  /** Id of a token; undefined if the vocabulary does not have it. */
+  tokenToId(token: string): number | undefined {
+    return this.#parts.model.tokenToId(token);
+  }
+
+  /** Token of an id; undefined beyond the vocabulary. */
+  idToToken(id: number): string | undefined {
+    return this.#parts.model.idToToken(id);
+  }
+
+  /**
+   * How to build the same tokenizer in a worker or from a checkpoint, with `tokenizerFromOptions`. Options hold the path
+   * that it was read from, or the whole vocabulary if it came from an object.
+   */
+  describe(): PartDescription {
+    return this.#parts.describe();
+  }
+
+  /**
+   * Files to store beside a checkpoint, by name; `tokenizer(folder)` builds the same tokenizer from a folder of them.
+   *
+   * @throws ConfigError for an adapted tokenizer, whose vocabulary cannot be seen
+   */
+  files(): { readonly [name: string]: string } {
+    return this.#parts.files();
+  }
+
+  #checkLengths({ maxLength = this.maxLength, padToMultipleOf = 1, addSpecialTokens = true }: EncodeOptions): number {
+    const { single, pair } = this.#parts.template;
+    const fewest = addSpecialTokens
+      ? Math.max(
+          single.before.length + single.after.length,
+          pair.before.length + pair.between.length + pair.after.length,
+        )
+      : 1;
+    if (
+      !Number.isInteger(maxLength) ||
+      maxLength < fewest ||
+      !Number.isInteger(padToMultipleOf) ||
+      padToMultipleOf < 1
+    ) {
+      throw new ConfigError({
+        where: 'preprocess.tokenizer',
+        expected: `whole numbers: maxLength from ${fewest}, padToMultipleOf from 1`,
+        got: `maxLength ${maxLength}, padToMultipleOf ${padToMultipleOf}`,
+      });
+    }
+    return maxLength;
+  }
+
+  #paddedLength(length: number, multiple = 1): number {
+    const rounded = Math.ceil(length / multiple) * multiple;
+    return rounded <= this.maxLength ? rounded : Math.max(length, this.maxLength);
+  }
+
+  #row(
+    text: TextRow,
+    index: number,
+    maxLength: number,
+    { truncation = true, addSpecialTokens = true }: EncodeOptions,
+  ): Row {
+    const template = addSpecialTokens ? this.#parts.template : bareTemplate;
+    if (typeof text === 'string') {
+      const { before, after, typeId } = template.single;
+      const room = maxLength - before.length - after.length;
+      const ids = this.#ids(text, room, truncation, index, maxLength);
+      return frame([before, [ids, Math.min(ids.length, room), typeId], after]);
+    }
+    if (!Array.isArray(text) || text.length !== 2 || text.some((part) => typeof part !== 'string')) {
+      throw new InputError({
+        where: `preprocess.tokenizer, text ${index}`,
+        expected: 'a string or a pair of strings',
+        got: text === null ? 'null' : Array.isArray(text) ? `an array of ${text.length}` : typeof text,
+      });
+    }
+    const { before, between, after, typeId, secondTypeId } = template.pair;
+    const room = maxLength - before.length - between.length - after.length;
+    const first = this.#ids(text[0], room, truncation, index, maxLength);
+    const second = this.#ids(text[1], room, truncation, index, maxLength);
+    if (!truncation && first.length + second.length > room) throw tooLong(index, maxLength);
+    const [firstSize, secondSize] = longestFirst(first.length, second.length, room);
+    return frame([before, [first, firstSize, typeId], between, [second, secondSize, secondTypeId], after]);
+  }
+
+  #ids(text: string, room: number, truncation: boolean, index: number, maxLength: number): readonly number[] {
+    const ids = this.#parts.model.ids(text, room + 1);
+    if (!truncation && ids.length > room) throw tooLong(index, maxLength);
+    return ids;
+  }
+}
+
+function tooLong(index: number, maxLength: number): InputError {
+  return new InputError({
+    where: `preprocess.tokenizer, text ${index}`,
+    expected: `at most ${maxLength} tokens`,
+    got: 'more',
+    remedy: 'raise maxLength or leave truncation on',
+  });
+}
+
+type Part = readonly TemplateToken[] | readonly [ids: readonly number[], size: number, typeId: number];
+
+function isText(part: Part): part is readonly [readonly number[], number, number] {
+  return Array.isArray(part[0]);
+}
+
+function frame(parts: readonly Part[]): Row {
+  const length = parts.reduce((sum, part) => sum + (isText(part) ? part[1] : part.length), 0);
+  const ids = new Int32Array(length);
+  const typeIds = new Int32Array(length);
+  let at = 0;
+  for (const part of parts) {
+    if (isText(part)) {
+      const [values, size, typeId] = part;
+      for (let i = 0; i < size; i++) ids[at + i] = values[i]!;
+      if (typeId !== 0) typeIds.fill(typeId, at, at + size);
+      at += size;
+    } else {
+      for (const token of part) {
+        ids[at] = token.id;
+        typeIds[at++] = token.typeId;
+      }
+    }
+  }
+  return { ids, typeIds };
+}
+
+/** How many tokens of a pair stay: the library `tokenizers`' rule for `longest_first`. */
+function longestFirst(first: number, second: number, room: number): readonly [number, number] {
+  if (first + second <= room) return [first, second];
+  const short = Math.min(first, second);
+  let shortSize = short;
+  let longSize = short > room ? short : Math.max(short, room - short);
+  if (shortSize + longSize > room) {
+    shortSize = Math.floor(room / 2);
+    longSize = shortSize + (room % 2);
+  }
+  return first > second ? [longSize, shortSize] : [shortSize, longSize];
+}
