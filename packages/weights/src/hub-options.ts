@@ -28,7 +28,10 @@ export interface HubOptions {
   readonly token?: string;
   /** Address of the hub. Node: by default HF_ENDPOINT. */
   readonly endpoint?: string;
-  /** Called as bytes arrive, at most about ten times a second for each file, and at its end. */
+  /**
+   * Called as bytes arrive, at most about ten times a second for each file, and at its end. In Node, by default, bars
+   * are drawn on standard error if that is a terminal.
+   */
   readonly onProgress?: (progress: DownloadProgress) => void;
   readonly retry?: RetryOptions;
   /** In place of the global `fetch`, for proxies. */

@@ -25,6 +25,12 @@ export { type OpenTensorsOptions, openSharded, openTensors } from './open-tensor
 export { replaceTensors } from './replace-tensors.js';
 export { type ByteReader, parseSafetensors, Safetensors } from './safetensors.js';
 export { MAX_HEADER_BYTES } from './safetensors-header.js';
+export {
+  type DenseModule,
+  isSentenceTransformer,
+  readSentenceTransformer,
+  type SentenceTransformer,
+} from './sentence-transformers.js';
 export { stateDict } from './state-dict.js';
 export type { TensorCollection, TensorData, TensorInfo } from './tensor-collection.js';
 export { hasFile, readJson, readJsonValue, readText, type WeightSource } from './weight-source.js';

@@ -6,6 +6,7 @@ import { isCommitHash, parseHubId } from '../hub-id.js';
 import { fileUrl, type HubFile, type HubSnapshot, type TreeEntry, toSnapshot, wrongHash } from '../hub-repository.js';
 import { isUnreachable, retryDefaults, retryingFetch } from '../retrying-fetch.js';
 import { checkRelativePath, missingFile, type WeightSource } from '../weight-source.js';
+import { type DownloadBars, defaultDownloadBars } from './download-bars.js';
 import { listFiles } from './folder-source.js';
 import { HubCache, hashFile, syncFile } from './hub-cache.js';
 import { hubEnvironment, type NodeHubOptions } from './hub-environment.js';
@@ -42,6 +43,7 @@ class HubSource implements CachedHubSource {
   readonly #offline: boolean;
   readonly #cache: HubCache;
   readonly #fetch: typeof fetch;
+  readonly #bars: DownloadBars | undefined;
   #snapshot: Promise<HubSnapshot | CachedSnapshot> | undefined;
   readonly #downloads = new Map<string, Promise<string>>();
 
@@ -64,6 +66,7 @@ class HubSource implements CachedHubSource {
     this.#token = token;
     this.#offline = offline;
     this.#cache = new HubCache(cacheDir, repo);
+    this.#bars = options.onProgress ? undefined : defaultDownloadBars();
     this.#fetch = retryingFetch(this.name, options.fetch ?? fetch, retryDefaults(options.retry));
   }
 
@@ -194,6 +197,7 @@ class HubSource implements CachedHubSource {
 
   async #fetchInto(commit: string, file: HubFile, partial: string, start: number): Promise<void> {
     const target = await open(partial, start > 0 ? 'r+' : 'w');
+    const onProgress = this.#options.onProgress ?? (this.#bars && ((progress) => this.#bars?.report(progress)));
     try {
       await download({
         where: `${this.name}/${file.path}`,
@@ -202,11 +206,12 @@ class HubSource implements CachedHubSource {
         size: file.size,
         start,
         write: (bytes, position) => writeAt(target, bytes, position),
-        report: throttledProgress(this.#options.onProgress, this.name, file.path, file.size),
+        report: throttledProgress(onProgress, this.name, file.path, file.size),
         fetch: this.#fetch,
         retry: retryDefaults(this.#options.retry),
       });
     } finally {
+      this.#bars?.finish(file.path);
       await target.close();
     }
   }
