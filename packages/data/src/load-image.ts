@@ -1,8 +1,8 @@
-import { open, realpath, stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import type { RgbImage } from '@diptych/core';
 import { DataError } from './data-error.js';
-import { isInside, outsideRoot } from './io/image-path.js';
 import { fileError } from './io/open.js';
+import { checkRealPath } from './io/real-path.js';
 import type { ImageRef, Origin } from './record.js';
 
 /** Largest encoded image that is read into memory, in bytes: 64 MiB. */
@@ -34,10 +34,7 @@ export async function loadImage(ref: ImageRef, origin: Origin, maxBytes: number)
 
 async function checkFile(path: string, root: string | undefined, origin: Origin): Promise<number> {
   try {
-    if (root !== undefined) {
-      const [real, realRoot] = await Promise.all([realpath(path), realpath(root)]);
-      if (!isInside(realRoot, real)) throw outsideRoot(`${path}, which leads to ${real}`, root, origin);
-    }
+    if (root !== undefined) await checkRealPath(path, root, origin);
     const status = await stat(path);
     if (!status.isFile()) throw new Error('it is not a regular file');
     return status.size;

@@ -26,7 +26,8 @@ export async function* openBytes(file: string, http: HttpOptions = {}): AsyncGen
     return;
   }
   try {
-    yield* compression === 'gzip' ? gunzip(raw) : unzstd(raw);
+    const bytes = notEmpty(raw);
+    yield* compression === 'gzip' ? gunzip(bytes) : unzstd(bytes);
   } catch (cause) {
     if (cause instanceof DataError || http.signal?.aborted) throw cause;
     throw new DataError(
@@ -67,6 +68,20 @@ export function fileError(file: string, cause: unknown, origin = { file }): Data
     { expected: `to read ${file}`, got: messageOf(cause), remedy: 'check that it is a file and may be read' },
     { cause },
   );
+}
+
+/**
+ * The same bytes, where there are any.
+ *
+ * @throws Error for an empty stream: a download that failed, to decoders that take it for an archive of nothing
+ */
+export async function* notEmpty(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let length = 0;
+  for await (const chunk of chunks) {
+    length += chunk.byteLength;
+    yield chunk;
+  }
+  if (length === 0) throw new Error('the file is empty');
 }
 
 async function* gunzip(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

@@ -1,0 +1,62 @@
+import { mkdirSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { readAll } from '../../test/read-all.js';
+import { tempFolder } from '../../test/temp-folder.js';
+import { loadImage } from '../load-image.js';
+import { folder } from './folder.js';
+
+const { folder: temp, write } = tempFolder('folder');
+
+describe('folder', () => {
+  it('pairs images with the text beside them, in the order of names, folders below included', async () => {
+    for (const [name, text] of [
+      ['b.JPG', ''],
+      ['b.txt', 'bee\n\nsecond bee\n'],
+      ['a/z.png', ''],
+      ['a/z.txt', 'zed'],
+      ['notes.md', 'x'],
+    ]) {
+      write(`good/${name}`, text!);
+    }
+    const root = join(temp, 'good');
+    const { records, bad } = await readAll(folder(root));
+    expect(bad).toEqual([]);
+    expect(records.map(({ id, item, text }) => [id, item, text])).toEqual([
+      ['a/z.png', 0, 'zed'],
+      ['b.JPG', 1, ['bee', 'second bee']],
+    ]);
+    expect((await readAll(folder(root, { recursive: false }))).records.length).toBe(1);
+    const whole = await readAll(folder(root, { captions: 'whole' }));
+    expect(whole.records[1]!.text).toBe('bee\n\nsecond bee');
+  });
+
+  it('rejects what has no partner, empty and broken captions, links that lead out, a missing folder', async () => {
+    for (const name of ['lonely.png', 'empty.png', 'latin.png', 'folder.png']) write(`bad/${name}`, 'x');
+    write('bad/orphan.txt', 'no image');
+    write('bad/empty.txt', '\n \n');
+    write('bad/latin.txt', Buffer.from('caf\xe9', 'latin1'));
+    mkdirSync(join(temp, 'bad/folder.txt'));
+    write('outside.png', 'x');
+    symlinkSync(join(temp, 'outside.png'), join(temp, 'bad/link.png'));
+    write('bad/link.txt', 'a link');
+    write('bad/link2.png', 'x');
+    symlinkSync(join(temp, 'outside.png'), join(temp, 'bad/link2.txt'));
+    const { records, bad } = await readAll(folder(join(temp, 'bad')));
+    expect(bad.map(({ reason, origin }) => [origin.file, reason])).toEqual([
+      ['empty.txt', 'empty-caption'],
+      ['folder.txt', 'unreadable-file'],
+      ['latin.txt', 'invalid-utf8'],
+      ['link2.txt', 'outside-root'],
+      ['lonely.png', 'missing-caption'],
+      ['orphan.txt', 'missing-image'],
+    ]);
+    expect(records.map(({ id }) => id)).toEqual(['link.png']);
+    await expect(loadImage(records[0]!.image, records[0]!.origin, 10)).rejects.toMatchObject({
+      reason: 'outside-root',
+    });
+    expect((await readAll(folder(join(temp, 'nowhere')))).bad).toMatchObject([{ reason: 'missing-file' }]);
+    const open = await readAll(folder(join(temp, 'bad'), { allowOutsideRoot: true }));
+    expect(open.records.map(({ id }) => id)).toEqual(['link.png', 'link2.png']);
+  });
+});

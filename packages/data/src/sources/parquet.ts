@@ -1,0 +1,199 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import {
+  type AsyncBuffer,
+  type FileMetaData,
+  parquetMetadataAsync,
+  parquetReadObjects,
+  parquetSchema,
+} from 'hyparquet';
+import { compressors } from 'hyparquet-compressors';
+import { DataError, messageOf } from '../data-error.js';
+import { isRemote } from '../io/image-path.js';
+import { fileError } from '../io/open.js';
+import { decodeUtf8 } from '../io/utf8.js';
+import type { Origin } from '../record.js';
+import type { PairSource, ReadContext } from '../source.js';
+import type { RowFileOptions } from './jsonl.js';
+import { rowReader } from './jsonl.js';
+import { recordFromRow } from './row.js';
+import { shardedSource } from './sharded.js';
+
+/** Options of {@link parquet}. */
+export type ParquetOptions = Omit<RowFileOptions, 'http'>;
+
+/**
+ * Parquet files with a column of images (bytes, paths, or the hub's `{ bytes, path }`) and one of captions (a string or
+ * a list of strings). Read some megabytes of rows at a time.
+ *
+ * ```js
+ * const source = parquet('data/train-{00000..00004}-of-00005.parquet', { fields: { text: 'caption' } });
+ * ```
+ *
+ * @param files a name, a pattern, or a list of these
+ */
+export function parquet(files: string | readonly string[], options: ParquetOptions = {}): PairSource {
+  return shardedSource('parquet', files, (file, firstItem, context) => readTable(file, firstItem, options, context));
+}
+
+async function* readTable(file: string, firstItem: number, options: ParquetOptions, { reject }: ReadContext) {
+  if (isRemote(file)) {
+    throw new DataError(
+      'unreachable',
+      { file },
+      { expected: 'a local Parquet file', got: 'a remote one', remedy: 'download it first' },
+    );
+  }
+  let handle: FileHandle;
+  try {
+    handle = await open(file);
+  } catch (cause) {
+    throw fileError(file, cause);
+  }
+  try {
+    const reader = rowReader(file, options, reject);
+    const buffer = await asBuffer(handle, file);
+    const metadata = await readMetadata(buffer, file);
+    const columns = chooseColumns(metadata, options, file);
+    let row = 0;
+    for (const { rowStart, rowEnd } of readRanges(metadata, columns, buffer.byteLength, file)) {
+      for (const values of await readRows(buffer, metadata, columns, rowStart, rowEnd, file)) {
+        const origin: Origin = { file, row };
+        const item = firstItem + row++;
+        const invalid = columns.find((column) => holdsInvalidText(values[column]));
+        if (invalid !== undefined) {
+          reject(
+            new DataError('invalid-utf8', origin, { expected: `UTF-8 in "${invalid}"`, got: 'bytes that are not' }),
+          );
+          continue;
+        }
+        const record = recordFromRow(values, item, origin, reader);
+        if (record) yield record;
+      }
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+async function asBuffer(handle: FileHandle, file: string): Promise<AsyncBuffer> {
+  const { size } = await handle.stat();
+  return {
+    byteLength: size,
+    async slice(start, end = size) {
+      if (!(start >= 0 && end >= start && end <= size))
+        throw new Error(`bytes ${start} to ${end} lie outside the file`);
+      const bytes = new Uint8Array(end - start);
+      let filled = 0;
+      while (filled < bytes.length) {
+        const { bytesRead } = await handle.read(bytes, filled, bytes.length - filled, start + filled);
+        if (bytesRead === 0) throw fileError(file, new Error('it became shorter while it was read'));
+        filled += bytesRead;
+      }
+      return bytes.buffer;
+    },
+  };
+}
+
+async function readMetadata(buffer: AsyncBuffer, file: string): Promise<FileMetaData> {
+  try {
+    return await parquetMetadataAsync(buffer, { geoparquet: false });
+  } catch (cause) {
+    throw malformed(file, cause, 'a Parquet file with a whole footer');
+  }
+}
+
+/** The columns that hold pairs, where the file has them. */
+function chooseColumns(metadata: FileMetaData, { fields = {} }: ParquetOptions, file: string): string[] {
+  let names: string[];
+  try {
+    names = parquetSchema(metadata).children.map(({ element }) => element.name);
+  } catch (cause) {
+    throw malformed(file, cause, 'a readable schema');
+  }
+  const text = fields.text ?? (names.includes('text') ? 'text' : 'caption');
+  const wanted = [fields.image ?? 'image', text];
+  for (const name of wanted) {
+    if (names.includes(name)) continue;
+    throw new DataError(
+      'missing-key',
+      { file },
+      {
+        expected: `a column ${JSON.stringify(name)}`,
+        got: `the columns ${names.slice(0, 20).join(', ')}`,
+        remedy: 'name the right ones: fields: { image, text, id }',
+      },
+    );
+  }
+  const id = fields.id ?? 'id';
+  return names.includes(id) ? [...wanted, id] : wanted;
+}
+
+/** Ranges of rows that are read at once: about 32 MiB of the columns, within one row group. */
+function* readRanges(metadata: FileMetaData, columns: readonly string[], fileSize: number, file: string) {
+  let start = 0;
+  for (const group of metadata.row_groups) {
+    const rows = Number(group.num_rows);
+    // A row takes a bit at least: more rows than bits are a damaged number, and would be read for ever.
+    if (!Number.isSafeInteger(rows) || rows < 0 || rows > fileSize * 8) {
+      throw malformed(file, new Error(`a row group claims ${rows} rows`), 'a plausible number of rows');
+    }
+    let bytes = 0;
+    for (const { meta_data } of group.columns) {
+      if (meta_data && columns.includes(meta_data.path_in_schema[0]!))
+        bytes += Number(meta_data.total_uncompressed_size);
+    }
+    const perRow = Math.max(1, bytes / Math.max(1, rows));
+    const step = Math.min(16_384, Math.max(64, Math.floor(BYTES_AT_ONCE / perRow)));
+    for (let first = 0; first < rows; first += step) {
+      yield { rowStart: start + first, rowEnd: start + Math.min(rows, first + step) };
+    }
+    start += rows;
+  }
+}
+
+const BYTES_AT_ONCE = 32 * 2 ** 20;
+
+async function readRows(
+  buffer: AsyncBuffer,
+  metadata: FileMetaData,
+  columns: string[],
+  rowStart: number,
+  rowEnd: number,
+  file: string,
+): Promise<Record<string, unknown>[]> {
+  try {
+    const rows = await parquetReadObjects({
+      file: buffer,
+      metadata,
+      columns,
+      rowStart,
+      rowEnd,
+      compressors,
+      utf8: false,
+      geoparquet: false,
+      useOffsetIndex: true,
+      parsers: { stringFromBytes: (bytes) => decodeUtf8(bytes) ?? INVALID_TEXT },
+    });
+    if (rows.length !== rowEnd - rowStart) throw new Error(`${rows.length} rows instead of ${rowEnd - rowStart}`);
+    return rows as Record<string, unknown>[];
+  } catch (cause) {
+    if (cause instanceof DataError) throw cause;
+    throw malformed(file, cause, `rows ${rowStart} to ${rowEnd - 1}`);
+  }
+}
+
+/** Stands for a string that was not UTF-8: the library's own decoding would put replacement characters there. */
+const INVALID_TEXT = Object.freeze({ invalid: 'utf-8' });
+
+function holdsInvalidText(value: unknown): boolean {
+  return value === INVALID_TEXT || (Array.isArray(value) && value.includes(INVALID_TEXT));
+}
+
+function malformed(file: string, cause: unknown, expected: string): DataError {
+  return new DataError(
+    'malformed-parquet',
+    { file },
+    { expected, got: messageOf(cause, 200), remedy: 'fetch or write the file again' },
+    { cause },
+  );
+}
