@@ -8,6 +8,7 @@ import {
 } from '@diptych/core';
 import {
   attentionBias,
+  BlankGenerator,
   type Generator,
   generatorOf,
   Linear,
@@ -17,14 +18,19 @@ import {
   type RandomWeights,
   zeros,
 } from '@diptych/nn';
+import { chainAdapters, loadState, openSource, openTensors, readJson, type WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkPositive } from '../config-checks.js';
+import { HubConfig } from '../hub-config.js';
 import { poolSequence, type SequencePooling, tokenAt } from '../pooling.js';
+import type { FromPretrainedOptions, Pretrained } from '../pretrained.js';
 import { checkTokens } from '../token-input.js';
 import type { BertConfig, BertName } from './bert-configs.js';
 import { BertEmbeddings } from './bert-embeddings.js';
+import { readBertConfig } from './bert-hub-config.js';
 import { BertLayer } from './bert-layer.js';
 import { longestRow, type ResolvedBertConfig, resolveBertConfig } from './resolve-bert-config.js';
+import { inside, readSentenceTransformers } from './sentence-transformers.js';
 
 /** How a {@link Bert} makes one vector of its tokens; `pooler` is BERT's own tanh(dense(first token)). */
 export type BertPooling = SequencePooling | 'pooler';
@@ -39,6 +45,18 @@ export interface BertOptions extends RandomWeights {
   readonly normalize?: boolean;
   /** Keep `pooler.dense` also where `pooling` does not use it. Default: only with pooling `pooler`. */
   readonly addPoolingLayer?: boolean;
+  /** Start the part that a checkpoint will fill as zeros, at no cost; `projection` starts at random all the same. */
+  readonly blank?: boolean;
+}
+
+/** Options of {@link Bert.fromPretrained}. */
+export interface BertFromPretrainedOptions extends FromPretrainedOptions {
+  /** As in {@link BertOptions}: a new `projection`. */
+  readonly embedDim?: number;
+  /** Default: what a sentence-transformers folder says, else `cls`. */
+  readonly pooling?: BertPooling;
+  /** Default: what a sentence-transformers folder says, else false. */
+  readonly normalize?: boolean;
 }
 
 /** `encoder`: the stack of layers. */
@@ -82,6 +100,46 @@ export class Bert extends Module implements TextEncoder {
   readonly embedDim: number;
   readonly pooling: BertPooling;
   readonly normalize: boolean;
+  /** Set by {@link Bert.fromPretrained}. */
+  pretrained: Pretrained | undefined;
+
+  /**
+   * Loads a checkpoint: BERT, RoBERTa, XLM-RoBERTa, CamemBERT or DistilBERT in the hub's layout (config.json and
+   * safetensors), or a sentence-transformers folder, whose pooling and normalisation it takes over.
+   *
+   * `pooler` is left out unless the pooling is `pooler`; `projection` (with embedDim) starts at random. Both are listed in
+   * `pretrained.report`.
+   *
+   * @param model a hub id (`google-bert/bert-base-uncased`), a folder, or a source
+   * @throws WeightsError if files are missing, the model is of another kind, or tensors do not fit; HubError if the
+   *   download fails
+   */
+  static async fromPretrained(model: string | WeightSource, options: BertFromPretrainedOptions = {}): Promise<Bert> {
+    const { embedDim, seed, generator, hub, file, strict } = options;
+    const source = openSource(model, hub);
+    const sentence = await readSentenceTransformers(source);
+    const folder = sentence?.folder ?? '';
+    const configFile = inside(folder, 'config.json');
+    const config = new HubConfig(`${source.name}/${configFile}`, await readJson(source, configFile));
+    const { architecture, adapter } = readBertConfig(config);
+    const pooling = options.pooling ?? sentence?.pooling ?? 'cls';
+    const normalize = options.normalize ?? sentence?.normalize ?? false;
+    const tensors = await openTensors(source, { folder, file });
+    const bert = new Bert(architecture, { embedDim, pooling, normalize, seed, generator, blank: true });
+    try {
+      const report = loadState(bert, tensors, {
+        adapter: bert.pooler ? adapter : chainAdapters(adapter, { ignore: [/^pooler\./] }),
+        fresh: [/^projection\./],
+        strict,
+      });
+      const maxLength = Math.min(sentence?.maxLength ?? bert.maxLength, bert.maxLength);
+      bert.pretrained = { source: source.name, report, maxLength };
+      return bert;
+    } catch (error) {
+      bert.dispose();
+      throw error;
+    }
+  }
 
   /**
    * @param architecture a name of `BERT_CONFIGS`, or a configuration of one's own
@@ -99,9 +157,10 @@ export class Bert extends Module implements TextEncoder {
     }
     if (embedDim !== undefined) checkPositive('text.Bert', 'embedDim', embedDim);
     const generator = generatorOf(options);
-    this.embeddings = new BertEmbeddings(this.config, generator);
-    this.encoder = new BertEncoder(this.config, generator);
-    this.pooler = addPoolingLayer ? new BertPooler(this.config, generator) : undefined;
+    const body = options.blank ? new BlankGenerator() : generator;
+    this.embeddings = new BertEmbeddings(this.config, body);
+    this.encoder = new BertEncoder(this.config, body);
+    this.pooler = addPoolingLayer ? new BertPooler(this.config, body) : undefined;
     const { hiddenSize } = this.config;
     this.projection = embedDim === undefined ? undefined : new Linear(hiddenSize, embedDim, { generator });
     this.embedDim = embedDim ?? hiddenSize;
