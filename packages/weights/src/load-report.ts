@@ -81,7 +81,7 @@ export class LoadReport implements LoadReportParts {
     const counts = (['missing', 'unexpected', 'mismatched', 'fresh', 'ignored'] as const)
       .filter((key) => this[key].length > 0)
       .map((key) => `${this[key].length} ${key}`);
-    const summary = `${this.source}: ${[`${this.loaded.length} tensors loaded`, ...counts].join(', ')}`;
+    const summary = `${this.source}: ${[`${this.loaded.length} tensor${this.loaded.length === 1 ? '' : 's'} loaded`, ...counts].join(', ')}`;
     const rows = [
       ...cut(limit, 'mismatched', this.mismatched, ({ name, from, expected, got }) => [
         from.length === 1 && from[0] === name ? name : `${name} (${from.join(' + ')})`,

@@ -96,7 +96,7 @@ describe('loadState', () => {
     expect(report.unexpected).toEqual([{ name: 'norm.gamma', shape: [3] }]);
     expect(String(report)).toBe(
       [
-        'tensors: 1 tensors loaded, 1 missing, 1 unexpected, 1 mismatched',
+        'tensors: 1 tensor loaded, 1 missing, 1 unexpected, 1 mismatched',
         '  status      tensor       model          checkpoint',
         '  mismatched  fc.weight    [2,3] float32  [1000,3] float32',
         '  missing     norm.weight  [3]            -',
