@@ -2,6 +2,12 @@ export { ClipVision, type ClipVisionOptions } from './clip/clip-vision.js';
 export { CLIP_VISION_CONFIGS, type ClipVisionConfig, type ClipVisionName } from './clip/clip-vision-configs.js';
 export { ConvNeXt, type ConvNeXtOptions } from './convnext/convnext.js';
 export { CONVNEXT_CONFIGS, type ConvNeXtConfig, type ConvNeXtName } from './convnext/convnext-configs.js';
+export { transformersConvNeXt } from './convnext/convnext-pretrained.js';
+export { imageEncoderFromPretrained } from './image-encoder-from-pretrained.js';
+export { IMAGE_ENCODER_KINDS, imageEncoderFrom } from './image-encoders.js';
+export type { ImageConfig } from './pretrained/image-config.js';
+export type { Pretrained, PretrainedOptions, SizedPretrainedOptions } from './pretrained/open-pretrained.js';
+export { type PositionOptions, withPositionGrid } from './pretrained/position-grid.js';
 export { ResNet, type ResNetOptions, type ResNetStages } from './resnet/resnet.js';
 export { RESNET_CONFIGS, type ResNetConfig, type ResNetName } from './resnet/resnet-configs.js';
 export { SiglipVision, type SiglipVisionOptions } from './siglip/siglip-vision.js';
@@ -11,5 +17,5 @@ export {
   type SiglipVisionName,
 } from './siglip/siglip-vision-configs.js';
 export { SmallCNN, type SmallCNNOptions } from './small-cnn.js';
-export { ViT, type ViTOptions } from './vit/vit.js';
+export { ViT, type ViTOptions, type ViTPretrainedOptions } from './vit/vit.js';
 export { VIT_CONFIGS, type ViTConfig, type ViTName } from './vit/vit-configs.js';

@@ -1,5 +1,6 @@
 import type { Context, EncoderOutput, ImageEncoder, ImageInput, PartDescription } from '@diptych/core';
 import {
+  BlankGenerator,
   Conv2d,
   Embedding,
   type Generator,
@@ -12,12 +13,23 @@ import {
   type RandomWeights,
   truncatedNormal,
 } from '@diptych/nn';
+import type { LoadReport, WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkDivides, checkPositive, namedConfig } from '../encoder-options.js';
 import { gridToTokens } from '../grid.js';
 import { checkPixels } from '../pixels.js';
+import type { ImageConfig } from '../pretrained/image-config.js';
+import {
+  fillModel,
+  openCheckpoint,
+  type Pretrained,
+  type SizedPretrainedOptions,
+  transformOf,
+} from '../pretrained/open-pretrained.js';
+import { withPositionGrid } from '../pretrained/position-grid.js';
 import { TransformerLayers } from '../transformer-layers.js';
 import { CLIP_VISION_CONFIGS, type ClipVisionConfig, type ClipVisionName } from './clip-vision-configs.js';
+import { clipVisionOf } from './clip-vision-pretrained.js';
 
 /** Options of {@link ClipVision}. */
 export interface ClipVisionOptions extends RandomWeights {
@@ -103,7 +115,9 @@ class ClipVisionTransformer extends Module {
  * Radford et al., Learning Transferable Visual Models From Natural Language Supervision (2021),
  * https://arxiv.org/abs/2103.00020. CLIP's ResNets are other networks and not here.
  */
-export class ClipVision extends Module implements ImageEncoder {
+export class ClipVision extends Module implements ImageEncoder, Pretrained {
+  readonly transform?: ImageConfig;
+  readonly report?: LoadReport;
   readonly visionModel: ClipVisionTransformer;
   readonly visualProjection: Linear;
   readonly embedDim: number;
@@ -133,8 +147,7 @@ export class ClipVision extends Module implements ImageEncoder {
 
     const generator = generatorOf(options);
     this.visionModel = new ClipVisionTransformer(this.config, generator);
-    const init = normal(hiddenSize ** -0.5);
-    this.visualProjection = new Linear(hiddenSize, embedDim, { generator, bias: false, init });
+    this.visualProjection = projection(hiddenSize, embedDim, generator);
   }
 
   get imageSize(): number {
@@ -157,6 +170,33 @@ export class ClipVision extends Module implements ImageEncoder {
     return { pooled, sequence: tf.slice(projected, [0, 1, 0], [batch, length - 1, width]) };
   }
 
+  /**
+   * Builds the vision tower of a checkpoint of CLIPModel (`openai/clip-vit-base-patch32`), or of its vision half, and loads
+   * it. With another `embedDim` than the checkpoint's, a new projection starts from `seed` (`report.fresh` lists it); with
+   * another `imageSize`, the position embeddings are resampled.
+   *
+   * @param model a folder, a hub id, or a source
+   * @throws WeightsError, HubError if the checkpoint is missing, damaged or does not fit; ConfigError for another family
+   */
+  static async fromPretrained(model: string | WeightSource, options: SizedPretrainedOptions = {}): Promise<ClipVision> {
+    const opened = await openCheckpoint(model, options);
+    const { architecture, adapter } = clipVisionOf(opened);
+    const { embedDim, imageSize } = options;
+    const made = new ClipVision(architecture, { embedDim, imageSize, generator: new BlankGenerator() });
+    const tensors = withPositionGrid(opened.tensors, {
+      adapter,
+      target: 'vision_model.embeddings.position_embedding.weight',
+      prefix: 1,
+      gridSize: Math.floor(made.imageSize / made.config.patchSize),
+    });
+    const report = fillModel(made, tensors, adapter, options, {
+      name: 'visual_projection',
+      layer: made.visualProjection,
+      make: (generator) => projection(made.config.hiddenSize, made.embedDim, generator),
+    });
+    return Object.assign(made, { transform: transformOf(opened, made.imageSize), report });
+  }
+
   override describe(): PartDescription {
     const architecture = typeof this.architecture === 'string' ? this.architecture : { ...this.architecture };
     return {
@@ -164,4 +204,9 @@ export class ClipVision extends Module implements ImageEncoder {
       options: { architecture, embedDim: this.embedDim, imageSize: this.config.imageSize },
     };
   }
+}
+
+/** The projection as OpenAI's code starts it: normal with deviation hiddenSize^-0.5, no bias. */
+function projection(hiddenSize: number, embedDim: number, generator: Generator): Linear {
+  return new Linear(hiddenSize, embedDim, { generator, bias: false, init: normal(hiddenSize ** -0.5) });
 }

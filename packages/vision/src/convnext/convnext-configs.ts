@@ -4,6 +4,8 @@ export interface ConvNeXtConfig {
   readonly depths: readonly number[];
   /** Channels of each stage. */
   readonly widths: readonly number[];
+  /** Of the normalisation after pooling, default 1e-6 as of all others; transformers' ConvNeXt has 1e-12 there. */
+  readonly headEps?: number;
   /** Colour channels of the pictures, default 3. */
   readonly inChannels?: number;
 }

@@ -7,6 +7,7 @@ import {
   type PartDescription,
 } from '@diptych/core';
 import {
+  BlankGenerator,
   Conv2d,
   DropPath,
   type Generator,
@@ -19,12 +20,22 @@ import {
   truncatedNormal,
   zeros,
 } from '@diptych/nn';
+import type { LoadReport, WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkPositive, namedConfig } from '../encoder-options.js';
 import { globalAverage, gridToTokens } from '../grid.js';
 import { Mlp, truncatedLinear } from '../mlp.js';
 import { checkPixels } from '../pixels.js';
+import type { ImageConfig } from '../pretrained/image-config.js';
+import {
+  fillModel,
+  ignoring,
+  openCheckpoint,
+  type Pretrained,
+  type PretrainedOptions,
+} from '../pretrained/open-pretrained.js';
 import { CONVNEXT_CONFIGS, type ConvNeXtConfig, type ConvNeXtName } from './convnext-configs.js';
+import { convnextOf } from './convnext-pretrained.js';
 
 /** Options of {@link ConvNeXt}. */
 export interface ConvNeXtOptions extends RandomWeights {
@@ -92,9 +103,9 @@ class ConvNeXtHead extends Module {
   readonly norm: LayerNorm;
   readonly fc: Linear | undefined;
 
-  constructor(width: number, embedDim: number | undefined, generator: Generator) {
+  constructor(width: number, eps: number, embedDim: number | undefined, generator: Generator) {
     super();
-    this.norm = new LayerNorm(width, { eps: EPS });
+    this.norm = new LayerNorm(width, { eps });
     this.fc = embedDim === undefined ? undefined : truncatedLinear(width, embedDim, generator);
   }
 
@@ -114,7 +125,9 @@ class ConvNeXtHead extends Module {
  *
  * Liu et al., A ConvNet for the 2020s (2022), https://arxiv.org/abs/2201.03545.
  */
-export class ConvNeXt extends Module implements ImageEncoder {
+export class ConvNeXt extends Module implements ImageEncoder, Pretrained {
+  readonly transform?: ImageConfig;
+  readonly report?: LoadReport;
   readonly stem: readonly [Conv2d, LayerNorm];
   readonly stages: readonly ConvNeXtStage[];
   readonly head: ConvNeXtHead;
@@ -136,7 +149,7 @@ export class ConvNeXt extends Module implements ImageEncoder {
       ? namedConfig('vision.ConvNeXt', CONVNEXT_CONFIGS, architecture)
       : structuredClone(architecture);
     this.architecture = named ? architecture : config;
-    const { depths, widths, inChannels = 3 } = config;
+    const { depths, widths, headEps = EPS, inChannels = 3 } = config;
     const { embedDim, dropPathRate = 0 } = options;
     this.dropPathRate = dropPathRate;
     this.#inChannels = inChannels;
@@ -151,7 +164,7 @@ export class ConvNeXt extends Module implements ImageEncoder {
       const dropPaths = Array.from({ length: depth }, () => (dropPathRate * block++) / Math.max(total - 1, 1));
       return new ConvNeXtStage(widths[index - 1] ?? first!, widths[index]!, index > 0, dropPaths, generator);
     });
-    this.head = new ConvNeXtHead(widths.at(-1)!, embedDim, generator);
+    this.head = new ConvNeXtHead(widths.at(-1)!, headEps, embedDim, generator);
     this.embedDim = embedDim ?? widths.at(-1)!;
   }
 
@@ -161,11 +174,44 @@ export class ConvNeXt extends Module implements ImageEncoder {
    * @throws ShapeError if the pictures do not have this shape
    */
   encode(pixels: ImageInput, context: Context): EncoderOutput {
+    const grid = this.features(pixels, context);
+    return { pooled: this.head.forward(globalAverage(grid)), sequence: this.head.forward(gridToTokens(grid)) };
+  }
+
+  /** The last grid, before pooling and the head: [B, H, W, 3] -> [B, floor(H/32), floor(W/32), C]. */
+  features(pixels: ImageInput, context: Context): tf.Tensor4D {
     checkPixels(this.#where, pixels, { channels: this.#inChannels });
     const [conv, norm] = this.stem;
     const patches = norm.forward(conv.forward(pixels)); // [B, H/4, W/4, widths[0]]
-    const grid = this.stages.reduce((input, stage) => stage.forward(input, context), patches); // [B, H/32, W/32, C]
-    return { pooled: this.head.forward(globalAverage(grid)), sequence: this.head.forward(gridToTokens(grid)) };
+    return this.stages.reduce((input, stage) => stage.forward(input, context), patches);
+  }
+
+  /**
+   * Builds the network of a checkpoint and loads it: timm's (`timm/convnext_atto.d2_in1k`) or transformers'
+   * (`facebook/convnext-tiny-224`).
+   *
+   * Without `embedDim` there is no `head.fc`; with it, the checkpoint's is taken if it has this width, and a new one starts from
+   * `seed` if not (`report.fresh` lists it). `transform` holds the settings of the pictures that the weights expect.
+   *
+   * @param model a folder, a hub id, or a source
+   * @throws WeightsError, HubError if the checkpoint is missing, damaged or does not fit; ConfigError for another family
+   */
+  static async fromPretrained(
+    model: string | WeightSource,
+    options: PretrainedOptions & Pick<ConvNeXtOptions, 'dropPathRate'> = {},
+  ): Promise<ConvNeXt> {
+    const opened = await openCheckpoint(model, options);
+    const { architecture, adapter } = convnextOf(opened);
+    const { embedDim, dropPathRate } = options;
+    const made = new ConvNeXt(architecture, { embedDim, dropPathRate, generator: new BlankGenerator() });
+    const head = made.head.fc && {
+      name: 'head.fc',
+      layer: made.head.fc,
+      make: (generator: Generator) => truncatedLinear(made.head.fc!.inFeatures, made.embedDim, generator),
+    };
+    const wanted = head ? adapter : ignoring(adapter, /^head\.fc\./);
+    const report = fillModel(made, opened.tensors, wanted, options, head);
+    return Object.assign(made, { transform: opened.transform, report });
   }
 
   override describe(): PartDescription {

@@ -6,13 +6,33 @@ import {
   type ImageInput,
   type PartDescription,
 } from '@diptych/core';
-import { BatchNorm2d, type Conv2d, generatorOf, Linear, Module, maxPool2d, type RandomWeights } from '@diptych/nn';
+import {
+  BatchNorm2d,
+  BlankGenerator,
+  type Conv2d,
+  type Generator,
+  generatorOf,
+  Linear,
+  Module,
+  maxPool2d,
+  type RandomWeights,
+} from '@diptych/nn';
+import type { LoadReport, WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkPositive, namedConfig } from '../encoder-options.js';
 import { globalAverage, gridToTokens } from '../grid.js';
 import { checkPixels } from '../pixels.js';
+import type { ImageConfig } from '../pretrained/image-config.js';
+import {
+  fillModel,
+  ignoring,
+  openCheckpoint,
+  type Pretrained,
+  type PretrainedOptions,
+} from '../pretrained/open-pretrained.js';
 import { BasicBlock, Bottleneck, convolution, type ResidualBlock } from './residual-blocks.js';
 import { RESNET_CONFIGS, type ResNetConfig, type ResNetName } from './resnet-configs.js';
+import { resnetOf } from './resnet-pretrained.js';
 
 /** Options of {@link ResNet}. */
 export interface ResNetOptions extends RandomWeights {
@@ -44,7 +64,9 @@ export interface ResNetStages {
  * He et al., Deep Residual Learning for Image Recognition (2016), https://arxiv.org/abs/1512.03385; initial values as
  * torchvision draws them: Kaiming normal by the fan out, normalisation 1 and 0.
  */
-export class ResNet extends Module implements ImageEncoder {
+export class ResNet extends Module implements ImageEncoder, Pretrained {
+  readonly transform?: ImageConfig;
+  readonly report?: LoadReport;
   readonly conv1: Conv2d;
   readonly bn1: BatchNorm2d;
   readonly layer1: readonly ResidualBlock[];
@@ -121,6 +143,31 @@ export class ResNet extends Module implements ImageEncoder {
     const layer3 = run(this.layer3, layer2);
     const layer4 = run(this.layer4, layer3); // [B, H/32, W/32, 8 * width * expansion]
     return { conv1, bn1, maxpool, layer1, layer2, layer3, layer4, avgpool: globalAverage(layer4) };
+  }
+
+  /**
+   * Builds the network of a checkpoint and loads it: torchvision's and timm's (`timm/resnet50.tv_in1k`) or transformers'
+   * (`microsoft/resnet-50`).
+   *
+   * Without `embedDim` there is no `fc`; with it, the checkpoint's is taken if it has this width, and a new one starts from
+   * `seed` if not (`report.fresh` lists it). `transform` holds the settings of the pictures that the weights expect.
+   *
+   * @param model a folder, a hub id, or a source
+   * @throws WeightsError, HubError if the checkpoint is missing, damaged or does not fit; ConfigError for another family
+   */
+  static async fromPretrained(model: string | WeightSource, options: PretrainedOptions = {}): Promise<ResNet> {
+    const opened = await openCheckpoint(model, options);
+    const { architecture, adapter } = resnetOf(opened);
+    const { embedDim } = options;
+    const made = new ResNet(architecture, { embedDim, generator: new BlankGenerator() });
+    const head = made.fc && {
+      name: 'fc',
+      layer: made.fc,
+      make: (generator: Generator) => new Linear(made.fc!.inFeatures, made.embedDim, { generator }),
+    };
+    const wanted = head ? adapter : ignoring(adapter, /^fc\./);
+    const report = fillModel(made, opened.tensors, wanted, options, head);
+    return Object.assign(made, { transform: opened.transform, report });
   }
 
   override describe(): PartDescription {

@@ -1,5 +1,6 @@
 import type { Context, EncoderOutput, ImageEncoder, ImageInput, PartDescription } from '@diptych/core';
 import {
+  BlankGenerator,
   Conv2d,
   Embedding,
   type Generator,
@@ -13,13 +14,24 @@ import {
   type RandomWeights,
   truncatedNormal,
 } from '@diptych/nn';
+import type { LoadReport, WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkDivides, checkPositive, namedConfig } from '../encoder-options.js';
 import { gridToTokens } from '../grid.js';
 import { Mlp, truncatedLinear } from '../mlp.js';
 import { checkPixels } from '../pixels.js';
+import type { ImageConfig } from '../pretrained/image-config.js';
+import {
+  fillModel,
+  openCheckpoint,
+  type Pretrained,
+  type SizedPretrainedOptions,
+  transformOf,
+} from '../pretrained/open-pretrained.js';
+import { withPositionGrid } from '../pretrained/position-grid.js';
 import { TransformerLayers } from '../transformer-layers.js';
 import { SIGLIP_VISION_CONFIGS, type SiglipVisionConfig, type SiglipVisionName } from './siglip-vision-configs.js';
+import { siglipVisionOf } from './siglip-vision-pretrained.js';
 
 /** Options of {@link SiglipVision}. */
 export interface SiglipVisionOptions extends RandomWeights {
@@ -119,7 +131,9 @@ class SiglipVisionTransformer extends Module {
  *
  * Zhai et al., Sigmoid Loss for Language Image Pre-Training (2023), https://arxiv.org/abs/2303.15343.
  */
-export class SiglipVision extends Module implements ImageEncoder {
+export class SiglipVision extends Module implements ImageEncoder, Pretrained {
+  readonly transform?: ImageConfig;
+  readonly report?: LoadReport;
   readonly visionModel: SiglipVisionTransformer;
   readonly projection: Linear | undefined;
   readonly embedDim: number;
@@ -168,6 +182,37 @@ export class SiglipVision extends Module implements ImageEncoder {
     const pooled = this.visionModel.head.forward(sequence, context);
     if (!this.projection) return { pooled, sequence };
     return { pooled: this.projection.forward(pooled), sequence: this.projection.forward(sequence) };
+  }
+
+  /**
+   * Builds the vision tower of a checkpoint of SiglipModel (`google/siglip-base-patch16-224`), or of its vision half, and
+   * loads it. With an `embedDim` other than the tokens' width, a new `projection` starts from `seed` (`report.fresh` lists
+   * it); with another `imageSize`, the position embeddings are resampled.
+   *
+   * @param model a folder, a hub id, or a source
+   * @throws WeightsError, HubError if the checkpoint is missing, damaged or does not fit; ConfigError for another family
+   */
+  static async fromPretrained(
+    model: string | WeightSource,
+    options: SizedPretrainedOptions = {},
+  ): Promise<SiglipVision> {
+    const opened = await openCheckpoint(model, options);
+    const { architecture, adapter } = siglipVisionOf(opened);
+    const { embedDim, imageSize } = options;
+    const made = new SiglipVision(architecture, { embedDim, imageSize, generator: new BlankGenerator() });
+    const tensors = withPositionGrid(opened.tensors, {
+      adapter,
+      target: 'vision_model.embeddings.position_embedding.weight',
+      prefix: 0,
+      gridSize: Math.floor(made.imageSize / made.config.patchSize),
+    });
+    const head = made.projection && {
+      name: 'projection',
+      layer: made.projection,
+      make: (generator: Generator) => truncatedLinear(made.config.hiddenSize, made.embedDim, generator),
+    };
+    const report = fillModel(made, tensors, adapter, options, head);
+    return Object.assign(made, { transform: transformOf(opened, made.imageSize), report });
   }
 
   override describe(): PartDescription {

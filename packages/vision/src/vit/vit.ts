@@ -7,6 +7,7 @@ import {
   type PartDescription,
 } from '@diptych/core';
 import {
+  BlankGenerator,
   Conv2d,
   type Generator,
   generatorOf,
@@ -18,13 +19,25 @@ import {
   type RandomWeights,
   truncatedNormal,
 } from '@diptych/nn';
+import { chainAdapters, type LoadReport, type WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkDivides, checkPositive, namedConfig } from '../encoder-options.js';
 import { gridToTokens } from '../grid.js';
 import { truncatedLinear } from '../mlp.js';
 import { checkPixels } from '../pixels.js';
+import type { ImageConfig } from '../pretrained/image-config.js';
+import {
+  fillModel,
+  ignoring,
+  openCheckpoint,
+  type Pretrained,
+  type PretrainedOptions,
+  transformOf,
+} from '../pretrained/open-pretrained.js';
+import { withPositionGrid } from '../pretrained/position-grid.js';
 import { ViTBlock } from './vit-block.js';
 import { VIT_CONFIGS, type ViTConfig, type ViTName } from './vit-configs.js';
+import { vitOf } from './vit-pretrained.js';
 
 /** Options of {@link ViT}. */
 export interface ViTOptions extends RandomWeights {
@@ -37,6 +50,15 @@ export interface ViTOptions extends RandomWeights {
   /** Stochastic depth in training: the last block's rate, growing linearly from 0 at the first. Default 0. */
   readonly dropPathRate?: number;
 }
+
+/** Options of {@link ViT.fromPretrained}. */
+export interface ViTPretrainedOptions
+  extends PretrainedOptions,
+    Pick<ViTOptions, 'imageSize' | 'pooling' | 'dropPathRate'> {}
+
+/** timm calls the last normalisation by whether it comes before or after pooling; a checkpoint of one serves the other. */
+const CLS_NORM = { from: /^fc_norm\./, to: 'norm.' };
+const MEAN_NORM = { from: /^norm\./, to: 'fc_norm.' };
 
 /** Patches as one convolution whose stride is its kernel: [B, H, W, C] -> [B, H/p * W/p, D]. */
 class PatchEmbed extends Module {
@@ -61,7 +83,9 @@ class PatchEmbed extends Module {
  *
  * Dosovitskiy et al., An Image is Worth 16x16 Words (2021), https://arxiv.org/abs/2010.11929.
  */
-export class ViT extends Module implements ImageEncoder {
+export class ViT extends Module implements ImageEncoder, Pretrained {
+  readonly transform?: ImageConfig;
+  readonly report?: LoadReport;
   readonly clsToken: tf.Variable<tf.Rank.R3> | undefined;
   readonly posEmbed: tf.Variable<tf.Rank.R3>;
   readonly patchEmbed: PatchEmbed;
@@ -144,6 +168,36 @@ export class ViT extends Module implements ImageEncoder {
     let tokens: tf.Tensor3D = tf.add(this.clsToken ? withFirstToken(this.clsToken, patches) : patches, this.posEmbed);
     for (const block of this.blocks) tokens = block.forward(tokens, context);
     return tokens;
+  }
+
+  /**
+   * Builds the network of a checkpoint and loads it: timm's (`timm/vit_base_patch16_224.augreg_in21k`) or transformers'
+   * (`google/vit-base-patch16-224`).
+   *
+   * Without `embedDim` there is no `head`; with it, the checkpoint's is taken if it has this width, and a new one starts from
+   * `seed` if not (`report.fresh` lists it). `transform` holds the settings of the pictures that the weights expect.
+   *
+   * @param model a folder, a hub id, or a source
+   * @throws WeightsError, HubError if the checkpoint is missing, damaged or does not fit; ConfigError for another family
+   */
+  static async fromPretrained(model: string | WeightSource, options: ViTPretrainedOptions = {}): Promise<ViT> {
+    const opened = await openCheckpoint(model, options);
+    const { architecture, adapter } = vitOf(opened);
+    const { embedDim, imageSize, pooling, dropPathRate } = options;
+    const generator = new BlankGenerator();
+    const made = new ViT(architecture, { embedDim, imageSize, pooling, dropPathRate, generator });
+    const head = made.head && {
+      name: 'head',
+      layer: made.head,
+      make: (real: Generator) => truncatedLinear(made.config.hiddenSize, made.embedDim, real),
+    };
+    const renamed = chainAdapters(adapter, { rules: [made.norm ? CLS_NORM : MEAN_NORM] });
+    const wanted = head ? renamed : ignoring(renamed, /^head\./);
+    const { gridSize } = made;
+    const prefix = made.clsToken ? 1 : 0;
+    const tensors = withPositionGrid(opened.tensors, { adapter, target: 'pos_embed', prefix, gridSize });
+    const report = fillModel(made, tensors, wanted, options, head);
+    return Object.assign(made, { transform: transformOf(opened, made.imageSize), report });
   }
 
   override describe(): PartDescription {

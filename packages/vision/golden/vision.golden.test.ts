@@ -1,0 +1,70 @@
+import '@tensorflow/tfjs-backend-cpu';
+import { resolve } from 'node:path';
+import { inference } from '@diptych/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { ConvNeXt, imageEncoderFromPretrained, ResNet, ViT } from '../src/index.js';
+import { checkGolden, type Float32Error, family, openFile, readJsonFile, tensorOf, toNHWC } from './fixtures.js';
+
+const folder = family('vision');
+const meta = readJsonFile<Record<string, { float32_error: Float32Error }>>(folder, 'meta.json');
+const CLASSES = 10;
+
+beforeAll(() => tf.setBackend('cpu'));
+
+describe.each(Object.entries(meta))('golden vision: %s', (name, { float32_error: errors }) => {
+  const expected = openFile(folder, `${name}.expected.safetensors`);
+  const check = (key: string, actual: tf.Tensor) => checkGolden(expected, errors, key, actual);
+  const source = resolve(folder, name);
+
+  it('last features and output', async () => {
+    const model = await imageEncoderFromPretrained(source, { embedDim: CLASSES });
+    tf.tidy(() => {
+      const pixels = toNHWC(tensorOf(expected, 'pixel_values'));
+      check('output', model.encode(pixels, inference).pooled);
+      if (model instanceof ViT) {
+        const tokens = model.tokens(pixels, inference);
+        check('features', model.norm ? model.norm.forward(tokens) : tokens);
+      } else if (model instanceof ConvNeXt) {
+        check('features', tf.transpose(model.features(pixels, inference), [0, 3, 1, 2]));
+      } else if (model instanceof ResNet) {
+        check('features', tf.transpose(model.stages(pixels, inference).layer4, [0, 3, 1, 2]));
+      }
+    });
+    expect(model.transform === undefined).toBe(name.endsWith('_transformers'));
+    model.dispose();
+  });
+
+  const withGradients = Object.keys(errors).some((key) => key.startsWith('grad.'));
+  if (withGradients)
+    it('gradients of every parameter', async () => {
+      const model = await imageEncoderFromPretrained(source, { embedDim: CLASSES });
+      tf.tidy(() => {
+        const pixels = toNHWC(tensorOf(expected, 'pixel_values'));
+        const r = tensorOf(expected, 'r');
+        const parameters = Array.from(model.namedParameters());
+        const { grads } = tf.variableGrads(
+          () => tf.sum(tf.mul(model.encode(pixels, inference).pooled, r)) as tf.Scalar,
+          parameters.map(([, variable]) => variable),
+        );
+        for (const [key, variable] of parameters) check(`grad.${key}`, grads[variable.name]!);
+        expect(Object.keys(errors).filter((key) => key.startsWith('grad.')).length).toBe(parameters.length);
+      });
+      model.dispose();
+    });
+
+  if ('output48' in errors)
+    it('position embeddings for other grids, and pictures of that size', async () => {
+      const smaller = await ViT.fromPretrained(source, { imageSize: 24 });
+      check('pos_embed.3', smaller.posEmbed);
+      const larger = await ViT.fromPretrained(source, { imageSize: 48, embedDim: CLASSES });
+      check('pos_embed.6', larger.posEmbed);
+      tf.tidy(() => {
+        const pixels = toNHWC(tensorOf(expected, 'pixel_values48'));
+        check('output48', larger.encode(pixels, inference).pooled);
+      });
+      expect(larger.transform?.input_size).toEqual([3, 48, 48]);
+      smaller.dispose();
+      larger.dispose();
+    });
+});

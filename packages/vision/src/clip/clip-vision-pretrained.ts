@@ -1,0 +1,28 @@
+import { adapters, type NameAdapter } from '@diptych/weights';
+import { type OpenedCheckpoint, wrongFamily } from '../pretrained/open-pretrained.js';
+import type { ClipVisionConfig } from './clip-vision-configs.js';
+
+/** Which vision tower a checkpoint of CLIPModel, or of its vision half, holds. */
+export function clipVisionOf(opened: OpenedCheckpoint): { architecture: ClipVisionConfig; adapter: NameAdapter } {
+  const { config, library, architecture } = opened;
+  const whole = architecture === 'clip';
+  if (library !== 'transformers' || !(whole || architecture === 'clip_vision_model')) {
+    wrongFamily(opened, 'vision.ClipVision', 'CLIP');
+  }
+  const vision = whole ? config.object('vision_config') : config;
+  return {
+    architecture: {
+      imageSize: vision.side('image_size', 224),
+      patchSize: vision.side('patch_size', 32),
+      hiddenSize: vision.number('hidden_size', 768),
+      depth: vision.number('num_hidden_layers', 12),
+      numHeads: vision.number('num_attention_heads', 12),
+      intermediateSize: vision.number('intermediate_size', 3072),
+      projectionDim: config.number('projection_dim', 512),
+      activation: vision.activation('hidden_act', 'quick_gelu'),
+      layerNormEps: vision.number('layer_norm_eps', 1e-5),
+      inChannels: vision.number('num_channels', 3),
+    },
+    adapter: adapters.clipVision,
+  };
+}

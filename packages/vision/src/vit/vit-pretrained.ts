@@ -1,0 +1,56 @@
+import { adapters, type NameAdapter } from '@diptych/weights';
+import { namedConfig } from '../encoder-options.js';
+import type { HubConfig } from '../pretrained/hub-config.js';
+import { type OpenedCheckpoint, wrongFamily } from '../pretrained/open-pretrained.js';
+import { VIT_CONFIGS, type ViTConfig, type ViTName } from './vit-configs.js';
+
+/** Which network a checkpoint is for, and how its names become timm's. */
+export function vitOf(opened: OpenedCheckpoint): { architecture: ViTName | ViTConfig; adapter: NameAdapter } {
+  const { config, library, architecture } = opened;
+  if (library === 'timm') {
+    if (!/^(vit|deit)_/.test(architecture)) wrongFamily(opened, 'vision.ViT', 'a ViT');
+    return { architecture: timmViT(architecture, config), adapter: adapters.timmViT };
+  }
+  if (!['vit', 'deit'].includes(architecture)) wrongFamily(opened, 'vision.ViT', 'a ViT');
+  return { architecture: transformersViT(config), adapter: adapters.transformersViT };
+}
+
+const SIZES = ['img_size', 'patch_size', 'embed_dim', 'depth', 'num_heads', 'mlp_ratio', 'class_token', 'in_chans'];
+
+function timmViT(name: string, config: HubConfig): ViTName | ViTConfig {
+  const base: ViTConfig = namedConfig('vision.ViT', VIT_CONFIGS, name);
+  const args = config.object('model_args');
+  args.noneBut([...SIZES, 'num_classes', 'global_pool', 'fc_norm']);
+  args.only('fc_norm', args.has('global_pool') && args.text('global_pool') === 'avg');
+  const pool = args.has('global_pool') ? args.text('global_pool') : undefined;
+  if (!SIZES.some((field) => args.has(field)) && pool === undefined) return name as ViTName;
+  if (pool !== 'avg' && pool !== undefined) args.only('global_pool', 'token');
+  const classToken = args.flag('class_token', base.classToken ?? true);
+  return {
+    patchSize: args.side('patch_size', base.patchSize),
+    hiddenSize: args.number('embed_dim', base.hiddenSize),
+    depth: args.number('depth', base.depth),
+    numHeads: args.number('num_heads', base.numHeads),
+    mlpRatio: args.number('mlp_ratio', base.mlpRatio ?? 4),
+    imageSize: args.side('img_size', base.imageSize ?? 224),
+    pooling: pool === undefined ? base.pooling : pool === 'avg' ? 'mean' : 'cls',
+    classToken,
+    inChannels: args.number('in_chans', 3),
+  };
+}
+
+function transformersViT(config: HubConfig): ViTConfig {
+  config.only('hidden_act', 'gelu');
+  config.only('qkv_bias', true);
+  const hiddenSize = config.number('hidden_size', 768);
+  return {
+    patchSize: config.side('patch_size', 16),
+    hiddenSize,
+    depth: config.number('num_hidden_layers', 12),
+    numHeads: config.number('num_attention_heads', 12),
+    mlpRatio: config.number('intermediate_size', 3072) / hiddenSize,
+    imageSize: config.side('image_size', 224),
+    layerNormEps: config.number('layer_norm_eps', 1e-12),
+    inChannels: config.number('num_channels', 3),
+  };
+}
