@@ -66,6 +66,9 @@ export function parseSearchOptions(argv: readonly string[]): SearchOptions {
   if ((query === undefined) === (options.image === undefined)) {
     command.error('give either words to look for, or --image with a picture');
   }
+  if (options.image !== undefined && options.rerank > 0) {
+    command.error('--rerank needs words: the matcher scores a picture with a text');
+  }
   return { ...options, query };
 }
 

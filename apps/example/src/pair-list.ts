@@ -1,0 +1,86 @@
+import { existsSync } from 'node:fs';
+import { isDiptychError, TrainingError } from '@diptych/core';
+import { DataError, pairs as inMemory, jsonl, type PairRecord, type PairSource, plainRead } from '@diptych/data';
+import type { ImagePipeline } from '@diptych/preprocess/image';
+import { emojiPairs, type Pair } from './emoji.js';
+
+/** Pictures that are decoded at once while they are looked through. */
+const DECODED_AT_ONCE = 8;
+
+/** A source of pairs in memory, for a loader. */
+export function sourceOf(pairs: readonly Pair[]): PairSource {
+  return inMemory(pairs.map(({ id, image, text }) => ({ id, image, text })));
+}
+
+/** The emoji pictures and their names. */
+export { emojiPairs };
+
+/**
+ * A user's own pairs from a JSONL file: `{"image": "path", "text": "…"}` a line, paths relative to the file. Every picture
+ * is decoded once, so that what cannot be used is known before training begins.
+ *
+ * @param reject takes lines and pictures that cannot be used
+ */
+export async function jsonlPairs(
+  file: string,
+  transform: ImagePipeline,
+  reject: (error: DataError) => void,
+): Promise<Pair[]> {
+  if (!existsSync(file)) {
+    throw new TrainingError({ where: '--data', expected: 'a JSONL file of pairs', got: `no file ${file}` });
+  }
+  const pairs: Pair[] = [];
+  let waiting: Promise<Pair[]>[] = [];
+  const settle = async () => {
+    pairs.push(...(await Promise.all(waiting)).flat());
+    waiting = [];
+  };
+  for await (const record of jsonl(file).read(plainRead(reject))) {
+    waiting.push(usablePairs(record, transform, reject));
+    if (waiting.length >= DECODED_AT_ONCE) await settle();
+  }
+  await settle();
+  return pairs;
+}
+
+/**
+ * Refuses a run that could not fill a batch.
+ *
+ * @throws TrainingError
+ */
+export function checkEnough(train: readonly Pair[], heldOut: readonly Pair[], batchSize: number, where: string): void {
+  if (train.length >= batchSize && heldOut.length > 1) return;
+  throw new TrainingError({
+    where,
+    expected: `at least ${batchSize} pairs to train on (one batch) and 2 to hold out`,
+    got: `${train.length} and ${heldOut.length}`,
+    remedy: 'add pairs, or look at quarantine.jsonl for what could not be used',
+  });
+}
+
+/** One pair a caption; none if the picture cannot be decoded. */
+async function usablePairs(
+  { image, text, id, item, origin }: PairRecord,
+  transform: ImagePipeline,
+  reject: (error: DataError) => void,
+): Promise<Pair[]> {
+  const path = image.kind === 'file' ? image.path : id;
+  try {
+    await transform.decode(path);
+  } catch (cause) {
+    if (!isDiptychError(cause)) throw cause;
+    const reason = existsSync(path) ? 'undecodable-image' : 'missing-file';
+    reject(
+      new DataError(
+        reason,
+        origin,
+        { problem: cause.message, remedy: 'replace the picture, or remove the line' },
+        { cause },
+      ),
+    );
+    return [];
+  }
+  const captions = typeof text === 'string' ? [text] : text;
+  // captions of one picture stay on one side of any split
+  return captions.map((caption, index) => ({ id: `${item}.${index}`, group: id, image: path, text: caption }));
+}

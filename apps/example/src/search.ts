@@ -1,0 +1,65 @@
+import { writeFile } from 'node:fs/promises';
+import { isDiptychError } from '@diptych/core';
+import { topK } from '@diptych/train';
+import { load } from 'diptych';
+import { matchRows } from './evaluate.js';
+import { inlinePicture, pictureProtocol } from './inline-picture.js';
+import { parseSearchOptions, type SearchOptions } from './options.js';
+import { thumbnail, thumbnailUri } from './picture-data.js';
+import { renderResults } from './report.js';
+import { findFinishedRun } from './runs.js';
+import { readIndex } from './search-index.js';
+
+/** One picture that was found. */
+interface Found {
+  readonly image: string;
+  readonly text: string;
+  readonly score: number;
+}
+
+async function search(options: SearchOptions): Promise<void> {
+  const folder = findFinishedRun(options.runs, options.run);
+  const model = await load(folder);
+  const index = await readIndex(folder);
+  const query = options.image ? await model.embedImages([options.image]) : await model.embedText([options.query!]);
+  const asked = options.image ?? `"${options.query}"`;
+  const [nearest] = await topK(query, index.image, Math.max(options.top, options.rerank));
+  let order = Array.from(nearest!.indices, (row, k) => ({ row, score: nearest!.scores[k]! }));
+  if (options.rerank > 0) {
+    const rows = nearest!.indices;
+    const logits = await matchRows(model, index.image, query, rows, new Int32Array(rows.length));
+    const scale = await model.logitScale();
+    order = order.map(({ row, score }, k) => ({ row, score: scale * score + logits[k]! }));
+    order.sort((a, b) => b.score - a.score);
+  }
+  const found = order.slice(0, options.top).map(({ row, score }) => ({ ...index.pictures[row]!, score }));
+  await show(asked, found, options);
+}
+
+async function show(asked: string, found: readonly Found[], { html }: SearchOptions): Promise<void> {
+  if (html) {
+    const file = typeof html === 'string' ? html : 'search.html';
+    const pictures = await Promise.all(
+      found.map(async ({ image, text, score }) => ({
+        source: await thumbnailUri(image),
+        caption: text,
+        note: score.toFixed(3),
+        own: false,
+      })),
+    );
+    await writeFile(file, renderResults(`Pictures for ${asked}`, pictures));
+    console.log(`wrote ${file}`);
+    return;
+  }
+  const protocol = pictureProtocol(process.stdout);
+  console.log(`pictures for ${asked}`);
+  for (const [place, { image, text, score }] of found.entries()) {
+    if (protocol) console.log(inlinePicture(await thumbnail(image), protocol));
+    console.log(`${String(place + 1).padStart(2)}  ${score.toFixed(3)}  ${text}${protocol ? '' : `  (${image})`}`);
+  }
+}
+
+search(parseSearchOptions(process.argv.slice(2))).catch((error: unknown) => {
+  console.error(isDiptychError(error) ? error.message : error);
+  process.exitCode = 1;
+});

@@ -1,0 +1,131 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  CheckpointError,
+  type Fusion,
+  type ImageTransform,
+  type JsonObject,
+  type PartDescription,
+  type TokenizeOptions,
+  type Tokenizer,
+} from '@diptych/core';
+import type { MultiModalEncoder } from '@diptych/train';
+import { loadState, stateDict } from '@diptych/weights';
+import { openSafetensors, writeFileAtomically, writeSafetensors } from '@diptych/weights/node';
+import { JointModel, type JointModelParts } from './joint-model.js';
+import { buildPart, type PartBuilders } from './kinds.js';
+
+/** Says what a folder holds and how to build it. Written last, so a folder that has it is complete. */
+export const MANIFEST = 'model.json';
+const WEIGHTS = 'model.safetensors';
+const TOKENIZER = 'tokenizer';
+const FORMAT = 'diptych-model';
+const VERSION = 1;
+
+interface Manifest {
+  readonly format: typeof FORMAT;
+  readonly version: number;
+  readonly model: PartDescription;
+  readonly transform: PartDescription;
+  readonly tokenizer: PartDescription;
+  readonly tokenize: TokenizeOptions;
+}
+
+/** A tokenizer that can store its vocabulary beside a model. */
+interface StoredTokenizer extends Tokenizer {
+  files(): { readonly [name: string]: string };
+}
+
+/**
+ * Writes a model folder that `load` opens with no further options: `model.json` (what it is made of), `model.safetensors`
+ * (weights under PyTorch's names), `tokenizer/` (its vocabulary). Each file is written whole or not at all.
+ *
+ * @throws ConfigError if a part has no `describe()`
+ */
+export async function save(folder: string, model: JointModel | JointModelParts): Promise<void> {
+  const { encoder, transform, tokenizer, tokenize = {} } = model;
+  const manifest: Manifest = {
+    format: FORMAT,
+    version: VERSION,
+    model: encoder.describe(),
+    transform: transform.describe(),
+    tokenizer: describeTokenizer(tokenizer),
+    tokenize,
+  };
+  await mkdir(join(folder, TOKENIZER), { recursive: true });
+  for (const [name, content] of Object.entries(tokenizerFiles(tokenizer))) {
+    await writeFileAtomically(join(folder, TOKENIZER, name), [encode(content)]);
+  }
+  await writeSafetensors(join(folder, WEIGHTS), await stateDict(encoder), { metadata: { format: 'pt' } });
+  await writeFileAtomically(join(folder, MANIFEST), [encode(`${JSON.stringify(manifest, null, 2)}\n`)]);
+}
+
+/** Options of {@link load}. */
+export interface LoadModelOptions {
+  /** Builders for parts of one's own, by kind. */
+  readonly parts?: PartBuilders;
+}
+
+/**
+ * Opens a model folder: a run of the trainer, or what {@link save} wrote.
+ *
+ * @throws CheckpointError if the folder holds no model, or a damaged one
+ * @throws ConfigError if it holds a part of a kind that nobody here knows
+ */
+export async function load(folder: string, { parts = {} }: LoadModelOptions = {}): Promise<JointModel> {
+  const manifest = await readManifest(folder);
+  const files = join(folder, TOKENIZER);
+  const transform = buildPart<ImageTransform>(manifest.transform, parts, files);
+  const tokenizer = buildPart<Tokenizer>(manifest.tokenizer, parts, files);
+  const encoder = buildPart<MultiModalEncoder<Fusion | undefined>>(manifest.model, parts, files);
+  try {
+    loadState(encoder, openSafetensors(join(folder, WEIGHTS)));
+  } catch (error) {
+    encoder.dispose();
+    throw error;
+  }
+  return new JointModel({ encoder, transform, tokenizer, tokenize: manifest.tokenize });
+}
+
+async function readManifest(folder: string): Promise<Manifest> {
+  const where = join(folder, MANIFEST);
+  let manifest: Partial<Manifest>;
+  try {
+    manifest = JSON.parse(await readFile(where, 'utf8')) as Partial<Manifest>;
+  } catch (cause) {
+    throw new CheckpointError(
+      {
+        where,
+        expected: 'a model folder, as save() or a finished training run writes it',
+        got: cause instanceof SyntaxError ? 'a file that is not JSON' : 'no such file',
+        remedy: 'check the path; an interrupted run has no model yet',
+      },
+      { cause },
+    );
+  }
+  if (manifest.format !== FORMAT || manifest.version !== VERSION || !manifest.model) {
+    throw new CheckpointError({
+      where,
+      expected: `format ${FORMAT}, version ${VERSION}`,
+      got: `format ${manifest.format}, version ${manifest.version}`,
+      remedy: 'open it with the version of diptych that wrote it',
+    });
+  }
+  return manifest as Manifest;
+}
+
+function tokenizerFiles(tokenizer: Tokenizer): { readonly [name: string]: string } {
+  return 'files' in tokenizer ? (tokenizer as StoredTokenizer).files() : {};
+}
+
+/** The vocabulary lies beside the model: neither its content nor its old path belongs into the manifest. */
+function describeTokenizer(tokenizer: Tokenizer): PartDescription {
+  const { kind, options } = tokenizer.describe();
+  if (!('files' in tokenizer)) return { kind, options };
+  const { content: _content, path: _path, ...rest } = options as JsonObject;
+  return { kind, options: rest };
+}
+
+function encode(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
