@@ -56,7 +56,7 @@ export class Builder {
     inputNames: readonly string[],
   ): Value[] {
     const operands = inputs.map((value) => this.#id(value)).join();
-    const key = `${op}(${operands})${JSON.stringify(attrs)}:${types.map(({ shape, dtype }) => `${dtype}[${shape}]`)}`;
+    const key = `${op}(${operands};${inputNames})${JSON.stringify(attrs)}:${types.map(({ shape, dtype }) => `${dtype}[${shape}]`)}`;
     let node = this.#known.get(key);
     if (!node) {
       node = new Node(op, inputs, attrs, inputNames);

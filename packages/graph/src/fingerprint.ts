@@ -13,7 +13,7 @@ export function fingerprint(program: Program, describeLeaf: (leaf: Value, index:
     for (const output of node.outputs) ids.set(output, String(counter++));
     const outputs = node.outputs.map(({ shape, dtype }) => `${dtype}[${shape}]`).join('|');
     const operands = node.inputs.map((input) => ids.get(input)).join();
-    lines.push(`${node.op}(${operands})${JSON.stringify(node.attrs)}${outputs}`);
+    lines.push(`${node.op}(${operands};${node.inputNames})${JSON.stringify(node.attrs)}${outputs}`);
   }
   lines.push(program.outputs.map((output) => ids.get(output)).join());
   return lines.join(';');

@@ -1,4 +1,4 @@
-import type * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 import type { KernelInputs, RecordingBackend } from './recording-backend.js';
 
 /** Inputs of a kernel by name, as most kernels take them. */
@@ -22,10 +22,14 @@ export function listOf(inputs: KernelInputs): tf.TensorInfo[] {
   return Object.values(inputs as Record<string, tf.TensorInfo>);
 }
 
-/** Non-negative axes in increasing order; all of them where `axis` is absent. */
-export function resolveAxes(axis: number | number[] | undefined | null, rank: number): number[] {
-  const axes = axis === undefined || axis === null ? Array.from({ length: rank }, (_, i) => i) : [axis].flat();
-  return [...new Set(axes.map((a) => (a < 0 ? a + rank : a)))].sort((a, b) => a - b);
+/**
+ * Non-negative axes in increasing order; all of them where `axis` is absent.
+ *
+ * @throws Error of tfjs for an axis out of range
+ */
+export function resolveAxes(axis: number | number[] | undefined | null, shape: readonly number[]): number[] {
+  const axes = tf.util.parseAxisParam(axis as number[], shape as number[]);
+  return [...new Set(axes)].sort((a, b) => a - b);
 }
 
 /** A single axis, counted from the end where negative. */

@@ -112,6 +112,11 @@ export abstract class RecordingBackend extends tf.KernelBackend {
     return this.storage.get(dataId);
   }
 
+  /** The data of a tensor if it is there without computing anything. */
+  knownData(info: tf.TensorInfo): TensorData | null {
+    return this.storage.get(info.dataId).value.data;
+  }
+
   /** Runs `trace` with every kernel recorded and every read of unknown data refused. */
   recordWhile<T>(known: ReadonlySet<Value>, trace: () => T): T {
     this.recording = { frozen: known };

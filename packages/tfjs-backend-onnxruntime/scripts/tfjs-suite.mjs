@@ -53,7 +53,9 @@ async function bundleTests() {
     tsconfig: join(root, '..', '..', 'tsconfig.base.json'),
     external: ['onnxruntime-node', 'jasmine-core', 'canvas'],
     logLevel: 'error',
-    banner: { js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);" },
+    banner: {
+      js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
+    },
   });
   return outfile;
 }
@@ -79,13 +81,18 @@ async function runTests(file) {
   const jasmine = require('jasmine-core').boot();
   const env = jasmine.getEnv();
   jasmine.DEFAULT_TIMEOUT_INTERVAL = 20_000;
-  const summary = { passed: 0, skipped: 0, failures: [], calls: null, kernels: null };
+  const summary = { names: [], passed: 0, skipped: 0, failures: [], calls: null, kernels: null };
   env.clearReporters();
   env.addReporter({
     specDone({ status, fullName, failedExpectations }) {
+      summary.names.push(`${status} ${fullName}`);
       if (status === 'passed') summary.passed++;
       else if (status === 'failed') {
-        summary.failures.push({ name: fullName, message: failedExpectations[0]?.message ?? '', stack: failedExpectations[0]?.stack });
+        summary.failures.push({
+          name: fullName,
+          message: failedExpectations[0]?.message ?? '',
+          stack: failedExpectations[0]?.stack,
+        });
       } else if (status === 'pending') summary.skipped++;
     },
   });

@@ -43,7 +43,10 @@ function step(seed: number) {
     x = tf.relu(norm(tf.add(x, conv(x, variables.point, 1, 0))));
     const image = tf.mean(x, [1, 2]);
     const t = tf.gather(variables.table, ids);
-    const q = tf.transpose(tf.reshape(tf.matMul(tf.reshape(t, [20, 16]), variables.query, false, true), [4, 5, 2, 8]), [0, 2, 1, 3]);
+    const q = tf.transpose(
+      tf.reshape(tf.matMul(tf.reshape(t, [20, 16]), variables.query, false, true), [4, 5, 2, 8]),
+      [0, 2, 1, 3],
+    );
     const weights = tf.softmax(tf.mul(tf.matMul(q, q, false, true), 0.3));
     const mixed = tf.reshape(tf.transpose(tf.matMul(weights, q), [0, 2, 1, 3]), [4, 5, 16]);
     const centred = tf.sub(mixed, tf.mean(mixed, -1, true));
@@ -69,6 +72,21 @@ describe('OnnxRuntimeBackend', () => {
   let backend: OnnxRuntimeBackend;
   beforeAll(() => {
     backend = useOnnxRuntime({ forceNative: true });
+  });
+
+  it('exchanges tensors with another backend, complex and string ones too', () => {
+    tf.setBackend('cpu');
+    const [x, names] = [tf.tensor1d([1, 2, 3]), tf.tensor1d(['a', 'b'])];
+    const wave = tf.complex([1, 2], [3, 4]);
+    tf.setBackend('onnxruntime');
+    const doubled = tf.add(x, tf.scalar(1));
+    expect([...tf.real(wave).dataSync()]).toEqual([1, 2]);
+    expect([...wave.dataSync()]).toEqual([1, 3, 2, 4]);
+    expect(names.dataSync()).toEqual(['a', 'b']);
+    tf.setBackend('cpu');
+    expect([...tf.mul(doubled, tf.scalar(2)).dataSync()]).toEqual([4, 6, 8]);
+    tf.setBackend('onnxruntime');
+    tf.dispose([x, names, wave, doubled]);
   });
 
   it('computes what the portable backend computes', () => {

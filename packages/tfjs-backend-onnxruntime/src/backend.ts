@@ -87,10 +87,18 @@ export class OnnxRuntimeBackend extends RecordingBackend {
     return copy;
   }
 
-  /** Session options for graphs whose weights are inputs: nothing to fold, so that optimisation only costs time. */
-  sessionOptions(level: OrtSessionOptions['graphOptimizationLevel'] = 'disabled'): OrtSessionOptions {
+  /**
+   * Session options for graphs whose weights are inputs: nothing to fold, so that optimisation only costs time. Little
+   * work is not worth the threads, which a session starts when it is built.
+   */
+  sessionOptions(work: number): OrtSessionOptions {
     const { executionProviders, intraOpNumThreads } = this.options;
-    return { executionProviders, intraOpNumThreads, graphOptimizationLevel: level, enableMemPattern: false };
+    return {
+      executionProviders,
+      intraOpNumThreads: work < ONE_THREAD_WORK ? 1 : intraOpNumThreads,
+      graphOptimizationLevel: 'disabled',
+      enableMemPattern: false,
+    };
   }
 
   /** Runs one tfjs kernel: records it if it can be recorded, else computes it at once. */
@@ -163,7 +171,7 @@ export class OnnxRuntimeBackend extends RecordingBackend {
       const indices = new Map(program.inputs.map((leaf, i) => [leaf, i]));
       const isConstant = (leaf: Value) => leaf.size === 1 && !changed.has(indices.get(leaf)!);
       const optimized = optimize(program, isConstant);
-      const executable = new Executable(optimized, { session: this.sessionOptions(), isConstant });
+      const executable = new Executable(optimized, { session: this.sessionOptions(workOf(optimized)), isConstant });
       cached = {
         executable,
         bytes: executable.bytes + peakBytes(optimized),
@@ -188,8 +196,9 @@ export class OnnxRuntimeBackend extends RecordingBackend {
     const given = Array.isArray(inputs)
       ? inputs.map((info) => plain(info) as Plain)
       : Object.fromEntries(Object.entries(inputs).flatMap(([key, info]) => (info ? [[key, plain(info)]] : [])));
-    const results = runPortable(name, given, attrs).map((result) => this.#own(result));
-    return results.length === 1 && !LISTS.has(name) ? results[0]! : results;
+    const { outputs, isList } = runPortable(name, given, attrs);
+    const results = outputs.map((output) => this.#own(output));
+    return isList ? results : results[0]!;
   }
 
   #plain({ dataId, shape, dtype }: tf.TensorInfo): Plain {
@@ -213,9 +222,6 @@ export class OnnxRuntimeBackend extends RecordingBackend {
   }
 }
 
-/** Kernels that return a list even when it has one element. */
-const LISTS = new Set(['Unpack', 'SplitV', 'Unique', 'StringSplit']);
-
 /** Kernels whose recorders know complex64 and strings; all others are left to the portable kernels. */
 const ANY_DTYPE = new Set(['Identity', 'Reshape', 'ExpandDims', 'Real', 'Imag', 'Complex']);
 
@@ -233,8 +239,11 @@ const HEAVY: Readonly<Record<string, number>> = {
   DepthwiseConv2dNativeBackpropInput: 32, DepthwiseConv2dNativeBackpropFilter: 4096, UnsortedSegmentSum: 16,
 }; // biome-ignore format: a table
 
+/** Below this, a second thread gains less than its start costs. */
+const ONE_THREAD_WORK = 1 << 20;
+
 /** A rough count of scalar operations. */
-function workOf(program: Program): number {
+export function workOf(program: Program): number {
   const heavy = program.nodes.reduce(
     (sum, node) => sum + ((HEAVY[node.op] ?? 1) - 1) * (node.outputs[0]?.size ?? 0) + inputWork(node),
     0,

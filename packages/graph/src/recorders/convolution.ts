@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Recorder, RecorderTable } from '../recorder.js';
+import { sameShape } from '../value.js';
 import { applyActivation } from './activation.js';
 
 type Quad = [number, number, number, number];
@@ -53,6 +54,8 @@ function convolution(
     if (!Object.values(inputs).every((t) => t.dtype === 'float32')) return undefined;
     const info = convInfo(...shapesOf(inputs, attrs), attrs as unknown as Geometry, depthwise);
     if (!info) return undefined;
+    // tfjs computes nonsense for a gradient of another shape than the forward result; leave that to the portable kernel.
+    if (inputs.dy && !sameShape(inputs.dy.shape, info.outShape)) return undefined;
     return b.record(op, inputs, { ...attrs, window: windowOf(info) }, info[result], 'float32');
   };
 }

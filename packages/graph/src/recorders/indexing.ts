@@ -1,17 +1,26 @@
-import type * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 import { type Recorder, type RecorderTable, resolveAxis } from '../recorder.js';
-import { sizeOf } from '../value.js';
+import { sizeOf, type TensorData } from '../value.js';
 
 const GatherV2: Recorder = (b, { x, indices }, attrs) => {
   const { axis, batchDims } = attrs as unknown as tf.GatherV2Attrs;
   if (indices!.dtype !== 'int32' || (batchDims ?? 0) !== 0 || x!.dtype === 'string') return undefined;
   if (sizeOf(indices!.shape) === 0 || sizeOf(x!.shape) === 0) return undefined;
   const along = resolveAxis(axis, x!.shape.length);
+  refuseOutOfRange(b.knownData(indices!), x!.shape[along]!);
   const shape = [...x!.shape.slice(0, along), ...indices!.shape, ...x!.shape.slice(along + 1)];
   return b.record('GatherV2', { x: x!, indices: indices! }, { axis: along, batchDims: 0 }, shape, x!.dtype);
 };
 
+/** tfjs refuses what it can see at the call: indices that are not themselves still to be computed. */
+function refuseOutOfRange(indices: TensorData | null, size: number): void {
+  for (const index of (indices ?? []) as Int32Array) {
+    tf.util.assert(index >= 0 && index < size, () => `GatherV2: the index value ${index} is not in [0, ${size - 1}]`);
+  }
+}
+
 const GatherNd: Recorder = (b, { params, indices }) => {
+  tf.gather_util.prepareAndValidate(params!, indices!);
   if (indices!.dtype !== 'int32' || params!.dtype !== 'float32') return undefined;
   if (sizeOf(params!.shape) === 0 || sizeOf(indices!.shape) === 0) return undefined;
   const depth = indices!.shape.at(-1)!;

@@ -8,6 +8,11 @@ function pooling(op: string, sizedBy: 'x' | 'input', result: 'outShape' | 'inSha
     if (inputs[sizedBy]!.dtype !== 'float32') return undefined;
     const { filterSize, strides, pad, dimRoundingMode } = attrs as unknown as tf.MaxPoolAttrs;
     const info = tf.backend_util.computePool2DInfo(shape, filterSize, strides, 1, pad, dimRoundingMode);
+    const { kernel, pads } = windowOf(info);
+    // Windows that lie in the padding alone have no maximum or mean.
+    if (pads.some((padding, i) => padding >= kernel[i % 2]!)) return undefined;
+    // tfjs means the whole window's size here, padding included, and only here.
+    if (op === 'AvgPoolGrad' && Array.isArray(pad)) return undefined;
     return b.record(op, inputs, { ...attrs, window: windowOf(info) }, info[result], 'float32');
   };
 }

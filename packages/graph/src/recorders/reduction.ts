@@ -9,7 +9,7 @@ export function reducedShape(shape: readonly number[], axes: readonly number[], 
 function reduction(op: string, accepts: readonly tf.DataType[], axisName = 'axis'): Recorder {
   return (b, { x }, attrs) => {
     if (!accepts.includes(x!.dtype)) return undefined;
-    const axes = resolveAxes(attrs?.[axisName] as number | number[] | undefined, x!.shape.length);
+    const axes = resolveAxes(attrs?.[axisName] as number | number[] | undefined, x!.shape);
     const keepDims = Boolean(attrs?.keepDims);
     const recorded = { axes, [axisName]: axes, keepDims };
     return b.record(op, { x: x! }, recorded, reducedShape(x!.shape, axes, keepDims), x!.dtype);
@@ -20,7 +20,7 @@ function reduction(op: string, accepts: readonly tf.DataType[], axisName = 'axis
 function argReduction(op: string): Recorder {
   return (b, { x }, attrs) => {
     if (x!.dtype !== 'float32' && x!.dtype !== 'int32') return undefined;
-    const axes = resolveAxes(attrs.axis as number, x!.shape.length);
+    const axes = resolveAxes(attrs.axis as number, x!.shape);
     if (axes.length !== 1) return undefined;
     return b.record(op, { x: x! }, { axis: axes[0], axes }, reducedShape(x!.shape, axes, false), 'int32');
   };

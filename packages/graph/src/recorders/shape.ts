@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { listOf, type Recorder, type RecorderTable, resolveAxis } from '../recorder.js';
+import { listOf, type Recorder, type RecorderTable, resolveAxes, resolveAxis } from '../recorder.js';
 import { sizeOf } from '../value.js';
 
 const Reshape: Recorder = (b, { x }, attrs) => {
@@ -14,6 +14,8 @@ const Reshape: Recorder = (b, { x }, attrs) => {
 
 const ExpandDims: Recorder = (b, { input }, attrs) => {
   const { dim } = attrs as unknown as tf.ExpandDimsAttrs;
+  const rank = input!.shape.length;
+  tf.util.assert(-(rank + 1) <= dim && dim <= rank, () => `Axis must be in the interval [${-(rank + 1)}, ${rank}]`);
   const shape = input!.shape.slice();
   shape.splice(dim < 0 ? input!.shape.length + dim + 1 : dim, 0, 1);
   return b.alias(input!, shape);
@@ -49,7 +51,10 @@ const StridedSlice: Recorder = (b, { x }, attrs) => {
   const shape = simple ? tf.slice_util.computeOutShape(begin, end, strides) : finalShapeSparse;
   if (sizeOf(shape) === 0) return b.own(new Float32Array(0), finalShape, x!.dtype);
   const masks = { beginMask: 0, endMask: 0, ellipsisMask: 0, newAxisMask: 0, shrinkAxisMask: 0 };
-  const picked = b.record('StridedSlice', { x: x! }, { begin, end, strides, ...masks }, shape, x!.dtype);
+  // An end of -1 under a negative stride means "before the first", which as an attribute would mean the last.
+  const ends = end.map((at, i) => (strides[i]! < 0 && at < 0 ? -x!.shape[i]! - 1 : at));
+  const recorded = { begin, end: ends, strides, ...masks };
+  const picked = b.record('StridedSlice', { x: x! }, recorded, shape, x!.dtype);
   const out = b.alias(picked, finalShape);
   b.disposeData(picked.dataId);
   return out;
@@ -142,8 +147,7 @@ const Tile: Recorder = (b, { x }, attrs) => {
 };
 
 const Reverse: Recorder = (b, { x }, attrs) => {
-  const { dims } = attrs as unknown as tf.ReverseAttrs;
-  const axes = [dims].flat().map((axis) => resolveAxis(axis, x!.shape.length));
+  const axes = resolveAxes((attrs as unknown as tf.ReverseAttrs).dims, x!.shape);
   if (x!.shape.length === 0) return b.alias(x!);
   return b.record('Reverse', { x: x! }, { dims: axes }, x!.shape, x!.dtype);
 };

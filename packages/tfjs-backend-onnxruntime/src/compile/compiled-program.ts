@@ -1,7 +1,7 @@
 import { EngineError } from '@diptych/core';
 import { type NumericData, type Program, peakBytes, type TensorData, type Value } from '@diptych/graph';
 import * as tf from '@tensorflow/tfjs-core';
-import type { OnnxRuntimeBackend } from '../backend.js';
+import { type OnnxRuntimeBackend, workOf } from '../backend.js';
 import { Executable, optimize } from '../execution/executable.js';
 import type { Environment } from '../execution/plan.js';
 import type { AdamWOptions } from '../wasm/adamw-arena.js';
@@ -37,7 +37,7 @@ export class CompiledProgram {
     const program = optimize(trace.program, isConstant);
     this.#trace = trace;
     this.#executable = new Executable(program, {
-      session: backend.sessionOptions(),
+      session: backend.sessionOptions(workOf(program)),
       isConstant,
       bakes: isConstant,
     });

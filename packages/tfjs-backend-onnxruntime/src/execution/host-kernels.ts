@@ -69,7 +69,7 @@ export const HOST_KERNELS: Readonly<Record<string, HostKernel>> = {
     const padded = [...to.slice(from.length).map(() => 1), ...from];
     const reps = to.map((dimension, i) => dimension / padded[i]!);
     const tile = runPortable('Tile', { x: { data: x!, shape: padded, dtype: outputs[0]!.dtype } }, { reps });
-    return [(tile[0] as PlainTensor).data];
+    return [(tile.outputs[0] as PlainTensor).data];
   },
 };
 
@@ -86,5 +86,5 @@ export function runOnHost(node: Node, inputs: readonly TensorData[], tools: Host
   const tensors = node.inputs.map(({ shape, dtype }, i) => ({ data: inputs[i]!, shape, dtype }));
   const isList = node.inputNames[0] === '0';
   const named = isList ? tensors : Object.fromEntries(node.inputNames.map((name, i) => [name, tensors[i]!]));
-  return runPortable(node.op, named, node.attrs).map((result) => (result as PlainTensor).data);
+  return runPortable(node.op, named, node.attrs).outputs.map((result) => (result as PlainTensor).data);
 }

@@ -30,12 +30,16 @@ export function portableBackend(): PortableBackend {
   return tf.findBackend('cpu') as PortableBackend;
 }
 
-/** Runs one kernel of tfjs-backend-cpu on plain data. Inputs may be single tensors or lists of them. */
+/**
+ * Runs one kernel of tfjs-backend-cpu on plain data. Inputs may be single tensors or lists of them.
+ *
+ * @returns the outputs; `isList` for kernels that return a list, be it of one
+ */
 export function runPortable(
   kernelName: string,
   inputs: Record<string, Plain | Plain[]> | Plain[],
   attrs: Attributes,
-): Plain[] {
+): { outputs: Plain[]; isList: boolean } {
   const backend = portableBackend();
   const kernel = tf.getKernel(kernelName, 'cpu');
   if (!kernel) {
@@ -64,15 +68,21 @@ export function runPortable(
     });
     const list = Array.isArray(results) ? results : [results];
     const plain = list.map((info) => leave(backend, info));
-    for (const info of list) backend.disposeData(info.dataId);
-    return plain;
+    // A few portable kernels (Abs) return tensors, which tfjs counts.
+    for (const info of list) {
+      if (info instanceof tf.Tensor) info.dispose();
+      else backend.disposeData(info.dataId);
+    }
+    return { outputs: plain, isList: Array.isArray(results) };
   } finally {
     for (const info of owned) backend.disposeData(info.dataId);
   }
 }
 
 function enterPlain(backend: PortableBackend, { data, shape, dtype }: PlainTensor): tf.TensorInfo {
-  return { dataId: backend.write(data as tf.BackendValues, shape as number[], dtype), shape: shape as number[], dtype };
+  const dataId = backend.write(data as tf.BackendValues, shape as number[], dtype);
+  // Some portable kernels ask for `rank`, which tensors have and TensorInfo does not.
+  return { dataId, shape: shape as number[], dtype, rank: shape.length } as tf.TensorInfo;
 }
 
 function enterComplex(backend: PortableBackend, { real, imag }: PlainComplex): tf.TensorInfo {

@@ -8,8 +8,8 @@ const SAME: Readonly<Record<string, string>> = {
   Greater: 'Greater', GreaterEqual: 'GreaterOrEqual', IsInf: 'IsInf', IsNan: 'IsNaN', Less: 'Less',
   LessEqual: 'LessOrEqual', Log: 'Log', LogicalAnd: 'And', LogicalNot: 'Not', LogicalOr: 'Or', Maximum: 'Max',
   Minimum: 'Min', Multiply: 'Mul', Neg: 'Neg', Pow: 'Pow', RealDiv: 'Div', Reciprocal: 'Reciprocal', Round: 'Round',
-  Selu: 'Selu', Sigmoid: 'Sigmoid', Sign: 'Sign', Sin: 'Sin', Sinh: 'Sinh', Softplus: 'Softplus', Sqrt: 'Sqrt',
-  Sub: 'Sub', Tan: 'Tan', Tanh: 'Tanh', Identity: 'Identity',
+  Selu: 'Selu', Sigmoid: 'Sigmoid', Sin: 'Sin', Sinh: 'Sinh', Softplus: 'Softplus', Sqrt: 'Sqrt',
+  Sub: 'Sub', Tanh: 'Tanh', Identity: 'Identity',
 }; // biome-ignore format: a table
 
 const same =
@@ -104,6 +104,7 @@ export const ELEMENTWISE: LoweringTable = {
     ({ attrs }) => attrs.clipValueMax as number,
   ),
   BroadcastTo: (e, [x], { outputs }) => e.expand(x!, outputs[0]!.shape),
+  Sign: (e, [x]) => e.op('Where', [e.op('IsNaN', [x!]), e.scalar(0), e.op('Sign', [x!])]),
   Relu,
   Mod,
   Log1p,

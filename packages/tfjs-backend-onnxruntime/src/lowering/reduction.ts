@@ -13,22 +13,37 @@ const reduceBool =
   (e, inputs, node) =>
     e.cast(reduce(opType)(e, [e.cast(inputs[0]!, 'int32')], node) as string, 'bool');
 
-const arg =
+/** ONNX Runtime's extremes pass over NaN or not, by its position; tfjs's are NaN as soon as there is one. */
+const extreme =
   (opType: string): Lowering =>
-  (e, [x], { attrs }) =>
-    e.cast(e.op(opType, [x!], { axis: attrs.axis as number, keepdims: 0 }), 'int32');
+  (e, [x], node) => {
+    const found = reduce(opType)(e, [x!], node) as string;
+    const axes = node.attrs.axes as number[];
+    if (node.outputs[0]!.dtype !== 'float32' || axes.length === 0) return found;
+    const spoiled = e.reduce('ReduceMax', e.cast(e.op('IsNaN', [x!]), 'float32'), axes, node.attrs.keepDims as boolean);
+    return e.op('Where', [e.cast(spoiled, 'bool'), e.scalar(Number.NaN), found]);
+  };
+
+/** Index of an extreme; NaN is never one. */
+const arg =
+  (opType: string, least: number): Lowering =>
+  (e, [given], { attrs, inputs }) => {
+    const float = inputs[0]!.dtype === 'float32';
+    const x = float ? e.op('Where', [e.op('IsNaN', [given!]), e.scalar(least), given!]) : given!;
+    return e.cast(e.op(opType, [x], { axis: attrs.axis as number, keepdims: 0 }), 'int32');
+  };
 
 /** Kernels that fold or scan an axis. */
 export const REDUCTION: LoweringTable = {
   Sum: reduce('ReduceSum'),
   Mean: reduce('ReduceMean'),
-  Max: reduce('ReduceMax'),
-  Min: reduce('ReduceMin'),
+  Max: extreme('ReduceMax'),
+  Min: extreme('ReduceMin'),
   Prod: reduce('ReduceProd'),
   All: reduceBool('ReduceMin'),
   Any: reduceBool('ReduceMax'),
-  ArgMax: arg('ArgMax'),
-  ArgMin: arg('ArgMin'),
+  ArgMax: arg('ArgMax', Number.NEGATIVE_INFINITY),
+  ArgMin: arg('ArgMin', Number.POSITIVE_INFINITY),
   Cumsum: (e, [x], { attrs }) =>
     e.op('CumSum', [x!, e.int64s([attrs.axis as number])], {
       exclusive: Number(attrs.exclusive),

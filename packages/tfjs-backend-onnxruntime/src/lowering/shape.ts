@@ -14,13 +14,12 @@ const Slice: Lowering = (e, [x], { attrs, inputs }) => {
   );
 };
 
-/** ONNX counts a negative end from the back; tfjs's -1 under a negative stride means "before the first". */
+/** As the end of a slice backwards: before the first element. */
 const BEFORE_FIRST = -(2 ** 31);
 
 const StridedSlice: Lowering = (e, [x], { attrs }) => {
   const [begin, end, strides] = [attrs.begin as number[], attrs.end as number[], attrs.strides as number[]];
-  const ends = end.map((at, i) => (strides[i]! < 0 && at < 0 ? BEFORE_FIRST : at));
-  return e.slice(x!, begin, ends, axesOf(begin), strides);
+  return e.slice(x!, begin, end, axesOf(begin), strides);
 };
 
 const PadV2: Lowering = (e, [x], { attrs, outputs }) => {
