@@ -1,5 +1,5 @@
-import type { PairBatch, TokenBatch } from '@diptych/core';
-import type { DecodeResult } from './decode-rows.js';
+import type { PairBatch, PixelBatch, TokenBatch } from '@diptych/core';
+import { type DecodeResult, makePixels, type Pixels } from './decode-rows.js';
 import { firstFit, type PlannedBatch, type PlannedRow } from './sampling/plan.js';
 
 /** A decoded row that waits for a batch with room. */
@@ -7,7 +7,7 @@ export interface SpareRow {
   /** [planned batch, row in it]: how a resumed run finds it again. */
   readonly place: readonly [number, number];
   readonly row: PlannedRow;
-  readonly pixels: Float32Array;
+  readonly pixels: Pixels;
 }
 
 /** Where an epoch stands after a batch: how many planned batches are used up, and which of their rows still wait. */
@@ -28,6 +28,8 @@ export interface AssembleOptions {
   readonly dropLast: boolean;
   /** [height, width, channels]. */
   readonly imageShape: readonly [number, number, number];
+  /** With uint8 pixels: what the device still has to do. */
+  readonly normalize?: PixelBatch['normalize'];
   readonly tokenize: (texts: readonly string[]) => TokenBatch;
   /** Rows left over from before a resumption. */
   readonly spares: readonly SpareRow[];
@@ -140,7 +142,7 @@ function inPlace({ rows }: PlannedBatch, alive: readonly SpareRow[], fillers: re
 function wholeBatch({ rows }: PlannedBatch, { pixels, tokens }: DecodeResult, options: AssembleOptions): PairBatch {
   return {
     size: rows.length,
-    pixels: { data: pixels, shape: [rows.length, ...options.imageShape] },
+    pixels: pixelBatch(pixels, rows.length, options),
     tokens: tokens ?? options.tokenize(rows.map(({ text }) => text)),
     ids: rows.map(({ record }) => record.id),
   };
@@ -148,14 +150,18 @@ function wholeBatch({ rows }: PlannedBatch, { pixels, tokens }: DecodeResult, op
 
 function joinRows(rows: readonly SpareRow[], options: AssembleOptions): PairBatch {
   const rowSize = sizeOf(options.imageShape);
-  const pixels = new Float32Array(rows.length * rowSize);
+  const pixels = makePixels(options.normalize ? 'uint8' : 'float32', rows.length * rowSize);
   for (const [i, row] of rows.entries()) pixels.set(row.pixels, i * rowSize);
   return {
     size: rows.length,
-    pixels: { data: pixels, shape: [rows.length, ...options.imageShape] },
+    pixels: pixelBatch(pixels, rows.length, options),
     tokens: options.tokenize(rows.map(({ row }) => row.text)),
     ids: rows.map(({ row }) => row.record.id),
   };
+}
+
+function pixelBatch(data: Pixels, rows: number, { imageShape, normalize }: AssembleOptions): PixelBatch {
+  return { data, shape: [rows, ...imageShape], ...(normalize && { normalize }) };
 }
 
 function sizeOf([height, width, channels]: readonly [number, number, number]): number {

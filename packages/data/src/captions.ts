@@ -25,19 +25,30 @@ export function checkCaptions(
       new DataError('wrong-type', origin, {
         expected: `a string or a list of strings under "${key}"`,
         got: describe(value),
+        remedy: 'write captions as text',
       }),
     );
     return undefined;
   }
   if (value.length === 0) {
-    reject(new DataError('empty-caption', origin, { expected: `at least one caption under "${key}"`, got: 'none' }));
+    reject(
+      new DataError('empty-caption', origin, {
+        expected: `at least one caption under "${key}"`,
+        got: 'none',
+        remedy: 'write one or remove the pair',
+      }),
+    );
     return undefined;
   }
   const usable: string[] = [];
   for (const caption of value as unknown[]) {
     if (typeof caption !== 'string') {
       reject(
-        new DataError('wrong-type', origin, { expected: `only strings in the list "${key}"`, got: describe(caption) }),
+        new DataError('wrong-type', origin, {
+          expected: `only strings in the list "${key}"`,
+          got: describe(caption),
+          remedy: 'write captions as text',
+        }),
       );
     } else if (isUsable(caption, key, origin, maxCaptionLength, reject)) {
       usable.push(caption);

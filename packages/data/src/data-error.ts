@@ -34,7 +34,7 @@ export interface DataErrorParts {
   readonly expected?: string;
   readonly got?: string;
   readonly problem?: string;
-  readonly remedy?: string;
+  readonly remedy: string;
 }
 
 /** An item of a source cannot be used: where, why, and what to do about it. Thrown in strict mode, quarantined else. */

@@ -1,8 +1,17 @@
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ConfigError, InputError, type PairBatch, type TokenizeOptions } from '@diptych/core';
 import { assembleBatches, type DecodedBatch, type SpareRow } from './assemble.js';
 import { DataError } from './data-error.js';
-import { canDecode, type DecodeParts, type DecodeResult, type DecodeTask, decodeRows } from './decode-rows.js';
+import {
+  canDecode,
+  type DecodeParts,
+  type DecodeResult,
+  type DecodeTask,
+  decodeRows,
+  givesBytes,
+  type PixelOutput,
+} from './decode-rows.js';
 import { DecodedCache } from './decoded-cache.js';
 import { defaultMaxImageBytes } from './load-image.js';
 import { checkOptions, type DataLoaderOptions } from './loader-options.js';
@@ -65,6 +74,14 @@ export class DataLoader {
         });
       }
       this.#cache = new DecodedCache(options.cacheBytes ?? 512 * 2 ** 20);
+    }
+    if (options.output === 'uint8' && !givesBytes(options.transform)) {
+      throw new ConfigError({
+        where: 'data.DataLoader',
+        expected: "a transform with intoBytes() for output: 'uint8'",
+        got: `the kind ${JSON.stringify(options.transform.describe().kind)} without one`,
+        remedy: "leave output out, or make the transform with @diptych/preprocess/image's compose or imageTransform",
+      });
     }
     if (options.workers) this.#checkPortable();
     this.#state = this.#stateAt(0, 0, 0, []);
@@ -142,6 +159,7 @@ export class DataLoader {
         batchSize,
         dropLast,
         imageShape: transform.outputShape,
+        normalize: this.#output === 'uint8' && givesBytes(transform) ? transform.normalization : undefined,
         tokenize: (texts) => tokenizer.encode(texts, this.#tokenize),
         spares,
         planned,
@@ -261,6 +279,7 @@ export class DataLoader {
       transform,
       tokenizer,
       tokenize: this.#tokenize,
+      output: this.#output,
       maxImageBytes: this.#maxImageBytes,
     };
     if (workers === 0) return decodeRows(task, parts);
@@ -270,7 +289,9 @@ export class DataLoader {
         transform: transform.describe(),
         tokenizer: tokenizer.describe(),
         tokenize: parts.tokenize,
+        output: parts.output,
         maxImageBytes: parts.maxImageBytes,
+        resolveFrom: [process.argv[1], resolve('package.json')].filter((file) => file !== undefined),
       },
       workerFile: workerPath(this.#options.workerFile),
       taskTimeout: this.#options.taskTimeout ?? 120_000,
@@ -365,6 +386,10 @@ export class DataLoader {
   get #tokenize(): TokenizeOptions {
     const { padding = 'longest', maxLength, truncation = true, padToMultipleOf } = this.#options;
     return { padding, truncation, ...(maxLength && { maxLength }), ...(padToMultipleOf && { padToMultipleOf }) };
+  }
+
+  get #output(): PixelOutput {
+    return this.#options.output ?? 'float32';
   }
 
   get #maxImageBytes(): number {

@@ -22,6 +22,29 @@ export function canDecode(transform: ImageTransform): transform is DecodingTrans
   return typeof (transform as Partial<DecodingTransform>).decode === 'function';
 }
 
+/** A transform that can also keep bytes and leave the normalisation to the device. */
+export interface BytesTransform extends ImageTransform {
+  /** What the device has to do: `(x / 255 - mean) / std` per channel. */
+  readonly normalization: { readonly mean: readonly number[]; readonly std: readonly number[] };
+  intoBytes(image: ImageSource | RgbImage, target: Uint8Array, offset: number, context: SampleContext): Promise<void>;
+}
+
+/** True if the transform offers `intoBytes`. */
+export function givesBytes(transform: ImageTransform): transform is BytesTransform {
+  return typeof (transform as Partial<BytesTransform>).intoBytes === 'function';
+}
+
+/** Pixels of some images: floats, or bytes to be normalised later. */
+export type Pixels = Float32Array | Uint8Array;
+
+/** What pixels are kept as. */
+export type PixelOutput = 'float32' | 'uint8';
+
+/** Room for pixels. */
+export function makePixels(output: PixelOutput, length: number): Pixels {
+  return output === 'uint8' ? new Uint8Array(length) : new Float32Array(length);
+}
+
 /** The rows of one batch, as plain data that a worker thread takes. */
 export interface DecodeTask {
   readonly rows: readonly {
@@ -43,8 +66,8 @@ export interface RowFailure {
 
 /** A decoded batch. Rows named in `failures` hold no picture. */
 export interface DecodeResult {
-  /** Float32 [rows, height, width, channels]. */
-  readonly pixels: Float32Array;
+  /** [rows, height, width, channels]. */
+  readonly pixels: Pixels;
   /** Absent where a row failed: the batch will be another. */
   readonly tokens?: TokenBatch;
   readonly failures: readonly RowFailure[];
@@ -56,6 +79,8 @@ export interface DecodeParts {
   readonly transform: ImageTransform;
   readonly tokenizer: Tokenizer;
   readonly tokenize: TokenizeOptions;
+  /** `uint8` needs a {@link BytesTransform}. */
+  readonly output: PixelOutput;
   readonly maxImageBytes: number;
 }
 
@@ -64,9 +89,9 @@ export interface DecodeParts {
  * transform's wrong options) are thrown.
  */
 export async function decodeRows({ rows, keepDecoded }: DecodeTask, parts: DecodeParts): Promise<DecodeResult> {
-  const { transform, tokenizer, tokenize, maxImageBytes } = parts;
+  const { transform, tokenizer, tokenize, output, maxImageBytes } = parts;
   const rowSize = transform.outputShape.reduce((product, size) => product * size, 1);
-  const pixels = new Float32Array(rows.length * rowSize);
+  const pixels = makePixels(output, rows.length * rowSize);
   const failures: RowFailure[] = [];
   const decoded = keepDecoded && canDecode(transform) ? new Array<RgbImage | undefined>(rows.length) : undefined;
 
@@ -76,7 +101,9 @@ export async function decodeRows({ rows, keepDecoded }: DecodeTask, parts: Decod
       let loaded = await loadImage(image, origin, maxImageBytes);
       if (decoded && canDecode(transform) && loaded instanceof Uint8Array) loaded = await transform.decode(loaded);
       if (decoded && !(loaded instanceof Uint8Array)) decoded[row] = loaded;
-      await transform.into(unshared(loaded), pixels, row * rowSize, context);
+      const picture = unshared(loaded);
+      if (pixels instanceof Float32Array) await transform.into(picture, pixels, row * rowSize, context);
+      else if (givesBytes(transform)) await transform.intoBytes(picture, pixels, row * rowSize, context);
     } catch (error) {
       failures.push({ row, ...imageFailure(error) });
     }

@@ -1,7 +1,7 @@
 export type { AssemblyState } from './assemble.js';
 export { type BadReason, DataError, type DataErrorParts } from './data-error.js';
 export { DataLoader, type LoaderStats } from './data-loader.js';
-export type { DecodingTransform } from './decode-rows.js';
+export type { BytesTransform, DecodingTransform, PixelOutput } from './decode-rows.js';
 export { expandBraces } from './io/braces.js';
 export type { HttpOptions } from './io/http.js';
 export type { PathOptions } from './io/image-path.js';

@@ -1,4 +1,5 @@
 import { ConfigError, type ImageTransform, type TokenizeOptions, type Tokenizer } from '@diptych/core';
+import type { PixelOutput } from './decode-rows.js';
 import type { QuarantineOptions } from './quarantine.js';
 import type { CaptionChoice, UniqueBy } from './sampling/rows.js';
 import type { BufferLimits } from './source.js';
@@ -51,6 +52,11 @@ export interface DataLoaderOptions extends QuarantineOptions, TokenizeOptions {
   readonly cache?: 'decoded' | false;
   /** Most bytes of decoded pictures that are kept; 512 MiB by default. Later pictures are decoded anew. */
   readonly cacheBytes?: number;
+  /**
+   * `uint8` keeps bytes, a quarter of the memory, and leaves `(x / 255 - mean) / std` to the device: needs a transform
+   * with `intoBytes`, as those of @diptych/preprocess. `float32` by default.
+   */
+  readonly output?: PixelOutput;
   /** Largest encoded image in bytes; 64 MiB by default. */
   readonly maxImageBytes?: number;
   /** Share of bad items above which an epoch stops: something else is wrong then. 0.9 by default, from 256 items on. */

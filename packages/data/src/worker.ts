@@ -13,10 +13,11 @@ const parts = buildParts(workerData as WorkerSetup).then(
 
 async function buildParts(setup: WorkerSetup): Promise<DecodeParts> {
   const [transform, tokenizer] = await Promise.all([
-    buildPart<ImageTransform>('transform', setup.transform),
-    buildPart<Tokenizer>('tokenizer', setup.tokenizer),
+    buildPart<ImageTransform>('transform', setup.transform, setup.resolveFrom),
+    buildPart<Tokenizer>('tokenizer', setup.tokenizer, setup.resolveFrom),
   ]);
-  return { transform, tokenizer, tokenize: setup.tokenize, maxImageBytes: setup.maxImageBytes };
+  const { tokenize, output, maxImageBytes } = setup;
+  return { transform, tokenizer, tokenize, output, maxImageBytes };
 }
 
 /** Piscina's task: decodes one batch and hands its buffers over without a copy. */

@@ -38,6 +38,7 @@ export function imageAt(path: string, root: string, origin: Origin, allowOutside
     throw new DataError('missing-image', origin, {
       expected: 'the path of an image',
       got: path === '' ? 'an empty string' : 'a path with a zero byte',
+      remedy: 'write the path or remove the pair',
     });
   }
   if (isRemote(path)) {
@@ -67,7 +68,12 @@ function fromFileUrl(url: string, origin: Origin): string {
   try {
     return fileURLToPath(url);
   } catch (cause) {
-    throw new DataError('missing-image', origin, { expected: 'a path or a file URL', got: clip(url) }, { cause });
+    throw new DataError(
+      'missing-image',
+      origin,
+      { expected: 'a path or a file URL', got: clip(url), remedy: 'write a plain path' },
+      { cause },
+    );
   }
 }
 

@@ -80,6 +80,7 @@ async function* walk(
         new DataError('missing-image', origin, {
           expected: 'an image of the same name (jpg, png, webp, …) beside it',
           got: 'none',
+          remedy: 'add it or remove the caption',
         }),
       );
     }
@@ -140,6 +141,7 @@ async function readCaption(path: string, origin: Origin, root: string | undefine
       throw new DataError('caption-too-long', origin, {
         expected: `a caption file of at most ${MAX_CAPTION_BYTES} bytes`,
         got: `${status.size} bytes`,
+        remedy: 'shorten it',
       });
     }
     bytes = await readFile(path);

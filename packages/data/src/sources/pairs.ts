@@ -58,7 +58,13 @@ export function recordFrom(
 ): PairRecord | undefined {
   const origin: Origin = { file: name, row };
   if (typeof input !== 'object' || input === null) {
-    reject(new DataError('wrong-type', origin, { expected: 'an object { image, text }', got: describe(input) }));
+    reject(
+      new DataError('wrong-type', origin, {
+        expected: 'an object { image, text }',
+        got: describe(input),
+        remedy: 'give one for each pair',
+      }),
+    );
     return undefined;
   }
   const image = imageFrom(input.image, origin, options, reject);
@@ -83,7 +89,12 @@ function imageFrom(
     reject(
       cause instanceof DataError
         ? cause
-        : new DataError('wrong-type', origin, { problem: messageOf(cause) }, { cause }),
+        : new DataError(
+            'wrong-type',
+            origin,
+            { problem: messageOf(cause), remedy: 'give each pair an image' },
+            { cause },
+          ),
     );
     return undefined;
   }

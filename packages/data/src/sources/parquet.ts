@@ -62,7 +62,11 @@ async function* readTable(file: string, firstItem: number, options: ParquetOptio
         const invalid = columns.find((column) => holdsInvalidText(values[column]));
         if (invalid !== undefined) {
           reject(
-            new DataError('invalid-utf8', origin, { expected: `UTF-8 in "${invalid}"`, got: 'bytes that are not' }),
+            new DataError('invalid-utf8', origin, {
+              expected: `UTF-8 in "${invalid}"`,
+              got: 'bytes that are not',
+              remedy: 'convert the column',
+            }),
           );
           continue;
         }

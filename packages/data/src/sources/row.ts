@@ -39,7 +39,13 @@ export interface RowReader {
 export function recordFromRow(row: unknown, item: number, origin: Origin, reader: RowReader): PairRecord | undefined {
   const { fields, limits, reject } = reader;
   if (typeof row !== 'object' || row === null || Array.isArray(row)) {
-    reject(new DataError('wrong-type', origin, { expected: 'an object { image, text }', got: describe(row) }));
+    reject(
+      new DataError('wrong-type', origin, {
+        expected: 'an object { image, text }',
+        got: describe(row),
+        remedy: 'write one object a row',
+      }),
+    );
     return undefined;
   }
   const values = row as Record<string, unknown>;
@@ -86,12 +92,17 @@ function imageFromValue(
   throw new DataError('wrong-type', origin, {
     expected: `the path or the bytes of an image under "${key}"`,
     got: describe(value),
+    remedy: 'name the right key: fields: { image }',
   });
 }
 
 function fromBytes(bytes: Uint8Array, origin: Origin): ImageRef {
   if (bytes.byteLength === 0) {
-    throw new DataError('empty-image', origin, { expected: 'an encoded image', got: 'no bytes' });
+    throw new DataError('empty-image', origin, {
+      expected: 'an encoded image',
+      got: 'no bytes',
+      remedy: 'fetch it again or remove the row',
+    });
   }
   // A copy of its own: a view would keep a whole page of the file alive, and be cloned with it into a worker.
   return { kind: 'bytes', bytes: new Uint8Array(bytes) };

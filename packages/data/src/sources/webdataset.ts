@@ -115,7 +115,13 @@ function finish(
   if (!sample.image) {
     // Samples of something else (class labels, lists) are no pairs, and not broken either where they have no caption.
     if (sample.text !== undefined) {
-      reject(new DataError('missing-image', origin, { expected: 'an image beside the caption', got: 'none' }));
+      reject(
+        new DataError('missing-image', origin, {
+          expected: 'an image beside the caption',
+          got: 'none',
+          remedy: 'add one or remove it',
+        }),
+      );
     }
     return undefined;
   }
@@ -130,7 +136,7 @@ function finish(
           new DataError(
             'malformed-json',
             { file, member: `${sample.key}.json` },
-            { expected: 'a JSON object', got: messageOf(cause, 200) },
+            { expected: 'a JSON object', got: messageOf(cause, 200), remedy: 'write it again' },
             { cause },
           ),
         );
@@ -274,10 +280,15 @@ function problemOf({ name, type }: Header, file: string): DataError | undefined 
 }
 
 function sizeError(kind: string, size: number, limit: number, origin: Origin): DataError {
-  if (size === 0) return new DataError('empty-image', origin, { expected: 'an encoded image', got: 'no bytes' });
+  if (size === 0)
+    return new DataError('empty-image', origin, {
+      expected: 'an encoded image',
+      got: 'no bytes',
+      remedy: 'pack it again',
+    });
   return new DataError(kind === 'image' ? 'image-too-large' : 'caption-too-long', origin, {
     expected: `at most ${limit} bytes`,
     got: `${size} bytes`,
-    remedy: kind === 'image' ? 'raise maxImageBytes' : undefined,
+    remedy: kind === 'image' ? 'shrink it or raise maxImageBytes' : 'shorten it',
   });
 }

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { ConfigError, DiptychError, type ErrorCode } from '@diptych/core';
 import { Piscina } from 'piscina';
-import type { DecodeResult, DecodeTask, RowFailure } from '../decode-rows.js';
+import { type DecodeResult, type DecodeTask, makePixels, type RowFailure } from '../decode-rows.js';
 import type { WorkerReply, WorkerSetup } from './protocol.js';
 
 /** How a pool of decoding threads runs. */
@@ -12,7 +12,7 @@ export interface DecodePoolOptions {
   readonly workerFile: string;
   /** Milliseconds after which a thread that does not answer is ended and replaced. */
   readonly taskTimeout: number;
-  /** Floats of one decoded image. */
+  /** Values of one decoded image. */
   readonly rowSize: number;
 }
 
@@ -72,7 +72,7 @@ export class DecodePool {
     }
     if (task.rows.length > 1) return this.#runHalves(task);
     return {
-      pixels: new Float32Array(this.#options.rowSize),
+      pixels: makePixels(this.#options.setup.output, this.#options.rowSize),
       failures: [
         {
           row: 0,
@@ -129,7 +129,7 @@ export class DecodePool {
     for (const half of [rows.slice(0, middle), rows.slice(middle)]) {
       parts.push(await this.run({ rows: half, keepDecoded }));
     }
-    const pixels = new Float32Array(rows.length * this.#options.rowSize);
+    const pixels = makePixels(this.#options.setup.output, rows.length * this.#options.rowSize);
     const failures: RowFailure[] = [];
     let start = 0;
     for (const [i, part] of parts.entries()) {

@@ -1,11 +1,14 @@
 import type { PartDescription, TokenizeOptions } from '@diptych/core';
-import type { DecodeResult } from '../decode-rows.js';
+import type { DecodeResult, PixelOutput } from '../decode-rows.js';
 
 /** What a worker thread builds its parts from. */
 export interface WorkerSetup {
   readonly transform: PartDescription;
   readonly tokenizer: PartDescription;
   readonly tokenize: TokenizeOptions;
+  readonly output: PixelOutput;
+  /** Files of the program, from which package names are looked up. */
+  readonly resolveFrom: readonly string[];
   readonly maxImageBytes: number;
 }
 
