@@ -1,10 +1,18 @@
-import '@tensorflow/tfjs-backend-cpu';
 import { type EncoderOutput, inference } from '@diptych/core';
 import { loadState, type NameAdapter } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ClipVision, SiglipVision } from '../src/index.js';
-import { checkGolden, type Float32Error, family, openFile, readJsonFile, tensorOf, toNHWC } from './fixtures.js';
+import {
+  BACKENDS,
+  checkGolden,
+  type Float32Error,
+  family,
+  openFile,
+  readJsonFile,
+  tensorOf,
+  toNHWC,
+} from './fixtures.js';
 
 const folder = family('dual');
 const meta = readJsonFile<Record<string, { float32_error: Float32Error }>>(folder, 'meta.json');
@@ -19,13 +27,16 @@ interface HubVisionConfig {
   readonly num_attention_heads: number;
 }
 
-describe.each(Object.entries(meta))('golden dual, vision: %s', (name, { float32_error: errors }) => {
+const runs = BACKENDS.flatMap((backend) => Object.keys(meta).map((name) => [name, backend] as const));
+
+describe.each(runs)('golden dual, vision: %s on %s', (name, backend) => {
+  const errors = meta[name]!.float32_error;
   const expected = openFile(folder, `${name}.expected.safetensors`);
   let model: ClipVision | SiglipVision;
   let pixels: tf.Tensor4D;
 
   beforeAll(async () => {
-    await tf.setBackend('cpu');
+    await tf.setBackend(backend);
     const { vision_config: hub, projection_dim: projectionDim } = readJsonFile<{
       vision_config: HubVisionConfig;
       projection_dim: number;

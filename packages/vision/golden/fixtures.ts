@@ -1,3 +1,5 @@
+import '@diptych/tfjs-backend-onnxruntime';
+import '@tensorflow/tfjs-backend-cpu';
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseSafetensors, type Safetensors } from '@diptych/weights';
@@ -5,6 +7,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'vitest';
 
 const OWN = resolve(import.meta.dirname, '../../../golden');
+
+/** Every fixture is compared on each of these: tfjs's reference, and the engine. */
+export const BACKENDS = ['cpu', 'onnxruntime'] as const;
 
 /** Largest float32 error of torch itself, and the tensor's largest absolute value. */
 export type Float32Error = Readonly<Record<string, readonly [number, number]>>;
@@ -44,8 +49,17 @@ export function toNCHW(x: tf.Tensor): tf.Tensor {
   return x.rank === 4 ? tf.transpose(x, [0, 3, 1, 2]) : x;
 }
 
-/** Compares by the rule of golden/README.md: 10 times torch's own float32 error, plus 1e-6 of the largest value. */
-export function checkGolden(file: Safetensors, errors: Float32Error, key: string, actual: tf.Tensor): void {
+/**
+ * Compares by golden/README.md: 10 times torch's own float32 error plus 1e-6 of the tensor's largest value, or the
+ * family's share of that largest value where this is more.
+ */
+export function checkGolden(
+  file: Safetensors,
+  errors: Float32Error,
+  key: string,
+  actual: tf.Tensor,
+  share = 1e-5,
+): void {
   const wanted = file.read(key).data;
   const got = actual.dataSync();
   expect(got.length, key).toBe(wanted.length);
@@ -57,6 +71,6 @@ export function checkGolden(file: Safetensors, errors: Float32Error, key: string
   const [error, largest] = errors[key]!;
   // Softmax ignores what is added to all scores alike, so the gradient of a key's bias is zero and comes out as noise.
   const noise = /k_proj\.bias$|in_proj_bias$|qkv\.bias$/.test(key) ? 1e-5 : 0;
-  const tolerance = Math.max(10 * error + 1e-6 * largest, noise);
+  const tolerance = Math.max(10 * error + 1e-6 * largest, share * largest, noise);
   expect(worst, key).toBeLessThanOrEqual(tolerance);
 }

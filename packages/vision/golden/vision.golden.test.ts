@@ -1,18 +1,29 @@
-import '@tensorflow/tfjs-backend-cpu';
 import { resolve } from 'node:path';
 import { inference } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ConvNeXt, imageEncoderFromPretrained, ResNet, ViT } from '../src/index.js';
-import { checkGolden, type Float32Error, family, openFile, readJsonFile, tensorOf, toNHWC } from './fixtures.js';
+import {
+  BACKENDS,
+  checkGolden,
+  type Float32Error,
+  family,
+  openFile,
+  readJsonFile,
+  tensorOf,
+  toNHWC,
+} from './fixtures.js';
 
 const folder = family('vision');
 const meta = readJsonFile<Record<string, { float32_error: Float32Error }>>(folder, 'meta.json');
 const CLASSES = 10;
 
-beforeAll(() => tf.setBackend('cpu'));
+const runs = BACKENDS.flatMap((backend) => Object.keys(meta).map((name) => [name, backend] as const));
 
-describe.each(Object.entries(meta))('golden vision: %s', (name, { float32_error: errors }) => {
+describe.each(runs)('golden vision: %s on %s', (name, backend) => {
+  const errors = meta[name]!.float32_error;
+  beforeAll(() => tf.setBackend(backend));
+
   const expected = openFile(folder, `${name}.expected.safetensors`);
   const check = (key: string, actual: tf.Tensor) => checkGolden(expected, errors, key, actual);
   const source = resolve(folder, name);
