@@ -18,7 +18,7 @@ export class HubConfig {
   number(keys: string | readonly string[], fallback?: number): number {
     const value = this.#find(keys) ?? fallback;
     if (typeof value === 'number') return value;
-    throw this.#unexpected(keys, 'a number', value);
+    throw this.unexpected(keys, 'a number', value);
   }
 
   /**
@@ -29,7 +29,7 @@ export class HubConfig {
   string(keys: string | readonly string[], fallback?: string): string {
     const value = this.#find(keys) ?? fallback;
     if (typeof value === 'string') return value;
-    throw this.#unexpected(keys, 'a string', value);
+    throw this.unexpected(keys, 'a string', value);
   }
 
   /**
@@ -41,7 +41,7 @@ export class HubConfig {
     const name = this.string(keys, fallback);
     const found = Object.hasOwn(ACTIVATIONS, name) ? ACTIVATIONS[name] : undefined;
     if (found) return found;
-    throw this.#unexpected(keys, `one of ${Object.keys(ACTIVATIONS).join(', ')}`, name);
+    throw this.unexpected(keys, `one of ${Object.keys(ACTIVATIONS).join(', ')}`, name);
   }
 
   /**
@@ -54,21 +54,22 @@ export class HubConfig {
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
       return new HubConfig(`${this.where}: ${key}`, value as JsonObject);
     }
-    throw this.#unexpected(key, 'an object', value);
+    throw this.unexpected(key, 'an object', value);
   }
 
-  #find(keys: string | readonly string[]): JsonObject[string] {
-    const names = typeof keys === 'string' ? [keys] : keys;
-    return names.map((name) => this.fields[name]).find((value) => value !== undefined && value !== null);
-  }
-
-  #unexpected(keys: string | readonly string[], expected: string, got: unknown): WeightsError {
+  /** The error of a field that holds something else. */
+  unexpected(keys: string | readonly string[], expected: string, got: unknown): WeightsError {
     const names = typeof keys === 'string' ? keys : keys.join(' or ');
     return new WeightsError({
       where: this.where,
       expected: `${names} to be ${expected}`,
       got: got === undefined ? 'nothing' : JSON.stringify(got),
     });
+  }
+
+  #find(keys: string | readonly string[]): JsonObject[string] {
+    const names = typeof keys === 'string' ? [keys] : keys;
+    return names.map((name) => this.fields[name]).find((value) => value !== undefined && value !== null);
   }
 }
 

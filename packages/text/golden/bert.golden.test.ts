@@ -1,0 +1,77 @@
+import { resolve } from 'node:path';
+import { inference } from '@diptych/core';
+import { adapters, loadState } from '@diptych/weights';
+import { folderSource } from '@diptych/weights/node';
+import * as tf from '@tensorflow/tfjs-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Bert } from '../src/index.js';
+import {
+  BACKENDS,
+  checkGolden,
+  type Float32Error,
+  family,
+  gradientsOf,
+  inputOf,
+  openFile,
+  readJsonFile,
+  tensorOf,
+} from './fixtures.js';
+
+const folder = family('bert');
+const { float32_error: errors } = readJsonFile<{ float32_error: Float32Error }>(folder, 'meta.json');
+const STATES = ['state.safetensors', 'state_published_names.safetensors'];
+const runs = BACKENDS.flatMap((backend) => STATES.map((state) => [state, backend] as const));
+
+describe.each(runs)('golden bert: %s on %s', (state, backend) => {
+  const expected = openFile(folder, 'expected.safetensors');
+  const check = (key: string, actual: tf.Tensor) => checkGolden(expected, errors, key, actual);
+  let bert: Bert;
+
+  beforeAll(async () => {
+    await tf.setBackend(backend);
+    bert = await Bert.fromPretrained(folderSource(folder), { pooling: 'pooler', file: state });
+  });
+  afterAll(() => bert.dispose());
+
+  it('loads every tensor, and leaves out only the heads of pre-training', () => {
+    const { report } = bert.pretrained!;
+    expect(report.complete).toBe(true);
+    expect(report.ignored.every((name) => name.startsWith('cls.'))).toBe(true);
+    expect(report.loaded.length).toBe([...bert.namedParameters()].length);
+  });
+
+  it('hidden states and pooled output', () => {
+    tf.tidy(() => {
+      const input = inputOf(expected);
+      const states = bert.hiddenStates(input, inference);
+      for (const [i, hidden] of states.entries()) check(`hidden_states.${i}`, hidden);
+      const listed = Object.keys(errors).filter((key) => key.startsWith('hidden_states.'));
+      expect(states.length).toBe(listed.length);
+      const { pooled, sequence } = bert.encode(input, inference);
+      check('last_hidden_state', sequence);
+      check('pooler_output', pooled);
+    });
+  });
+
+  it('gradients of every parameter', () => {
+    tf.tidy(() => {
+      const input = inputOf(expected);
+      const r = tensorOf(expected, 'r');
+      const gradients = gradientsOf(bert.namedParameters(), () => bert.encode(input, inference).pooled, r);
+      for (const [name, gradient] of gradients) check(`grad.${name}`, gradient);
+      const listed = Object.keys(errors).filter((key) => key.startsWith('grad.'));
+      expect(gradients.length).toBe(listed.length);
+    });
+  });
+
+  it('does not depend on which of the two names the weights have', () => {
+    const other = new Bert(bert.config, { pooling: 'pooler', blank: true });
+    loadState(other, openFile(resolve(folder), STATES[0]!), { adapter: adapters.bert });
+    tf.tidy(() => {
+      const input = inputOf(expected);
+      const difference = tf.sub(bert.encode(input, inference).pooled, other.encode(input, inference).pooled);
+      expect(tf.max(tf.abs(difference)).dataSync()[0]).toBe(0);
+    });
+    other.dispose();
+  });
+});

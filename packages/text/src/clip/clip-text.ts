@@ -1,0 +1,179 @@
+import type { Context, EncoderOutput, PartDescription, TextEncoder, TextInput } from '@diptych/core';
+import {
+  attentionBias,
+  BlankGenerator,
+  causalBias,
+  generatorOf,
+  Linear,
+  Module,
+  normal,
+  type RandomWeights,
+} from '@diptych/nn';
+import { adapters, loadState, openSource, openTensors, readJson, type WeightSource } from '@diptych/weights';
+import * as tf from '@tensorflow/tfjs-core';
+import { checkTextTransformer } from '../check-text-transformer.js';
+import { checkPositive, namedConfig } from '../config-checks.js';
+import { HubConfig } from '../hub-config.js';
+import type { FromPretrainedOptions, Pretrained } from '../pretrained.js';
+import { TextTransformer } from '../text-transformer.js';
+import { checkTokens } from '../token-input.js';
+import { CLIP_TEXT_CONFIGS, type ClipTextConfig, type ClipTextName } from './clip-text-configs.js';
+
+/** Options of {@link ClipText}. */
+export interface ClipTextOptions extends RandomWeights {
+  /** Width of the result, default the configuration's `projectionDim`. */
+  readonly embedDim?: number;
+  /** Start the part that a checkpoint will fill as zeros, at no cost. */
+  readonly blank?: boolean;
+}
+
+/** Options of {@link ClipText.fromPretrained}. */
+export interface ClipTextFromPretrainedOptions extends FromPretrainedOptions {
+  /** Another width than the checkpoint's: `text_projection` then starts at random. */
+  readonly embedDim?: number;
+}
+
+/**
+ * CLIP's text tower with transformers' names: `text_model.*` and `text_projection`, as in a checkpoint of the whole
+ * CLIPModel.
+ *
+ * Attention is causal. `pooled` is the projected state of the first end token of each row (transformers' `text_embeds`
+ * before their normalisation to length 1); a row without one gives its last real token. `sequence` is all tokens,
+ * projected likewise.
+ *
+ * Radford et al., Learning Transferable Visual Models From Natural Language Supervision (2021),
+ * https://arxiv.org/abs/2103.00020.
+ */
+export class ClipText extends Module implements TextEncoder {
+  readonly textModel: TextTransformer;
+  readonly textProjection: Linear;
+  readonly embedDim: number;
+  readonly architecture: ClipTextName | ClipTextConfig;
+  readonly config: ClipTextConfig;
+  /** Set by {@link ClipText.fromPretrained}. */
+  pretrained: Pretrained | undefined;
+
+  /**
+   * Loads the text tower of a CLIP checkpoint in the hub's layout: of a whole CLIPModel, or saved alone as
+   * CLIPTextModelWithProjection.
+   *
+   * @param model a hub id (`openai/clip-vit-base-patch32`), a folder, or a source
+   * @throws WeightsError if files are missing, the model is of another kind, or tensors do not fit; HubError if the
+   *   download fails
+   */
+  static async fromPretrained(
+    model: string | WeightSource,
+    options: ClipTextFromPretrainedOptions = {},
+  ): Promise<ClipText> {
+    const { embedDim, seed, generator, hub, file, strict } = options;
+    const source = openSource(model, hub);
+    const config = readConfig(new HubConfig(`${source.name}/config.json`, await readJson(source, 'config.json')));
+    const tensors = await openTensors(source, { file });
+    const clip = new ClipText(config, { embedDim, seed, generator, blank: true });
+    try {
+      const fresh = clip.embedDim === config.projectionDim ? [] : [/^text_projection\./];
+      const report = loadState(clip, tensors, { adapter: adapters.clipText, fresh, strict });
+      clip.pretrained = { source: source.name, report, maxLength: config.contextLength };
+      return clip;
+    } catch (error) {
+      clip.dispose();
+      throw error;
+    }
+  }
+
+  /**
+   * @param architecture a name of {@link CLIP_TEXT_CONFIGS}, or a configuration of one's own
+   * @throws ConfigError if the name is unknown or the configuration makes no network
+   */
+  constructor(architecture: ClipTextName | ClipTextConfig, options: ClipTextOptions = {}) {
+    super();
+    this.architecture = architecture;
+    const given: ClipTextConfig =
+      typeof architecture === 'string'
+        ? namedConfig<ClipTextConfig>('text.ClipText', CLIP_TEXT_CONFIGS, architecture)
+        : architecture;
+    const { activation = 'quick_gelu', layerNormEps = 1e-5, eosTokenId = given.vocabSize - 1 } = given;
+    this.config = { ...given, activation, layerNormEps, eosTokenId };
+    checkTextTransformer('text.ClipText', this.config);
+    const { hiddenSize, projectionDim } = this.config;
+    const { embedDim = projectionDim } = options;
+    checkPositive('text.ClipText', 'projectionDim', projectionDim);
+    checkPositive('text.ClipText', 'embedDim', embedDim);
+    this.embedDim = embedDim;
+    const generator = generatorOf(options);
+    this.textModel = new TextTransformer(this.config, options.blank ? new BlankGenerator() : generator);
+    const init = normal(hiddenSize ** -0.5);
+    this.textProjection = new Linear(hiddenSize, embedDim, { generator, bias: false, init });
+  }
+
+  /** Longest row of tokens that it has positions for. */
+  get maxLength(): number {
+    return this.config.contextLength;
+  }
+
+  /**
+   * int32 [B, T] -> `pooled` [B, embedDim], `sequence` [B, T, embedDim], `mask` [B, T].
+   *
+   * @throws ShapeError if ids and mask do not fit, or rows are longer than `maxLength`
+   */
+  encode(input: TextInput, context: Context): EncoderOutput {
+    const mask = tf.cast(input.attentionMask, 'float32');
+    const hidden = this.hiddenState(input, context);
+    const [batch, length, width] = hidden.shape;
+    // one row of 0 and a single 1 for each text: the product picks that token, and carries its gradient
+    const choice = tf.reshape(this.#pooledToken(input.inputIds, mask), [batch, 1, length]);
+    const picked = tf.reshape(tf.matMul(choice, hidden), [batch, width]) as tf.Tensor2D;
+    return { pooled: this.textProjection.forward(picked), sequence: this.textProjection.forward(hidden), mask };
+  }
+
+  /**
+   * The tokens after the last normalisation, [B, T, hiddenSize]: transformers' `last_hidden_state`.
+   *
+   * @throws ShapeError as {@link encode}
+   */
+  hiddenState(input: TextInput, context: Context): tf.Tensor3D {
+    const [, length] = checkTokens('text.ClipText', input, this.maxLength);
+    const bias = tf.add(attentionBias(input.attentionMask), causalBias(length)); // [B, 1, T, T]
+    return this.textModel.forward(input.inputIds, bias, context);
+  }
+
+  override describe(): PartDescription {
+    const architecture = typeof this.architecture === 'string' ? this.architecture : { ...this.architecture };
+    return { kind: 'text/clip', options: { architecture, embedDim: this.embedDim } };
+  }
+
+  /** float32 [B, T], 1 at each row's first end token; at its last real one where there is none. */
+  #pooledToken(inputIds: tf.Tensor2D, mask: tf.Tensor2D): tf.Tensor2D {
+    const isEnd = tf.cast(tf.equal(inputIds, tf.scalar(this.config.eosTokenId!, 'int32')), 'float32');
+    const firstEnd = tf.mul(isEnd, tf.cast(tf.equal(tf.cumsum(isEnd, 1), 1), 'float32'));
+    const hasEnd = tf.max(isEnd, 1, true);
+    const lastReal = tf.mul(mask, tf.cast(tf.equal(tf.cumsum(mask, 1), tf.sum(mask, 1, true)), 'float32'));
+    return tf.add(firstEnd, tf.mul(tf.sub(1, hasEnd), lastReal));
+  }
+}
+
+/** Old checkpoints name 2 as end token, which their tokenizer does not give: there the end token is the last id. */
+const MISNAMED_EOS = 2;
+
+function readConfig(config: HubConfig): ClipTextConfig {
+  const type = config.string('model_type', 'clip');
+  if (type !== 'clip' && type !== 'clip_text_model')
+    throw config.unexpected('model_type', 'clip or clip_text_model', type);
+  // fields that equal the defaults of transformers' CLIPTextConfig may be left out
+  const text = type === 'clip' ? config.section('text_config') : config;
+  const vocabSize = text.number('vocab_size', 49408);
+  const eosTokenId = text.number('eos_token_id', MISNAMED_EOS);
+  return {
+    vocabSize,
+    contextLength: text.number('max_position_embeddings', 77),
+    hiddenSize: text.number('hidden_size', 512),
+    depth: text.number('num_hidden_layers', 12),
+    numHeads: text.number('num_attention_heads', 8),
+    intermediateSize: text.number('intermediate_size', 2048),
+    activation: text.activation('hidden_act', 'quick_gelu'),
+    layerNormEps: text.number('layer_norm_eps', 1e-5),
+    attentionDropout: text.number('attention_dropout', 0),
+    projectionDim: config.number('projection_dim', 512),
+    eosTokenId: eosTokenId === MISNAMED_EOS ? vocabSize - 1 : eosTokenId,
+  };
+}

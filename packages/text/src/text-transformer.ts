@@ -1,0 +1,81 @@
+import type { Context } from '@diptych/core';
+import { type Activation, Embedding, type Generator, LayerNorm, Module, normal, PreNormBlock } from '@diptych/nn';
+import * as tf from '@tensorflow/tfjs-core';
+
+/** Sizes of a text tower with pre-norm blocks. */
+export interface TextTransformerConfig {
+  readonly vocabSize: number;
+  /** Rows of the position table. */
+  readonly contextLength: number;
+  /** Width of the tokens. */
+  readonly hiddenSize: number;
+  /** Number of blocks. */
+  readonly depth: number;
+  readonly numHeads: number;
+  /** Width inside a block's feed-forward part, default 4 * hiddenSize. */
+  readonly intermediateSize?: number;
+  /** Of the feed-forward parts. */
+  readonly activation?: Activation;
+  /** Of the normalisations. */
+  readonly layerNormEps?: number;
+  /** On attention weights, default 0. */
+  readonly attentionDropout?: number;
+  /** On the output of each part of a block, default 0. */
+  readonly dropout?: number;
+}
+
+/** Tokens and learned positions: int32 [B, T] -> [B, T, D]. */
+class TextEmbeddings extends Module {
+  readonly tokenEmbedding: Embedding;
+  readonly positionEmbedding: Embedding;
+
+  constructor({ vocabSize, contextLength, hiddenSize }: TextTransformerConfig, generator: Generator) {
+    super();
+    this.tokenEmbedding = new Embedding(vocabSize, hiddenSize, { generator, init: normal(0.02) });
+    this.positionEmbedding = new Embedding(contextLength, hiddenSize, { generator, init: normal(0.02) });
+  }
+
+  forward(inputIds: tf.Tensor2D): tf.Tensor3D {
+    const positions = tf.slice(this.positionEmbedding.weight, [0, 0], [inputIds.shape[1], -1]); // [T, D]
+    return tf.add(this.tokenEmbedding.forward(inputIds), positions);
+  }
+}
+
+/** The blocks, under transformers' name for them. */
+class TransformerLayers extends Module {
+  readonly layers: readonly PreNormBlock[];
+
+  constructor(config: TextTransformerConfig, generator: Generator) {
+    super();
+    const { hiddenSize, numHeads, intermediateSize, activation, layerNormEps, attentionDropout, dropout } = config;
+    const options = { hiddenSize, numHeads, intermediateSize, activation, layerNormEps, attentionDropout, dropout };
+    this.layers = Array.from(
+      { length: config.depth },
+      () => new PreNormBlock({ ...options, generator, init: normal(0.02) }),
+    );
+  }
+}
+
+/**
+ * Embeddings, pre-norm blocks, a last normalisation: int32 [B, T] -> [B, T, hiddenSize]. Parameters are named as in
+ * transformers' CLIPTextTransformer and SiglipTextTransformer.
+ */
+export class TextTransformer extends Module {
+  readonly embeddings: TextEmbeddings;
+  readonly encoder: TransformerLayers;
+  readonly finalLayerNorm: LayerNorm;
+
+  constructor(config: TextTransformerConfig, generator: Generator) {
+    super();
+    this.embeddings = new TextEmbeddings(config, generator);
+    this.encoder = new TransformerLayers(config, generator);
+    this.finalLayerNorm = new LayerNorm(config.hiddenSize, { eps: config.layerNormEps });
+  }
+
+  /** @param bias added to attention scores, broadcasting to [B, heads, T, T] */
+  forward(inputIds: tf.Tensor2D, bias: tf.Tensor | undefined, context: Context): tf.Tensor3D {
+    const embedded = this.embeddings.forward(inputIds);
+    const hidden = this.encoder.layers.reduce((x, layer) => layer.forward(x, bias, context), embedded);
+    return this.finalLayerNorm.forward(hidden);
+  }
+}
