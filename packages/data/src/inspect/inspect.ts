@@ -1,0 +1,239 @@
+import { createHash } from 'node:crypto';
+import { type ImageTransform, isDiptychError, plainSample, type RgbImage, type Tokenizer } from '@diptych/core';
+import { imageSize } from 'image-size';
+import { DataError, messageOf } from '../data-error.js';
+import { canDecode } from '../decode-rows.js';
+import { defaultMaxImageBytes, loadImage } from '../load-image.js';
+import { prefetch } from '../prefetch.js';
+import { Quarantine, type QuarantineCounts } from '../quarantine.js';
+import { formatOrigin, type PairRecord } from '../record.js';
+import { type PairSource, plainRead } from '../source.js';
+import { type Distribution, Histogram } from './histogram.js';
+
+/** Options of {@link inspect}. */
+export interface InspectOptions {
+  /** Also decodes every image, and so finds the ones that are cut short; without it only their headers are read. */
+  readonly transform?: ImageTransform;
+  /** Also counts tokens. */
+  readonly tokenizer?: Tokenizer;
+  /** Records that are looked at, from the start; all by default. */
+  readonly limit?: number;
+  /** False: images are not opened at all. */
+  readonly images?: boolean;
+  /** Records that are shown, spread over the source; 5 by default. */
+  readonly samples?: number;
+  readonly maxImageBytes?: number;
+}
+
+/** What a source holds. */
+export interface Inspection {
+  readonly source: string;
+  /** Usable records, and their captions. */
+  readonly records: number;
+  readonly captions: number;
+  /** Image files by format, as their first bytes say. */
+  readonly formats: Readonly<Record<string, number>>;
+  /** Pixels, bytes, words, tokens; absent where nothing was counted. */
+  readonly width?: Distribution;
+  readonly height?: Distribution;
+  readonly imageBytes?: Distribution;
+  readonly words?: Distribution;
+  readonly tokens?: Distribution;
+  readonly captionsPerRecord?: Distribution;
+  /** Repetitions beyond the first; images by their bytes (by their paths with `images: false`). */
+  readonly duplicates: {
+    readonly captions: number;
+    readonly images: number;
+    readonly ids: number;
+    /** Places of some repeated images and captions. */
+    readonly examples: readonly string[];
+  };
+  /** Items that cannot be used, and the first of each reason. */
+  readonly bad: QuarantineCounts & { readonly examples: readonly string[] };
+  readonly samples: readonly { readonly where: string; readonly text: string; readonly size?: string }[];
+}
+
+/**
+ * Looks a source over: counts, sizes, lengths, repetitions, what is broken. Reads everything once, holds little. Show it
+ * on a terminal with `formatInspection`.
+ *
+ * ```js
+ * console.log(formatInspection(await inspect(jsonl('pairs.jsonl'), { transform, tokenizer })));
+ * ```
+ */
+export async function inspect(source: PairSource, options: InspectOptions = {}): Promise<Inspection> {
+  const { limit = Number.POSITIVE_INFINITY, samples: sampleCount = 5 } = options;
+  const quarantine = new Quarantine({ quarantine: false });
+  const badExamples = new Map<string, string>();
+  const reject = (error: DataError) => {
+    if (!badExamples.has(error.reason)) badExamples.set(error.reason, messageOf(error, 300));
+    quarantine.reject(error);
+  };
+  const histograms = {
+    width: new Histogram(),
+    height: new Histogram(),
+    imageBytes: new Histogram(),
+    words: new Histogram(),
+    tokens: new Histogram(),
+    captionsPerRecord: new Histogram(),
+  };
+  const seen = { captions: new Repetitions(), images: new Repetitions(), ids: new Repetitions() };
+  const formats: Record<string, number> = {};
+  const samples = new SpreadSample<Inspection['samples'][number]>(sampleCount);
+  let records = 0;
+  let captions = 0;
+
+  const looked = prefetch(
+    take(source.read(plainRead(reject)), limit),
+    async (record) => ({ record, image: await lookAt(record, options) }),
+    LANES,
+  );
+  for await (const { record, image } of looked) {
+    if (image instanceof DataError) {
+      reject(image);
+      continue;
+    }
+    const texts = typeof record.text === 'string' ? [record.text] : record.text;
+    const where = formatOrigin(record.origin);
+    records++;
+    captions += texts.length;
+    histograms.captionsPerRecord.add(texts.length);
+    for (const text of texts) {
+      histograms.words.add(text.trim().split(/\s+/).length);
+      seen.captions.add(text.trim().toLowerCase(), `${where}: ${clip(text)}`);
+    }
+    for (const length of tokenLengths(texts, options.tokenizer)) histograms.tokens.add(length);
+    seen.ids.add(record.id, where);
+    seen.images.add(image.key, where);
+    if (image.format) formats[image.format] = (formats[image.format] ?? 0) + 1;
+    if (image.bytes !== undefined) histograms.imageBytes.add(image.bytes);
+    if (image.width !== undefined) histograms.width.add(image.width);
+    if (image.height !== undefined) histograms.height.add(image.height);
+    const size = image.width === undefined ? undefined : `${image.width}x${image.height}`;
+    samples.add({ where, text: clip(texts[0]!), ...(size && { size }) });
+  }
+
+  const summaries = Object.entries(histograms).flatMap(([name, histogram]) => {
+    const summary = histogram.summary();
+    return summary ? [[name, summary] as const] : [];
+  });
+  return {
+    source: source.name,
+    records,
+    captions,
+    formats,
+    ...(Object.fromEntries(summaries) as { [name in keyof typeof histograms]?: Distribution }),
+    duplicates: {
+      captions: seen.captions.count,
+      images: seen.images.count,
+      ids: seen.ids.count,
+      examples: [...seen.images.examples, ...seen.captions.examples],
+    },
+    bad: { ...quarantine.counts, examples: [...badExamples.values()] },
+    samples: samples.items,
+  };
+}
+
+/** Images that are read at the same time. */
+const LANES = 8;
+
+interface ImageFacts {
+  readonly key: string;
+  readonly format?: string;
+  readonly bytes?: number;
+  readonly width?: number;
+  readonly height?: number;
+}
+
+async function lookAt(record: PairRecord, options: InspectOptions): Promise<ImageFacts | DataError> {
+  const { transform, images = true, maxImageBytes = defaultMaxImageBytes } = options;
+  const { image, origin } = record;
+  if (!images) {
+    const key = image.kind === 'file' ? image.path : `${formatOrigin(origin)} ${record.item}`;
+    return { key };
+  }
+  try {
+    const content = await loadImage(image, origin, maxImageBytes);
+    const bytes = content instanceof Uint8Array ? content : content.data;
+    const key = createHash('sha1').update(bytes).digest('base64');
+    if (!(content instanceof Uint8Array)) return { key, width: content.width, height: content.height };
+    const { width, height, type } = imageSize(content);
+    await tryDecode(content, transform);
+    return { key, width, height, bytes: content.byteLength, ...(type && { format: type }) };
+  } catch (error) {
+    if (error instanceof DataError) return error;
+    if (isDiptychError(error) && error.code !== 'input') throw error;
+    return new DataError('undecodable-image', origin, {
+      expected: 'an image that decodes',
+      got: messageOf(error, 200),
+      remedy: 'open it in a viewer, then encode it again or remove the pair',
+    });
+  }
+}
+
+async function tryDecode(bytes: Uint8Array, transform: ImageTransform | undefined): Promise<RgbImage | undefined> {
+  if (!transform) return undefined;
+  if (canDecode(transform)) return transform.decode(bytes);
+  const size = transform.outputShape.reduce((product, length) => product * length, 1);
+  await transform.into(bytes, new Float32Array(size), 0, plainSample);
+  return undefined;
+}
+
+function tokenLengths(texts: readonly string[], tokenizer: Tokenizer | undefined): number[] {
+  if (!tokenizer) return [];
+  const { attentionMask, shape } = tokenizer.encode(texts, { padding: 'longest', truncation: true });
+  return texts.map((_, row) => attentionMask.subarray(row * shape[1], (row + 1) * shape[1]).reduce((a, b) => a + b, 0));
+}
+
+async function* take(records: AsyncIterable<PairRecord>, limit: number): AsyncGenerator<PairRecord> {
+  let left = limit;
+  if (left <= 0) return;
+  for await (const record of records) {
+    yield record;
+    if (--left <= 0) return;
+  }
+}
+
+/** Counts values that came before, by 48 bits of their hash; five million take some 200 MB, later ones are not kept. */
+class Repetitions {
+  count = 0;
+  readonly examples: string[] = [];
+  readonly #seen = new Set<number>();
+
+  add(value: string, example: string): void {
+    const hash = createHash('sha1').update(value).digest().readUIntBE(0, 6);
+    if (this.#seen.has(hash)) {
+      this.count++;
+      if (this.examples.length < 3) this.examples.push(example);
+    } else if (this.#seen.size < 5_000_000) {
+      this.#seen.add(hash);
+    }
+  }
+}
+
+/** Keeps a few items that lie evenly over a stream of unknown length: every n-th, n doubled whenever there are too many. */
+class SpreadSample<Item> {
+  items: Item[] = [];
+  readonly #size: number;
+  #step = 1;
+  #count = 0;
+
+  constructor(size: number) {
+    this.#size = size;
+  }
+
+  add(item: Item): void {
+    if (this.#size > 0 && this.#count++ % this.#step === 0) {
+      this.items.push(item);
+      if (this.items.length > this.#size) {
+        this.items = this.items.filter((_, i) => i % 2 === 0);
+        this.#step *= 2;
+      }
+    }
+  }
+}
+
+function clip(text: string): string {
+  const line = text.replace(/\s+/g, ' ').trim();
+  return line.length > 80 ? `${line.slice(0, 79)}…` : line;
+}
