@@ -116,6 +116,18 @@ describe('AdamWArena', () => {
     expect(arena.slots[0]!.parameter[0]).toBeCloseTo(0.95 - 0.1 * rate, 6);
   });
 
+  it('changes nothing when the norm of the gradients is not finite and a largest norm is given', () => {
+    const arena = new AdamWArena([3]);
+    const { parameter, gradient, expAvg, expAvgSq } = arena.slots[0]!;
+    parameter.set([1, 2, 3]);
+    for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      gradient.set([0.5, bad, 1]);
+      const norm = arena.step(Float32Array.of(0.1, 0.01, 1), { ...options, maxNorm: Number.POSITIVE_INFINITY });
+      expect(Number.isFinite(norm)).toBe(false);
+      expect([...parameter, ...expAvg, ...expAvgSq]).toEqual([1, 2, 3, 0, 0, 0, 0, 0, 0]);
+    }
+  });
+
   it('takes an accurate norm of many small gradients beside a large one', () => {
     const arena = new AdamWArena([1_000_001]);
     const { gradient } = arena.slots[0]!;
@@ -127,10 +139,10 @@ describe('AdamWArena', () => {
     expect(norm).toBeCloseTo(Math.sqrt(1e8 + 1e6 * small * small), 9);
   });
 
-  it('passes NaN gradients on, as PyTorch does', () => {
+  it('passes NaN gradients on without a largest norm, as PyTorch does', () => {
     const arena = new AdamWArena([4]);
     arena.slots[0]!.gradient[2] = Number.NaN;
-    expect(arena.step(Float32Array.of(0.1, 0, 1), options)).toBeNaN();
+    expect(arena.step(Float32Array.of(0.1, 0, 1), { ...options, maxNorm: null })).toBeNaN();
     expect(arena.slots[0]!.parameter[0]).toBeNaN();
   });
 

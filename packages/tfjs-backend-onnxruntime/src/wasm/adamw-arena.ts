@@ -7,7 +7,10 @@ export interface AdamWOptions {
   beta1: number;
   beta2: number;
   eps: number;
-  /** Gradients are scaled down to this global L2 norm, as `torch.nn.utils.clip_grad_norm_` does; null leaves them. */
+  /**
+   * Gradients are scaled down to this global L2 norm, as `torch.nn.utils.clip_grad_norm_` does; null leaves them. With a
+   * number (Infinity never scales), gradients whose norm is not finite change nothing.
+   */
   maxNorm: number | null;
 }
 
@@ -83,6 +86,7 @@ export class AdamWArena {
       return Math.sqrt(sum(active, ({ block, rates }) => update(block, rates, options, 1, true)));
     }
     const norm = Math.sqrt(sum(active, ({ block }) => squaredNorm(block)));
+    if (!Number.isFinite(norm)) return norm;
     const scale = Math.min(1, options.maxNorm / (norm + CLIP_EPSILON));
     for (const { block, rates } of active) update(block, rates, options, scale, false);
     return norm;
