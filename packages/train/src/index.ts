@@ -12,6 +12,7 @@ export { type QueryRanks, rankRelevant } from './metrics/ranks.js';
 export { type RetrievalOptions, type RetrievalReport, type RetrievalScores, retrieval } from './metrics/retrieval.js';
 export type { BlockOptions, ScoreBlock } from './metrics/score-blocks.js';
 export { scoreBlocks } from './metrics/score-blocks.js';
+export { alignment, modalityGap, uniformity } from './metrics/space.js';
 export { type Nearest, topK } from './metrics/top-k.js';
 export {
   type Matcher,
@@ -31,7 +32,19 @@ export {
 } from './schedules/schedules.js';
 export { matchesName, type NamePattern, towerOf } from './towers.js';
 export type { TrainableModel } from './trainable-model.js';
+export type { CheckpointStore, TrainingSnapshot } from './trainer/checkpoint-store.js';
 export type { HostRows } from './trainer/device-batch.js';
+export { Ema, type EmaOptions } from './trainer/ema.js';
+export {
+  type EmbeddedPairs,
+  type EmbedOptions,
+  type EvaluateOptions,
+  type Evaluation,
+  embedPairs,
+  evaluate,
+  flatMetrics,
+} from './trainer/evaluate.js';
+export type { FreezeRule } from './trainer/freeze-schedule.js';
 export type {
   BatchSource,
   FitOptions,
@@ -39,5 +52,8 @@ export type {
   LogRecord,
   StepReport,
   TrainerOptions,
+  TrainingEvent,
+  TrainingLog,
 } from './trainer/options.js';
 export { Trainer } from './trainer/trainer.js';
+export type { ValidationMetrics, ValidationOptions } from './trainer/validation.js';

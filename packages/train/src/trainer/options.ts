@@ -1,7 +1,11 @@
 import type { JsonObject, Loss, PairBatch, TowerOutputs } from '@diptych/core';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import type { Schedule } from '../schedules/schedules.js';
+import type { CheckpointStore } from './checkpoint-store.js';
 import type { HostRows } from './device-batch.js';
+import type { EmaOptions } from './ema.js';
+import type { FreezeRule } from './freeze-schedule.js';
+import type { ValidationMetrics, ValidationOptions } from './validation.js';
 
 /**
  * Where batches come from: `DataLoader` of `@diptych/data`, or any object like it.
@@ -13,6 +17,10 @@ export interface BatchSource {
   epoch(n: number): AsyncIterable<PairBatch> | Iterable<PairBatch>;
   /** Number of batches of an epoch, where it is known: for the ETA. */
   readonly batchesPerEpoch?: number | undefined;
+  /** Where it stands after the last batch that it gave, as plain JSON. */
+  state?(): unknown;
+  /** Makes the next `epoch` of that state go on after it. Without it, a resumed run skips the batches that it has had. */
+  resume?(state: unknown): void | Promise<void>;
 }
 
 /** How a {@link Trainer} trains. */
@@ -28,6 +36,22 @@ export interface TrainerOptions<Outputs extends TowerOutputs = TowerOutputs> {
   readonly clipNorm?: number;
   /** Extra rows that the loss reads as `batch.targets`, e.g. a teacher's embeddings of these ids. */
   readonly targets?: (batch: PairBatch) => Readonly<Record<string, HostRows>>;
+  /**
+   * Takes the batch through the towers in chunks of this many pairs: the step of the whole batch in the memory of a chunk
+   * (GradCache). Equal to it up to rounding, but for batch norm in training, which sees chunks.
+   */
+  readonly chunkSize?: number;
+  /** Keeps averaged weights, see `trainer.withAverages`. */
+  readonly ema?: EmaOptions;
+  /** What does not train, and for how long: `[{ match: 'text', untilStep: 100 }]`. */
+  readonly freeze?: readonly FreezeRule[];
+  /**
+   * What to do when loss or gradients are not finite. Such a step changes nothing. `stop` (default) ends the run with a
+   * TrainingError that names the first bad tensor; `skip` goes on, up to ten times in a row.
+   */
+  readonly nonFinite?: 'stop' | 'skip';
+  /** Measures how far each tower moves every so many steps (`updateRatios`); default 50, 0 for never. */
+  readonly rhythmEvery?: number;
 }
 
 /** What is known after a step. */
@@ -54,8 +78,25 @@ export interface StepReport {
   readonly seconds: number;
   /** Until the end, where it is known. */
   readonly etaSeconds: number | undefined;
-  /** True where the step changed nothing because loss or gradients were not finite. */
-  readonly skipped: boolean;
+  /** |change| / |weights| of each tower in this step, on the steps that measure it. */
+  readonly updateRatios: Readonly<Record<string, number>> | undefined;
+  /** Where loss or gradients were not finite and the step changed nothing: the first bad tensor. */
+  readonly nonFinite: string | undefined;
+}
+
+/** Something worth knowing that is no step. */
+export type TrainingEvent =
+  | { readonly kind: 'warning'; readonly message: string }
+  /** A step that changed nothing, with what it needs to be run again: its step number and pairs. */
+  | { readonly kind: 'nonFinite'; readonly step: number; readonly tensor: string; readonly ids: readonly string[] }
+  | { readonly kind: 'validation'; readonly step: number; readonly metrics: ValidationMetrics }
+  | { readonly kind: 'checkpoint'; readonly step: number; readonly name: string }
+  | { readonly kind: 'resumed'; readonly step: number }
+  | { readonly kind: 'checkpointFailed'; readonly step: number; readonly message: string };
+
+/** Where records of a run go, e.g. `jsonlLog(path)` of `@diptych/train/node`. */
+export interface TrainingLog {
+  write(record: LogRecord): void | Promise<void>;
 }
 
 /** How long and with what around it `fit` runs. */
@@ -67,6 +108,17 @@ export interface FitOptions {
   /** Ends after the current step when aborted. */
   readonly signal?: AbortSignal;
   readonly onStep?: (report: StepReport) => void | Promise<void>;
+  /** Warnings, validations, checkpoints. Without it warnings go to the console. */
+  readonly onEvent?: (event: TrainingEvent) => void | Promise<void>;
+  /** Gets every step and event as one JSON object each. */
+  readonly log?: TrainingLog;
+  /** A folder (Node; its snapshots lie in `checkpoints/`), or a store. Saved every so often, at the end and on abort. */
+  readonly checkpoint?: string | CheckpointStore;
+  /** Default: after each epoch. */
+  readonly checkpointEvery?: { readonly steps?: number; readonly epochs?: number };
+  /** Goes on from the latest checkpoint where there is one. Default false. */
+  readonly resume?: boolean;
+  readonly validate?: ValidationOptions;
 }
 
 /** How a run of `fit` ended. */

@@ -45,7 +45,7 @@ describe('Trainer.fit', () => {
           expect(Object.keys(report.towerGradNorms)).toEqual(['image', 'text', 'fusion', 'matcher', 'temperature']);
         },
       });
-      expect(result).toMatchObject({ stopped: 'done', steps: 40, epochs: 19 });
+      expect(result).toMatchObject({ stopped: 'done', steps: 40, epochs: 20 });
       return losses;
     };
     const first = await run();

@@ -1,39 +1,59 @@
-import { ConfigError, type PairBatch, type TowerOutputs, TrainingError } from '@diptych/core';
-import * as tf from '@tensorflow/tfjs-core';
+import { ConfigError, type Json, type PairBatch, type TowerOutputs, TrainingError } from '@diptych/core';
+import { BatchNorm2d, Module } from '@diptych/nn';
 import { AdamW } from '../optimizers/adamw.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import { buffersOf, parametersOf } from '../parts.js';
 import type { TrainableModel } from '../trainable-model.js';
-import { toDevice } from './device-batch.js';
-import type { BatchSource, FitOptions, FitResult, StepReport, TrainerOptions } from './options.js';
+import type { CheckpointStore, TrainingSnapshot } from './checkpoint-store.js';
+import { Ema } from './ema.js';
+import { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.js';
+import { FreezeSchedule } from './freeze-schedule.js';
+import { openStore } from './open-store.js';
+import type { BatchSource, FitOptions, FitResult, StepReport, TrainerOptions, TrainingEvent } from './options.js';
 import { Progress } from './progress.js';
-import { type StepParts, type WholeStep, wholeStep } from './training-step.js';
+import { Rhythm } from './rhythm.js';
+import { restoreSnapshot, type SnapshotParts, takeSnapshot } from './snapshot.js';
+import { StepRunner } from './step-runner.js';
+import type { StepParts } from './training-step.js';
+import { EarlyStopping } from './validation.js';
+
+/** Steps in a row that `nonFinite: 'skip'` puts up with. */
+const MOST_SKIPS = 10;
 
 /**
  * Trains a model on batches of pairs.
  *
  * ```ts
  * const trainer = new Trainer(model, { loss: new InfoNCE(), optimizer: new AdamW({ learningRate: 1e-3 }) });
- * await trainer.fit(loader, { epochs: 5 });
+ * await trainer.fit(loader, { epochs: 5, checkpoint: 'runs/first' });
  * ```
  *
- * The same seed, data and backend give the same losses in the same order.
+ * The same seed, data and backend give the same losses in the same order, also over a resume.
  */
 export class Trainer<Outputs extends TowerOutputs> {
   readonly model: TrainableModel<Outputs>;
   readonly optimizer: Optimizer;
   readonly options: TrainerOptions<Outputs>;
   readonly #parts: StepParts<Outputs>;
-  #compiled: WholeStep | undefined;
+  readonly #runner: StepRunner<Outputs>;
+  readonly #freeze: FreezeSchedule;
+  readonly #ema: Ema | undefined;
+  #rhythm: Rhythm | undefined;
   #step = 0;
   #epoch = 0;
   #batch = 0;
+  #skips = 0;
   #busy = false;
+  /** The batch source's place in the last resumed snapshot. */
+  #sourceState: unknown;
+  #earlyState: Readonly<Record<string, Json | undefined>> | undefined;
 
+  /** @throws ConfigError if a group of the optimizer or a freeze rule chooses nothing */
   constructor(model: TrainableModel<Outputs>, options: TrainerOptions<Outputs>) {
     this.model = model;
     this.options = options;
     this.optimizer = options.optimizer ?? new AdamW();
+    checkChunks(options.chunkSize);
     const owners = [['', model] as const, ['loss', options.loss] as const];
     const parameters = [...parametersOf(owners)];
     this.optimizer.bind(parameters);
@@ -45,6 +65,9 @@ export class Trainer<Outputs extends TowerOutputs> {
       buffers: [...buffersOf(owners)],
       clipNorm: options.clipNorm ?? Number.POSITIVE_INFINITY,
     };
+    this.#runner = new StepRunner(this.#parts, options.chunkSize);
+    this.#freeze = new FreezeSchedule(options.freeze ?? [], model, parameters);
+    this.#ema = options.ema && new Ema(parameters, options.ema);
   }
 
   /** Steps done so far, over all calls of `fit` and before a resume. */
@@ -61,94 +84,211 @@ export class Trainer<Outputs extends TowerOutputs> {
    * Trains until the given number of epochs or steps of the whole run is done.
    *
    * @throws ConfigError without an end, or while another `fit` of this trainer runs
-   * @throws TrainingError if an epoch has no batch
+   * @throws TrainingError if an epoch has no batch, or (unless `nonFinite: 'skip'`) when loss or gradients are not finite
+   * @throws CheckpointError if the last checkpoint cannot be written; the one before it is still there
    */
   async fit(source: BatchSource, options: FitOptions): Promise<FitResult> {
-    const { epochs = Number.POSITIVE_INFINITY, steps = Number.POSITIVE_INFINITY, signal } = options;
+    const { epochs, steps, signal } = options;
     if (this.#busy) throw new ConfigError({ where: 'train.Trainer.fit', problem: 'this trainer is training already' });
-    if (epochs === Number.POSITIVE_INFINITY && steps === Number.POSITIVE_INFINITY && !signal) {
+    if (epochs === undefined && steps === undefined && !signal) {
       throw new ConfigError({ where: 'train.Trainer.fit', expected: 'epochs, steps or a signal', got: 'no end' });
     }
     this.#busy = true;
     try {
-      return await this.#run(source, options, epochs, steps);
+      const store = options.checkpoint === undefined ? undefined : await openStore(options.checkpoint);
+      if (options.resume && store) await this.resume(store, 'latest', options);
+      return await this.#run(source, options, store);
     } finally {
       this.#busy = false;
     }
   }
 
+  /** The run's state on the host. */
+  snapshot(source?: BatchSource, score?: number): Promise<TrainingSnapshot> {
+    const { seed = 0 } = this.options;
+    const position = {
+      step: this.#step,
+      epoch: this.#epoch,
+      batch: this.#batch,
+      seed,
+      source: source?.state?.() as Json | undefined,
+      validation: this.#earlyState,
+    };
+    return takeSnapshot(this.#snapshotParts(), position, score);
+  }
+
+  /** Puts the run back to where the snapshot was taken. */
+  restore(snapshot: TrainingSnapshot): void {
+    const position = restoreSnapshot(this.#snapshotParts(), snapshot, this.options.seed ?? 0);
+    this.#step = position.step;
+    this.#epoch = position.epoch;
+    this.#batch = position.batch;
+    this.#sourceState = position.source;
+    this.#earlyState = position.validation;
+  }
+
+  /**
+   * Loads a checkpoint; the next `fit` goes on from it with the identical losses of a run that never stopped.
+   *
+   * @param from the folder or store that `fit` wrote to
+   * @param which `latest`, `best`, or a checkpoint's name
+   * @returns false where there is none
+   * @throws CheckpointError if it is damaged or belongs to another run
+   */
+  async resume(
+    from: string | CheckpointStore,
+    which = 'latest',
+    { onEvent, log }: Pick<FitOptions, 'onEvent' | 'log'> = {},
+  ): Promise<boolean> {
+    const store = await openStore(from);
+    const snapshot = await store.load(which);
+    if (!snapshot) return false;
+    this.restore(snapshot);
+    await tell({ kind: 'resumed', step: this.#step }, { onEvent, log });
+    return true;
+  }
+
+  /** Embeds a source with both towers and scores their retrieval, without training. */
+  evaluate(source: BatchSource, options?: EvaluateOptions): Promise<Evaluation> {
+    return evaluate(this.model, source, options);
+  }
+
+  /**
+   * Runs something with the averaged weights in the model, and puts the trained ones back.
+   *
+   * @throws ConfigError without the option `ema`
+   */
+  async withAverages<T>(run: () => T | Promise<T>): Promise<T> {
+    const ema = this.#ema;
+    if (!ema) {
+      throw new ConfigError({ where: 'train.Trainer.withAverages', problem: 'the trainer has no `ema` option' });
+    }
+    ema.swap();
+    try {
+      return await run();
+    } finally {
+      ema.swap();
+    }
+  }
+
   /** Frees the optimizer's state and what the backend compiled. The model stays. */
   dispose(): void {
-    this.#compiled?.dispose();
-    this.#compiled = undefined;
+    this.#runner.dispose();
+    this.#rhythm?.dispose();
+    this.#rhythm = undefined;
+    this.#ema?.dispose();
     this.optimizer.dispose();
   }
 
-  async #run(source: BatchSource, options: FitOptions, epochs: number, steps: number): Promise<FitResult> {
-    const { signal, onStep } = options;
+  async #run(source: BatchSource, options: FitOptions, store: CheckpointStore | undefined): Promise<FitResult> {
+    const { epochs = Number.POSITIVE_INFINITY, steps = Number.POSITIVE_INFINITY, signal, validate } = options;
     const progress = new Progress();
     const total = runLength(source, epochs, steps);
+    const early = new EarlyStopping(validate ?? {});
+    early.restore(this.#earlyState);
     const breath = new Breath();
     let loss = Number.NaN;
-    const ended = (stopped: FitResult['stopped']): FitResult => ({
-      stopped,
-      steps: this.#step,
-      epochs: this.#epoch,
-      loss,
-      seconds: progress.seconds,
-    });
+    let saved = -1;
+    let score: number | undefined;
+
+    const save = async (last: boolean) => {
+      if (!store || saved === this.#step) return;
+      try {
+        const name = await store.save(await this.snapshot(source, score));
+        saved = this.#step;
+        await tell({ kind: 'checkpoint', step: this.#step, name }, options);
+      } catch (error) {
+        if (last) throw error;
+        const message = error instanceof Error ? error.message : String(error);
+        await tell({ kind: 'checkpointFailed', step: this.#step, message }, options);
+      }
+    };
+    const validated = async (): Promise<boolean> => {
+      const metrics = await validate!.run();
+      await tell({ kind: 'validation', step: this.#step, metrics }, options);
+      const verdict = early.judge(metrics);
+      score = verdict.score;
+      this.#earlyState = early.state();
+      return verdict.stop;
+    };
+    const ended = async (stopped: FitResult['stopped']): Promise<FitResult> => {
+      await save(true);
+      return { stopped, steps: this.#step, epochs: this.#epoch, loss, seconds: progress.seconds };
+    };
+    const due = (every: number | undefined, count: number) => every !== undefined && count % every === 0;
+    const { checkpointEvery = { epochs: 1 } } = options;
+    const validateEpochs = validate && (validate.everyEpochs ?? (validate.everySteps === undefined ? 1 : undefined));
+
+    await this.#warnOfBatchNorm(options);
     while (this.#epoch < epochs && this.#step < steps) {
-      let seen = 0;
-      const done = this.#batch;
+      const done = await this.#comeBackTo(source);
+      let seen = done.seen;
       for await (const batch of source.epoch(this.#epoch)) {
         seen++;
-        if (seen <= done) continue; // before a resume
+        if (seen <= done.skip) continue;
         if (signal?.aborted) return ended('aborted');
-        const report = await this.#trainOn(batch, progress, total);
+        const report = await this.#trainOn(batch, progress, total, options);
         this.#batch = seen;
         loss = report.loss;
-        await onStep?.(report);
+        score = undefined;
+        await options.log?.write({ kind: 'step', ...report });
+        await options.onStep?.(report);
+        if (due(validate?.everySteps, this.#step) && (await validated())) return ended('early');
+        if (due(checkpointEvery.steps, this.#step)) await save(false);
         await breath.pause();
-        if (this.#step >= steps) return ended('done');
+        if (this.#step >= steps) break;
       }
-      if (seen === 0) {
-        throw new TrainingError({
-          where: `train.Trainer.fit: epoch ${this.#epoch}`,
-          expected: 'at least one batch',
-          got: 'none',
-          remedy: 'fewer pairs than the batch size, with dropLast? Make batchSize smaller',
-        });
-      }
+      if (seen === 0) throw emptyEpoch(this.#epoch);
+      if (this.#step >= steps && !isComplete(source, seen)) return ended('done');
       this.#epoch++;
       this.#batch = 0;
+      if (due(validateEpochs, this.#epoch) && (await validated())) return ended('early');
+      if (due(checkpointEvery.epochs, this.#epoch)) await save(false);
       if (signal?.aborted) return ended('aborted');
     }
     return ended('done');
   }
 
-  async #trainOn(batch: PairBatch, progress: Progress, total: number | undefined): Promise<StepReport> {
-    const { schedule = () => 1, seed = 0, targets } = this.options;
+  /** Takes a resumed source to its place; says how many batches of the epoch are behind it, and how many to skip. */
+  async #comeBackTo(source: BatchSource): Promise<{ seen: number; skip: number }> {
+    const state = this.#sourceState;
+    this.#sourceState = undefined;
+    if (this.#batch === 0) return { seen: 0, skip: 0 };
+    if (state !== undefined && source.resume) {
+      await source.resume(state);
+      return { seen: this.#batch, skip: 0 };
+    }
+    return { seen: 0, skip: this.#batch };
+  }
+
+  async #trainOn(
+    batch: PairBatch,
+    progress: Progress,
+    total: number | undefined,
+    options: FitOptions,
+  ): Promise<StepReport> {
+    const { schedule = () => 1, seed = 0, targets, rhythmEvery = 50, nonFinite: policy = 'stop' } = this.options;
+    this.#freeze.apply(this.#step);
     const factor = schedule(this.#step);
-    this.optimizer.prepare();
-    this.#compiled ??= wholeStep(this.#parts);
-    const hyper = tf.tensor2d(this.optimizer.hyper(factor), [this.#parts.parameters.length, 3]);
-    const state = tf.tensor1d(Int32Array.of(seed, this.#step, 0), 'int32');
-    const onDevice = toDevice(batch, targets?.(batch));
-    const { scalars, names, updated } = this.#compiled(onDevice, hyper, state);
-    const values = await scalars.data();
-    tf.dispose([hyper, state, scalars, onDevice as unknown as tf.TensorContainer]);
-    const read = new Map(names.map((name, i) => [name, values[i]!]));
-    this.optimizer.advance(updated);
+    if (rhythmEvery > 0) this.#rhythm ??= new Rhythm(this.#parts.parameters);
+    const measured = rhythmEvery > 0 && this.#step % rhythmEvery === 0 ? this.#rhythm!.before() : undefined;
+    const { values, nonFinite } = await this.#runner.run(batch, targets?.(batch) ?? {}, factor, [seed, this.#step]);
+    const updateRatios = measured && (await this.#rhythm!.after(measured));
+    const warning = updateRatios && this.#rhythm!.judge(updateRatios);
+    if (warning) await tell({ kind: 'warning', message: warning }, options);
+    if (nonFinite !== undefined) await this.#sickStep(nonFinite, batch, policy, options);
+    else this.#skips = 0;
     this.#step++;
+    if (nonFinite === undefined) this.#ema?.update(this.#step);
     progress.step(batch.size);
     return {
       step: this.#step,
       epoch: this.#epoch,
       total,
-      loss: read.get('loss')!,
-      parts: withPrefix(read, 'part.'),
-      gradNorm: read.get('gradNorm')!,
-      towerGradNorms: withPrefix(read, 'gradNorm.'),
+      loss: values.get('loss')!,
+      parts: withPrefix(values, 'part.'),
+      gradNorm: values.get('gradNorm')!,
+      towerGradNorms: withPrefix(values, 'gradNorm.'),
       learningRates: Object.fromEntries(
         Object.entries(this.optimizer.learningRates()).map(([tower, rate]) => [tower, rate * factor]),
       ),
@@ -156,9 +296,67 @@ export class Trainer<Outputs extends TowerOutputs> {
       pairsPerSecond: progress.pairsPerSecond,
       seconds: progress.seconds,
       etaSeconds: total === undefined ? undefined : progress.etaSeconds(total - this.#step),
-      skipped: false,
+      updateRatios,
+      nonFinite,
     };
   }
+
+  async #sickStep(tensor: string, batch: PairBatch, policy: 'stop' | 'skip', options: FitOptions): Promise<void> {
+    await tell({ kind: 'nonFinite', step: this.#step, tensor, ids: batch.ids }, options);
+    this.#skips++;
+    if (policy === 'skip' && this.#skips < MOST_SKIPS) return;
+    throw new TrainingError({
+      where: `train.Trainer.fit: step ${this.#step}`,
+      problem: `${tensor} is not finite${policy === 'skip' ? ` (${this.#skips} bad steps in a row)` : ''}`,
+      remedy:
+        `the weights are as before this step; look at the pairs ${batch.ids.slice(0, 5).join(', ')}${batch.ids.length > 5 ? ', …' : ''}, ` +
+        "lower the learning rate, set clipNorm, or pass nonFinite: 'skip'",
+    });
+  }
+
+  async #warnOfBatchNorm(options: FitOptions): Promise<void> {
+    const { chunkSize } = this.options;
+    if (chunkSize === undefined || this.#step > 0 || !(this.model instanceof Module)) return;
+    this.#freeze.apply(this.#step);
+    const norms = [...this.model.namedModules()].filter(
+      ([, module]) => module instanceof BatchNorm2d && !module.frozen,
+    );
+    if (norms.length === 0) return;
+    const message =
+      `chunkSize ${chunkSize}: ${norms.length} batch norm layers train on chunks in place of the batch, so the step differs from ` +
+      'the whole batch; freeze them (freeze, or norm.frozen = true) for an equal one';
+    await tell({ kind: 'warning', message }, options);
+  }
+
+  #snapshotParts(): SnapshotParts {
+    const { parameters, buffers } = this.#parts;
+    return { parameters, buffers, optimizer: this.optimizer, ema: this.#ema };
+  }
+}
+
+async function tell(event: TrainingEvent, { onEvent, log }: Pick<FitOptions, 'onEvent' | 'log'>): Promise<void> {
+  await log?.write({ ...event });
+  if (onEvent) await onEvent(event);
+  else if (event.kind === 'warning' || event.kind === 'checkpointFailed') console.warn(event.message);
+}
+
+/** True if the source says that its epoch ends here. */
+function isComplete({ batchesPerEpoch }: BatchSource, seen: number): boolean {
+  return batchesPerEpoch !== undefined && seen >= batchesPerEpoch;
+}
+
+function emptyEpoch(epoch: number): TrainingError {
+  return new TrainingError({
+    where: `train.Trainer.fit: epoch ${epoch}`,
+    expected: 'at least one batch',
+    got: 'none',
+    remedy: 'fewer pairs than the batch size, with dropLast? Make batchSize smaller',
+  });
+}
+
+function checkChunks(chunkSize: number | undefined): void {
+  if (chunkSize === undefined || (Number.isInteger(chunkSize) && chunkSize > 0)) return;
+  throw new ConfigError({ where: 'train.Trainer', expected: 'a whole chunkSize above 0', got: String(chunkSize) });
 }
 
 function runLength({ batchesPerEpoch }: BatchSource, epochs: number, steps: number): number | undefined {

@@ -35,7 +35,7 @@ export type WholeStep = Compiled<[batch: DeviceBatch, hyper: tf.Tensor2D, state:
 export type StepResultContainer = { scalars: tf.Tensor1D; names: string[]; updated: number[] };
 
 /**
- * One compiled function: forward, loss, gradients, clipping, update, constraint. Nothing is read inside; rates and step
+ * One compiled function: forward, loss, gradients, clipping, update. Nothing is read inside; rates and step
  * counts come in through `hyper` [n, 3], randomness through `state` int32 [3].
  *
  * Gradients that are not finite change nothing: neither parameters nor moments nor running statistics.
@@ -95,14 +95,13 @@ export function lossAndGradients(parts: Pick<StepParts, 'parameters'>, run: () =
 
 /** Applies the gradients and collects what the log wants to know. */
 export function update(
-  { optimizer, parameters, model, clipNorm }: Pick<StepParts, 'optimizer' | 'parameters' | 'model' | 'clipNorm'>,
+  { optimizer, parameters, clipNorm }: Pick<StepParts, 'optimizer' | 'parameters' | 'clipNorm'>,
   value: tf.Scalar,
   gradients: readonly (tf.Tensor | undefined)[],
   lossParts: { readonly [name: string]: tf.Scalar },
   hyper: tf.Tensor2D,
 ): StepResultContainer {
   const { gradNorm, updated } = optimizer.apply(hyper, poisoned(gradients, value), clipNorm);
-  model.constrain?.();
   const named: [string, tf.Tensor][] = [
     ['loss', value],
     ['gradNorm', gradNorm],

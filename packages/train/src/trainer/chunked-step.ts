@@ -1,0 +1,267 @@
+import type { Context, EncoderOutput, TowerOutputs } from '@diptych/core';
+import type { Compiled } from '@diptych/nn';
+import * as tf from '@tensorflow/tfjs-core';
+import { compileNested } from './compile-nested.js';
+import type { DeviceBatch } from './device-batch.js';
+import { encodeBoth, lossBatch, type StepParts, type StepResultContainer, update } from './training-step.js';
+
+/** A tower's output as a compiled function can give and take it. */
+type Encoded = { pooled: tf.Tensor2D; sequence: tf.Tensor3D | null; mask: tf.Tensor2D | null };
+type EncodedPair = { image: Encoded; text: Encoded };
+/** Gradients of the loss with respect to a tower's output; null where the loss does not use it. */
+type EncodedGradient = { pooled: tf.Tensor2D | null; sequence: tf.Tensor3D | null };
+
+/** Which outputs a loss looks at beside the pooled vectors. */
+interface Uses {
+  readonly sequences: boolean;
+}
+
+/**
+ * A training step in little memory that equals the step on the whole batch: GradCache (Gao et al. 2021).
+ *
+ * 1. Both towers on one chunk after the other, keeping their outputs alone.
+ * 2. The loss on all outputs, and its gradients with respect to them and to the parameters behind the towers.
+ * 3. The towers once more, chunk by chunk, with these gradients at their outputs, summing up the parameters'.
+ * 4. One update.
+ *
+ * Dropout draws by the row's number in the whole batch, so passes 1 and 3 and the whole batch have the same masks. Batch
+ * norm in training sees chunks instead of the batch, which no accumulation can mend; its running statistics move
+ * once a step, by the mean over the chunks.
+ */
+export class ChunkedStep<Outputs extends TowerOutputs> {
+  readonly #parts: StepParts<Outputs>;
+  readonly #chunkSize: number;
+  readonly #sums: tf.Variable[];
+  readonly #encode: Compiled<[chunk: DeviceBatch, state: tf.Tensor1D, sequences: boolean], EncodeResult>;
+  readonly #relate: Compiled<[pair: EncodedPair, batch: DeviceBatch, state: tf.Tensor1D], RelateResult>;
+  readonly #accumulate: Compiled<
+    [chunk: DeviceBatch, image: EncodedGradient, text: EncodedGradient, state: tf.Tensor1D],
+    { connected: number[] }
+  >;
+  readonly #apply: Compiled<
+    [
+      hyper: tf.Tensor2D,
+      value: tf.Scalar,
+      parts: Record<string, tf.Scalar>,
+      connected: number[],
+      statistics: Statistics,
+    ],
+    StepResultContainer
+  >;
+  #uses: Uses = { sequences: true };
+
+  constructor(parts: StepParts<Outputs>, chunkSize: number) {
+    this.#parts = parts;
+    this.#chunkSize = chunkSize;
+    this.#sums = parts.parameters.map(([, variable]) => tf.tidy(() => tf.variable(tf.zeros(variable.shape), false)));
+    this.#encode = compileNested((chunk, state, sequences) => encodeChunk(parts, chunk, state, sequences));
+    this.#relate = compileNested((pair, batch, state) => this.#relateAll(pair, batch, state));
+    this.#accumulate = compileNested((chunk, image, text, state) => this.#accumulateChunk(chunk, image, text, state));
+    this.#apply = compileNested((hyper, value, lossParts, connected, statistics) => {
+      const gradients = this.#sums.map((sum, i) => (connected.includes(i) ? sum : undefined));
+      const result = update(parts, value, gradients, keepAll(lossParts), hyper);
+      const healthy = tf.reshape(tf.isFinite(tf.slice(result.scalars, [1], [1])), []);
+      for (const [index, mean] of Object.entries(statistics)) {
+        const [, buffer] = parts.buffers[Number(index)]!;
+        buffer.assign(tf.where(healthy, mean, buffer));
+      }
+      return result;
+    });
+  }
+
+  /** @param seedAndStep of the random stream; the row offset is each chunk's own */
+  run(batch: DeviceBatch, hyper: tf.Tensor2D, [seed, step]: readonly [number, number]): StepResultContainer {
+    const total = batch.pixels.shape[0];
+    const starts = Array.from({ length: Math.ceil(total / this.#chunkSize) }, (_, i) => i * this.#chunkSize);
+    return tf.tidy(() => {
+      const chunks = starts.map((start) => ({
+        rows: sliceBatch(batch, start, Math.min(this.#chunkSize, total - start)),
+        state: tf.tensor1d(Int32Array.of(seed, step, start), 'int32'),
+      }));
+      const encoded = chunks.map(({ rows, state }) => this.#encode(rows, state, this.#uses.sequences));
+      const pair = {
+        image: concatEncoded(encoded.map(({ image }) => image)),
+        text: concatEncoded(encoded.map(({ text }) => text)),
+      };
+      const whole = tf.tensor1d(Int32Array.of(seed, step, 0), 'int32');
+      const related = this.#relate(pair, batch, whole);
+      this.#uses = { sequences: Boolean(related.image.sequence ?? related.text.sequence) };
+      const connected = new Set(related.connected);
+      for (const [i, { rows, state }] of chunks.entries()) {
+        const size = rows.pixels.shape[0];
+        const image = sliceGradient(related.image, starts[i]!, size);
+        const text = sliceGradient(related.text, starts[i]!, size);
+        for (const index of this.#accumulate(rows, image, text, state).connected) connected.add(index);
+      }
+      const statistics = meanStatistics(
+        encoded.map(({ statistics }) => statistics),
+        chunks.map(({ rows }) => rows.pixels.shape[0] / total),
+      );
+      const { value, parts } = related;
+      return this.#apply(
+        hyper,
+        value,
+        parts,
+        [...connected].sort((a, b) => a - b),
+        statistics,
+      );
+    });
+  }
+
+  dispose(): void {
+    for (const compiled of [this.#encode, this.#relate, this.#accumulate, this.#apply]) compiled.dispose();
+    tf.dispose(this.#sums);
+  }
+
+  #relateAll(pair: EncodedPair, batch: DeviceBatch, state: tf.Tensor1D): RelateResult {
+    const { model, loss, parameters } = this.#parts;
+    const context: Context = { training: true, random: { state } };
+    const leaves = [pair.image.pooled, pair.image.sequence, pair.text.pooled, pair.text.sequence];
+    const present = leaves.filter((leaf): leaf is tf.Tensor2D | tf.Tensor3D => leaf !== null);
+    const training = parameters.map(([, variable]) => variable).filter((variable) => variable.trainable);
+    let parts: Record<string, tf.Scalar> = {};
+    const { value, grads } = tf.engine().gradients(
+      () => {
+        const outputs = model.relate(asOutput(pair.image), asOutput(pair.text), context);
+        const output = loss.compute(outputs, lossBatch(batch), context);
+        parts = keepAll(output.parts);
+        return output.loss;
+      },
+      [...present, ...training],
+      undefined,
+      true,
+    ) as { value: tf.Scalar; grads: (tf.Tensor | null)[] };
+    const gradientOf = new Map<tf.Tensor, tf.Tensor | null>(
+      [...present, ...training].map((tensor, i) => [tensor, grads[i] ?? null]),
+    );
+    const connected: number[] = [];
+    for (const [i, [, variable]] of parameters.entries()) {
+      const gradient = gradientOf.get(variable);
+      if (gradient) connected.push(i);
+      this.#sums[i]!.assign(gradient ?? tf.zeros(variable.shape));
+    }
+    const of = ({ pooled, sequence }: Encoded): EncodedGradient => ({
+      pooled: (gradientOf.get(pooled) ?? null) as tf.Tensor2D | null,
+      sequence: sequence && ((gradientOf.get(sequence) ?? null) as tf.Tensor3D | null),
+    });
+    const copied = Object.fromEntries(Object.entries(parts).map(([name, part]) => [name, tf.clone(part)]));
+    for (const part of Object.values(parts)) part.dispose();
+    return { value, parts: copied, connected, image: of(pair.image), text: of(pair.text) };
+  }
+
+  #accumulateChunk(chunk: DeviceBatch, image: EncodedGradient, text: EncodedGradient, state: tf.Tensor1D) {
+    const { model, parameters, buffers } = this.#parts;
+    const before = buffers.map(([, buffer]) => tf.clone(buffer));
+    const training = parameters.map(([, variable]) => variable).filter((variable) => variable.trainable);
+    const { grads } = tf.engine().gradients(
+      () => {
+        const encoded = encodeBoth(model, chunk, { training: true, random: { state } });
+        const terms = [...products(encoded.image, image), ...products(encoded.text, text)];
+        return terms.length > 0 ? tf.addN(terms) : tf.scalar(0);
+      },
+      training,
+      undefined,
+      true,
+    ) as { grads: (tf.Tensor | null)[] };
+    for (const [i, [, buffer]] of buffers.entries()) if (buffer.dataId !== before[i]!.dataId) buffer.assign(before[i]!);
+    const gradientOf = new Map(training.map((variable, i) => [variable, grads[i]]));
+    const connected = parameters.flatMap(([, variable], i) => {
+      const gradient = gradientOf.get(variable);
+      if (!gradient) return [];
+      this.#sums[i]!.assign(tf.add(this.#sums[i]!, gradient));
+      return [i];
+    });
+    return { connected };
+  }
+}
+
+/** New values of the running statistics that moved, by position among the buffers. */
+type Statistics = Record<string, tf.Tensor>;
+type EncodeResult = { image: Encoded; text: Encoded; statistics: Statistics };
+type RelateResult = {
+  value: tf.Scalar;
+  parts: Record<string, tf.Scalar>;
+  connected: number[];
+  image: EncodedGradient;
+  text: EncodedGradient;
+};
+
+function encodeChunk(
+  { model, buffers }: Pick<StepParts, 'model' | 'buffers'>,
+  chunk: DeviceBatch,
+  state: tf.Tensor1D,
+  sequences: boolean,
+): EncodeResult {
+  const before = buffers.map(([, buffer]) => tf.clone(buffer));
+  const { image, text } = encodeBoth(model, chunk, { training: true, random: { state } });
+  const statistics: Statistics = {};
+  for (const [i, [, buffer]] of buffers.entries()) {
+    if (buffer.dataId === before[i]!.dataId) continue;
+    statistics[i] = tf.clone(buffer);
+    buffer.assign(before[i]!);
+  }
+  const kept = ({ pooled, sequence, mask }: EncoderOutput): Encoded => ({
+    pooled,
+    sequence: sequences ? sequence : null,
+    mask: mask ?? null,
+  });
+  return { image: kept(image), text: kept(text), statistics };
+}
+
+/** An encoder's output again. A loss that reads a sequence which was left out gets an error from tfjs at once. */
+function asOutput({ pooled, sequence, mask }: Encoded): EncoderOutput {
+  return { pooled, sequence: sequence as tf.Tensor3D, mask: mask ?? undefined };
+}
+
+/** Sums of outputs times their gradients: what backpropagation starts from. */
+function products(output: EncoderOutput, gradient: EncodedGradient): tf.Scalar[] {
+  const terms: tf.Scalar[] = [];
+  if (gradient.pooled) terms.push(tf.sum(tf.mul(output.pooled, gradient.pooled)));
+  if (gradient.sequence) terms.push(tf.sum(tf.mul(output.sequence, gradient.sequence)));
+  return terms;
+}
+
+function keepAll(parts: Readonly<Record<string, tf.Scalar>>): Record<string, tf.Scalar> {
+  return Object.fromEntries(Object.entries(parts).map(([name, part]) => [name, tf.keep(tf.clone(part))]));
+}
+
+function concatEncoded(chunks: readonly Encoded[]): Encoded {
+  const all = <T extends tf.Tensor>(parts: readonly (T | null)[]): T | null =>
+    parts.every((part): part is T => part !== null) ? (tf.concat([...parts] as tf.Tensor[], 0) as T) : null;
+  return {
+    pooled: all(chunks.map(({ pooled }) => pooled))!,
+    sequence: all(chunks.map(({ sequence }) => sequence)),
+    mask: all(chunks.map(({ mask }) => mask)),
+  };
+}
+
+function sliceRows<T extends tf.Tensor>(x: T, start: number, size: number): T {
+  const rest = x.shape.slice(1);
+  return tf.slice(x, [start, ...rest.map(() => 0)], [size, ...rest]) as T;
+}
+
+function sliceBatch(batch: DeviceBatch, start: number, size: number): DeviceBatch {
+  return {
+    pixels: sliceRows(batch.pixels, start, size),
+    normalize: batch.normalize,
+    inputIds: sliceRows(batch.inputIds, start, size),
+    attentionMask: sliceRows(batch.attentionMask, start, size),
+    tokenTypeIds: batch.tokenTypeIds && sliceRows(batch.tokenTypeIds, start, size),
+    positives: sliceRows(batch.positives, start, size),
+    targets: {},
+  };
+}
+
+function sliceGradient({ pooled, sequence }: EncodedGradient, start: number, size: number): EncodedGradient {
+  return { pooled: pooled && sliceRows(pooled, start, size), sequence: sequence && sliceRows(sequence, start, size) };
+}
+
+/** Mean over the chunks, weighted by their sizes. */
+function meanStatistics(chunks: readonly Statistics[], shares: readonly number[]): Statistics {
+  return Object.fromEntries(
+    Object.keys(chunks[0] ?? {}).map((index) => [
+      index,
+      tf.addN(chunks.map((statistics, i) => tf.mul(statistics[index]!, shares[i]!))),
+    ]),
+  );
+}

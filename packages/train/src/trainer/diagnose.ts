@@ -1,0 +1,89 @@
+import type { Context, TowerOutputs } from '@diptych/core';
+import { Module } from '@diptych/nn';
+import * as tf from '@tensorflow/tfjs-core';
+import { type DeviceBatch, normalizedPixels } from './device-batch.js';
+import { lossAndGradients, lossBatch, type StepParts, textOf } from './training-step.js';
+
+/**
+ * Finds the first tensor of a step that is not finite, by running the step once more without compiling it: parameters,
+ * pixels, the output of each module in the order of computation, towers, parts of the loss, gradients. Parameters and
+ * running statistics are left as they were.
+ *
+ * @returns its name, e.g. `image_encoder.layer3.0.bn2` or `gradient of fusion_layer.in_proj_weight`; undefined if all is finite
+ */
+export function firstNonFinite<Outputs extends TowerOutputs>(
+  parts: StepParts<Outputs>,
+  batch: DeviceBatch,
+  state: tf.Tensor1D,
+): string | undefined {
+  return tf.tidy(() => {
+    for (const [name, variable] of [...parts.parameters, ...parts.buffers]) if (!allFinite(variable)) return name;
+    const pixels = normalizedPixels(batch);
+    if (!allFinite(pixels)) return 'pixels';
+    const before = parts.buffers.map(([, buffer]) => tf.clone(buffer));
+    const watch = new ModuleWatch(parts.model);
+    try {
+      return firstInStep(parts, batch, pixels, state, watch);
+    } finally {
+      watch.stop();
+      for (const [i, [, buffer]] of parts.buffers.entries()) buffer.assign(before[i]!);
+    }
+  });
+}
+
+function firstInStep<Outputs extends TowerOutputs>(
+  parts: StepParts<Outputs>,
+  batch: DeviceBatch,
+  pixels: tf.Tensor4D,
+  state: tf.Tensor1D,
+  watch: ModuleWatch,
+): string | undefined {
+  const context: Context = { training: true, random: { state } };
+  const { value, lossParts, gradients } = lossAndGradients(parts, () => {
+    const image = parts.model.encodeImage(pixels, context);
+    watch.check('image embedding', image.pooled);
+    const text = parts.model.encodeText(textOf(batch), context);
+    watch.check('text embedding', text.pooled);
+    return parts.loss.compute(parts.model.relate(image, text, context), lossBatch(batch), context);
+  });
+  for (const [name, part] of Object.entries(lossParts)) watch.check(`loss part ${name}`, part);
+  for (const part of Object.values(lossParts)) part.dispose();
+  watch.check('loss', value);
+  for (const [i, gradient] of gradients.entries()) {
+    if (gradient) watch.check(`gradient of ${parts.parameters[i]![0]}`, gradient);
+  }
+  return watch.first;
+}
+
+/** Looks at what each module's `forward` returns, while it is on. */
+class ModuleWatch {
+  first: string | undefined;
+  readonly #watched: Module[] = [];
+
+  constructor(model: object) {
+    if (!(model instanceof Module)) return;
+    for (const [name, module] of model.namedModules()) {
+      const { forward } = module as Module & { forward?: (...args: unknown[]) => unknown };
+      if (name === '' || !forward) continue;
+      const watched = (...args: unknown[]) => {
+        const result = forward.apply(module, args);
+        if (result instanceof tf.Tensor) this.check(name, result);
+        return result;
+      };
+      Object.defineProperty(module, 'forward', { value: watched, configurable: true, writable: true });
+      this.#watched.push(module);
+    }
+  }
+
+  check(name: string, tensor: tf.Tensor): void {
+    if (this.first === undefined && !allFinite(tensor)) this.first = name;
+  }
+
+  stop(): void {
+    for (const module of this.#watched) delete (module as { forward?: unknown }).forward;
+  }
+}
+
+function allFinite(tensor: tf.Tensor): boolean {
+  return tf.tidy(() => tensor.dtype !== 'float32' || tf.min(tf.cast(tf.isFinite(tensor), 'int32')).dataSync()[0] === 1);
+}
