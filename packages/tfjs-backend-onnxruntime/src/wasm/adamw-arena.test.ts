@@ -143,7 +143,7 @@ describe('AdamWArena', () => {
     const arena = new AdamWArena([4]);
     arena.slots[0]!.gradient[2] = Number.NaN;
     expect(arena.step(Float32Array.of(0.1, 0, 1), { ...options, maxNorm: null })).toBeNaN();
-    expect(arena.slots[0]!.parameter[0]).toBeNaN();
+    expect(arena.slots[0]!.parameter[2]).toBeNaN();
   });
 
   it('gives typed errors', () => {
