@@ -1,0 +1,46 @@
+/** One property that a part must have. `run` throws a {@link ContractViolation} (or what the part throws) if it has not. */
+export interface Check {
+  /** What holds, as a sentence: "rows do not depend on each other". */
+  readonly name: string;
+  run(): Promise<void>;
+}
+
+/** The two functions that every test runner has: vitest, jest, mocha, node:test. */
+export interface Runner {
+  describe(name: string, body: () => void): unknown;
+  it(name: string, body: () => Promise<void>): unknown;
+}
+
+/** A part does not keep its contract. */
+export class ContractViolation extends Error {
+  override readonly name = 'ContractViolation';
+}
+
+/** Registers checks as the tests of one suite. */
+export function register(runner: Runner, suite: string, checks: readonly Check[]): void {
+  runner.describe(suite, () => {
+    for (const { name, run } of checks) runner.it(name, run);
+  });
+}
+
+/**
+ * Runs checks without a test runner, all of them, also after a failure.
+ *
+ * @returns the failed ones with their errors; empty if the contract is kept
+ */
+export async function runChecks(checks: readonly Check[]): Promise<{ name: string; error: unknown }[]> {
+  const failures: { name: string; error: unknown }[] = [];
+  for (const { name, run } of checks) {
+    try {
+      await run();
+    } catch (error) {
+      failures.push({ name, error });
+    }
+  }
+  return failures;
+}
+
+/** Throws a {@link ContractViolation} unless the condition holds. */
+export function ensure(condition: boolean, message: string | (() => string)): asserts condition {
+  if (!condition) throw new ContractViolation(typeof message === 'string' ? message : message());
+}

@@ -1,0 +1,16 @@
+export { type Check, ContractViolation, type Runner, register, runChecks } from './check.js';
+export { type EncoderContract, type EncoderInput, encoderChecks, testEncoder } from './encoder-contract.js';
+export { type FusionContract, fusionChecks, testFusion } from './fusion-contract.js';
+export { type ImageTransformContract, imageTransformChecks, testImageTransform } from './image-transform-contract.js';
+export { type LossContract, lossChecks, testLoss } from './loss-contract.js';
+export { randomNormal } from './random-normal.js';
+export type { PartContract } from './stateful-checks.js';
+export { type TokenizerContract, testTokenizer, tokenizerChecks } from './tokenizer-contract.js';
+export {
+  fusedOutputs,
+  randomEncoderOutput,
+  randomTowers,
+  type TowerOutputsOptions,
+  type TowerVectors,
+} from './tower-outputs.js';
+export { testWeightSource, type WeightSourceContract, weightSourceChecks } from './weight-source-contract.js';

@@ -1,0 +1,8 @@
+import { Generator } from '@diptych/nn';
+import * as tf from '@tensorflow/tfjs-core';
+
+/** Float32 numbers of N(0, 1): the same for the same seed, on every backend. */
+export function randomNormal<R extends tf.Rank = tf.Rank>(shape: readonly number[], seed: number): tf.Tensor<R> {
+  const size = shape.reduce((product, length) => product * length, 1);
+  return tf.tensor(new Generator(seed).normal(size), [...shape] as tf.ShapeMap[R]);
+}
