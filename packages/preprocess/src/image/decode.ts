@@ -19,8 +19,6 @@ export interface DecodeOptions {
 
 const MAX_PIXELS = 89_478_485;
 const MAX_BYTES = 256 * 2 ** 20;
-/** No honest picture within the limits takes this long to decode. */
-const TIMEOUT_SECONDS = 120;
 
 /**
  * Decodes JPEG, PNG, WebP, GIF (first frame), TIFF (first page) or AVIF to 8-bit RGB, with the values of PIL's
@@ -43,9 +41,7 @@ export async function decodeImage(source: DecodeSource, options: DecodeOptions =
     });
   }
   try {
-    let picture = sharp(bytes, { failOn: 'error', limitInputPixels: maxPixels, ignoreIcc: true }).timeout({
-      seconds: TIMEOUT_SECONDS,
-    });
+    let picture = sharp(bytes, { failOn: 'error', limitInputPixels: maxPixels, ignoreIcc: true });
     if (orient) picture = picture.autoOrient();
     if (found.format === 'jpeg' || found.format === 'tiff') {
       const isCmyk =

@@ -61,7 +61,7 @@ export class ImagePipeline implements ImageTransform {
   readonly #pixelFunctions: readonly PixelFunction[];
   readonly #toTensor: ToTensorStep | undefined;
   readonly #normalize: NormalizeStep | undefined;
-  readonly #tables: readonly [Float32Array, Float32Array, Float32Array];
+  readonly #table: Int32Array;
   readonly #size: Size | undefined;
 
   constructor(steps: readonly (Step | ImagePipeline)[], { decode = {}, outputSize }: ComposeOptions = {}) {
@@ -72,7 +72,7 @@ export class ImagePipeline implements ImageTransform {
     this.#pixelFunctions = fuse(pixels);
     this.#toTensor = toTensor;
     this.#normalize = normalize;
-    this.#tables = channelTables(toTensor, normalize);
+    this.#table = channelTable(toTensor, normalize);
     this.#size = outputSize ? { height: outputSize[0], width: outputSize[1] } : sizeAfter(pixels);
   }
 
@@ -217,11 +217,13 @@ export class ImagePipeline implements ImageTransform {
         remedy: 'end the list with toTensor() and normalize(…), or ask for pixels() or intoBytes()',
       });
     }
-    const [red, green, blue] = this.#tables;
+    // Floats are copied as their bits: JavaScript would turn each into a double and back.
+    const bits = new Int32Array(target.buffer, target.byteOffset + offset * 4, data.length);
+    const table = this.#table;
     for (let i = 0; i < data.length; i += 3) {
-      target[offset + i] = red[data[i]!]!;
-      target[offset + i + 1] = green[data[i + 1]!]!;
-      target[offset + i + 2] = blue[data[i + 2]!]!;
+      bits[i] = table[data[i]!]!;
+      bits[i + 1] = table[256 + data[i + 1]!]!;
+      bits[i + 2] = table[512 + data[i + 2]!]!;
     }
   }
 }
@@ -305,13 +307,17 @@ function sizeAfter(steps: readonly (PixelStep | PlainPixelFunction)[]): Size | u
   return size;
 }
 
-function channelTables(toTensor: ToTensorStep | undefined, normalize: NormalizeStep | undefined) {
+/** The bits of the float32 that each byte becomes, 256 for each channel. */
+function channelTable(toTensor: ToTensorStep | undefined, normalize: NormalizeStep | undefined): Int32Array {
   const bytes = byteTable(toTensor?.rescaleFactor);
-  const table = (channel: number): Float32Array => {
-    if (!normalize) return bytes;
-    const mean = Math.fround(normalize.mean[channel]!);
-    const std = Math.fround(normalize.std[channel]!);
-    return bytes.map((value) => Math.fround(value - mean) / std);
-  };
-  return [table(0), table(1), table(2)] as const;
+  const table = new Float32Array(3 * 256);
+  for (let channel = 0; channel < 3; channel++) {
+    const mean = Math.fround(normalize?.mean[channel] ?? 0);
+    const std = Math.fround(normalize?.std[channel] ?? 1);
+    table.set(
+      bytes.map((value) => Math.fround(value - mean) / std),
+      channel * 256,
+    );
+  }
+  return new Int32Array(table.buffer);
 }

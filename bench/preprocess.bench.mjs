@@ -1,0 +1,175 @@
+/**
+ * Preprocessing beside Python: torchvision on PIL, and the fast BERT tokenizer. Images are awaited one at a time.
+ *
+ *     npm run build && node bench/preprocess.bench.mjs
+ *
+ * DIPTYCH_PYTHON names a Python with torch, torchvision, pillow and transformers; without it only our side is
+ * measured. Prints JSON lines { name, value, unit }.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { compose, decodeImage, imagenet, imageTransform, normalize, resize, toTensor } from '@diptych/preprocess/image';
+import { tokenizer } from '@diptych/preprocess/text';
+import sharp from 'sharp';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const ROUNDS = 3;
+const SECONDS = 1;
+const context = { training: false, seed: 0, epoch: 0, item: 0 };
+
+sharp.concurrency(1);
+sharp.cache(false);
+if (isMainThread) await main();
+else await work();
+
+async function main() {
+  const folder = mkdtempSync(join(tmpdir(), 'diptych-bench-'));
+  try {
+    const inputs = await makeInputs(folder);
+    const ours = [];
+    const theirs = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      ours.push(await measure(inputs));
+      const python = runPython(inputs);
+      if (python) theirs.push(python);
+    }
+    for (const name of Object.keys(ours[0])) {
+      const value = median(ours.map((round) => round[name]));
+      print(`preprocess/${name}`, value, name.startsWith('tokens') ? 'captions/s' : 'images/s');
+      if (theirs[0]?.[name] === undefined) continue;
+      const reference = median(theirs.map((round) => round[name]));
+      print(`preprocess/${name}/python`, reference, name.startsWith('tokens') ? 'captions/s' : 'images/s');
+      print(`preprocess/${name}/ratio`, median(ours.map((round, i) => round[name] / theirs[i][name])), 'x');
+    }
+    for (const workers of [1, 2, 4])
+      print(`preprocess/whole/workers_${workers}`, await withWorkers(inputs, workers), 'images/s');
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Photographs as 500x375 JPEG files, and 1,000 captions of 11 words. */
+async function makeInputs(folder) {
+  const images = join(folder, 'images');
+  mkdirSync(images);
+  for (const name of ['astronaut', 'chelsea', 'coffee', 'gray']) {
+    const picture = await compose([resize([375, 500], 'bicubic')]).pixels(
+      join(root, `golden/resize/sources/${name}.png`),
+    );
+    const { data, width, height } = picture;
+    await sharp(data, { raw: { width, height, channels: 3 } })
+      .jpeg({ quality: 90 })
+      .toFile(join(images, `${name}.jpg`));
+  }
+  const vocab = join(root, 'golden/tokenizer/vocab.txt');
+  const words = readFileSync(vocab, 'utf8')
+    .split('\n')
+    .filter((word) => /^[a-z]{2,}$/.test(word))
+    .slice(0, 8000);
+  let state = 1;
+  const next = (bound) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * bound);
+  };
+  // Words as frequent as in English: the rank is drawn evenly in its logarithm. One in twenty is bent into a rarer form.
+  const word = () => {
+    const chosen = words[Math.floor(words.length ** (next(1e6) / 1e6)) - 1];
+    return next(20) === 0 ? `${chosen}ish` : chosen;
+  };
+  const captions = Array.from({ length: 1000 }, () => `A ${Array.from({ length: 10 }, word).join(' ')}.`);
+  const captionFile = join(folder, 'captions.json');
+  writeFileSync(captionFile, JSON.stringify(captions));
+  return { images, captions, captionFile, vocab };
+}
+
+async function measure({ images, captions, vocab }) {
+  const files = readFiles(images);
+  const decoded = await Promise.all(files.map((file) => decodeImage(file)));
+  const bicubic = resize([224, 224], 'bicubic');
+  const resized = decoded.map((image) => bicubic(image));
+  const finish = compose([toTensor(), normalize(imagenet)], { outputSize: [224, 224] });
+  const whole = imageTransform('imagenet');
+  const target = new Float32Array(224 * 224 * 3);
+  const bert = tokenizer(vocab);
+  const bertAt512 = { padding: 'max_length', maxLength: 512 };
+  return {
+    decode: await rate(files, (file) => decodeImage(file)),
+    resize: await rate(decoded, (image) => bicubic(image)),
+    to_tensor_and_normalize: await rate(resized, (image) => finish.into(image, target, 0, context)),
+    whole: await rate(files, (file) => whole.into(file, target, 0, context)),
+    tokens_longest: captions.length * (await rate([captions], (texts) => bert.encode(texts))),
+    tokens_512: captions.length * (await rate([captions], (texts) => bert.encode(texts, bertAt512))),
+    tokens_first_time:
+      captions.length /
+      (await seconds(
+        () => tokenizer(vocab),
+        (fresh) => fresh.encode(captions),
+      )),
+  };
+}
+
+async function rate(items, run) {
+  for (const item of items) await run(item);
+  let count = 0;
+  const start = performance.now();
+  while (performance.now() - start < SECONDS * 1000) {
+    for (const item of items) await run(item);
+    count += items.length;
+  }
+  return (count / (performance.now() - start)) * 1000;
+}
+
+/** Median seconds of ten first calls, each on something fresh. */
+async function seconds(prepare, run) {
+  const times = [];
+  for (let i = 0; i < 10; i++) {
+    const fresh = prepare();
+    const start = performance.now();
+    await run(fresh);
+    times.push((performance.now() - start) / 1000);
+  }
+  return median(times);
+}
+
+function runPython({ images, captionFile, vocab }) {
+  const python = process.env.DIPTYCH_PYTHON ?? join(root, '.cache/venv/bin/python');
+  if (!existsSync(python)) return undefined;
+  const script = join(root, 'reference/bench_preprocess.py');
+  const args = [script, '--images', images, '--captions', captionFile, '--vocab', vocab, '--seconds', String(SECONDS)];
+  return JSON.parse(execFileSync(python, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }));
+}
+
+async function withWorkers({ images }, count) {
+  const rates = await Promise.all(
+    Array.from({ length: count }, () => {
+      const worker = new Worker(new URL(import.meta.url), { workerData: { images } });
+      return new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+    }),
+  );
+  return rates.reduce((sum, value) => sum + value, 0);
+}
+
+async function work() {
+  const files = readFiles(workerData.images);
+  const whole = imageTransform('imagenet');
+  const target = new Float32Array(224 * 224 * 3);
+  parentPort.postMessage(await rate(files, (file) => whole.into(file, target, 0, context)));
+}
+
+function readFiles(folder) {
+  return readdirSync(folder)
+    .sort()
+    .map((name) => readFileSync(join(folder, name)));
+}
+
+function median(values) {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+}
+
+function print(name, value, unit) {
+  console.log(JSON.stringify({ name, value: Number(value.toPrecision(4)), unit }));
+}
