@@ -1,6 +1,6 @@
 import type { DataType } from '@tensorflow/tfjs-core';
 import { extractProgram, type Program } from './program.js';
-import { type Attributes, Node, sameShape, Value } from './value.js';
+import { type Attributes, describeAttributes, Node, sameShape, Value } from './value.js';
 
 /** An operation about to be added: what a rule looks at. */
 export interface Draft {
@@ -56,7 +56,7 @@ export class Builder {
     inputNames: readonly string[],
   ): Value[] {
     const operands = inputs.map((value) => this.#id(value)).join();
-    const key = `${op}(${operands};${inputNames})${JSON.stringify(attrs)}:${types.map(({ shape, dtype }) => `${dtype}[${shape}]`)}`;
+    const key = `${op}(${operands};${inputNames})${describeAttributes(attrs)}:${types.map(({ shape, dtype }) => `${dtype}[${shape}]`)}`;
     let node = this.#known.get(key);
     if (!node) {
       node = new Node(op, inputs, attrs, inputNames);

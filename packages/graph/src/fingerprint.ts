@@ -1,5 +1,5 @@
 import type { Program } from './program.js';
-import type { NumericData, Value } from './value.js';
+import { describeAttributes, type NumericData, type Value } from './value.js';
 
 /** Text that is equal for programs of equal structure; `describeLeaf` says what tells leaves apart. */
 export function fingerprint(program: Program, describeLeaf: (leaf: Value, index: number) => string): string {
@@ -13,7 +13,7 @@ export function fingerprint(program: Program, describeLeaf: (leaf: Value, index:
     for (const output of node.outputs) ids.set(output, String(counter++));
     const outputs = node.outputs.map(({ shape, dtype }) => `${dtype}[${shape}]`).join('|');
     const operands = node.inputs.map((input) => ids.get(input)).join();
-    lines.push(`${node.op}(${operands};${node.inputNames})${JSON.stringify(node.attrs)}${outputs}`);
+    lines.push(`${node.op}(${operands};${node.inputNames})${describeAttributes(node.attrs)}${outputs}`);
   }
   lines.push(program.outputs.map((output) => ids.get(output)).join());
   return lines.join(';');

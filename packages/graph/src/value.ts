@@ -83,3 +83,12 @@ export function allocate(dtype: DataType, size: number): NumericData {
   if (dtype === 'bool') return new Uint8Array(size);
   return new Float32Array(size);
 }
+
+/** Text that is equal for equal attributes; JSON would take -Infinity, NaN and null for the same. */
+export function describeAttributes(attrs: Attributes): string {
+  return JSON.stringify(attrs, (_key, value: unknown) =>
+    typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0))
+      ? `number:${value === 0 ? '-0' : value}`
+      : value,
+  );
+}

@@ -27,6 +27,8 @@ export interface OnnxRuntimeOptions {
   executionProviders?: OrtSessionOptions['executionProviders'];
   /** Threads inside an operator; all physical cores by default. */
   intraOpNumThreads?: number;
+  /** Further options of ONNX Runtime's sessions, such as `{ enableProfiling: true }` or `{ config: {…} }`. */
+  session?: OrtSessionOptions;
   /** Run every operation that has an ONNX form in a session, however small. For tests. */
   forceNative?: boolean;
   /** Programs that compute fewer elements run on portable kernels, without a session. */
@@ -98,6 +100,7 @@ export class OnnxRuntimeBackend extends RecordingBackend {
       intraOpNumThreads: work < ONE_THREAD_WORK ? 1 : intraOpNumThreads,
       graphOptimizationLevel: 'disabled',
       enableMemPattern: false,
+      ...this.options.session,
     };
   }
 

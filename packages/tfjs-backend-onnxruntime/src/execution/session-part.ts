@@ -41,6 +41,7 @@ interface Binding {
 /** A part with its session; runs on an environment of plain data. */
 export class RunnableSession {
   readonly #session: OrtSession;
+  readonly #profiled: boolean;
   readonly #feeds: Binding[];
   readonly #fetches: Binding[];
   /** Bytes of the model: what the session holds at least. */
@@ -53,6 +54,7 @@ export class RunnableSession {
     this.bytes = model.byteLength;
     this.nodeCount = graph.nodes.length;
     this.#session = createSession(model, options);
+    this.#profiled = options.enableProfiling ?? false;
     const fed = part.inputs.filter((input) => !constants.has(input));
     this.#feeds = graph.inputs.map(({ name }, i) => ({ name, value: fed[i]!, last: null }));
     this.#fetches = graph.outputs.map(({ name }, i) => ({ name, value: part.outputs[i]!, last: null }));
@@ -75,6 +77,7 @@ export class RunnableSession {
   }
 
   dispose(): void {
+    if (this.#profiled) this.#session.endProfiling();
     this.#session.dispose();
   }
 }
