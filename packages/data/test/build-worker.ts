@@ -5,16 +5,29 @@ import { workspaceAliases } from '../../../tooling/aliases.js';
 
 const here = import.meta.dirname;
 
+/** What {@link buildWorker} made. */
+export interface BuiltWorker {
+  readonly workerFile: string;
+  /** The fake parts. */
+  readonly module: string;
+  /** The factories of @diptych/preprocess. */
+  readonly preprocess: string;
+}
+
 /**
- * Builds the worker script and the fake parts from the sources, as threads cannot import TypeScript; so the tests need
+ * Builds the worker script and the parts from the sources, as threads cannot import TypeScript; so the tests need
  * no build of the packages before.
  *
  * @param folder a temporary folder
  */
-export async function buildWorker(folder: string): Promise<{ workerFile: string; module: string }> {
+export async function buildWorker(folder: string): Promise<BuiltWorker> {
   const aliases = workspaceAliases();
   await build({
-    entryPoints: { worker: resolve(here, '../src/worker.ts'), parts: resolve(here, 'fake-parts.ts') },
+    entryPoints: {
+      worker: resolve(here, '../src/worker.ts'),
+      parts: resolve(here, 'fake-parts.ts'),
+      preprocess: resolve(here, 'preprocess-parts.ts'),
+    },
     outdir: folder,
     outExtension: { '.js': '.mjs' },
     bundle: true,
@@ -38,5 +51,10 @@ export async function buildWorker(folder: string): Promise<{ workerFile: string;
       },
     ],
   });
-  return { workerFile: resolve(folder, 'worker.mjs'), module: pathToFileURL(resolve(folder, 'parts.mjs')).href };
+  const built = (name: string) => resolve(folder, `${name}.mjs`);
+  return {
+    workerFile: built('worker'),
+    module: pathToFileURL(built('parts')).href,
+    preprocess: pathToFileURL(built('preprocess')).href,
+  };
 }
