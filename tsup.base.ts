@@ -7,7 +7,8 @@ export function packageOptions(overrides: Options = {}): Options {
     format: ['esm'],
     target: 'es2022',
     platform: 'neutral',
-    dts: true,
+    // tsup takes `paths` from the base url, and the package's folder for it; they count from the repository's root
+    dts: { compilerOptions: { baseUrl: '../..' } },
     sourcemap: true,
     clean: true,
     treeshake: false,

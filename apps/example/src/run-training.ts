@@ -4,17 +4,19 @@ import { fileURLToPath } from 'node:url';
 import type { Json, TowerOutputs } from '@diptych/core';
 import { DataLoader } from '@diptych/data';
 import { tokenizer as openTokenizer } from '@diptych/preprocess/text';
-import { type StepReport, Trainer } from '@diptych/train';
+import { Trainer } from '@diptych/train';
+import { jsonlLog } from '@diptych/train/node';
 import { writeSafetensors } from '@diptych/weights/node';
 import { JointModel, type Matrix, save } from 'diptych';
 import { useBackend } from './backends.js';
 import type { Pair } from './emoji.js';
 import { evaluate } from './evaluate.js';
+import { readHistory } from './history.js';
 import type { MetricsFile } from './metrics-file.js';
 import { buildModel, buildTraining, pictureTransform, RECIPE } from './model.js';
 import type { TrainOptions } from './options.js';
 import { checkEnough, emojiPairs, jsonlPairs, sourceOf } from './pair-list.js';
-import { formatSeconds, showProgress } from './progress.js';
+import { formatSeconds, type Progress, showProgress } from './progress.js';
 import { QuarantineFile } from './quarantine.js';
 import type { ReportInput } from './report.js';
 import { CONFIG_FILE, METRICS_FILE, openRun, type RunFolder } from './runs.js';
@@ -24,6 +26,10 @@ import { writeReport } from './write-report.js';
 
 /** bert-base-uncased's WordPiece, from the repository's fixtures. */
 const VOCABULARY = fileURLToPath(new URL('../../../golden/tokenizer/vocab.txt', import.meta.url));
+
+/** Every step as JSON, over all starts of a run. */
+const LOG_FILE = 'steps.jsonl';
+const CHECKPOINT_EVERY = 100;
 
 /** How a start of the example ended. */
 export type Outcome = 'finished' | 'interrupted';
@@ -61,10 +67,9 @@ export async function runTraining(options: TrainOptions): Promise<Outcome> {
   });
   const encoder = buildModel(tokenizer.vocabSize, options.seed);
   const trainer = new Trainer(encoder, { ...buildTraining(steps), seed: options.seed });
-  const history: StepReport[] = [];
   const trained = performance.now();
-  if (!(await trainUntilDone(trainer, loader, steps, history))) {
-    console.log(`\nsaved at step ${trainer.step}; npm start goes on from there`);
+  if (!(await trainUntilDone(trainer, loader, steps, run.path))) {
+    console.log(`\nsaved at step ${trainer.step}; the next npm start goes on from there`);
     return 'interrupted';
   }
   const trainSeconds = (performance.now() - trained) / 1000;
@@ -87,7 +92,7 @@ export async function runTraining(options: TrainOptions): Promise<Outcome> {
   await writeReport(join(run.path, 'report.html'), {
     facts: facts(options, metrics, steps, trainSeconds, bad),
     metrics,
-    history,
+    history: readHistory(join(run.path, LOG_FILE)),
     ...embedded,
   });
   await writeFile(join(run.path, METRICS_FILE), `${JSON.stringify(metrics, null, 2)}\n`);
@@ -97,29 +102,37 @@ export async function runTraining(options: TrainOptions): Promise<Outcome> {
   return 'finished';
 }
 
-/** @returns false if it was interrupted */
+/** @returns false if it was interrupted, with its state saved */
 async function trainUntilDone<Outputs extends TowerOutputs>(
   trainer: Trainer<Outputs>,
   loader: DataLoader,
   steps: number,
-  history: StepReport[],
+  folder: string,
 ): Promise<boolean> {
   const stop = new AbortController();
   const interrupt = () => stop.abort();
   process.once('SIGINT', interrupt);
-  const progress = showProgress(steps, trainer.step);
+  let progress: Progress | undefined;
   try {
     const { stopped } = await trainer.fit(loader, {
       steps,
       signal: stop.signal,
+      checkpoint: folder,
+      checkpointEvery: { steps: CHECKPOINT_EVERY },
+      resume: true,
+      log: jsonlLog(join(folder, LOG_FILE)),
       onStep: (report) => {
-        history.push(report);
+        progress ??= showProgress(steps, report.step - 1);
         progress.update(report);
+      },
+      onEvent: (event) => {
+        if (event.kind === 'resumed') console.log(`going on from step ${event.step}`);
+        else if (event.kind === 'warning' || event.kind === 'checkpointFailed') console.warn(event.message);
       },
     });
     return stopped === 'done';
   } finally {
-    progress.stop();
+    progress?.stop();
     process.removeListener('SIGINT', interrupt);
     await loader.close();
   }
