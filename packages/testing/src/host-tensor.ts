@@ -80,8 +80,8 @@ export function requireClose(
   ensure(
     error <= tolerance * largest,
     () =>
-      `${what} differs by ${error} at flat index ${index} (${actual.values[index]} and ${expected.values[index]}), ` +
-      `more than ${tolerance} of the largest value ${largest}`,
+      `${what} differs by ${error.toPrecision(3)} at flat index ${index} (${actual.values[index]} and ${expected.values[index]}), ` +
+      `more than ${tolerance} of the largest value ${largest.toPrecision(3)}`,
   );
 }
 

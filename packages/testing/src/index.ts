@@ -1,8 +1,10 @@
+export { type BackendContract, backendChecks, testBackend } from './backend-contract.js';
 export { type Check, ContractViolation, type Runner, register, runChecks } from './check.js';
 export { type EncoderContract, type EncoderInput, encoderChecks, testEncoder } from './encoder-contract.js';
 export { type FusionContract, fusionChecks, testFusion } from './fusion-contract.js';
 export { type ImageTransformContract, imageTransformChecks, testImageTransform } from './image-transform-contract.js';
 export { type LossContract, lossChecks, testLoss } from './loss-contract.js';
+export { OP_CASES, type OpCase, type OpInput } from './op-cases.js';
 export { randomNormal } from './random-normal.js';
 export type { PartContract } from './stateful-checks.js';
 export { type TokenizerContract, testTokenizer, tokenizerChecks } from './tokenizer-contract.js';

@@ -101,8 +101,8 @@ export function checkGolden(
   const { error, index } = largestDifference(got, expected.data);
   if (error <= tolerance) return;
   throw new ContractViolation(
-    `${file.name}, ${key}: differs by ${error} at flat index ${index} ` +
-      `(${got[index]}, PyTorch ${expected.data[index]}), allowed are ${tolerance}`,
+    `${file.name}, ${key}: differs by ${error.toPrecision(3)} at flat index ${index} ` +
+      `(${got[index]}, PyTorch ${expected.data[index]}), allowed are ${tolerance.toPrecision(3)}`,
   );
 }
 
