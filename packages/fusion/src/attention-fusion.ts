@@ -1,7 +1,7 @@
 import type { Context, EncoderOutput, Fusion, FusionOutput, PartDescription } from '@diptych/core';
-import { l2Normalize, MultiheadAttention } from '@diptych/nn';
+import { generatorOf, l2Normalize, MultiheadAttention } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
-import { checkPositive, type FusionOptions, generatorOf } from './fusion-options.js';
+import { checkPositive, type FusionOptions } from './fusion-options.js';
 import { MissingModality } from './missing-modality.js';
 
 /** Options of {@link AttentionFusion}. */
@@ -60,14 +60,7 @@ export class AttentionFusion extends MultiheadAttention implements Fusion {
     const { embedDim, numHeads, normalize, missing } = this;
     return {
       kind: 'fusion/attention',
-      options: {
-        embedDim,
-        numHeads,
-        dropout: this.dropout.p,
-        normalize,
-        placeholders: missing.image !== undefined,
-        modalityDropout: missing.modalityDropout,
-      },
+      options: { embedDim, numHeads, dropout: this.dropout.p, normalize, ...missing.describeOptions() },
     };
   }
 }

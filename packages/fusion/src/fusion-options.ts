@@ -1,14 +1,10 @@
 import { ConfigError } from '@diptych/core';
-import { Generator } from '@diptych/nn';
+import type { RandomWeights } from '@diptych/nn';
 
 /** What every fusion of this package takes. */
-export interface FusionOptions {
+export interface FusionOptions extends RandomWeights {
   /** Width of both towers and of the joint vector. */
   readonly embedDim: number;
-  /** The same seed gives the same first weights on every backend; default 0. */
-  readonly seed?: number;
-  /** A generator shared with other parts of a model, in place of a seed. */
-  readonly generator?: Generator;
   /**
    * Learns a placeholder for each modality, so that `fuse` copes with a missing one. Default: only where
    * `modalityDropout` is above 0.
@@ -16,11 +12,6 @@ export interface FusionOptions {
   readonly placeholders?: boolean;
   /** In training, the share of pairs that lose one modality (either, with equal chances). Default 0. */
   readonly modalityDropout?: number;
-}
-
-/** The generator that options ask for. */
-export function generatorOf({ seed = 0, generator }: FusionOptions): Generator {
-  return generator ?? new Generator(seed);
 }
 
 /**

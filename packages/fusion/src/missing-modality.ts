@@ -1,7 +1,7 @@
 import { ConfigError, type Context, checkShape, type EncoderOutput, ShapeError, siteOf } from '@diptych/core';
-import { Module, normal, parameter, philoxUniform } from '@diptych/nn';
+import { generatorOf, Module, normal, parameter, philoxUniform } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
-import { type FusionOptions, generatorOf } from './fusion-options.js';
+import type { FusionOptions } from './fusion-options.js';
 
 /** Both modalities of a batch, none of them missing. */
 export interface Pair {
@@ -68,6 +68,11 @@ export class MissingModality extends Module {
       image: replaceRows(pair.image, dropsImage, this.image!),
       text: replaceRows(pair.text, tf.sub(dropsAny, dropsImage), this.text!),
     };
+  }
+
+  /** Its part of a fusion's description. */
+  describeOptions(): { readonly placeholders: boolean; readonly modalityDropout: number } {
+    return { placeholders: this.image !== undefined, modalityDropout: this.modalityDropout };
   }
 
   #standIn(modality: 'image' | 'text', batch: number): EncoderOutput {

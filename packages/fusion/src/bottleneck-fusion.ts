@@ -1,0 +1,90 @@
+import type { Context, EncoderOutput, Fusion, FusionOutput, PartDescription } from '@diptych/core';
+import { generatorOf, LayerNorm, Module, normal, parameter } from '@diptych/nn';
+import * as tf from '@tensorflow/tfjs-core';
+import { CrossAttentionBlock, type CrossAttentionSizes } from './cross-attention-block.js';
+import { checkPositive, type FusionOptions } from './fusion-options.js';
+import { MissingModality } from './missing-modality.js';
+import { joinTokens, withPooledToken } from './tokens.js';
+
+/** Options of {@link BottleneckFusion}. */
+export interface BottleneckFusionOptions extends FusionOptions {
+  /** Learned tokens through which everything has to pass, default 4. */
+  readonly numLatents?: number;
+  /** Default 2. */
+  readonly numLayers?: number;
+  /** Default 8. */
+  readonly numHeads?: number;
+  /** Width inside the feed-forward layers, default 4 * embedDim. */
+  readonly hiddenDim?: number;
+  /** On attention weights and after feed-forward layers, in training. Default 0. */
+  readonly dropout?: number;
+}
+
+/**
+ * A few learned tokens that look at the patches and tokens of both modalities, layer after layer; their mean is the joint
+ * vector (Nagrani et al. 2021, attention bottlenecks; Jaegle et al. 2021, Perceiver). Cost grows with the number
+ * of latents times tokens, not with tokens squared.
+ *
+ * Masks are honoured. Attention maps: `layer0` [B, heads, latents, (1 + patches) + (1 + tokens)], and so on; the
+ * first key of each side is its pooled vector.
+ */
+export class BottleneckFusion extends Module implements Fusion {
+  readonly latents: tf.Variable<tf.Rank.R2>;
+  readonly layers: readonly CrossAttentionBlock[];
+  readonly norm: LayerNorm;
+  readonly missing: MissingModality;
+  readonly embedDim: number;
+  readonly sizes: CrossAttentionSizes;
+
+  /** @throws ConfigError if a size makes no network */
+  constructor(options: BottleneckFusionOptions) {
+    super();
+    const { embedDim, numLatents = 4, numLayers = 2, numHeads = 8, hiddenDim = 4 * embedDim, dropout = 0 } = options;
+    for (const [what, value] of Object.entries({ embedDim, numLatents, numLayers, numHeads, hiddenDim })) {
+      checkPositive('fusion.BottleneckFusion', what, value);
+    }
+    const generator = generatorOf(options);
+    this.embedDim = embedDim;
+    this.sizes = { embedDim, numHeads, hiddenDim, dropout };
+    this.latents = parameter(normal(0.02)([numLatents, embedDim], generator) as tf.Tensor2D);
+    this.layers = Array.from({ length: numLayers }, () => new CrossAttentionBlock(this.sizes, generator));
+    this.norm = new LayerNorm(embedDim);
+    this.missing = new MissingModality('fusion.BottleneckFusion', { ...options, generator });
+  }
+
+  /**
+   * @param image undefined where there is none (needs `placeholders`)
+   * @param text undefined where there is none
+   * @throws ShapeError if batches or widths differ
+   */
+  fuse(image: EncoderOutput | undefined, text: EncoderOutput | undefined, context: Context): FusionOutput {
+    const pair = this.missing.complete(image, text, context);
+    const seen = joinTokens(
+      withPooledToken('fusion.BottleneckFusion: image', pair.image),
+      withPooledToken('fusion.BottleneckFusion: text', pair.text),
+    );
+    const [batch] = seen.values.shape;
+    const [count, width] = this.latents.shape;
+    let latents = tf.tile(tf.reshape(this.latents, [1, count, width]), [batch, 1, 1]) as tf.Tensor3D;
+    const attention: Record<string, tf.Tensor4D> = {};
+    for (const [i, layer] of this.layers.entries()) {
+      const { x, map } = layer.forward(latents, seen, context);
+      latents = x;
+      attention[`layer${i}`] = map;
+    }
+    return { fused: tf.mean(this.norm.forward(latents), 1) as tf.Tensor2D, attention };
+  }
+
+  override describe(): PartDescription {
+    const { missing, sizes, layers, latents } = this;
+    return {
+      kind: 'fusion/bottleneck',
+      options: {
+        ...sizes,
+        numLatents: latents.shape[0],
+        numLayers: layers.length,
+        ...missing.describeOptions(),
+      },
+    };
+  }
+}

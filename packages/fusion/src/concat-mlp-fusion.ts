@@ -1,0 +1,57 @@
+import type { Context, EncoderOutput, Fusion, FusionOutput, PartDescription } from '@diptych/core';
+import { generatorOf, Module } from '@diptych/nn';
+import * as tf from '@tensorflow/tfjs-core';
+import { FeedForward } from './feed-forward.js';
+import { checkPositive, type FusionOptions } from './fusion-options.js';
+import { MissingModality } from './missing-modality.js';
+
+/** Options of {@link ConcatMlpFusion}. */
+export interface ConcatMlpFusionOptions extends FusionOptions {
+  /** Width between the two layers, default 2 * embedDim. */
+  readonly hiddenDim?: number;
+  /** After the second layer, in training. Default 0. */
+  readonly dropout?: number;
+}
+
+/**
+ * The plain baseline: both pooled vectors side by side through two linear layers with GELU between, 2 embedDim -> hiddenDim ->
+ * embedDim. It looks at nothing, so it gives no attention map.
+ */
+export class ConcatMlpFusion extends Module implements Fusion {
+  readonly mlp: FeedForward;
+  readonly missing: MissingModality;
+  readonly embedDim: number;
+  readonly hiddenDim: number;
+
+  /** @throws ConfigError if a size is not a whole number above 0 */
+  constructor(options: ConcatMlpFusionOptions) {
+    super();
+    const { embedDim, hiddenDim = 2 * embedDim, dropout = 0 } = options;
+    checkPositive('fusion.ConcatMlpFusion', 'embedDim', embedDim);
+    checkPositive('fusion.ConcatMlpFusion', 'hiddenDim', hiddenDim);
+    const generator = generatorOf(options);
+    this.embedDim = embedDim;
+    this.hiddenDim = hiddenDim;
+    this.mlp = new FeedForward(2 * embedDim, hiddenDim, dropout, generator, embedDim);
+    this.missing = new MissingModality('fusion.ConcatMlpFusion', { ...options, generator });
+  }
+
+  /**
+   * @param image undefined where there is none (needs `placeholders`)
+   * @param text undefined where there is none
+   * @throws ShapeError if batches or widths differ
+   */
+  fuse(image: EncoderOutput | undefined, text: EncoderOutput | undefined, context: Context): FusionOutput {
+    const pair = this.missing.complete(image, text, context);
+    const both = tf.concat([pair.image.pooled, pair.text.pooled], 1) as tf.Tensor2D;
+    return { fused: this.mlp.forward(both, context) };
+  }
+
+  override describe(): PartDescription {
+    const { embedDim, hiddenDim, mlp, missing } = this;
+    return {
+      kind: 'fusion/concat-mlp',
+      options: { embedDim, hiddenDim, dropout: mlp.dropout.p, ...missing.describeOptions() },
+    };
+  }
+}

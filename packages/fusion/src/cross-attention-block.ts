@@ -1,0 +1,53 @@
+import type { Context } from '@diptych/core';
+import { type Generator, LayerNorm, Module, MultiheadAttention } from '@diptych/nn';
+import * as tf from '@tensorflow/tfjs-core';
+import { FeedForward } from './feed-forward.js';
+import { paddingOf, type Tokens } from './tokens.js';
+
+/** Sizes of a {@link CrossAttentionBlock}. */
+export interface CrossAttentionSizes {
+  readonly embedDim: number;
+  readonly numHeads: number;
+  readonly hiddenDim: number;
+  readonly dropout: number;
+}
+
+/**
+ * Tokens that look at other tokens, pre-norm: `x + attention(norm(x), norm(y), norm(y))`, then `x + feedForward(norm(x))`
+ * (Xiong et al. 2020 for the place of the norm).
+ */
+export class CrossAttentionBlock extends Module {
+  readonly normQuery: LayerNorm;
+  readonly normContext: LayerNorm;
+  readonly attention: MultiheadAttention;
+  readonly normHidden: LayerNorm;
+  readonly feedForward: FeedForward;
+
+  constructor({ embedDim, numHeads, hiddenDim, dropout }: CrossAttentionSizes, generator: Generator) {
+    super();
+    this.normQuery = new LayerNorm(embedDim);
+    this.normContext = new LayerNorm(embedDim);
+    this.attention = new MultiheadAttention(embedDim, numHeads, { generator, dropout });
+    this.normHidden = new LayerNorm(embedDim);
+    this.feedForward = new FeedForward(embedDim, hiddenDim, dropout, generator);
+  }
+
+  /**
+   * @param x [B, T, D]
+   * @param other what x looks at; its masked tokens are not seen
+   * @returns x after the block, and the attention map [B, heads, T, T of other]
+   */
+  forward(x: tf.Tensor3D, other: Tokens, context: Context): { readonly x: tf.Tensor3D; readonly map: tf.Tensor4D } {
+    const seen = this.normContext.forward(other.values);
+    const { output, weights } = this.attention.forward(
+      this.normQuery.forward(x),
+      seen,
+      seen,
+      { keyPaddingMask: paddingOf(other), averageWeights: false },
+      context,
+    );
+    const attended = tf.add(x, output) as tf.Tensor3D;
+    const hidden = this.feedForward.forward(this.normHidden.forward(attended), context);
+    return { x: tf.add(attended, hidden), map: weights as tf.Tensor4D };
+  }
+}

@@ -1,0 +1,55 @@
+import type { Context, EncoderOutput, Fusion, FusionOutput, PartDescription } from '@diptych/core';
+import { generatorOf, Linear, Module } from '@diptych/nn';
+import * as tf from '@tensorflow/tfjs-core';
+import { checkPositive, type FusionOptions } from './fusion-options.js';
+import { MissingModality } from './missing-modality.js';
+
+/** Options of {@link GatedFusion}. */
+export type GatedFusionOptions = FusionOptions;
+
+/**
+ * Gated multimodal unit (Arevalo et al. 2017): `z = sigmoid(W_z [x; y])`, `fused = z * tanh(W_x x) + (1 - z) * tanh(W_y y)` on
+ * the pooled vectors x (picture) and y (text): each entry chooses between the two.
+ *
+ * Attention map `gate` [B, 1, 1, 2]: the mean shares of picture and text.
+ */
+export class GatedFusion extends Module implements Fusion {
+  readonly imageLayer: Linear;
+  readonly textLayer: Linear;
+  readonly gate: Linear;
+  readonly missing: MissingModality;
+  readonly embedDim: number;
+
+  /** @throws ConfigError if embedDim is not a whole number above 0 */
+  constructor(options: GatedFusionOptions) {
+    super();
+    const { embedDim } = options;
+    checkPositive('fusion.GatedFusion', 'embedDim', embedDim);
+    const generator = generatorOf(options);
+    this.embedDim = embedDim;
+    this.imageLayer = new Linear(embedDim, embedDim, { generator });
+    this.textLayer = new Linear(embedDim, embedDim, { generator });
+    this.gate = new Linear(2 * embedDim, embedDim, { generator });
+    this.missing = new MissingModality('fusion.GatedFusion', { ...options, generator });
+  }
+
+  /**
+   * @param image undefined where there is none (needs `placeholders`)
+   * @param text undefined where there is none
+   * @throws ShapeError if batches or widths differ
+   */
+  fuse(image: EncoderOutput | undefined, text: EncoderOutput | undefined, context: Context): FusionOutput {
+    const pair = this.missing.complete(image, text, context);
+    const [x, y] = [pair.image.pooled, pair.text.pooled];
+    const z = tf.sigmoid(this.gate.forward(tf.concat([x, y], 1) as tf.Tensor2D));
+    const chosen = tf.mul(z, tf.tanh(this.imageLayer.forward(x)));
+    const other = tf.mul(tf.sub(1, z), tf.tanh(this.textLayer.forward(y)));
+    const share = tf.mean(z, 1);
+    const gate = tf.reshape(tf.stack([share, tf.sub(1, share)], 1), [x.shape[0], 1, 1, 2]) as tf.Tensor4D;
+    return { fused: tf.add(chosen, other) as tf.Tensor2D, attention: { gate } };
+  }
+
+  override describe(): PartDescription {
+    return { kind: 'fusion/gated', options: { embedDim: this.embedDim, ...this.missing.describeOptions() } };
+  }
+}
