@@ -9,7 +9,7 @@ const folder = resolve(import.meta.dirname, '..');
 const isBuilt = ['nn', 'core'].every((name) => existsSync(resolve(folder, `../${name}/dist/index.js`)));
 
 function runNode(program: string, type: 'module' | 'commonjs' = 'module'): string {
-  const options = { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] } as const;
+  const options = { cwd: folder, encoding: 'utf8', stdio: 'pipe' } as const;
   return execFileSync(process.execPath, [`--input-type=${type}`, '--eval', program], options).trim();
 }
 

@@ -1,35 +1,31 @@
-import { resolve } from 'node:path';
 import { inference } from '@diptych/core';
+import {
+  checkGolden,
+  type Float32Error,
+  goldenFamily,
+  goldenTensor,
+  openGolden,
+  readGoldenJson,
+} from '@diptych/testing/node';
 import { adapters, loadState } from '@diptych/weights';
 import { folderSource } from '@diptych/weights/node';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Bert } from '../src/index.js';
-import {
-  BACKENDS,
-  checkGolden,
-  type Float32Error,
-  family,
-  gradientsOf,
-  inputOf,
-  openFile,
-  readJsonFile,
-  tensorOf,
-} from './fixtures.js';
+import { BACKENDS, gradientsOf, inputOf } from './fixtures.js';
 
-const folder = family('bert');
-const { float32_error: errors } = readJsonFile<{ float32_error: Float32Error }>(folder, 'meta.json');
+const { float32_error: float32Error } = readGoldenJson<{ float32_error: Float32Error }>('bert');
 const STATES = ['state.safetensors', 'state_published_names.safetensors'];
 const runs = BACKENDS.flatMap((backend) => STATES.map((state) => [state, backend] as const));
 
 describe.each(runs)('golden bert: %s on %s', (state, backend) => {
-  const expected = openFile(folder, 'expected.safetensors');
-  const check = (key: string, actual: tf.Tensor) => checkGolden(expected, errors, key, actual);
+  const expected = openGolden('bert', 'expected.safetensors');
+  const check = (key: string, actual: tf.Tensor) => checkGolden(expected, key, actual, { float32Error });
   let bert: Bert;
 
   beforeAll(async () => {
     await tf.setBackend(backend);
-    bert = await Bert.fromPretrained(folderSource(folder), { pooling: 'pooler', file: state });
+    bert = await Bert.fromPretrained(folderSource(goldenFamily('bert')), { pooling: 'pooler', file: state });
   });
   afterAll(() => bert.dispose());
 
@@ -45,7 +41,7 @@ describe.each(runs)('golden bert: %s on %s', (state, backend) => {
       const input = inputOf(expected);
       const states = bert.hiddenStates(input, inference);
       for (const [i, hidden] of states.entries()) check(`hidden_states.${i}`, hidden);
-      const listed = Object.keys(errors).filter((key) => key.startsWith('hidden_states.'));
+      const listed = Object.keys(float32Error).filter((key) => key.startsWith('hidden_states.'));
       expect(states.length).toBe(listed.length);
       const { pooled, sequence } = bert.encode(input, inference);
       check('last_hidden_state', sequence);
@@ -56,17 +52,17 @@ describe.each(runs)('golden bert: %s on %s', (state, backend) => {
   it('gradients of every parameter', () => {
     tf.tidy(() => {
       const input = inputOf(expected);
-      const r = tensorOf(expected, 'r');
+      const r = goldenTensor(expected, 'r');
       const gradients = gradientsOf(bert.namedParameters(), () => bert.encode(input, inference).pooled, r);
       for (const [name, gradient] of gradients) check(`grad.${name}`, gradient);
-      const listed = Object.keys(errors).filter((key) => key.startsWith('grad.'));
+      const listed = Object.keys(float32Error).filter((key) => key.startsWith('grad.'));
       expect(gradients.length).toBe(listed.length);
     });
   });
 
   it('does not depend on which of the two names the weights have', () => {
     const other = new Bert(bert.config, { pooling: 'pooler', blank: true });
-    loadState(other, openFile(resolve(folder), STATES[0]!), { adapter: adapters.bert });
+    loadState(other, openGolden('bert', STATES[0]!), { adapter: adapters.bert });
     tf.tidy(() => {
       const input = inputOf(expected);
       const difference = tf.sub(bert.encode(input, inference).pooled, other.encode(input, inference).pooled);

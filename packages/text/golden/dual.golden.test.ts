@@ -1,30 +1,25 @@
+import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { inference } from '@diptych/core';
-import { folderSource } from '@diptych/weights/node';
+import { checkGolden, type Float32Error, goldenTensor } from '@diptych/testing/node';
+import { folderSource, openSafetensors } from '@diptych/weights/node';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ClipText, SiglipText } from '../src/index.js';
-import {
-  BACKENDS,
-  checkGolden,
-  type Float32Error,
-  family,
-  gradientsOf,
-  inputOf,
-  openFile,
-  readJsonFile,
-  tensorOf,
-} from './fixtures.js';
+import { addedFamily, BACKENDS, gradientsOf, inputOf } from './fixtures.js';
 
-const folder = family('dual');
-const meta = readJsonFile<Record<string, { float32_error: Float32Error }>>(folder, 'meta.json');
+const folder = addedFamily('dual');
+const meta = JSON.parse(readFileSync(resolve(folder, 'meta.json'), 'utf8')) as Record<
+  string,
+  { float32_error: Float32Error }
+>;
 const TOWERS: Readonly<Record<string, typeof ClipText | typeof SiglipText>> = { clip: ClipText, siglip: SiglipText };
 const runs = BACKENDS.flatMap((backend) => Object.keys(meta).map((name) => [name, backend] as const));
 
 describe.each(runs)('golden dual, text: %s on %s', (name, backend) => {
-  const errors = meta[name]!.float32_error;
-  const expected = openFile(folder, `${name}.expected.safetensors`);
-  const check = (key: string, actual: tf.Tensor) => checkGolden(expected, errors, key, actual);
+  const { float32_error: float32Error } = meta[name]!;
+  const expected = openSafetensors(resolve(folder, `${name}.expected.safetensors`));
+  const check = (key: string, actual: tf.Tensor) => checkGolden(expected, key, actual, { float32Error });
   let tower: ClipText | SiglipText;
 
   beforeAll(async () => {
@@ -52,10 +47,10 @@ describe.each(runs)('golden dual, text: %s on %s', (name, backend) => {
   it('gradients of every parameter', () => {
     tf.tidy(() => {
       const input = inputOf(expected);
-      const r = tensorOf(expected, 'r.text');
+      const r = goldenTensor(expected, 'r.text');
       const gradients = gradientsOf(tower.namedParameters(), () => tower.encode(input, inference).pooled, r);
       for (const [key, gradient] of gradients) check(`grad.text.${key}`, gradient);
-      const listed = Object.keys(errors).filter((key) => key.startsWith('grad.text.'));
+      const listed = Object.keys(float32Error).filter((key) => key.startsWith('grad.text.'));
       expect(gradients.length).toBe(listed.length);
     });
   });
