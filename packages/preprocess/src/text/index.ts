@@ -1,2 +1,10 @@
+export {
+  type FromTransformersOptions,
+  fromTransformers,
+  type TransformersCallOptions,
+  type TransformersEncoding,
+  type TransformersTokenizer,
+} from './from-transformers.js';
 export { type DecodeOptions, type EncodeOptions, type TextRow, TextTokenizer } from './text-tokenizer.js';
+export { captionTemplate, chooseCaption, stripMarkup, type TextTransform } from './text-transforms.js';
 export { type TokenizerOptions, tokenizer, tokenizerFromFolder, tokenizerFromOptions } from './tokenizer.js';

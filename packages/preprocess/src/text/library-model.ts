@@ -18,7 +18,10 @@ export class LibraryModel implements TokenModel {
   /** @throws InputError if the library refuses the file */
   constructor(json: JsonObject, config: JsonObject) {
     try {
-      this.#library = new LibraryTokenizer({ added_tokens: [], ...json }, config);
+      this.#library = new LibraryTokenizer(
+        { added_tokens: [], ...json },
+        { clean_up_tokenization_spaces: false, ...config },
+      );
       this.vocabSize = this.#library.get_vocab().size;
     } catch (error) {
       const problem = error instanceof Error ? error.message : String(error);

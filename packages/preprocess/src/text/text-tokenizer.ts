@@ -193,11 +193,28 @@ export class TextTokenizer implements Tokenizer {
     }
     const { before, between, after, typeId, secondTypeId } = template.pair;
     const room = maxLength - before.length - between.length - after.length;
-    const first = this.#ids(text[0], room, truncation, index, maxLength);
-    const second = this.#ids(text[1], room, truncation, index, maxLength);
+    const [first, second] = this.#pairIds(text, room, truncation, index, maxLength);
     if (!truncation && first.length + second.length > room) throw tooLong(index, maxLength);
     const [firstSize, secondSize] = longestFirst(first.length, second.length, room);
     return frame([before, [first, firstSize, typeId], between, [second, secondSize, secondTypeId], after]);
+  }
+
+  /** Ids of both texts, as many as decide the cut: of an odd number of places, the longer text gets one more. */
+  #pairIds(
+    text: readonly [string, string],
+    room: number,
+    truncation: boolean,
+    index: number,
+    maxLength: number,
+  ): readonly [readonly number[], readonly number[]] {
+    let wanted = room;
+    for (;;) {
+      const first = this.#ids(text[0], wanted, truncation, index, maxLength);
+      const second = this.#ids(text[1], wanted, truncation, index, maxLength);
+      const bothGoOn = first.length > wanted && second.length > wanted;
+      if (!bothGoOn || room % 2 === 0) return [first, second];
+      wanted = Math.max(64, wanted * 4);
+    }
   }
 
   #ids(text: string, room: number, truncation: boolean, index: number, maxLength: number): readonly number[] {
