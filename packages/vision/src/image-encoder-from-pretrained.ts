@@ -34,6 +34,6 @@ export async function imageEncoderFromPretrained(
   throw new ConfigError({
     where: 'vision.imageEncoderFromPretrained',
     expected: 'a checkpoint of a ResNet, ViT, ConvNeXt, CLIP or SigLIP',
-    got: `${name}, which is ${library}'s ${architecture}`,
+    got: `${name}, which ${library} calls ${architecture}`,
   });
 }

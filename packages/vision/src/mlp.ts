@@ -1,4 +1,4 @@
-import { type Activation, activate, type Generator, Linear, Module, truncatedNormal, zeros } from '@diptych/nn';
+import { type Activation, activate, type Generator, Linear, Module, normal, zeros } from '@diptych/nn';
 import type * as tf from '@tensorflow/tfjs-core';
 
 /** Two linear layers with an activation between, timm's and CLIP's `fc1` and `fc2`: [..., D] -> [..., D]. */
@@ -13,8 +13,8 @@ export class Mlp extends Module {
     generator: Generator,
   ) {
     super();
-    this.fc1 = truncatedLinear(width, innerWidth, generator);
-    this.fc2 = truncatedLinear(innerWidth, width, generator);
+    this.fc1 = timmLinear(width, innerWidth, generator);
+    this.fc2 = timmLinear(innerWidth, width, generator);
   }
 
   forward<T extends tf.Tensor>(x: T): T {
@@ -22,7 +22,7 @@ export class Mlp extends Module {
   }
 }
 
-/** A linear layer as timm's networks start it: truncated normal with deviation 0.02, bias 0. */
-export function truncatedLinear(inFeatures: number, outFeatures: number, generator: Generator): Linear {
-  return new Linear(inFeatures, outFeatures, { generator, init: truncatedNormal(0.02), biasInit: zeros });
+/** A linear layer as timm's networks start it: normal with deviation 0.02 (`trunc_normal_` cuts at 2), bias 0. */
+export function timmLinear(inFeatures: number, outFeatures: number, generator: Generator): Linear {
+  return new Linear(inFeatures, outFeatures, { generator, init: normal(0.02), biasInit: zeros });
 }

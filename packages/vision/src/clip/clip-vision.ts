@@ -11,7 +11,6 @@ import {
   normal,
   parameter,
   type RandomWeights,
-  truncatedNormal,
 } from '@diptych/nn';
 import type { LoadReport, WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
@@ -26,7 +25,6 @@ import {
   type SizedPretrainedOptions,
   transformOf,
 } from '../pretrained/open-pretrained.js';
-import { withPositionGrid } from '../pretrained/position-grid.js';
 import { TransformerLayers } from '../transformer-layers.js';
 import { CLIP_VISION_CONFIGS, type ClipVisionConfig, type ClipVisionName } from './clip-vision-configs.js';
 import { clipVisionOf } from './clip-vision-pretrained.js';
@@ -48,7 +46,7 @@ class ClipVisionEmbeddings extends Module {
 
   constructor({ imageSize, patchSize, hiddenSize, inChannels = 3 }: ClipVisionConfig, generator: Generator) {
     super();
-    const init = truncatedNormal(0.02);
+    const init = normal(0.02);
     this.classEmbedding = parameter(normal(hiddenSize ** -0.5)([hiddenSize], generator) as tf.Tensor1D);
     this.patchEmbedding = new Conv2d(inChannels, hiddenSize, patchSize, {
       generator,
@@ -95,7 +93,7 @@ class ClipVisionTransformer extends Module {
       intermediateSize,
       activation,
       layerNormEps: eps,
-      init: truncatedNormal(0.02),
+      init: normal(0.02),
     });
     this.postLayernorm = new LayerNorm(hiddenSize, { eps });
   }
@@ -183,16 +181,19 @@ export class ClipVision extends Module implements ImageEncoder, Pretrained {
     const { architecture, adapter } = clipVisionOf(opened);
     const { embedDim, imageSize } = options;
     const made = new ClipVision(architecture, { embedDim, imageSize, generator: new BlankGenerator() });
-    const tensors = withPositionGrid(opened.tensors, {
+    const report = fillModel(made, opened.tensors, {
       adapter,
-      target: 'vision_model.embeddings.position_embedding.weight',
-      prefix: 1,
-      gridSize: Math.floor(made.imageSize / made.config.patchSize),
-    });
-    const report = fillModel(made, tensors, adapter, options, {
-      name: 'visual_projection',
-      layer: made.visualProjection,
-      make: (generator) => projection(made.config.hiddenSize, made.embedDim, generator),
+      head: {
+        name: 'visual_projection',
+        layer: made.visualProjection,
+        make: (generator) => projection(made.config.hiddenSize, made.embedDim, generator),
+      },
+      positions: {
+        target: 'vision_model.embeddings.position_embedding.weight',
+        prefix: 1,
+        gridSize: Math.floor(made.imageSize / made.config.patchSize),
+      },
+      random: options,
     });
     return Object.assign(made, { transform: transformOf(opened, made.imageSize), report });
   }

@@ -15,16 +15,16 @@ import {
   LayerNorm,
   type Linear,
   Module,
+  normal,
   parameter,
   type RandomWeights,
-  truncatedNormal,
   zeros,
 } from '@diptych/nn';
 import type { LoadReport, WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkPositive, namedConfig } from '../encoder-options.js';
 import { globalAverage, gridToTokens } from '../grid.js';
-import { Mlp, truncatedLinear } from '../mlp.js';
+import { Mlp, timmLinear } from '../mlp.js';
 import { checkPixels } from '../pixels.js';
 import type { ImageConfig } from '../pretrained/image-config.js';
 import {
@@ -106,7 +106,7 @@ class ConvNeXtHead extends Module {
   constructor(width: number, eps: number, embedDim: number | undefined, generator: Generator) {
     super();
     this.norm = new LayerNorm(width, { eps });
-    this.fc = embedDim === undefined ? undefined : truncatedLinear(width, embedDim, generator);
+    this.fc = embedDim === undefined ? undefined : timmLinear(width, embedDim, generator);
   }
 
   forward<T extends tf.Tensor>(x: T): T {
@@ -207,10 +207,13 @@ export class ConvNeXt extends Module implements ImageEncoder, Pretrained {
     const head = made.head.fc && {
       name: 'head.fc',
       layer: made.head.fc,
-      make: (generator: Generator) => truncatedLinear(made.head.fc!.inFeatures, made.embedDim, generator),
+      make: (generator: Generator) => timmLinear(made.head.fc!.inFeatures, made.embedDim, generator),
     };
-    const wanted = head ? adapter : ignoring(adapter, /^head\.fc\./);
-    const report = fillModel(made, opened.tensors, wanted, options, head);
+    const report = fillModel(made, opened.tensors, {
+      adapter: head ? adapter : ignoring(adapter, /^head\.fc\./),
+      head,
+      random: options,
+    });
     return Object.assign(made, { transform: opened.transform, report });
   }
 
@@ -239,7 +242,7 @@ export class ConvNeXt extends Module implements ImageEncoder, Pretrained {
   }
 }
 
-/** A convolution as timm's ConvNeXt starts it: truncated normal with deviation 0.02, bias 0. */
+/** A convolution as timm's ConvNeXt starts it: normal with deviation 0.02 (`trunc_normal_` cuts at 2), bias 0. */
 function convolution(
   inChannels: number,
   outChannels: number,
@@ -249,7 +252,7 @@ function convolution(
 ): Conv2d {
   return new Conv2d(inChannels, outChannels, kernelSize, {
     generator,
-    init: truncatedNormal(0.02),
+    init: normal(0.02),
     biasInit: zeros,
     ...options,
   });

@@ -1,5 +1,5 @@
 import { ConfigError, type JsonObject, type Stateful } from '@diptych/core';
-import { Generator, type Linear, type RandomWeights } from '@diptych/nn';
+import { type Generator, generatorOf, type Linear, type RandomWeights } from '@diptych/nn';
 import {
   type HubOptions,
   hasFile,
@@ -14,6 +14,7 @@ import {
 } from '@diptych/weights';
 import { HubConfig, isJsonObject } from './hub-config.js';
 import { type ImageConfig, withImageSize } from './image-config.js';
+import { type PositionOptions, withPositionGrid } from './position-grid.js';
 
 /** What every `fromPretrained` of an image encoder takes. */
 export interface PretrainedOptions extends RandomWeights {
@@ -72,28 +73,54 @@ export async function openCheckpoint(
   return { name: source.name, tensors, config, library, architecture, transform };
 }
 
+/** A layer that may be new, where the checkpoint has none of its width. */
+export interface Head {
+  /** Its path in the model. */
+  readonly name: string;
+  readonly layer: Linear;
+  /** Makes such a layer with initial weights. */
+  readonly make: (generator: Generator) => Linear;
+}
+
+/** How {@link fillModel} fits a checkpoint to a model. */
+export interface FillOptions {
+  /** How the checkpoint's names become the model's. */
+  readonly adapter: NameAdapter;
+  readonly head?: Head;
+  /** Where positions belong to a size of pictures. */
+  readonly positions?: Omit<PositionOptions, 'adapter'>;
+  /** Where a new head starts from. */
+  readonly random: RandomWeights;
+}
+
 /**
  * Copies a checkpoint into a model that was built without drawing weights, and starts a head anew where the checkpoint
- * has none that fits.
+ * has none that fits. A model that cannot be filled is freed.
  *
- * @param freshHead makes the head with a real generator
+ * @throws WeightsError if the checkpoint does not fit
  */
 export function fillModel(
   target: Stateful,
-  tensors: TensorCollection,
-  adapter: NameAdapter,
-  options: RandomWeights,
-  head?: { readonly name: string; readonly layer: Linear; readonly make: (generator: Generator) => Linear },
+  checkpoint: TensorCollection,
+  { adapter, head, positions, random }: FillOptions,
 ): LoadReport {
   const fresh = head ? [new RegExp(`^${head.name.replaceAll('.', '\\.')}\\.(weight|bias)$`)] : [];
-  const report = loadState(target, tensors, { adapter, fresh });
-  if (head && report.fresh.length > 0) {
-    const made = head.make(options.generator ?? new Generator(options.seed ?? 0));
-    head.layer.weight.assign(made.weight);
-    if (made.bias) head.layer.bias?.assign(made.bias);
-    made.dispose();
+  try {
+    const tensors = positions ? withPositionGrid(checkpoint, { adapter, ...positions }) : checkpoint;
+    const report = loadState(target, tensors, { adapter, fresh });
+    if (head && report.fresh.length > 0) restart(head, generatorOf(random));
+    return report;
+  } catch (error) {
+    target.dispose();
+    throw error;
   }
-  return report;
+}
+
+function restart({ layer, make }: Head, generator: Generator): void {
+  const made = make(generator);
+  layer.weight.assign(made.weight);
+  if (made.bias) layer.bias?.assign(made.bias);
+  made.dispose();
 }
 
 /** The checkpoint's image settings, for pictures of the model's size. */
@@ -106,7 +133,7 @@ export function wrongFamily({ name, library, architecture }: OpenedCheckpoint, w
   throw new ConfigError({
     where,
     expected: `a checkpoint of ${expected}`,
-    got: `${name}, which is ${library}'s ${architecture}`,
+    got: `${name}, which ${library} calls ${architecture}`,
     remedy: 'take the encoder of that family, or imageEncoderFromPretrained() to have it chosen',
   });
 }

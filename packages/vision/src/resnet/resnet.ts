@@ -165,8 +165,11 @@ export class ResNet extends Module implements ImageEncoder, Pretrained {
       layer: made.fc,
       make: (generator: Generator) => new Linear(made.fc!.inFeatures, made.embedDim, { generator }),
     };
-    const wanted = head ? adapter : ignoring(adapter, /^fc\./);
-    const report = fillModel(made, opened.tensors, wanted, options, head);
+    const report = fillModel(made, opened.tensors, {
+      adapter: head ? adapter : ignoring(adapter, /^fc\./),
+      head,
+      random: options,
+    });
     return Object.assign(made, { transform: opened.transform, report });
   }
 

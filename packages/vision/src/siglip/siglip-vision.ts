@@ -12,13 +12,12 @@ import {
   normal,
   parameter,
   type RandomWeights,
-  truncatedNormal,
 } from '@diptych/nn';
 import type { LoadReport, WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkDivides, checkPositive, namedConfig } from '../encoder-options.js';
 import { gridToTokens } from '../grid.js';
-import { Mlp, truncatedLinear } from '../mlp.js';
+import { Mlp, timmLinear } from '../mlp.js';
 import { checkPixels } from '../pixels.js';
 import type { ImageConfig } from '../pretrained/image-config.js';
 import {
@@ -28,7 +27,6 @@ import {
   type SizedPretrainedOptions,
   transformOf,
 } from '../pretrained/open-pretrained.js';
-import { withPositionGrid } from '../pretrained/position-grid.js';
 import { TransformerLayers } from '../transformer-layers.js';
 import { SIGLIP_VISION_CONFIGS, type SiglipVisionConfig, type SiglipVisionName } from './siglip-vision-configs.js';
 import { siglipVisionOf } from './siglip-vision-pretrained.js';
@@ -70,7 +68,7 @@ class AttentionPoolingHead extends Module {
     super();
     const { hiddenSize, numHeads, intermediateSize = 4 * hiddenSize } = config;
     const { activation = 'gelu_tanh', layerNormEps: eps = 1e-6 } = config;
-    this.probe = parameter(truncatedNormal(0.02)([1, 1, hiddenSize], generator) as tf.Tensor3D);
+    this.probe = parameter(normal(0.02)([1, 1, hiddenSize], generator) as tf.Tensor3D);
     this.attention = new MultiheadAttention(hiddenSize, numHeads, { generator });
     this.layernorm = new LayerNorm(hiddenSize, { eps });
     this.mlp = new Mlp(hiddenSize, intermediateSize, activation, generator);
@@ -110,7 +108,7 @@ class SiglipVisionTransformer extends Module {
       intermediateSize,
       activation,
       layerNormEps: eps,
-      init: truncatedNormal(0.02),
+      init: normal(0.02),
     });
     this.postLayernorm = new LayerNorm(hiddenSize, { eps });
     this.head = new AttentionPoolingHead(config, generator);
@@ -163,7 +161,7 @@ export class SiglipVision extends Module implements ImageEncoder, Pretrained {
 
     const generator = generatorOf(options);
     this.visionModel = new SiglipVisionTransformer(this.config, generator);
-    this.projection = embedDim === hiddenSize ? undefined : truncatedLinear(hiddenSize, embedDim, generator);
+    this.projection = embedDim === hiddenSize ? undefined : timmLinear(hiddenSize, embedDim, generator);
   }
 
   get imageSize(): number {
@@ -200,18 +198,21 @@ export class SiglipVision extends Module implements ImageEncoder, Pretrained {
     const { architecture, adapter } = siglipVisionOf(opened);
     const { embedDim, imageSize } = options;
     const made = new SiglipVision(architecture, { embedDim, imageSize, generator: new BlankGenerator() });
-    const tensors = withPositionGrid(opened.tensors, {
-      adapter,
-      target: 'vision_model.embeddings.position_embedding.weight',
-      prefix: 0,
-      gridSize: Math.floor(made.imageSize / made.config.patchSize),
-    });
     const head = made.projection && {
       name: 'projection',
       layer: made.projection,
-      make: (generator: Generator) => truncatedLinear(made.config.hiddenSize, made.embedDim, generator),
+      make: (generator: Generator) => timmLinear(made.config.hiddenSize, made.embedDim, generator),
     };
-    const report = fillModel(made, tensors, adapter, options, head);
+    const report = fillModel(made, opened.tensors, {
+      adapter,
+      head,
+      positions: {
+        target: 'vision_model.embeddings.position_embedding.weight',
+        prefix: 0,
+        gridSize: Math.floor(made.imageSize / made.config.patchSize),
+      },
+      random: options,
+    });
     return Object.assign(made, { transform: transformOf(opened, made.imageSize), report });
   }
 

@@ -10,7 +10,7 @@ import {
   splitHeads,
 } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
-import { Mlp, truncatedLinear } from '../mlp.js';
+import { Mlp, timmLinear } from '../mlp.js';
 
 /** What a {@link ViTBlock} is built from. */
 export interface ViTBlockOptions {
@@ -32,8 +32,8 @@ class ViTAttention extends Module {
   constructor({ hiddenSize, numHeads, generator }: ViTBlockOptions) {
     super();
     this.numHeads = numHeads;
-    this.qkv = truncatedLinear(hiddenSize, 3 * hiddenSize, generator);
-    this.proj = truncatedLinear(hiddenSize, hiddenSize, generator);
+    this.qkv = timmLinear(hiddenSize, 3 * hiddenSize, generator);
+    this.proj = timmLinear(hiddenSize, hiddenSize, generator);
   }
 
   forward(x: tf.Tensor3D): tf.Tensor3D {

@@ -17,13 +17,12 @@ import {
   normal,
   parameter,
   type RandomWeights,
-  truncatedNormal,
 } from '@diptych/nn';
 import { chainAdapters, type LoadReport, type WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkDivides, checkPositive, namedConfig } from '../encoder-options.js';
 import { gridToTokens } from '../grid.js';
-import { truncatedLinear } from '../mlp.js';
+import { timmLinear } from '../mlp.js';
 import { checkPixels } from '../pixels.js';
 import type { ImageConfig } from '../pretrained/image-config.js';
 import {
@@ -34,7 +33,6 @@ import {
   type PretrainedOptions,
   transformOf,
 } from '../pretrained/open-pretrained.js';
-import { withPositionGrid } from '../pretrained/position-grid.js';
 import { ViTBlock } from './vit-block.js';
 import { VIT_CONFIGS, type ViTConfig, type ViTName } from './vit-configs.js';
 import { vitOf } from './vit-pretrained.js';
@@ -122,7 +120,7 @@ export class ViT extends Module implements ImageEncoder, Pretrained {
     const generator = generatorOf(options);
     const tokens = this.gridSize ** 2 + (classToken ? 1 : 0);
     this.clsToken = classToken ? parameter(normal(1e-6)([1, 1, hiddenSize], generator) as tf.Tensor3D) : undefined;
-    this.posEmbed = parameter(truncatedNormal(0.02)([1, tokens, hiddenSize], generator) as tf.Tensor3D);
+    this.posEmbed = parameter(normal(0.02)([1, tokens, hiddenSize], generator) as tf.Tensor3D);
     this.patchEmbed = new PatchEmbed(inChannels, hiddenSize, patchSize, generator);
     this.blocks = Array.from({ length: depth }, (_, index) => {
       const dropPath = depth > 1 ? (this.dropPathRate * index) / (depth - 1) : 0;
@@ -133,7 +131,7 @@ export class ViT extends Module implements ImageEncoder, Pretrained {
     this.fcNorm = this.pooling === 'mean' ? norm : undefined;
     const { embedDim } = options;
     if (embedDim !== undefined) checkPositive(this.#where, 'embedDim', embedDim);
-    this.head = embedDim === undefined ? undefined : truncatedLinear(hiddenSize, embedDim, generator);
+    this.head = embedDim === undefined ? undefined : timmLinear(hiddenSize, embedDim, generator);
     this.embedDim = embedDim ?? hiddenSize;
   }
 
@@ -189,14 +187,15 @@ export class ViT extends Module implements ImageEncoder, Pretrained {
     const head = made.head && {
       name: 'head',
       layer: made.head,
-      make: (real: Generator) => truncatedLinear(made.config.hiddenSize, made.embedDim, real),
+      make: (real: Generator) => timmLinear(made.config.hiddenSize, made.embedDim, real),
     };
     const renamed = chainAdapters(adapter, { rules: [made.norm ? CLS_NORM : MEAN_NORM] });
-    const wanted = head ? renamed : ignoring(renamed, /^head\./);
-    const { gridSize } = made;
-    const prefix = made.clsToken ? 1 : 0;
-    const tensors = withPositionGrid(opened.tensors, { adapter, target: 'pos_embed', prefix, gridSize });
-    const report = fillModel(made, tensors, wanted, options, head);
+    const report = fillModel(made, opened.tensors, {
+      adapter: head ? renamed : ignoring(renamed, /^head\./),
+      head,
+      positions: { target: 'pos_embed', prefix: made.clsToken ? 1 : 0, gridSize: made.gridSize },
+      random: options,
+    });
     return Object.assign(made, { transform: transformOf(opened, made.imageSize), report });
   }
 
