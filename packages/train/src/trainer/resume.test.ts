@@ -1,4 +1,5 @@
 import '@tensorflow/tfjs-backend-cpu';
+import '@diptych/tfjs-backend-onnxruntime';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,32 +35,36 @@ async function losses(trainer = tinyTrainer(), options: Parameters<typeof traine
 }
 
 describe('resume', () => {
-  it('goes on with the identical losses, from the middle of an epoch, with averages and a frozen tower', async () => {
-    const options = { ema: { decay: 0.9 }, freeze: [{ match: 'text', untilStep: 9 }] };
-    const wanted = await losses(tinyTrainer(tinyModel(), options));
-    const stop = new AbortController();
-    const first = await losses(tinyTrainer(tinyModel(), options), {
-      steps: 17,
-      checkpoint: folder,
-      signal: stop.signal,
-      onStep: ({ step }) => {
-        if (step === 7) stop.abort();
-      },
-    });
-    expect([...first.keys()].at(-1)).toBe(7);
-    const events: TrainingEvent[] = [];
-    const rest = await losses(tinyTrainer(tinyModel({ seed: 77 }), options), {
-      steps: 17,
-      checkpoint: folder,
-      resume: true,
-      onEvent: (event) => {
-        events.push(event);
-      },
-    });
-    expect(events[0]).toEqual({ kind: 'resumed', step: 7 });
-    expect([...rest.keys()][0]).toBe(8);
-    expect(new Map([...first, ...rest])).toEqual(wanted);
-  });
+  it.each(['onnxruntime', 'cpu'])(
+    'goes on with the identical losses on %s, from the middle of an epoch, with averages and a frozen tower',
+    async (backend) => {
+      await tf.setBackend(backend);
+      const options = { ema: { decay: 0.9 }, freeze: [{ match: 'text', untilStep: 9 }] };
+      const wanted = await losses(tinyTrainer(tinyModel(), options));
+      const stop = new AbortController();
+      const first = await losses(tinyTrainer(tinyModel(), options), {
+        steps: 17,
+        checkpoint: folder,
+        signal: stop.signal,
+        onStep: ({ step }) => {
+          if (step === 7) stop.abort();
+        },
+      });
+      expect([...first.keys()].at(-1)).toBe(7);
+      const events: TrainingEvent[] = [];
+      const rest = await losses(tinyTrainer(tinyModel({ seed: 77 }), options), {
+        steps: 17,
+        checkpoint: folder,
+        resume: true,
+        onEvent: (event) => {
+          events.push(event);
+        },
+      });
+      expect(events[0]).toEqual({ kind: 'resumed', step: 7 });
+      expect([...rest.keys()][0]).toBe(8);
+      expect(new Map([...first, ...rest])).toEqual(wanted);
+    },
+  );
 
   it('hands a source its state back', async () => {
     const batches = tinyBatches(5, 6);
