@@ -167,9 +167,9 @@ function table({ layers, parameters, trainable, bytes, flops }: Omit<ModelSummar
     layer.type,
     layer.outputShapes.map((shape) => `[${shape}]`).join(' '),
     layer.parameters.toLocaleString('en'),
-    layer.flops > 0 ? (layer.flops / 1e6).toFixed(2) : '',
+    layer.flops > 0 ? scaled(layer.flops, 1000, 'FLOP') : '',
   ]);
-  const all = [['layer', 'type', 'output', 'parameters', 'MFLOP'], ...rows];
+  const all = [['layer', 'type', 'output', 'parameters', 'work'], ...rows];
   const widths = all[0]!.map((_, column) => Math.max(...all.map((row) => row[column]!.length)));
   const line = (row: readonly string[]) =>
     row
@@ -178,8 +178,16 @@ function table({ layers, parameters, trainable, bytes, flops }: Omit<ModelSummar
       .trimEnd();
   const totals = [
     `${parameters.toLocaleString('en')} parameters, ${trainable.toLocaleString('en')} of them train`,
-    `${(bytes / 2 ** 20).toFixed(1)} MiB`,
-    `${(flops / 1e9).toFixed(3)} GFLOP`,
+    scaled(bytes, 1024, 'B'),
+    scaled(flops, 1000, 'FLOP'),
   ];
   return [...all.map(line), totals.join('; ')].join('\n');
+}
+
+/** `1.23 GFLOP`, `12.0 MiB`: three digits and a prefix. */
+function scaled(value: number, base: 1000 | 1024, unit: string): string {
+  const power = value < base ? 0 : Math.min(Math.floor(Math.log(value) / Math.log(base)), 4);
+  const prefix = ['', 'k', 'M', 'G', 'T'][power]!;
+  const binary = base === 1024 && power > 0 ? 'i' : '';
+  return `${Number((value / base ** power).toPrecision(3))} ${prefix}${binary}${unit}`;
 }
