@@ -96,7 +96,8 @@ function replaceRows(output: EncoderOutput, drops: tf.Tensor1D, vector: tf.Tenso
   const drop = tf.reshape(drops, [batch, 1]);
   const keep = tf.sub(1, drop);
   const mask = output.mask ?? tf.ones([batch, length]);
-  const first = tf.oneHot(tf.zeros([batch], 'int32'), length); // [B, T]
+  // tf.oneHot wants two classes or more.
+  const first = length === 1 ? tf.ones([batch, 1]) : tf.oneHot(tf.zeros([batch], 'int32'), length); // [B, T]
   const each = (tensor: tf.Tensor, shape: number[]) =>
     tf.add(tf.mul(tensor, tf.reshape(keep, shape)), tf.mul(vector, tf.reshape(drop, shape)));
   return {

@@ -45,6 +45,17 @@ export function fusionChecks(contract: FusionContract): Check[] {
       tf.dispose([image, text] as unknown as tf.TensorContainer);
     }
   };
+  const withShortTowers = async (fusion: Fusion, use: (towers: Towers) => Promise<void>) => {
+    const [image, text] = [
+      randomEncoderOutput(2, 1, fusion.embedDim, 21),
+      randomEncoderOutput(2, 1, fusion.embedDim, 22),
+    ];
+    try {
+      await use({ image, text });
+    } finally {
+      tf.dispose([image, text] as unknown as tf.TensorContainer);
+    }
+  };
   const run = (fusion: Fusion, { image, text }: Towers, context: Context = inference) =>
     evaluate<string>(() => {
       const { fused, attention = {} } = fusion.fuse(image, text, context);
@@ -80,6 +91,20 @@ export function fusionChecks(contract: FusionContract): Check[] {
           withTowers(2, 1, fusion.embedDim, async ({ image, text }) => {
             const { fused } = await run(fusion, { image: withoutMask(image), text: withoutMask(text) });
             requireFinite('fused', fused, [2, fusion.embedDim]);
+          }),
+        ),
+    },
+    {
+      name: 'takes towers of one token each',
+      run: () =>
+        withPart(create, (fusion) =>
+          withShortTowers(fusion, async (towers) => {
+            const random = randomStream(1, 1);
+            for (const context of [inference, { training: true, random } as const]) {
+              const { fused } = await run(fusion, towers, context);
+              requireFinite('fused', fused, [2, fusion.embedDim]);
+            }
+            random.state.dispose();
           }),
         ),
     },

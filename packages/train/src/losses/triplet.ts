@@ -41,6 +41,9 @@ export function triplet(
 
 /** Sum over rows of the largest entry; its gradient goes to the first of equal ones, as torch's `max(dim)` does. */
 function sumOfRowMaxima(rows: tf.Tensor2D): tf.Tensor {
+  // tf.oneHot wants two classes or more.
+  if (rows.shape[1] === 1) return tf.sum(rows);
+  if (rows.shape[1] === 1) return tf.sum(rows);
   const chosen = withoutGradient(() => tf.cast(tf.oneHot(tf.argMax(rows, 1) as tf.Tensor1D, rows.shape[1]), 'float32'));
   return tf.sum(tf.mul(rows, chosen));
 }
