@@ -37,8 +37,7 @@ export function pairMask(size: number, ids?: tf.Tensor1D): PairMask {
 
 /** float32 [N, N] with ones on the diagonal. */
 export function identity(size: number): tf.Tensor2D {
-  // tf.oneHot wants two classes or more; a ragged last batch may hold one pair.
-  if (size === 1) return tf.ones([1, 1]);
+  if (size === 1) return tf.ones([1, 1]); // tf.oneHot refuses a depth of 1
   return tf.cast(tf.oneHot(tf.range(0, size, 1, 'int32') as tf.Tensor1D, size), 'float32') as tf.Tensor2D;
 }
 
