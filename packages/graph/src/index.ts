@@ -1,6 +1,7 @@
 export * from './builder.js';
 export { callSite } from './call-site.js';
 export * from './fingerprint.js';
+export * from './passes/fuse-windows.js';
 export * from './passes/layout.js';
 export * from './passes/liveness.js';
 export * from './passes/simplify.js';

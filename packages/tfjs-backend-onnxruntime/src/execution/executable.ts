@@ -1,4 +1,12 @@
-import { assignLayouts, type NumericData, type Program, simplify, type TensorData, type Value } from '@diptych/graph';
+import {
+  assignLayouts,
+  fuseWindows,
+  type NumericData,
+  type Program,
+  simplify,
+  type TensorData,
+  type Value,
+} from '@diptych/graph';
 import type { OrtSessionOptions } from '../ort/index.js';
 import { type HostTools, runOnHost } from './host-kernels.js';
 import { type Environment, type HostPart, type Part, partition } from './plan.js';
@@ -18,7 +26,7 @@ export interface ExecutableOptions {
 
 /** The passes that every program goes through, from recorded kernels to the order of memory. */
 export function optimize(program: Program, isConstant: (leaf: Value) => boolean): Program {
-  return assignLayouts(simplify(program, isConstant));
+  return fuseWindows(assignLayouts(simplify(program, isConstant)));
 }
 
 /** A program that is ready to run: sessions and host operations in order. */
