@@ -9,13 +9,13 @@ import {
   type TextEncoder,
   type Tokenizer,
 } from '@diptych/core';
-import { AttentionFusion, type AttentionFusionOptions } from '@diptych/fusion';
+import { AttentionFusion, BottleneckFusion, CoAttentionFusion, ConcatMlpFusion, GatedFusion } from '@diptych/fusion';
 import { BlankGenerator } from '@diptych/nn';
 import { imageTransformFromOptions } from '@diptych/preprocess/image';
 import { tokenizerFromOptions } from '@diptych/preprocess/text';
-import { BagOfTokens, type BagOfTokensOptions } from '@diptych/text';
+import { BagOfTokens, Bert, ClipText, SiglipText, SmallTransformer } from '@diptych/text';
 import { MultiModalEncoder, type MultiModalEncoderOptions } from '@diptych/train';
-import { SmallCNN, type SmallCNNOptions } from '@diptych/vision';
+import { IMAGE_ENCODER_KINDS, imageEncoderFrom } from '@diptych/vision';
 
 /** A part that a model folder describes. */
 export type Part = Stateful | ImageTransform | Tokenizer;
@@ -34,17 +34,42 @@ export type PartBuilder = (options: JsonObject, context: BuildContext) => Part;
 /** Builders by kind, for parts of one's own: `load(dir, { parts: { 'my/encoder': (options) => new MyEncoder(options) } })`. */
 export type PartBuilders = Readonly<Record<string, PartBuilder>>;
 
-/** The folder brings the weights: draw none. */
-const blank = () => ({ generator: new BlankGenerator() });
+/** A class that is built from one object of options. */
+type FromOptions = new (options: never) => Stateful;
+/** A class that is built from an architecture (a name or a configuration) and options. */
+type FromArchitecture = new (architecture: never, options: never) => Stateful;
+
+/** Descriptions hold what the classes' own `describe()` wrote, so the options are theirs. The folder brings the weights: draw none. */
+const fromOptions =
+  (Class: FromOptions): PartBuilder =>
+  (options) =>
+    new Class({ ...options, generator: new BlankGenerator() } as never);
+
+const fromArchitecture =
+  (Class: FromArchitecture): PartBuilder =>
+  ({ architecture, ...options }) =>
+    new Class(architecture as never, { ...options, generator: new BlankGenerator() } as never);
 
 /** Every kind that diptych's own packages write. */
 const KNOWN_KINDS: PartBuilders = {
   'preprocess/image-transform': (options) => imageTransformFromOptions(options),
   'preprocess/tokenizer': (options, { folder }) => tokenizerFromOptions(options, folder),
-  'vision/small-cnn': (options) => new SmallCNN({ ...(options as unknown as SmallCNNOptions), ...blank() }),
-  'text/bag-of-tokens': (options) => new BagOfTokens({ ...(options as unknown as BagOfTokensOptions), ...blank() }),
-  'fusion/attention': (options) =>
-    new AttentionFusion({ ...(options as unknown as AttentionFusionOptions), ...blank() }),
+  ...Object.fromEntries(
+    IMAGE_ENCODER_KINDS.map((kind): [string, PartBuilder] => [
+      kind,
+      (options) => imageEncoderFrom({ kind, options }, new BlankGenerator()),
+    ]),
+  ),
+  'text/bag-of-tokens': fromOptions(BagOfTokens),
+  'text/small-transformer': fromOptions(SmallTransformer),
+  'text/bert': fromArchitecture(Bert),
+  'text/clip': fromArchitecture(ClipText),
+  'text/siglip': fromArchitecture(SiglipText),
+  'fusion/attention': fromOptions(AttentionFusion),
+  'fusion/bottleneck': fromOptions(BottleneckFusion),
+  'fusion/co-attention': fromOptions(CoAttentionFusion),
+  'fusion/concat-mlp': fromOptions(ConcatMlpFusion),
+  'fusion/gated': fromOptions(GatedFusion),
   'train/multi-modal-encoder': ({ image, text, fusion, ...rest }, { build }) =>
     new MultiModalEncoder<Fusion | undefined>({
       ...(rest as Partial<MultiModalEncoderOptions<Fusion>>),
