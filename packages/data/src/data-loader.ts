@@ -264,7 +264,7 @@ export class DataLoader {
         origin: record.origin,
         context,
       })),
-      keepDecoded: this.#cache !== undefined,
+      keepDecoded: this.#cache !== undefined && !this.#cache.full,
     };
     const result = await this.#run(task);
     for (const [i, image] of result.decoded?.entries() ?? []) {

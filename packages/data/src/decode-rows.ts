@@ -53,7 +53,7 @@ export interface DecodeTask {
     readonly origin: Origin;
     readonly context: SampleContext;
   }[];
-  /** Also gives back the decoded pictures (transforms with `decode` only). */
+  /** Also gives back the pictures that were decoded (transforms with `decode` only). */
   readonly keepDecoded: boolean;
 }
 
@@ -99,8 +99,10 @@ export async function decodeRows({ rows, keepDecoded }: DecodeTask, parts: Decod
     const { image, origin, context } = rows[row]!;
     try {
       let loaded = await loadImage(image, origin, maxImageBytes);
-      if (decoded && canDecode(transform) && loaded instanceof Uint8Array) loaded = await transform.decode(loaded);
-      if (decoded && !(loaded instanceof Uint8Array)) decoded[row] = loaded;
+      if (decoded && canDecode(transform) && loaded instanceof Uint8Array) {
+        loaded = await transform.decode(loaded);
+        decoded[row] = loaded;
+      }
       const picture = unshared(loaded);
       if (pixels instanceof Float32Array) await transform.into(picture, pixels, row * rowSize, context);
       else if (givesBytes(transform)) await transform.intoBytes(picture, pixels, row * rowSize, context);

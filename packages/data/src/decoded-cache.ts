@@ -6,6 +6,7 @@ export class DecodedCache {
   readonly #images = new Map<number, RgbImage>();
   readonly #maxBytes: number;
   #bytes = 0;
+  #full = false;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
@@ -16,6 +17,11 @@ export class DecodedCache {
     return this.#bytes;
   }
 
+  /** True once a picture found no room: then decoded pictures need not be sent here any more. */
+  get full(): boolean {
+    return this.#full;
+  }
+
   /** The decoded picture in the place of the reference, where it is known. */
   lookUp(item: number, image: ImageRef): ImageRef {
     const known = this.#images.get(item);
@@ -24,7 +30,11 @@ export class DecodedCache {
 
   /** Keeps a picture that was decoded. */
   keep(item: number, image: RgbImage): void {
-    if (this.#images.has(item) || this.#bytes + image.data.byteLength > this.#maxBytes) return;
+    if (this.#images.has(item)) return;
+    if (this.#bytes + image.data.byteLength > this.#maxBytes) {
+      this.#full = true;
+      return;
+    }
     this.#images.set(item, image);
     this.#bytes += image.data.byteLength;
   }

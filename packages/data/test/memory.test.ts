@@ -2,7 +2,8 @@ import { linkSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { DataLoader, type PairSource, webdataset } from '../src/index.js';
+import { DataLoader, type PairSource, pairs, webdataset } from '../src/index.js';
+import { buildWorker } from './build-worker.js';
 import { FakeTokenizer, FakeTransform, fakeImage } from './fake-parts.js';
 import { makeTar, type TarMember } from './make-tar.js';
 import { tempFolder } from './temp-folder.js';
@@ -31,6 +32,30 @@ async function epochOf(source: PairSource, bytes?: number): Promise<{ pairs: num
 }
 
 describe('memory stays bounded', () => {
+  it('receiving large batches from a worker', async () => {
+    const { workerFile, module } = await buildWorker(folder);
+    const loader = new DataLoader(
+      pairs(Array.from({ length: 6400 }, (_, i) => ({ image: fakeImage(i % 256), text: `caption ${i}` }))),
+      {
+        transform: new FakeTransform({ module, size: 160 }),
+        tokenizer: new FakeTokenizer({ module }),
+        batchSize: 64,
+        workers: 1,
+        workerFile,
+      },
+    );
+    let peak = 0;
+    let bytes = 0;
+    const before = process.memoryUsage().rss;
+    for await (const { pixels } of loader.epoch(0)) {
+      bytes += pixels.data.byteLength;
+      peak = Math.max(peak, process.memoryUsage().rss - before);
+    }
+    await loader.close();
+    expect(bytes / 2 ** 20).toBeGreaterThan(1800);
+    expect(peak / 2 ** 20).toBeLessThan(500);
+  });
+
   it('streaming many small pairs from shards (bench/data.bench.mjs: a million)', async () => {
     const members = Array.from({ length: 4000 }, (_, i): TarMember[] => [
       [`${i}.jpg`, fakeImage(i % 256)],

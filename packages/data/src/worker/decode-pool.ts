@@ -23,7 +23,9 @@ export interface DecodePoolOptions {
 export class DecodePool {
   readonly #pool: Piscina;
   readonly #options: DecodePoolOptions;
-  readonly #broken: Promise<never>;
+  /** Set once threads cannot even start; ends the tasks under way. */
+  #broken: ConfigError | undefined;
+  readonly #running = new Set<AbortController>();
   #deathsInARow = 0;
   #deaths = 0;
 
@@ -37,23 +39,19 @@ export class DecodePool {
       concurrentTasksPerWorker: 1,
       atomics: 'disabled',
     });
-    this.#broken = new Promise((_, reject) => {
+    this.#pool.on('error', (cause: unknown) => {
       // A thread that fails before it has a task, so that no task can carry the news.
-      this.#pool.on('error', (cause: unknown) => {
-        reject(
-          new ConfigError(
-            {
-              where: 'data.DataLoader',
-              expected: `worker threads to start from ${options.workerFile}`,
-              got: cause instanceof Error ? cause.message : String(cause),
-              remedy: 'if a bundler moved it, name it with workerFile; or set workers: 0',
-            },
-            { cause },
-          ),
-        );
-      });
+      this.#broken = new ConfigError(
+        {
+          where: 'data.DataLoader',
+          expected: `worker threads to start from ${options.workerFile}`,
+          got: cause instanceof Error ? cause.message : String(cause),
+          remedy: 'if a bundler moved it, name it with workerFile; or set workers: 0',
+        },
+        { cause },
+      );
+      for (const task of this.#running) task.abort();
     });
-    this.#broken.catch(() => {});
   }
 
   /** Threads that were replaced so far. */
@@ -94,16 +92,18 @@ export class DecodePool {
 
   /** One try; undefined where the thread died. */
   async #attempt(task: DecodeTask): Promise<DecodeResult | undefined> {
+    if (this.#broken) throw this.#broken;
     const timeout = new AbortController();
+    this.#running.add(timeout);
     const timer = setTimeout(() => timeout.abort(), this.#options.taskTimeout * (1 + this.#pool.queueSize));
     try {
-      const run = this.#pool.run(task, { signal: timeout.signal }) as Promise<WorkerReply>;
-      const reply = await Promise.race([run, this.#broken]);
+      const reply = (await this.#pool.run(task, { signal: timeout.signal })) as WorkerReply;
       this.#deathsInARow = 0;
       if ('result' in reply) return reply.result;
       throw new DiptychError(codeOf(reply.error.code), { where: 'data.worker', problem: reply.error.message });
     } catch (error) {
       if (error instanceof DiptychError) throw error;
+      if (this.#broken) throw this.#broken;
       this.#deaths++;
       if (++this.#deathsInARow > MAX_DEATHS_IN_A_ROW + this.#options.workers) {
         throw new DiptychError(
@@ -119,6 +119,7 @@ export class DecodePool {
       return undefined;
     } finally {
       clearTimeout(timer);
+      this.#running.delete(timeout);
     }
   }
 
