@@ -1,3 +1,4 @@
+export { Distillation, type DistillationOptions, distillAffinity, distillCosine } from './losses/distillation.js';
 export { ImageTextMatching, matchingLoss, matchingLossTwoClasses } from './losses/image-text-matching.js';
 export { InfoNCE, type InfoNCEOptions, type InfoNCETerms, infoNCE } from './losses/info-nce.js';
 export { Matryoshka, type MatryoshkaOptions } from './losses/matryoshka.js';
@@ -8,6 +9,7 @@ export { Triplet, type TripletOptions, triplet } from './losses/triplet.js';
 export { WeightedSum, type WeightedTerm } from './losses/weighted-sum.js';
 export type { Embeddings } from './metrics/embeddings.js';
 export { normalizeRows, takeRows } from './metrics/embeddings.js';
+export { type HardNegatives, type MineOptions, mineHardNegatives } from './metrics/hard-negatives.js';
 export { type QueryRanks, rankRelevant } from './metrics/ranks.js';
 export { type RetrievalOptions, type RetrievalReport, type RetrievalScores, retrieval } from './metrics/retrieval.js';
 export type { BlockOptions, ScoreBlock } from './metrics/score-blocks.js';
@@ -55,5 +57,6 @@ export type {
   TrainingEvent,
   TrainingLog,
 } from './trainer/options.js';
+export { type StoredEmbeddings, storedTargets } from './trainer/stored-targets.js';
 export { Trainer } from './trainer/trainer.js';
 export type { ValidationMetrics, ValidationOptions } from './trainer/validation.js';

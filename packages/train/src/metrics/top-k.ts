@@ -25,29 +25,24 @@ export async function topK(
   const total = candidates.shape[0];
   const results: Nearest[] = [];
   for await (const { rows, scores } of scoreBlocks(queries, candidates, options)) {
-    for (let row = 0; row < rows; row++) results.push(best(scores.subarray(row * total, (row + 1) * total), k));
+    for (let row = 0; row < rows; row++) results.push(largest(scores.subarray(row * total, (row + 1) * total), k));
   }
   return results;
 }
 
-/** The k largest of `scores` by insertion into a short sorted list. */
-function best(scores: Float32Array, k: number): Nearest {
-  const size = Math.min(k, scores.length);
-  const indices = new Int32Array(size);
-  const values = new Float32Array(size).fill(Number.NEGATIVE_INFINITY);
-  let filled = 0;
+/**
+ * The k largest of `scores`, largest first, of equal ones the first; entries that are not numbers do not count. By
+ * insertion into a short sorted list: k is small.
+ */
+export function largest(scores: Float32Array, k: number): Nearest {
+  const indices: number[] = [];
   for (let i = 0; i < scores.length; i++) {
-    const score = Number.isNaN(scores[i]!) ? Number.NEGATIVE_INFINITY : scores[i]!;
-    if (filled === size && score <= values[size - 1]!) continue;
-    let place = Math.min(filled, size - 1);
-    while (place > 0 && values[place - 1]! < score) {
-      values[place] = values[place - 1]!;
-      indices[place] = indices[place - 1]!;
-      place--;
-    }
-    values[place] = score;
-    indices[place] = i;
-    if (filled < size) filled++;
+    const score = scores[i]!;
+    if (Number.isNaN(score) || (indices.length === k && !(score > scores[indices[k - 1]!]!))) continue;
+    let place = indices.length;
+    while (place > 0 && scores[indices[place - 1]!]! < score) place--;
+    indices.splice(place, 0, i);
+    if (indices.length > k) indices.pop();
   }
-  return { indices, scores: values };
+  return { indices: Int32Array.from(indices), scores: Float32Array.from(indices, (i) => scores[i]!) };
 }

@@ -25,7 +25,8 @@ export class Ema {
     }
     this.#decay = decay;
     this.#parameters = parameters;
-    this.#averages = parameters.map(([, variable]) => tf.tidy(() => tf.variable(tf.clone(variable), false)));
+    // a product, not a clone, which would share the parameter's memory with an optimizer that updates in place
+    this.#averages = parameters.map(([, variable]) => tf.tidy(() => tf.variable(tf.mul(variable, 1), false)));
     this.#update = compile((d) => {
       for (const [i, average] of this.#averages.entries()) {
         const [, parameter] = parameters[i]!;

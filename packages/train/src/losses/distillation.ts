@@ -1,0 +1,97 @@
+import { ConfigError, checkShape, type LossBatch, type LossOutput, type TowerOutputs } from '@diptych/core';
+import { l2Normalize } from '@diptych/nn';
+import * as tf from '@tensorflow/tfjs-core';
+import { withoutGradient } from '../without-gradient.js';
+import { cosineSimilarity } from './similarity.js';
+import { StatelessLoss } from './stateless-loss.js';
+
+/** Options of {@link Distillation}. */
+export interface DistillationOptions {
+  /**
+   * `cosine` pulls each vector towards the teacher's of the same item (equal widths); `affinity` asks only for the
+   * teacher's similarities between the batch's images and texts, at any width. Default `cosine`.
+   */
+  readonly mode?: 'cosine' | 'affinity';
+  /** Of both distributions in mode `affinity`; default 0.07. */
+  readonly temperature?: number;
+}
+
+/**
+ * Mean of 1 - cosine(student, teacher).
+ *
+ * @param student [N, D]
+ * @param teacher [N, D], a constant
+ */
+export function distillCosine(student: tf.Tensor2D, teacher: tf.Tensor2D): tf.Scalar {
+  checkShape('train.Distillation', "the teacher's vectors", teacher, [...student.shape]);
+  const product = tf.mul(
+    l2Normalize(student),
+    withoutGradient(() => l2Normalize(teacher)),
+  );
+  return tf.sub(1, tf.mean(tf.sum(product, 1))) as tf.Scalar;
+}
+
+/**
+ * Cross-entropy between the teacher's and the student's softmax over similarities, images to texts and texts to images, less
+ * the teacher's entropy, so that 0 is best (Wu et al. 2023, TinyCLIP's affinity mimicking; Hinton et al. 2015).
+ *
+ * @param image [N, D] and `text` [N, D] of the student
+ * @param teacher the same of the teacher, [N, E] each
+ */
+export function distillAffinity(
+  student: { readonly image: tf.Tensor2D; readonly text: tf.Tensor2D },
+  teacher: { readonly image: tf.Tensor2D; readonly text: tf.Tensor2D },
+  temperature = 0.07,
+): tf.Scalar {
+  const logits = ({ image, text }: typeof student) => tf.div(cosineSimilarity(image, text), temperature) as tf.Tensor2D;
+  const [own, wanted] = [logits(student), withoutGradient(() => logits(teacher))];
+  const divergence = (a: tf.Tensor2D, b: tf.Tensor2D) => {
+    const [logP, logQ] = [tf.logSoftmax(a), withoutGradient(() => tf.logSoftmax(b))];
+    return tf.mean(tf.sum(tf.mul(tf.exp(logQ), tf.sub(logQ, logP)), 1));
+  };
+  return tf.mul(tf.add(divergence(own, wanted), divergence(tf.transpose(own), tf.transpose(wanted))), 0.5) as tf.Scalar;
+}
+
+/**
+ * Distillation from stored embeddings: the batch brings the teacher's vectors as `targets.image` and `targets.text`, float32
+ * [N, E], through the Trainer's option `targets` (see {@link storedTargets}). Either may be left out in mode
+ * `cosine`.
+ *
+ * Parts: `image` and `text` (cosine), or `affinity`.
+ */
+export class Distillation extends StatelessLoss {
+  readonly mode: 'cosine' | 'affinity';
+  readonly temperature: number;
+
+  /** @throws ConfigError if the temperature is not above 0 */
+  constructor({ mode = 'cosine', temperature = 0.07 }: DistillationOptions = {}) {
+    super();
+    if (!(temperature > 0)) {
+      throw new ConfigError({ where: 'train.Distillation', expected: 'temperature above 0', got: String(temperature) });
+    }
+    this.mode = mode;
+    this.temperature = temperature;
+  }
+
+  /** @throws ConfigError if the batch brings no teacher's vectors */
+  override compute({ image, text }: TowerOutputs, { targets = {} }: LossBatch): LossOutput {
+    const [forImage, forText] = [targets.image, targets.text] as (tf.Tensor2D | undefined)[];
+    if (this.mode === 'affinity' && forImage && forText) {
+      const student = { image: image.pooled, text: text.pooled };
+      const loss = distillAffinity(student, { image: forImage, text: forText }, this.temperature);
+      return { loss, parts: { affinity: loss } };
+    }
+    const parts: Record<string, tf.Scalar> = {};
+    if (this.mode === 'cosine' && forImage) parts.image = distillCosine(image.pooled, forImage);
+    if (this.mode === 'cosine' && forText) parts.text = distillCosine(text.pooled, forText);
+    if (Object.keys(parts).length === 0) {
+      throw new ConfigError({
+        where: 'train.Distillation',
+        expected: this.mode === 'cosine' ? 'targets.image or targets.text' : 'targets.image and targets.text',
+        got: Object.keys(targets).join(', ') || 'no targets',
+        remedy: 'give the Trainer the option `targets: storedTargets(embeddings)`',
+      });
+    }
+    return { loss: tf.addN(Object.values(parts)) as tf.Scalar, parts };
+  }
+}

@@ -1,0 +1,148 @@
+import '@tensorflow/tfjs-backend-cpu';
+import { type FusedOutputs, inference, stateless, type TowerOutputs } from '@diptych/core';
+import { AttentionFusion, CoAttentionFusion } from '@diptych/fusion';
+import * as tf from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
+import { TinyImageEncoder, TinyTextEncoder } from '../test/tiny-model.js';
+import { tinyModel } from '../test/tiny-run.js';
+import { ImageTextMatching, InfoNCE, MultiModalEncoder, Trainer, WeightedSum } from './index.js';
+
+beforeAll(() => tf.setBackend('cpu'));
+
+const towers = () => ({ image: new TinyImageEncoder(), text: new TinyTextEncoder() });
+const pixels = () => tf.randomUniform([3, 4, 4, 3]) as tf.Tensor4D;
+const tokens = () => ({
+  inputIds: tf.tensor2d([1, 2, 3, 4, 5, 6], [3, 2], 'int32'),
+  attentionMask: tf.tensor2d([1, 1, 1, 0, 1, 1], [3, 2], 'int32'),
+});
+
+describe('MultiModalEncoder', () => {
+  it('names its parameters by the part they belong to, as the reference does', () => {
+    const names = [...tinyModel().namedParameters()].map(([name]) => name);
+    expect(new Set(names.map((name) => name.split('.')[0]))).toEqual(
+      new Set(['image_encoder', 'text_encoder', 'fusion_layer', 'matcher', 'logit_scale']),
+    );
+    expect(names).toContain('fusion_layer.in_proj_weight');
+    expect([...tinyModel().namedBuffers()].map(([name]) => name)).toEqual([
+      'image_encoder.bn.running_mean',
+      'image_encoder.bn.running_var',
+    ]);
+  });
+
+  it('takes plain objects as parts, finds their parameters and frees them', () => {
+    const weight = tf.variable(tf.ones([3, 8]) as tf.Tensor2D);
+    const image = {
+      ...stateless,
+      embedDim: 8,
+      encode: (x: tf.Tensor4D) => {
+        const pooled: tf.Tensor2D = tf.matMul(tf.mean(x, [1, 2]) as tf.Tensor2D, weight);
+        return { pooled, sequence: tf.expandDims(pooled, 1) as tf.Tensor3D };
+      },
+      namedParameters: (): [string, tf.Variable][] => [['weight', weight]],
+      dispose: () => weight.dispose(),
+    };
+    const model = new MultiModalEncoder({ image, text: new TinyTextEncoder() });
+    expect([...model.namedParameters()][0]).toEqual(['image_encoder.weight', weight]);
+    expect(model.encodeImage(pixels()).pooled.shape).toEqual([3, 8]);
+    model.dispose();
+    expect(weight.isDisposed).toBe(true);
+  });
+
+  it('gives what the caller frees, and nothing else', () => {
+    const model = tinyModel();
+    const [x, t] = [pixels(), tokens()];
+    const before = tf.memory().numTensors;
+    const image = model.encodeImage(x);
+    const text = model.encodeText(t);
+    const { fused, attention } = model.fuse(image, text);
+    const logits = model.matchLogits(fused);
+    expect(logits.shape).toEqual([3]);
+    tf.dispose([image.pooled, image.sequence, text.pooled, text.sequence, text.mask!, fused, attention!.pair!, logits]);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it.each([
+    ['attention', () => new AttentionFusion({ embedDim: 8, numHeads: 2 })],
+    ['co-attention', () => new CoAttentionFusion({ embedDim: 8, numHeads: 2 })],
+  ])('fuses any pairing of rows (%s)', (_, fusion) => {
+    const model = new MultiModalEncoder({ ...towers(), fusion: fusion() });
+    const outputs = model.forward(pixels(), tokens());
+    const rows = (...values: number[]) => tf.tensor1d(values, 'int32');
+    const straight = outputs.fuse().fused.arraySync();
+    const crossed = outputs.fuse(rows(2, 0, 1), rows(2, 0, 0)).fused.arraySync();
+    crossed[0]!.forEach((value, i) => {
+      expect(value).toBeCloseTo(straight[2]![i]!, 5);
+    });
+    expect(crossed[2]).not.toEqual(straight[1]);
+  });
+
+  it('keeps the factor on similarities between 1 and 100', () => {
+    const model = new MultiModalEncoder(towers());
+    for (const [set, expected] of [
+      [9, Math.log(100)],
+      [-1, 0],
+      [2, 2],
+    ] as const) {
+      model.logitScale.assign(tf.scalar(set));
+      model.constrain();
+      expect(model.logitScale.dataSync()[0]).toBeCloseTo(expected, 5);
+    }
+    const free = new MultiModalEncoder({ ...towers(), maxScale: null });
+    free.logitScale.assign(tf.scalar(9));
+    free.constrain();
+    expect(free.logitScale.dataSync()[0]).toBe(9);
+  });
+
+  it('describes itself by its parts', () => {
+    expect(tinyModel().describe()).toMatchObject({
+      kind: 'train/multi-modal-encoder',
+      options: {
+        image: { kind: 'test/tiny-image' },
+        text: { kind: 'test/tiny-text' },
+        fusion: { kind: 'fusion/attention' },
+      },
+    });
+    const nameless = { ...stateless, embedDim: 8, encode: new TinyImageEncoder().encode };
+    expect(() => new MultiModalEncoder({ image: nameless, text: new TinyTextEncoder() }).describe()).toThrow(
+      /image_encoder: this part has no describe/,
+    );
+  });
+
+  it('refuses parts that do not fit, with what to do', () => {
+    const image = new TinyImageEncoder({ embedDim: 16 });
+    expect(() => new MultiModalEncoder({ image, text: new TinyTextEncoder() })).toThrow(
+      /image 16, text 8.*same `embedDim`/,
+    );
+    expect(() => new MultiModalEncoder({ ...towers(), matcher: true })).toThrow(/no fusion/);
+    const plain = new MultiModalEncoder(towers());
+    const encoded = new MultiModalEncoder(towers()).encodeImage(pixels());
+    expect(() => plain.fuse(encoded, encoded)).toThrow(/build it with one/);
+    expect(() => plain.matchLogits(encoded.pooled)).toThrow(/no matcher/);
+  });
+});
+
+describe('types', () => {
+  it('keep a loss that needs a fusion from a model without one', () => {
+    const check = () => {
+      const plain = new MultiModalEncoder(towers());
+      const fusing = new MultiModalEncoder({ ...towers(), fusion: new AttentionFusion({ embedDim: 8 }) });
+      expectTypeOf(plain.forward(pixels(), tokens(), inference)).toEqualTypeOf<TowerOutputs>();
+      expectTypeOf(fusing.forward(pixels(), tokens(), inference)).toEqualTypeOf<FusedOutputs>();
+      new Trainer(plain, { loss: new InfoNCE() });
+      new Trainer(fusing, { loss: new InfoNCE() });
+      new Trainer(fusing, { loss: new ImageTextMatching() });
+      // @ts-expect-error matching reads fused vectors
+      new Trainer(plain, { loss: new ImageTextMatching() });
+      const both = [
+        { name: 'a', loss: new InfoNCE() },
+        { name: 'b', loss: new ImageTextMatching() },
+      ];
+      new Trainer(fusing, { loss: new WeightedSum(both) });
+      // @ts-expect-error so does a sum with matching in it
+      new Trainer(plain, { loss: new WeightedSum<FusedOutputs>(both) });
+      // @ts-expect-error the towers are in each other's places
+      new MultiModalEncoder({ image: new TinyTextEncoder(), text: new TinyImageEncoder() });
+    };
+    expectTypeOf(check).toBeFunction();
+  });
+});
