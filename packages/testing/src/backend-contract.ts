@@ -12,6 +12,8 @@ export interface BackendContract {
   readonly reference?: string;
   /** Largest difference as a fraction of the largest value. Default 1e-4. */
   readonly tolerance?: number;
+  /** Compare gradients too, default true; false for backends that only infer, and then nothing is trained. */
+  readonly gradients?: boolean;
   /** Cases that it cannot do, by name: `/^prod/`. They are left out. */
   readonly skip?: readonly RegExp[];
 }
@@ -29,7 +31,7 @@ export function testBackend(runner: Runner, name: string, contract: BackendContr
 
 /** The checks of {@link testBackend}, for use without a test runner. */
 export function backendChecks(contract: BackendContract): Check[] {
-  const { backend, reference = 'cpu', tolerance = 1e-4, skip = [] } = contract;
+  const { backend, reference = 'cpu', tolerance = 1e-4, gradients = true, skip = [] } = contract;
   const on = async <Result>(name: string, work: () => Promise<Result>): Promise<Result> => {
     ensure(tf.engine().registryFactory[name] !== undefined, `no backend "${name}" is registered: import its package`);
     const before = tf.getBackend();
@@ -46,8 +48,8 @@ export function backendChecks(contract: BackendContract): Check[] {
     cases.map((operation): Check => {
       const name = `${kind}: ${operation.name}`;
       const run = async () => {
-        const expected = await on(reference, () => runCase(operation));
-        const actual = await on(backend, () => runCase(operation));
+        const expected = await on(reference, () => runCase(operation, gradients));
+        const actual = await on(backend, () => runCase(operation, gradients));
         for (const key of Object.keys(expected)) {
           requireClose(`${operation.name}: ${key}`, actual[key], expected[key], tolerance);
           ensure(
@@ -117,16 +119,6 @@ export function backendChecks(contract: BackendContract): Check[] {
       },
     },
     {
-      name: 'trains: fifty steps of gradient descent on a small network',
-      run: async () => {
-        const expected = await on(reference, descend);
-        const actual = await on(backend, descend);
-        ensure(actual.at(-1)! < 0.5 * actual[0]!, `the loss went from ${actual[0]} to ${actual.at(-1)}`);
-        const worst = Math.max(...actual.map((loss, i) => Math.abs(loss - expected[i]!)));
-        ensure(worst <= 50 * tolerance * expected[0]!, `the losses differ from those of ${reference} by ${worst}`);
-      },
-    },
-    {
       name: 'draws Philox numbers by seed, step, site and row',
       run: here(async () => {
         const [seed, step, row, site] = [5, 9, 3, 0x9e3779b9];
@@ -136,6 +128,18 @@ export function backendChecks(contract: BackendContract): Check[] {
         const values = drawUniform([3, 2, 5], seed, step, row, site);
         requireClose('philoxUniform', drawn, { shape: [3, 2, 5], dtype: 'float32', values }, 0);
       }),
+    },
+  ];
+  const training: Check[] = [
+    {
+      name: 'trains: fifty steps of gradient descent on a small network',
+      run: async () => {
+        const expected = await on(reference, descend);
+        const actual = await on(backend, descend);
+        ensure(actual.at(-1)! < 0.5 * actual[0]!, `the loss went from ${actual[0]} to ${actual.at(-1)}`);
+        const worst = Math.max(...actual.map((loss, i) => Math.abs(loss - expected[i]!)));
+        ensure(worst <= 50 * tolerance * expected[0]!, `the losses differ from those of ${reference} by ${worst}`);
+      },
     },
     {
       name: 'keeps memory level over ten steps with gradients',
@@ -152,15 +156,20 @@ export function backendChecks(contract: BackendContract): Check[] {
       }),
     },
   ];
-  return [...general, ...operations].filter(({ name }) => !skip.some((pattern) => name.search(pattern) >= 0));
+  return [...general, ...(gradients ? training : []), ...operations].filter(
+    ({ name }) => !skip.some((pattern) => name.search(pattern) >= 0),
+  );
 }
 
 /** The result of a case and the gradients of its sum, weighted at random. */
-async function runCase({ inputs, run, gradients = true }: OpCase): Promise<Record<string, HostTensor>> {
+async function runCase(
+  { inputs, run, gradients = true }: OpCase,
+  compareGradients: boolean,
+): Promise<Record<string, HostTensor>> {
   const tensors = inputs.map(makeInput);
   const call = run as (...inputs: tf.Tensor[]) => tf.Tensor;
   const result: Record<string, HostTensor> = await evaluate(() => ({ value: call(...tensors) }));
-  const trained = gradients ? tensors.filter(({ dtype }) => dtype === 'float32') : [];
+  const trained = gradients && compareGradients ? tensors.filter(({ dtype }) => dtype === 'float32') : [];
   if (trained.length > 0) {
     const weights = weightsLike(result.value!);
     const grads = tf.grads((...changed: tf.Tensor[]) => {

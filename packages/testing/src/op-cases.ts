@@ -118,7 +118,7 @@ const ELEMENTWISE: readonly OpCase[] = [
   {
     name: 'floorDiv of int32',
     inputs: [ints([7], 50), ints([], 6)],
-    run: (a: T, b: T) => tf.floorDiv(a, tf.add(b, 1)),
+    run: (a: T, b: T) => tf.floorDiv(a, tf.add(b, tf.scalar(1, 'int32'))),
     gradients: false,
   },
   {
