@@ -1,5 +1,5 @@
 // What recording one kernel costs outside of compile(): a chain of 200 additions, recorded and not yet read.
-import '@diptych/tfjs-backend-onnxruntime';
+import './lib/backend.mjs';
 import * as tf from '@tensorflow/tfjs-core';
 import { pooled } from './lib/samples.mjs';
 import { line } from './lib/statistics.mjs';

@@ -1,5 +1,5 @@
 // What a compiled function costs when there is nothing to compute: x + 1 on four numbers, called and disposed.
-import '@diptych/tfjs-backend-onnxruntime';
+import './lib/backend.mjs';
 import { compile } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { pooled } from './lib/samples.mjs';

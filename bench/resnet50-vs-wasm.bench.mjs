@@ -1,5 +1,5 @@
 // ResNet-50, inference of one picture: this backend against tfjs's own WebAssembly backend, same model, same weights.
-import '@diptych/tfjs-backend-onnxruntime';
+import './lib/backend.mjs';
 import '@tensorflow/tfjs-backend-wasm';
 import { inference } from '@diptych/core';
 import { ResNet } from '@diptych/vision';

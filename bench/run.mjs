@@ -1,15 +1,24 @@
-// npm run bench [-- name …] [--rounds 3] [--no-torch]
+// npm run bench [-- name …] [--rounds 3] [--no-torch] [--threads n] [--clock wall|cpu]
 // Runs every bench/*.bench.mjs, ours and PyTorch's side in turns, and prints one JSON line a figure. See README.md.
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { findPython, runProgram, runSide, runTorch } from './lib/processes.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: 'string', default: '3' }, 'no-torch': { type: 'boolean', default: false } },
+  options: {
+    rounds: { type: 'string', default: '3' },
+    'no-torch': { type: 'boolean', default: false },
+    threads: { type: 'string' },
+    clock: { type: 'string' },
+  },
 });
+// Read by lib/settings.mjs here and in every child process.
+if (values.threads) process.env.DIPTYCH_BENCH_THREADS = values.threads;
+if (values.clock) process.env.DIPTYCH_BENCH_CLOCK = values.clock;
+const { findPython, runProgram, runSide, runTorch } = await import('./lib/processes.mjs');
+
 const here = fileURLToPath(new URL('.', import.meta.url));
 const files = readdirSync(here)
   .filter((name) => name.endsWith('.bench.mjs'))

@@ -34,7 +34,73 @@ class Dual(nn.Module):
         self.fusion_layer = nn.MultiheadAttention(width, heads, dropout=dropout, batch_first=True)
         self.logit_scale = nn.Parameter(torch.tensor(0.0))
 
-    def load(model, state):
+    def forward(self, pixels, ids, mask):
+        image = self.image_encoder(pixels)
+        hidden = self.text_encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+        text = self.text_projection(hidden[:, 0])
+        tokens = torch.stack([image, text], 1)
+        fused, _ = self.fusion_layer(tokens, tokens, tokens, need_weights=False)
+        return image, text, fused[:, 0]
+
+    def loss(self, batch):
+        image, text, fused = self(batch["pixels"], batch["ids"], batch["mask"])
+        logits = self.logit_scale.exp() * F.normalize(image, dim=1) @ F.normalize(text, dim=1).T
+        target = torch.arange(len(logits))
+        contrastive = (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+        return contrastive + fused.square().mean()
+
+
+BERT_BASE = dict(vocab_size=30522, hidden_size=768, num_hidden_layers=12, num_attention_heads=12, intermediate_size=3072)
+MINILM = dict(vocab_size=30522, hidden_size=384, num_hidden_layers=6, num_attention_heads=12, intermediate_size=1536)
+STEPS = {"seed_step": ("resnet50", BERT_BASE, 768, 8), "small_step": ("resnet18", MINILM, 384, 8)}
+
+
+def timed(repeats, run, args):
+    clock = time.process_time if args.clock == "cpu" else time.perf_counter
+    for _ in range(args.warm_up):
+        run()
+    seconds = []
+    for _ in range(repeats):
+        start = clock()
+        run()
+        seconds.append(clock() - start)
+    return seconds
+
+
+def training_step(row, state, batch, args):
+    """Seconds of whole steps (zero_grad, forward, backward, AdamW), and the first loss with dropout off."""
+    model = Dual(*STEPS[row], dropout=0.1)
+    own = "text_encoder.projection."
+    load(model, {k.replace(own, "text_projection."): v for k, v in state.items()})
+    model.train().to(memory_format=torch.channels_last)
+    rates = {}
+    for name, module in model.named_modules():
+        for attribute in ("p", "dropout", "dropout_prob", "attention_dropout"):
+            value = getattr(module, attribute, None)
+            if isinstance(value, float):
+                rates[name, attribute] = value
+                setattr(module, attribute, 0.0)
+    buffers = {k: v.clone() for k, v in model.named_buffers()}
+    with torch.no_grad():
+        loss = model.loss(batch).item()
+    for (name, attribute), value in rates.items():
+        setattr(model.get_submodule(name), attribute, value)
+    for k, v in model.named_buffers():
+        v.copy_(buffers[k])
+    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-5, weight_decay=0.01, fused=True)
+    losses = []
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        value = model.loss(batch)
+        value.backward()
+        optimizer.step()
+        losses.append(value.item())
+
+    return {"seconds": timed(args.steps, step, args), "loss": loss, "losses": losses}
+
+
+def load(model, state):
     """Loads a state that may lack the last layer and counters."""
     keys = model.load_state_dict(state, strict=False)
     assert not keys.unexpected_keys, keys.unexpected_keys
@@ -51,7 +117,7 @@ def forward(row, state, batch, args):
         run = lambda: model(input_ids=batch["ids"], attention_mask=batch["mask"]).last_hidden_state
         with torch.inference_mode():
             loss = run().square().mean().item()
-            return {"seconds": timed(args.steps, run, args.warm_up), "loss": loss}
+            return {"seconds": timed(args.steps, run, args), "loss": loss}
     from torchvision import models
 
     model = models.resnet50(weights=None)
@@ -62,7 +128,7 @@ def forward(row, state, batch, args):
         loss = model(batch["pixels"]).square().mean().item()
         for rows, repeats in [(1, 4 * args.steps), (8, args.steps), (32, max(2, args.steps // 3))]:
             pixels = batch["pixels"].repeat(-(-rows // 8), 1, 1, 1)[:rows].contiguous(memory_format=torch.channels_last)
-            seconds[rows] = timed(repeats, lambda: model(pixels), args.warm_up)
+            seconds[rows] = timed(repeats, lambda: model(pixels), args)
     return {"batches": seconds, "loss": loss}
 
 
@@ -73,6 +139,7 @@ def main():
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--warm-up", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--clock", choices=["wall", "cpu"], default="wall")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     state = load_file(args.folder / "model.safetensors")

@@ -1,5 +1,5 @@
 // A bench of inference through a compiled function, against PyTorch and whatever else a bench adds.
-import '@diptych/tfjs-backend-onnxruntime';
+import './backend.mjs';
 import { inference } from '@diptych/core';
 import { compile } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';

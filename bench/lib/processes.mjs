@@ -1,12 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { clock, threads } from './settings.mjs';
 
 const path = (relative) => fileURLToPath(new URL(`../../${relative}`, import.meta.url));
-
-/** Threads of both sides. */
-export const threads = availableParallelism();
 
 /**
  * A Python with torch 2: DIPTYCH_PYTHON, the environment in .cache/venv, or python3 of the path.
@@ -31,7 +28,7 @@ export function runSide(file, phase, folder) {
 
 /** Runs a row of reference/bench.py. */
 export function runTorch(python, { row, steps, warmUp = 2 }, folder) {
-  const args = ['--folder', folder, '--steps', steps, '--warm-up', warmUp, '--threads', threads];
+  const args = ['--folder', folder, '--steps', steps, '--warm-up', warmUp, '--threads', threads, '--clock', clock];
   return runJson(python, [path('reference/bench.py'), row, ...args.map(String)]);
 }
 

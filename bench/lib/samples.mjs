@@ -1,3 +1,4 @@
+import { now } from './settings.mjs';
 import { line } from './statistics.mjs';
 
 /** All samples of a side over its runs. */
@@ -10,9 +11,9 @@ export const peakRss = () => process.resourceUsage().maxRSS * 1024;
 export async function timed(run, { repeats, warmUp = 2 }) {
   const seconds = [];
   for (let i = -warmUp; i < repeats; i++) {
-    const start = performance.now();
+    const start = now();
     await run();
-    if (i >= 0) seconds.push((performance.now() - start) / 1000);
+    if (i >= 0) seconds.push(now() - start);
   }
   return seconds;
 }

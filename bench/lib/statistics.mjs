@@ -9,7 +9,8 @@ export function median(values) {
 export function spread(values) {
   const sorted = values.toSorted((a, b) => a - b);
   const at = (share) => sorted[Math.round(share * (sorted.length - 1))];
-  return (at(0.75) - at(0.25)) / median(values);
+  const middle = median(values);
+  return middle === 0 ? 0 : (at(0.75) - at(0.25)) / middle;
 }
 
 const round = (value) => Number(value.toPrecision(4));
