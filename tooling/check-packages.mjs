@@ -31,17 +31,10 @@ try {
   }
   installInto(project, packed);
   for (const { folder, manifest } of packages) {
-    const example = readmeExample(join(folder, 'README.md'));
-    if (example === undefined) {
-      report(`README example of ${manifest.name}`, false, 'README.md has no ```ts block');
-      continue;
-    }
-    const file = manifest.name.replaceAll(/\W+/g, '-');
-    writeFileSync(join(project, `${file}.mjs`), example);
-    check(`README example of ${manifest.name} by import`, 'node', [`${file}.mjs`], project);
-    writeFileSync(join(project, `${file}.cjs`), asRequire(example));
-    check(`README example of ${manifest.name} by require`, 'node', ['--no-warnings', `${file}.cjs`], project);
+    tryExample(`README example of ${manifest.name}`, /```ts\n([\s\S]*?)```/.exec(readText(folder, 'README.md'))?.[1]);
   }
+  const marked = [...readText(root, 'README.md').matchAll(/<!-- tested -->\n```ts\n([\s\S]*?)```/g)];
+  for (const [index, [, example]] of marked.entries()) tryExample(`example ${index + 1} of the README`, example);
   writeFileSync(join(project, 'gradient.mjs'), GRADIENT);
   check('a gradient in plain Node', 'node', ['gradient.mjs'], project);
   writeFileSync(join(project, 'both.mjs'), bothSystems(packages.map(({ manifest }) => manifest)));
@@ -71,8 +64,21 @@ function installInto(folder, packed) {
   });
 }
 
-function readmeExample(path) {
-  return /```ts\n([\s\S]*?)```/.exec(readFileSync(path, 'utf8'))?.[1];
+function readText(folder, name) {
+  return readFileSync(join(folder, name), 'utf8');
+}
+
+/** Runs an example in the user's project, as an ES module and as CommonJS. */
+function tryExample(name, example) {
+  if (example === undefined) {
+    report(name, false, 'README.md has no ```ts block');
+    return;
+  }
+  const file = name.replaceAll(/\W+/g, '-');
+  writeFileSync(join(project, `${file}.mjs`), example);
+  check(`${name} by import`, 'node', [`${file}.mjs`], project);
+  writeFileSync(join(project, `${file}.cjs`), asRequire(example));
+  check(`${name} by require`, 'node', ['--no-warnings', `${file}.cjs`], project);
 }
 
 /** The example with each import written as a require, in an async function because of its awaits. */
