@@ -1,78 +1,16 @@
 import '@tensorflow/tfjs-backend-cpu';
 import { type ImageEncoder, inference } from '@diptych/core';
-import { BlankGenerator, type Module, randomStream } from '@diptych/nn';
+import { BlankGenerator, randomStream } from '@diptych/nn';
 import { testEncoder } from '@diptych/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import {
-  ClipVision,
-  ConvNeXt,
-  IMAGE_ENCODER_KINDS,
-  imageEncoderFrom,
-  ResNet,
-  SiglipVision,
-  SmallCNN,
-  ViT,
-} from './index.js';
-
-const tower = { imageSize: 32, patchSize: 8, hiddenSize: 12, depth: 2, numHeads: 3 };
-const seed = 5;
-
-/** One small network a kind and variant, the side of its pictures, and the length of its sequence. */
-const encoders: Record<string, { make: () => Module & ImageEncoder; size: number; tokens: number; idle?: RegExp[] }> = {
-  'small CNN': {
-    make: () => new SmallCNN({ embedDim: 6, imageSize: 24, channels: [4, 8], seed }),
-    size: 24,
-    tokens: 36,
-  },
-  'ResNet, basic blocks': {
-    make: () => new ResNet({ block: 'basic', layers: [1, 1, 1, 2], width: 4 }, { embedDim: 6, seed }),
-    size: 64,
-    tokens: 4,
-  },
-  'ResNet, bottlenecks, no head': {
-    make: () => new ResNet({ block: 'bottleneck', layers: [1, 1, 1, 1], width: 4 }, { seed }),
-    size: 64,
-    tokens: 4,
-  },
-  ResNeXt: {
-    make: () =>
-      new ResNet(
-        { block: 'bottleneck', layers: [1, 1, 1, 1], width: 8, groups: 2, widthPerGroup: 32 },
-        { embedDim: 6, seed },
-      ),
-    size: 64,
-    tokens: 4,
-  },
-  'ViT, class token': {
-    make: () => new ViT({ ...tower }, { embedDim: 6, dropPathRate: 0.2, seed }).bindPaths('vit'),
-    size: 32,
-    tokens: 16,
-  },
-  'ViT, mean': {
-    make: () => new ViT({ ...tower, classToken: false }, { pooling: 'mean', seed }),
-    size: 32,
-    tokens: 16,
-  },
-  ConvNeXt: {
-    make: () =>
-      new ConvNeXt({ depths: [1, 2], widths: [4, 8] }, { embedDim: 6, dropPathRate: 0.2, seed }).bindPaths('x'),
-    size: 24,
-    tokens: 9,
-  },
-  CLIP: { make: () => new ClipVision({ ...tower, projectionDim: 6 }, { seed }), size: 32, tokens: 16 },
-  SigLIP: { make: () => new SiglipVision(tower, { seed }), size: 32, tokens: 16 },
-  'SigLIP, projected, with a rest beyond the last patch': {
-    make: () => new SiglipVision({ ...tower, imageSize: 30 }, { embedDim: 6, seed }),
-    size: 30,
-    tokens: 9,
-  },
-};
+import { SMALL_ENCODERS } from '../test/small-encoders.js';
+import { IMAGE_ENCODER_KINDS, imageEncoderFrom, ResNet } from './index.js';
 
 const pixels = (batch: number, size: number, noise = 1) =>
   tf.randomNormal([batch, size, size, 3], 0, 1, 'float32', noise) as tf.Tensor4D;
 
-describe.each(Object.entries(encoders))('%s', (name, { make, size, tokens }) => {
+describe.each(Object.entries(SMALL_ENCODERS))('%s', (name, { make, size, tokens }) => {
   testEncoder({ describe, it }, `${name}: contract`, {
     create: make,
     input: (batch, noise) => pixels(batch, size, noise),
@@ -112,7 +50,7 @@ describe.each(Object.entries(encoders))('%s', (name, { make, size, tokens }) => 
 });
 
 it('keeps running statistics of frozen batch normalisations in training', () => {
-  const encoder = new ResNet({ block: 'basic', layers: [1, 1, 1, 1], width: 4 }, { seed });
+  const encoder = new ResNet({ block: 'basic', layers: [1, 1, 1, 1], width: 4 }, { seed: 5 });
   const training = { training: true, random: randomStream(0, 0) } as const;
   const statistics = () => Array.from(encoder.namedBuffers(), ([, buffer]) => Array.from(buffer.dataSync()));
   const before = statistics();
