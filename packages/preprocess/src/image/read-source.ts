@@ -27,7 +27,7 @@ export async function readSource(source: DecodeSource, maxBytes: number): Promis
     const bytes = new Uint8Array(source);
     return { bytes: checkSize(bytes, maxBytes), name: nameBytes(bytes) };
   }
-  if (isAsyncIterable(source)) return { bytes: await collect(source, maxBytes, 'stream'), name: 'image from a stream' };
+  if (isAsyncIterable(source)) return readStream(source, maxBytes);
   throw new InputError({
     where: 'preprocess.decodeImage',
     expected: 'a path, file URL, Uint8Array, ArrayBuffer, or stream of bytes',
@@ -62,6 +62,17 @@ async function readFileBounded(path: string, maxBytes: number): Promise<Uint8Arr
     const { code, message } = error as NodeJS.ErrnoException;
     const problem = code === 'ENOENT' ? 'no such file' : code === 'EACCES' ? 'no permission to read it' : message;
     throw new InputError({ where: path, problem }, { cause: error });
+  }
+}
+
+async function readStream(stream: AsyncIterable<Uint8Array>, maxBytes: number): Promise<NamedBytes> {
+  const name = 'image from a stream';
+  try {
+    return { bytes: await collect(stream, maxBytes, name), name };
+  } catch (error) {
+    if (error instanceof InputError) throw error;
+    const problem = `the stream broke off: ${error instanceof Error ? error.message : String(error)}`;
+    throw new InputError({ where: name, problem }, { cause: error });
   }
 }
 

@@ -30,7 +30,7 @@ export class LibraryModel implements TokenModel {
   }
 
   ids(text: string, limit: number): readonly number[] {
-    const wellFormed = text.replace(/\p{Surrogate}/gu, '\ufffd');
+    const wellFormed = toWellFormed(text);
     let size = Math.max(FIRST_PREFIX, limit * CHARACTERS_PER_TOKEN);
     for (;;) {
       const end = boundaryAfter(wellFormed, size);
@@ -68,4 +68,9 @@ function unbroken(length: number): InputError {
     problem: `a text of ${length} characters has a run of more than ${LONGEST_RUN} without a space between words`,
     remedy: 'cut the text before it is tokenized',
   });
+}
+
+/** Lone surrogates become U+FFFD, as in UTF-8. Node 20 has the method, TypeScript's ES2023 does not know it. */
+function toWellFormed(text: string): string {
+  return (text as string & { toWellFormed(): string }).toWellFormed();
 }

@@ -19,8 +19,12 @@ export interface WordPieceOptions extends BertNormalizerOptions {
 /** Texts are cut at white space into chunks; the ids of short chunks are remembered. */
 const CACHED_CHUNK_LENGTH = 48;
 const CACHE_SIZE = 65536;
-/** Long chunks are normalized in pieces of about this many characters. */
-const PIECE_LENGTH = 4096;
+/**
+ * Long chunks are normalized in pieces of about this many characters: sorting a run of combining marks takes quadratic time,
+ * so that runs of more than `LONGEST_MARKS` are cut.
+ */
+const PIECE_LENGTH = 256;
+const LONGEST_MARKS = 64;
 const NO_IDS: readonly number[] = Object.freeze([]);
 
 /**
@@ -211,13 +215,17 @@ function isSpace(code: number): boolean {
   );
 }
 
+/** Marks, and second halves of surrogate pairs. */
+const CONTINUES = /[\p{M}\udc00-\udfff]/u;
+
 /** End of a piece that can be normalized by itself: no surrogate pair and no mark after its letter is cut off. */
 function pieceEnd(text: string, start: number): number {
   let end = start + PIECE_LENGTH;
   if (end >= text.length) return text.length;
-  const last = Math.min(text.length, end + PIECE_LENGTH);
-  while (end < last && /[\p{M}\udc00-\udfff]/u.test(String.fromCodePoint(text.codePointAt(end)!))) end++;
-  return end;
+  const last = Math.min(text.length, end + LONGEST_MARKS);
+  while (end < last && CONTINUES.test(String.fromCodePoint(text.codePointAt(end)!))) end++;
+  const splitsPair = end < text.length && /^[\ud800-\udbff][\udc00-\udfff]$/.test(text.slice(end - 1, end + 1));
+  return splitsPair ? end + 1 : end;
 }
 
 function escapeRegExp(text: string): string {
