@@ -14,6 +14,8 @@ export interface TokenBatch {
   /** 1 for a real token, 0 for padding. */
   readonly attentionMask: Int32Array;
   readonly tokenTypeIds?: Int32Array;
+  /** Vectors that a frozen text tower gave before, float32 [B, features.length / B], for a head that trains on them. */
+  readonly features?: Float32Array;
 }
 
 /** A batch of pairs on the host, as a data loader gives it: row i of every part belongs to pair i. */

@@ -8,6 +8,8 @@ export interface TextInput {
   /** 1 for a real token, 0 for padding. */
   readonly attentionMask: Tensor2D;
   readonly tokenTypeIds?: Tensor2D;
+  /** float32 [B, F]: vectors computed before, for an encoder that is only a head on them. */
+  readonly features?: Tensor2D;
 }
 
 /** Pixels on the device: float32 [B, height, width, 3], channels last. */

@@ -1,3 +1,5 @@
+export { type FeatureHeadOptions, ImageFeatureHead, TextFeatureHead, withHead } from './frozen/feature-heads.js';
+export { type FeatureBatchOptions, FeatureSet } from './frozen/feature-set.js';
 export { Distillation, type DistillationOptions, distillAffinity, distillCosine } from './losses/distillation.js';
 export { ImageTextMatching, matchingLoss, matchingLossTwoClasses } from './losses/image-text-matching.js';
 export { InfoNCE, type InfoNCEOptions, type InfoNCETerms, infoNCE } from './losses/info-nce.js';

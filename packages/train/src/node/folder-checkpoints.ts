@@ -3,9 +3,9 @@ import { createReadStream, existsSync, mkdirSync, readdirSync, readFileSync, ren
 import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CheckpointError, ConfigError, type JsonObject } from '@diptych/core';
-import type { CheckpointStore, TrainingSnapshot } from '@diptych/train';
 import type { TensorData } from '@diptych/weights';
 import { openSafetensors, writeFileAtomically, writeSafetensors } from '@diptych/weights/node';
+import type { CheckpointStore, TrainingSnapshot } from '../trainer/checkpoint-store.js';
 
 /** Options of {@link FolderCheckpoints}. */
 export interface FolderCheckpointsOptions {

@@ -1,2 +1,9 @@
+export { type CacheFeaturesOptions, cacheFeatures } from './cache-features.js';
+export {
+  type EmbedCollectionOptions,
+  type EmbeddedCollection,
+  embedCollection,
+  type TowerName,
+} from './embed-collection.js';
 export { FolderCheckpoints, type FolderCheckpointsOptions } from './folder-checkpoints.js';
 export { jsonlLog } from './jsonl-log.js';

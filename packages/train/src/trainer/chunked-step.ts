@@ -247,6 +247,7 @@ function sliceBatch(batch: DeviceBatch, start: number, size: number): DeviceBatc
     inputIds: sliceRows(batch.inputIds, start, size),
     attentionMask: sliceRows(batch.attentionMask, start, size),
     tokenTypeIds: batch.tokenTypeIds && sliceRows(batch.tokenTypeIds, start, size),
+    textFeatures: batch.textFeatures && sliceRows(batch.textFeatures, start, size),
     positives: sliceRows(batch.positives, start, size),
     targets: {},
   };

@@ -11,6 +11,8 @@ export interface DeviceBatch {
   readonly inputIds: tf.Tensor2D;
   readonly attentionMask: tf.Tensor2D;
   readonly tokenTypeIds: tf.Tensor2D | null;
+  /** float32 [B, F], vectors that a frozen text tower gave before. */
+  readonly textFeatures: tf.Tensor2D | null;
   /** int32 [B]: rows with equal numbers are positives of each other. */
   readonly positives: tf.Tensor1D;
   /** What a loss needs beside the model's outputs, row by row. */
@@ -35,6 +37,9 @@ export function toDevice(batch: PairBatch, targets: Readonly<Record<string, Host
     inputIds: ids(tokens.inputIds),
     attentionMask: ids(tokens.attentionMask),
     tokenTypeIds: tokens.tokenTypeIds ? ids(tokens.tokenTypeIds) : null,
+    textFeatures: tokens.features
+      ? tf.tensor2d(tokens.features, [batch.size, tokens.features.length / batch.size])
+      : null,
     positives: tf.tensor1d(numberIds(batch.ids), 'int32'),
     targets: Object.fromEntries(
       Object.entries(targets).map(([name, rows]) => [name, tf.tensor(rows.data, [...rows.shape])]),

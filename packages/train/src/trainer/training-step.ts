@@ -63,8 +63,13 @@ export function encodeBoth(model: TrainableModel, batch: DeviceBatch, context: C
 }
 
 /** The text part of a batch, as encoders take it. */
-export function textOf({ inputIds, attentionMask, tokenTypeIds }: DeviceBatch): TextInput {
-  return tokenTypeIds ? { inputIds, attentionMask, tokenTypeIds } : { inputIds, attentionMask };
+export function textOf({ inputIds, attentionMask, tokenTypeIds, textFeatures }: DeviceBatch): TextInput {
+  return {
+    inputIds,
+    attentionMask,
+    ...(tokenTypeIds && { tokenTypeIds }),
+    ...(textFeatures && { features: textFeatures }),
+  };
 }
 
 /** What a loss may know of a batch. */

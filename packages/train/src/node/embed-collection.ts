@@ -1,0 +1,198 @@
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { CheckpointError, ConfigError, inference } from '@diptych/core';
+import { compile, l2Normalize } from '@diptych/nn';
+import { openSafetensors, writeSafetensors } from '@diptych/weights/node';
+import * as tf from '@tensorflow/tfjs-core';
+import type { Embeddings } from '../metrics/embeddings.js';
+import type { TrainableModel } from '../trainable-model.js';
+import { type DeviceBatch, normalizedPixels, toDevice } from '../trainer/device-batch.js';
+import type { BatchSource } from '../trainer/options.js';
+import { textOf } from '../trainer/training-step.js';
+
+/** One of the two towers. */
+export type TowerName = 'image' | 'text';
+
+/** Options of {@link embedCollection}. */
+export interface EmbedCollectionOptions {
+  /** Where the shards go. */
+  readonly folder: string;
+  /** Rows of a shard, default 10,000: what is held in memory, and what a killed run does again at most. */
+  readonly shardSize?: number;
+  /** Default both. */
+  readonly towers?: readonly TowerName[];
+  readonly signal?: AbortSignal;
+  /** After each batch, with the rows done so far. */
+  readonly onProgress?: (rows: number) => void;
+}
+
+/** What {@link embedCollection} did. */
+export interface EmbeddedCollection {
+  /** Paths in order. */
+  readonly shards: readonly string[];
+  readonly rows: number;
+  /** Rows of earlier runs, which were not embedded again. */
+  readonly resumed: number;
+  /** False where the signal ended it; the same call goes on. */
+  readonly complete: boolean;
+}
+
+const SHARD = /^embeddings-(\d{6})\.safetensors$/;
+
+/**
+ * Embeds any number of items in bounded memory: shards `embeddings-000000.safetensors` with `image` and/or `text`, float32
+ * [rows, D], L2-normalised, and the rows' ids as JSON in their metadata. Shards are written atomically; the same
+ * call after an interruption skips what the finished ones hold.
+ *
+ * @param source epoch 0 is read; the same items in the same order at each call
+ * @throws CheckpointError if the folder's shards do not belong to this source or model
+ */
+export async function embedCollection(
+  model: TrainableModel,
+  source: BatchSource,
+  { folder, shardSize = 10_000, towers = ['image', 'text'], signal, onProgress }: EmbedCollectionOptions,
+): Promise<EmbeddedCollection> {
+  if (!(Number.isInteger(shardSize) && shardSize > 0) || towers.length === 0) {
+    throw new ConfigError({
+      where: 'train.embedCollection',
+      expected: 'a whole shardSize above 0 and at least one tower',
+      got: `${shardSize}, [${towers.join(', ')}]`,
+    });
+  }
+  mkdirSync(folder, { recursive: true });
+  const writer = new ShardWriter(folder, shardSize, towers, model.describe ? JSON.stringify(model.describe()) : '');
+  const resumed = writer.rows;
+  const encode = compile(
+    (batch: DeviceBatch): Record<string, tf.Tensor> => ({
+      ...(towers.includes('image') && {
+        image: l2Normalize(model.encodeImage(normalizedPixels(batch), inference).pooled),
+      }),
+      ...(towers.includes('text') && { text: l2Normalize(model.encodeText(textOf(batch), inference).pooled) }),
+    }),
+  );
+  let seen = 0;
+  try {
+    for await (const batch of source.epoch(0)) {
+      if (signal?.aborted) return { ...(await writer.finish(false)), resumed, complete: false };
+      const first = seen;
+      seen += batch.size;
+      if (seen <= resumed) {
+        writer.checkIds(first, batch.ids);
+        continue;
+      }
+      const onDevice = toDevice(batch);
+      const encoded = encode(onDevice);
+      const rows: Record<string, Embeddings> = {};
+      for (const [tower, tensor] of Object.entries(encoded)) {
+        rows[tower] = { data: (await tensor.data()) as Float32Array, shape: tensor.shape as [number, number] };
+      }
+      tf.dispose([encoded, onDevice as unknown as tf.TensorContainer]);
+      await writer.add(batch.ids, rows, Math.max(0, resumed - first));
+      onProgress?.(seen);
+    }
+    return { ...(await writer.finish(true)), resumed, complete: true };
+  } finally {
+    encode.dispose();
+  }
+}
+
+/** Collects rows and writes a shard when one is full. */
+class ShardWriter {
+  /** Rows in finished shards. */
+  rows = 0;
+  readonly #folder: string;
+  readonly #shardSize: number;
+  readonly #towers: readonly TowerName[];
+  readonly #model: string;
+  readonly #shards: string[] = [];
+  readonly #known: string[][] = [];
+  #ids: string[] = [];
+  #pending: Record<string, Float32Array[]> = {};
+  #width: Record<string, number> = {};
+
+  constructor(folder: string, shardSize: number, towers: readonly TowerName[], model: string) {
+    this.#folder = folder;
+    this.#shardSize = shardSize;
+    this.#towers = towers;
+    this.#model = model;
+    const names = readdirSync(folder)
+      .filter((name) => SHARD.test(name))
+      .sort();
+    for (const [i, name] of names.entries()) {
+      if (Number(SHARD.exec(name)![1]) !== i) throw this.#foreign(name, `shard ${i}`, name);
+      this.#adopt(join(folder, name), i === names.length - 1);
+    }
+  }
+
+  /** Compares ids of batches that are skipped with those that are stored. */
+  checkIds(first: number, ids: readonly string[]): void {
+    for (const [i, id] of ids.entries()) {
+      const row = first + i;
+      const stored = this.#known[Math.floor(row / this.#shardSize)]?.[row % this.#shardSize];
+      if (stored !== id) throw this.#foreign(`row ${row}`, JSON.stringify(stored), JSON.stringify(id));
+    }
+  }
+
+  /** @param from first row of the batch that is not stored yet */
+  async add(ids: readonly string[], rows: Readonly<Record<string, Embeddings>>, from: number): Promise<void> {
+    for (let row = from; row < ids.length; row++) {
+      this.#ids.push(ids[row]!);
+      for (const [tower, { data, shape }] of Object.entries(rows)) {
+        this.#width[tower] = shape[1];
+        this.#pending[tower] ??= [];
+        this.#pending[tower].push(data.slice(row * shape[1], (row + 1) * shape[1]));
+      }
+      if (this.#ids.length === this.#shardSize) await this.#flush();
+    }
+  }
+
+  /** @param complete false leaves rows of an unfinished shard to the next call */
+  async finish(complete: boolean): Promise<{ shards: readonly string[]; rows: number }> {
+    if (complete && this.#ids.length > 0) await this.#flush();
+    return { shards: this.#shards, rows: this.rows };
+  }
+
+  async #flush(): Promise<void> {
+    const path = join(this.#folder, `embeddings-${String(this.#shards.length).padStart(6, '0')}.safetensors`);
+    const tensors = Object.fromEntries(
+      Object.entries(this.#pending).map(([tower, rows]) => {
+        const width = this.#width[tower]!;
+        const data = new Float32Array(rows.length * width);
+        for (const [i, row] of rows.entries()) data.set(row, i * width);
+        return [tower, { dtype: 'float32' as const, shape: [rows.length, width], data }];
+      }),
+    );
+    await writeSafetensors(path, tensors, { metadata: { ids: JSON.stringify(this.#ids), model: this.#model } });
+    this.#shards.push(path);
+    this.rows += this.#ids.length;
+    this.#ids = [];
+    this.#pending = {};
+  }
+
+  /** Takes over a shard of an earlier run; a short last one (its run had ended with less data) is made again. */
+  #adopt(path: string, isLast: boolean): void {
+    if (!existsSync(path)) return;
+    const { metadata, infos } = openSafetensors(path);
+    const towers = [...infos.keys()].sort().join();
+    if (towers !== [...this.#towers].sort().join()) throw this.#foreign(path, [...this.#towers].join(), towers);
+    if (metadata.model !== this.#model) throw this.#foreign(path, 'embeddings of this model', 'those of another');
+    const ids = JSON.parse(metadata.ids ?? '[]') as string[];
+    if (ids.length < this.#shardSize && isLast) {
+      rmSync(path);
+      return;
+    }
+    if (ids.length !== this.#shardSize) throw this.#foreign(path, `${this.#shardSize} rows`, String(ids.length));
+    this.#known.push(ids);
+    this.#shards.push(path);
+    this.rows += ids.length;
+  }
+
+  #foreign(what: string, expected: string, got: string): CheckpointError {
+    return new CheckpointError({
+      where: `train.embedCollection: ${this.#folder}: ${what}`,
+      expected,
+      got,
+      remedy: 'the folder holds another collection: choose a new one, or delete it',
+    });
+  }
+}
