@@ -15,6 +15,8 @@ for (const name of BROWSER_SAFE) {
       stdin: { contents: `export * from '@diptych/${name}';`, resolveDir: join(root, 'packages', name) },
       bundle: true,
       write: false,
+      // the built packages by their export conditions, as a user's bundler sees them, not the sources by tsconfig's paths
+      tsconfigRaw: '{}',
       platform: 'browser',
       format: 'esm',
       logLevel: 'silent',
@@ -24,8 +26,8 @@ for (const name of BROWSER_SAFE) {
           name: 'node-built-ins',
           setup({ onResolve }) {
             onResolve({ filter: /.*/ }, ({ path, importer }) => {
-              // tfjs-core names these behind a check of the platform, as every bundle of it does
-              if (!builtins.has(path) || importer.includes('tfjs-core')) return undefined;
+              // tfjs-core names these behind a check of the platform, as every bundle of it does; so does its seedrandom
+              if (!builtins.has(path) || /tfjs-core|seedrandom/.test(importer)) return undefined;
               found.push(`${path} (from ${importer})`);
               return { path, external: true };
             });
