@@ -5,12 +5,15 @@ import { isDiptychError, type PairBatch } from '@diptych/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildWorker } from '../test/build-worker.js';
 import { FakeTokenizer, FakeTransform, type FakeTransformOptions, fakeImage } from '../test/fake-parts.js';
+import { serve } from '../test/flaky-server.js';
+import { makeTar, type TarMember } from '../test/make-tar.js';
 import { DataLoader } from './data-loader.js';
 import type { DataLoaderOptions } from './loader-options.js';
 import type { LoaderState } from './loader-state.js';
 import type { PairSource } from './source.js';
 import { iterable } from './sources/iterable.js';
 import { type PairInput, pairs } from './sources/pairs.js';
+import { webdataset } from './sources/webdataset.js';
 
 let folder: string;
 let workerFile: string;
@@ -335,6 +338,27 @@ describe('bad items', () => {
     expect(await codeOf(() => allOf(loader))).toMatch(/^input: .*items cannot be used: \d+ undecodable-image/);
     const none = makeLoader(pairs(someItems(3, () => true)));
     expect(await codeOf(() => allOf(none))).toMatch(/^input: .*no batch could be made; 3 items/);
+  });
+});
+
+describe('remote shards', () => {
+  it('that stall do not hold up a loop that is left, or that ends with an error', async () => {
+    const members = (bad: boolean): TarMember[] =>
+      Array.from({ length: 8 }, (_, i): TarMember[] => [
+        [`${i}.jpg`, bad && i === 6 ? 'no picture' : fakeImage(i)],
+        [`${i}.txt`, `caption ${i}`],
+      ]).flat();
+    const { url, close } = await serve(async (request, response) => {
+      if (request.url === '/stalled.tar') response.writeHead(200).write('x');
+      else response.end(await makeTar(members(request.url === '/bad.tar')));
+    });
+    const started = performance.now();
+    for await (const _ of makeLoader(webdataset([`${url}/good.tar`, `${url}/stalled.tar`]), { prefetch: 4 }).epoch(0))
+      break;
+    const strict = makeLoader(webdataset([`${url}/bad.tar`, `${url}/stalled.tar`]), { prefetch: 4, strict: true });
+    expect(await codeOf(() => allOf(strict))).toMatch(/^input: .*bad.tar\/6.jpg: expected an image that decodes/);
+    expect(performance.now() - started).toBeLessThan(5000);
+    await close();
   });
 });
 

@@ -155,7 +155,7 @@ export class DataLoader {
       const decoded = prefetch(plan, (planned) => this.#decode(planned), depth);
       let batches = from?.batches ?? 0;
       let planned = from?.planned ?? 0;
-      const assembled = assembleBatches(this.#counted(decoded), {
+      const assembled = assembleBatches(this.#counted(decoded, stop), {
         batchSize,
         dropLast,
         imageShape: transform.outputShape,
@@ -169,7 +169,14 @@ export class DataLoader {
         planned = state.planned;
         this.#pairs += batch.size;
         this.#state = this.#stateAt(epoch, batches, planned, state.spares);
-        yield batch;
+        let left = true;
+        try {
+          yield batch;
+          left = false;
+        } finally {
+          // Before anything else is closed: a download that stalls would hold that up.
+          if (left) stop.abort();
+        }
       }
       if (batches === 0) this.#explainEmpty();
     } finally {
@@ -301,18 +308,23 @@ export class DataLoader {
   }
 
   /** Rejects the rows that failed, in the order of the batches, and stops where nearly all do. */
-  async *#counted(decoded: AsyncIterable<DecodedBatch>): AsyncGenerator<DecodedBatch> {
+  async *#counted(decoded: AsyncIterable<DecodedBatch>, stop: AbortController): AsyncGenerator<DecodedBatch> {
     const { maxBadFraction = 0.9 } = this.#options;
     let seen = 0;
     for await (const batch of decoded) {
       const { planned, result } = batch;
-      for (const { row, reason, parts } of result.failures) {
-        this.#quarantine.reject(new DataError(reason, planned.rows[row]!.record.origin, parts));
-      }
-      seen += planned.rows.length - result.failures.length;
-      const bad = this.#quarantine.counts.total;
-      if (bad + seen >= ENOUGH_TO_JUDGE && bad / (bad + seen) > maxBadFraction) {
-        throw this.#mostlyBad(`${bad} of ${bad + seen} items cannot be used`);
+      try {
+        for (const { row, reason, parts } of result.failures) {
+          this.#quarantine.reject(new DataError(reason, planned.rows[row]!.record.origin, parts));
+        }
+        seen += planned.rows.length - result.failures.length;
+        const bad = this.#quarantine.counts.total;
+        if (bad + seen >= ENOUGH_TO_JUDGE && bad / (bad + seen) > maxBadFraction) {
+          throw this.#mostlyBad(`${bad} of ${bad + seen} items cannot be used`);
+        }
+      } catch (error) {
+        stop.abort();
+        throw error;
       }
       yield batch;
     }

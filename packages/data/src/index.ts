@@ -8,9 +8,10 @@ export { type Inspection, type InspectOptions, inspect } from './inspect/inspect
 export { expandBraces } from './io/braces.js';
 export type { HttpOptions } from './io/http.js';
 export type { PathOptions } from './io/image-path.js';
+export { loadImage } from './load-image.js';
 export type { DataLoaderOptions, LengthBuckets } from './loader-options.js';
 export type { LoaderState } from './loader-state.js';
-export type { QuarantineCounts, QuarantineOptions } from './quarantine.js';
+export { Quarantine, type QuarantineCounts, type QuarantineOptions } from './quarantine.js';
 export { formatOrigin, type ImageRef, type Origin, type PairRecord, toImageRef } from './record.js';
 export type { CaptionChoice, UniqueBy } from './sampling/rows.js';
 export { type BufferLimits, type PairSource, plainRead, type ReadContext, type Shard } from './source.js';

@@ -92,4 +92,14 @@ describe('httpBytes', () => {
     await expect(download(url, { stallTimeout: 60_000, signal: stop.signal })).rejects.toThrow(/abort/i);
     await close();
   });
+
+  it('stops at once when aborted between two chunks, with all bytes here already', async () => {
+    const { url, close } = await serve((_, response) => response.end(body.subarray(0, 1000)));
+    const stop = new AbortController();
+    const chunks = httpBytes(url, { signal: stop.signal });
+    expect((await chunks.next()).value).toHaveLength(1000);
+    stop.abort();
+    await expect(chunks.next()).rejects.toThrow(/abort/i);
+    await close();
+  });
 });

@@ -68,7 +68,10 @@ export async function* httpBytes(url: string, options: HttpOptions = {}): AsyncG
       let skip = response.status === 206 ? 0 : position;
       const length = Number(response.headers.get('content-length') ?? Number.NaN);
       if (Number.isFinite(length)) total = response.status === 206 ? position + length : length;
-      for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+      const reader = response.body.getReader();
+      for (;;) {
+        const { value: chunk, done } = await readUnlessAborted(reader, connection.signal);
+        if (done) break;
         watch.pause();
         const rest = skip < chunk.byteLength ? chunk.subarray(skip) : undefined;
         skip -= Math.min(skip, chunk.byteLength);
@@ -104,6 +107,19 @@ export async function* httpBytes(url: string, options: HttpOptions = {}): AsyncG
       connection.abort();
     }
   }
+}
+
+/** A read that ends with the signal: fetch's own body may then neither give a chunk nor fail (Node 20). */
+function readUnlessAborted(reader: ReadableStreamDefaultReader<Uint8Array>, signal: AbortSignal) {
+  return new Promise<ReadableStreamReadResult<Uint8Array>>((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) return abort();
+    signal.addEventListener('abort', abort, { once: true });
+    reader
+      .read()
+      .then(resolve, reject)
+      .finally(() => signal.removeEventListener('abort', abort));
+  });
 }
 
 /** Calls back when it was not paused for a while; paused while the reader of the bytes is busy. */
