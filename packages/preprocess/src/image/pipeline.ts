@@ -14,11 +14,11 @@ import { checkDecodeOptions, type DecodeOptions, decodeImage } from './decode.js
 import type { Normalization, NormalizeStep } from './normalize.js';
 import { type Argument, printCall } from './print-call.js';
 import type { ResizeStep } from './resize.js';
-import type { FloatImage, PixelStep, Size } from './step.js';
+import type { FloatImage, PixelStep, Size, StepInfo } from './step.js';
 import { byteTable, type ToTensorStep } from './to-tensor.js';
 
 /** A step of a pipeline: one of ours, or any plain function of pixels. */
-export type Step = PixelStep | ToTensorStep | NormalizeStep | PlainPixelFunction;
+export type Step = StepInfo | PlainPixelFunction;
 
 /** A user's own transform: gets pixels and their context, gives new pixels. */
 export type PlainPixelFunction = (image: RgbImage, context: SampleContext) => RgbImage;
@@ -242,12 +242,12 @@ function checkRgbImage({ data, width, height }: RgbImage): void {
   });
 }
 
-function isStep(step: Step): step is PixelStep | ToTensorStep | NormalizeStep {
-  return 'op' in step && 'options' in step;
+function isStep(step: Step): step is StepInfo {
+  return typeof step === 'function' && 'op' in step && 'options' in step;
 }
 
 function isPixelStep(step: Step): step is PixelStep {
-  return 'outputSize' in step;
+  return isStep(step) && 'outputSize' in step;
 }
 
 function printStep(step: Step): Argument {
@@ -284,7 +284,7 @@ function fuse(steps: readonly (PixelStep | PlainPixelFunction)[]): PixelFunction
   for (let i = 0; i < steps.length; i++) {
     const step = steps[i]!;
     const next = steps[i + 1];
-    if (!isStep(step)) {
+    if (!isPixelStep(step)) {
       functions.push(step);
     } else if (step.op === 'resize' && next && isNamed(next, 'centerCrop')) {
       functions.push(resizeAndCrop(step as ResizeStep, next as CenterCropStep));
@@ -303,7 +303,7 @@ function resizeAndCrop(resize: ResizeStep, crop: CenterCropStep): PixelFunction 
 
 function sizeAfter(steps: readonly (PixelStep | PlainPixelFunction)[]): Size | undefined {
   let size: Size | undefined;
-  for (const step of steps) size = isStep(step) ? step.outputSize(size) : undefined;
+  for (const step of steps) size = isPixelStep(step) ? step.outputSize(size) : undefined;
   return size;
 }
 

@@ -20,7 +20,9 @@ export function printCall(name: string, args: readonly Argument[]): string {
 function printArgument(value: Argument): string {
   if (typeof value === 'string') return `'${value.replace(/[\\']/g, '\\$&')}'`;
   if (Array.isArray(value)) return `[${value.map(printArgument).join(', ')}]`;
-  if (typeof value === 'function') return String(value);
+  if (typeof value === 'function' || (typeof value === 'object' && value && Object.hasOwn(value, 'toString'))) {
+    return String(value);
+  }
   if (typeof value === 'object' && value !== null) {
     const entries = Object.entries(value).filter(([, item]) => item !== undefined);
     return entries.length === 0
