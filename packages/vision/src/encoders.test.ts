@@ -5,7 +5,9 @@ import { testEncoder } from '@diptych/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { SMALL_ENCODERS } from '../test/small-encoders.js';
-import { IMAGE_ENCODER_KINDS, imageEncoderFrom, ResNet } from './index.js';
+import { ClipVision, ConvNeXt, IMAGE_ENCODER_KINDS, imageEncoderFrom, ResNet, ViT } from './index.js';
+
+const tower = { imageSize: 32, patchSize: 8, hiddenSize: 12, depth: 2, numHeads: 3 };
 
 const pixels = (batch: number, size: number, noise = 1) =>
   tf.randomNormal([batch, size, size, 3], 0, 1, 'float32', noise) as tf.Tensor4D;
@@ -47,6 +49,46 @@ describe.each(Object.entries(SMALL_ENCODERS))('%s', (name, { make, size, tokens 
     encoder.dispose();
     wrong.dispose();
   });
+});
+
+const bad: [string, () => unknown, string][] = [
+  ['an unknown ResNet', () => new ResNet('resnet51' as 'resnet50'), 'got resnet51; or pass a configuration'],
+  ['a ResNet of three stages', () => new ResNet({ block: 'basic', layers: [1, 1, 1] }), 'blocks of 4 stages'],
+  [
+    'groups in basic blocks',
+    () => new ResNet({ block: 'basic', layers: [1, 1, 1, 1], groups: 2 }),
+    'bottleneck blocks',
+  ],
+  ['no width', () => new ResNet('resnet18', { embedDim: 0 }), 'expected embedDim to be a whole number above 0, got 0'],
+  [
+    'half a width',
+    () => new ViT('vit_tiny_patch16_224', { embedDim: 1.5 }),
+    'vision.vit_tiny_patch16_224: expected embedDim',
+  ],
+  [
+    'a ViT whose patches do not fill the picture',
+    () => new ViT('vit_tiny_patch16_224', { imageSize: 230 }),
+    'patchSize to divide',
+  ],
+  [
+    'a class token that is not there',
+    () => new ViT('vit_base_patch16_gap_224', { pooling: 'cls' }),
+    "pooling 'cls' needs a class token",
+  ],
+  [
+    'heads that do not fit',
+    () => new ClipVision({ ...tower, numHeads: 5, projectionDim: 4 }),
+    'numHeads to divide hiddenSize',
+  ],
+  ['stages that do not fit', () => new ConvNeXt({ depths: [1], widths: [4, 8] }), 'as many depths as widths'],
+  ['all paths dropped', () => new ConvNeXt('convnext_atto', { dropPathRate: 1 }), 'dropPathRate in [0, 1)'],
+  ['a kind of another package', () => imageEncoderFrom({ kind: 'text/bert', options: {} }), 'got text/bert'],
+];
+
+it.each(bad)('refuses %s, and holds no memory', (_what, make, message) => {
+  const before = tf.memory().numTensors;
+  expect(make).toThrow(message);
+  expect(tf.memory().numTensors).toBe(before);
 });
 
 it('keeps running statistics of frozen batch normalisations in training', () => {

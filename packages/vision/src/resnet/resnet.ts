@@ -92,7 +92,9 @@ export class ResNet extends Module implements ImageEncoder, Pretrained {
       : structuredClone(architecture);
     this.architecture = named ? architecture : config;
     const { block, layers, width = 64, groups = 1, widthPerGroup = 64, inChannels = 3 } = config;
+    const { embedDim } = options;
     this.#check(config);
+    if (embedDim !== undefined) checkPositive(this.#where, 'embedDim', embedDim);
     this.#inChannels = inChannels;
 
     const generator = generatorOf(options);
@@ -112,8 +114,6 @@ export class ResNet extends Module implements ImageEncoder, Pretrained {
     this.layer2 = stage(1);
     this.layer3 = stage(2);
     this.layer4 = stage(3);
-    const { embedDim } = options;
-    if (embedDim !== undefined) checkPositive(this.#where, 'embedDim', embedDim);
     this.fc = embedDim === undefined ? undefined : new Linear(channels, embedDim, { generator });
     this.embedDim = embedDim ?? channels;
   }

@@ -115,7 +115,9 @@ export class ViT extends Module implements ImageEncoder, Pretrained {
     this.imageSize = options.imageSize ?? config.imageSize ?? 224;
     this.pooling = options.pooling ?? config.pooling ?? 'cls';
     this.dropPathRate = options.dropPathRate ?? 0;
+    const { embedDim } = options;
     this.#check();
+    if (embedDim !== undefined) checkPositive(this.#where, 'embedDim', embedDim);
 
     const generator = generatorOf(options);
     const tokens = this.gridSize ** 2 + (classToken ? 1 : 0);
@@ -129,8 +131,6 @@ export class ViT extends Module implements ImageEncoder, Pretrained {
     const norm = new LayerNorm(hiddenSize, { eps: layerNormEps });
     this.norm = this.pooling === 'cls' ? norm : undefined;
     this.fcNorm = this.pooling === 'mean' ? norm : undefined;
-    const { embedDim } = options;
-    if (embedDim !== undefined) checkPositive(this.#where, 'embedDim', embedDim);
     this.head = embedDim === undefined ? undefined : timmLinear(hiddenSize, embedDim, generator);
     this.embedDim = embedDim ?? hiddenSize;
   }
