@@ -1,5 +1,16 @@
 import { execFile } from 'node:child_process';
-import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -254,6 +265,14 @@ describe('the cache on disk', () => {
   it('fetches a file again that was cut short in the cache', async () => {
     const path = await open().localPath('model.safetensors');
     writeFileSync(path, weights.subarray(0, 100));
+    expect(new Uint8Array(await open().read('model.safetensors'))).toEqual(weights);
+  });
+
+  it('takes over the lock of a process that died', async () => {
+    const hash = createHash('sha256').update(weights).digest('hex');
+    const lock = join(cacheDir, '.locks/models--org--model', `${hash}.diptych.lock`);
+    mkdirSync(lock, { recursive: true });
+    utimesSync(lock, 1, 1);
     expect(new Uint8Array(await open().read('model.safetensors'))).toEqual(weights);
   });
 
