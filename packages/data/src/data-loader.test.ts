@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDiptychError, type PairBatch } from '@diptych/core';
@@ -12,6 +12,7 @@ import type { DataLoaderOptions } from './loader-options.js';
 import type { LoaderState } from './loader-state.js';
 import type { PairSource } from './source.js';
 import { iterable } from './sources/iterable.js';
+import { mix } from './sources/mix.js';
 import { type PairInput, pairs } from './sources/pairs.js';
 import { webdataset } from './sources/webdataset.js';
 
@@ -205,7 +206,25 @@ describe('resume', () => {
   const sources = {
     'in memory': () => pairs(someItems(57, (i) => i % 7 === 3)),
     'a stream': () => iterable(() => someItems(57, (i) => i % 7 === 3)),
+    shards: () => webdataset(join(folder, 'resume-{0..3}.tar')),
+    'a mix': () =>
+      mix(
+        [
+          { source: pairs(someItems(30, (i) => i % 7 === 3)), weight: 3 },
+          { source: iterable(() => someItems(9)), weight: 1 },
+        ],
+        { until: 'all' },
+      ),
   };
+  beforeAll(async () => {
+    for (let shard = 0; shard < 4; shard++) {
+      const members = Array.from({ length: 12 + shard }, (_, i): TarMember[] => [
+        [`${shard}-${i}.jpg`, i % 5 === 2 ? 'no picture' : fakeImage(i)],
+        [`${shard}-${i}.txt`, `${words.slice(0, i % 4).join(' ')} caption ${i} of ${shard}`],
+      ]).flat();
+      writeFileSync(join(folder, `resume-${shard}.tar`), await makeTar(members));
+    }
+  });
   for (const [name, source] of Object.entries(sources)) {
     it.each(settings)(`after any batch gives the rest of the uninterrupted run, ${name}, %j`, async (options) => {
       const shuffled = { ...options, buffer: { records: 16 } };
@@ -225,6 +244,20 @@ describe('resume', () => {
     });
   }
 
+  it('goes on with another number of workers', async () => {
+    const make = (workers: number) => makeLoader(sources.shards(), { shuffle: true, unique: true, workers });
+    const expected = await allOf(make(0), 1);
+    const first = make(2);
+    const given: ReturnType<typeof plain>[] = [];
+    for await (const batch of first.epoch(1)) {
+      given.push(plain(batch));
+      if (given.length === 5) break;
+    }
+    const second = make(1);
+    second.resume(JSON.parse(JSON.stringify(first.state())));
+    expect([...given, ...(await allOf(second, 1))]).toEqual(expected);
+  });
+
   it('keeps later epochs as they were', async () => {
     const make = () => makeLoader(pairs(someItems(20)), { shuffle: true });
     const loader = make();
@@ -234,6 +267,7 @@ describe('resume', () => {
     await iterator.return();
     const resumed = make();
     resumed.resume(state);
+    expect(await codeOf(() => allOf(resumed, 4))).toMatch(/^checkpoint: .*expected epoch\(3\)/);
     expect((await allOf(resumed, 3)).length).toBe(4);
     expect(await allOf(resumed, 4)).toEqual(await allOf(make(), 4));
   });

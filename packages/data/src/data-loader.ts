@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ConfigError, InputError, type PairBatch, type TokenizeOptions } from '@diptych/core';
+import { CheckpointError, ConfigError, InputError, type PairBatch, type TokenizeOptions } from '@diptych/core';
 import { assembleBatches, type DecodedBatch, type SpareRow } from './assemble.js';
 import { DataError } from './data-error.js';
 import {
@@ -129,6 +129,7 @@ export class DataLoader {
    *
    * @throws DataError for the first bad item with `strict`
    * @throws InputError if nothing, or next to nothing, of the source can be used
+   * @throws CheckpointError after `resume` with the state of another epoch
    * @throws ConfigError if another epoch of this loader is still being read, or duplicates leave no batch
    */
   async *epoch(epoch = 0): AsyncGenerator<PairBatch, void, undefined> {
@@ -140,7 +141,15 @@ export class DataLoader {
         remedy: 'finish or leave the first loop, or make a second loader',
       });
     }
-    const from = this.#resumed?.epoch === epoch ? this.#resumed : undefined;
+    const from = this.#resumed;
+    if (from && from.epoch !== epoch) {
+      throw new CheckpointError({
+        where: 'data.DataLoader.epoch',
+        expected: `epoch(${from.epoch}), where the resumed state stands`,
+        got: `epoch(${epoch})`,
+        remedy: 'go on with state.epoch; for another epoch leave resume() out',
+      });
+    }
     this.#resumed = undefined;
     this.#running = true;
     this.#pairs = 0;
