@@ -1,4 +1,6 @@
+import { fileURLToPath } from 'node:url';
 import { parquetWriteBuffer } from 'hyparquet-writer';
+import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { readAll } from '../../test/read-all.js';
 import { tempFolder } from '../../test/temp-folder.js';
@@ -39,6 +41,21 @@ describe('parquet', () => {
     const read = await readAll(parquet(write('paths.parquet', paths), { fields: { image: 'file' } }));
     expect(read.records).toMatchObject([{ id: '1.jpg', image: { kind: 'file', path: `${folder}/1.jpg` } }]);
     expect(read.bad).toMatchObject([{ reason: 'outside-root', origin: { row: 1 } }]);
+  });
+
+  it("reads what Python's pyarrow writes for the hub: structs, lists, zstd, pages of version 2", async () => {
+    const file = fileURLToPath(new URL('../../test/__fixtures__/hub.parquet', import.meta.url));
+    const { records, bad } = await readAll(parquet(file));
+    expect(bad).toEqual([]);
+    expect(records.length).toBe(40);
+    expect(records[20]).toMatchObject({ id: 'id-20', text: ['grey 20', 'square no. 20'], image: { kind: 'bytes' } });
+    expect(records[21]!.text).toBe('only 21');
+    expect(records[29]!.image).toMatchObject({ kind: 'file', path: expect.stringMatching(/__fixtures__\/29\.png$/) });
+    for (const [i, { image }] of records.entries()) {
+      if (image.kind !== 'bytes') continue;
+      const { data } = await sharp(image.bytes).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+      expect(data[0]).toBe(i * 6);
+    }
   });
 
   it('rejects rows without picture or caption, invalid UTF-8, missing columns', async () => {
