@@ -4,7 +4,8 @@
  *     npm run build && node bench/preprocess.bench.mjs
  *
  * DIPTYCH_PYTHON names a Python with torch, torchvision, pillow and transformers; without it only our side is
- * measured. Prints JSON lines { name, value, unit }.
+ * measured. Prints JSON lines { name, value, unit }: items a second, the ratio to Python in the same round, and the ratio
+ * of processor time, which other work on the machine disturbs less.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -38,12 +39,12 @@ async function main() {
       if (python) theirs.push(python);
     }
     for (const name of Object.keys(ours[0])) {
-      const value = median(ours.map((round) => round[name]));
-      print(`preprocess/${name}`, value, name.startsWith('tokens') ? 'captions/s' : 'images/s');
+      const unit = name.startsWith('tokens') ? 'captions/s' : 'images/s';
+      print(`preprocess/${name}`, median(ours.map((round) => round[name].rate)), unit);
       if (theirs[0]?.[name] === undefined) continue;
-      const reference = median(theirs.map((round) => round[name]));
-      print(`preprocess/${name}/python`, reference, name.startsWith('tokens') ? 'captions/s' : 'images/s');
-      print(`preprocess/${name}/ratio`, median(ours.map((round, i) => round[name] / theirs[i][name])), 'x');
+      print(`preprocess/${name}/python`, median(theirs.map((round) => round[name].rate)), unit);
+      print(`preprocess/${name}/ratio`, median(ours.map((round, i) => round[name].rate / theirs[i][name].rate)), 'x');
+      print(`preprocess/${name}/cpu_ratio`, median(ours.map((round, i) => theirs[i][name].cpu / round[name].cpu)), 'x');
     }
     for (const workers of [1, 2, 4])
       print(`preprocess/whole/workers_${workers}`, await withWorkers(inputs, workers), 'images/s');
@@ -101,38 +102,41 @@ async function measure({ images, captions, vocab }) {
     resize: await rate(decoded, (image) => bicubic(image)),
     to_tensor_and_normalize: await rate(resized, (image) => finish.into(image, target, 0, context)),
     whole: await rate(files, (file) => whole.into(file, target, 0, context)),
-    tokens_longest: captions.length * (await rate([captions], (texts) => bert.encode(texts))),
-    tokens_512: captions.length * (await rate([captions], (texts) => bert.encode(texts, bertAt512))),
-    tokens_first_time:
-      captions.length /
-      (await seconds(
-        () => tokenizer(vocab),
-        (fresh) => fresh.encode(captions),
-      )),
+    tokens_longest: await rate([captions], (texts) => bert.encode(texts), captions.length),
+    tokens_512: await rate([captions], (texts) => bert.encode(texts, bertAt512), captions.length),
+    tokens_first_time: await firstTime(
+      () => tokenizer(vocab),
+      (fresh) => fresh.encode(captions),
+      captions.length,
+    ),
   };
 }
 
-async function rate(items, run) {
+/** Items a second, and seconds of processor time for one; `run` handles `size` items. */
+async function rate(items, run, size = 1) {
   for (const item of items) await run(item);
   let count = 0;
+  const cpu = process.cpuUsage();
   const start = performance.now();
   while (performance.now() - start < SECONDS * 1000) {
     for (const item of items) await run(item);
-    count += items.length;
+    count += items.length * size;
   }
-  return (count / (performance.now() - start)) * 1000;
+  const seconds = (performance.now() - start) / 1000;
+  const { user, system } = process.cpuUsage(cpu);
+  return { rate: count / seconds, cpu: (user + system) / 1e6 / count };
 }
 
-/** Median seconds of ten first calls, each on something fresh. */
-async function seconds(prepare, run) {
-  const times = [];
+/** The median of ten first calls, each on something fresh. */
+async function firstTime(prepare, run, size) {
+  const rates = [];
   for (let i = 0; i < 10; i++) {
     const fresh = prepare();
     const start = performance.now();
     await run(fresh);
-    times.push((performance.now() - start) / 1000);
+    rates.push((size / (performance.now() - start)) * 1000);
   }
-  return median(times);
+  return { rate: median(rates) };
 }
 
 function runPython({ images, captionFile, vocab }) {
@@ -157,7 +161,8 @@ async function work() {
   const files = readFiles(workerData.images);
   const whole = imageTransform('imagenet');
   const target = new Float32Array(224 * 224 * 3);
-  parentPort.postMessage(await rate(files, (file) => whole.into(file, target, 0, context)));
+  const { rate: images } = await rate(files, (file) => whole.into(file, target, 0, context));
+  parentPort.postMessage(images);
 }
 
 function readFiles(folder) {
