@@ -15,10 +15,12 @@ export interface EmbedOptions {
   readonly epoch?: number;
   /** At most this many batches. Default: all. */
   readonly batches?: number;
+  /** Scale vectors to length 1; default true. A fusion that does not normalise its inputs wants them as they are. */
+  readonly normalize?: boolean;
   readonly signal?: AbortSignal;
 }
 
-/** Both towers' vectors of some pairs, L2-normalised, row by row. */
+/** Both towers' vectors of some pairs, row by row. */
 export interface EmbeddedPairs {
   readonly image: Embeddings;
   readonly text: Embeddings;
@@ -29,12 +31,13 @@ export interface EmbeddedPairs {
 export async function embedPairs(
   model: TrainableModel,
   source: BatchSource,
-  { epoch = 0, batches = Number.POSITIVE_INFINITY, signal }: EmbedOptions = {},
+  { epoch = 0, batches = Number.POSITIVE_INFINITY, normalize = true, signal }: EmbedOptions = {},
 ): Promise<EmbeddedPairs> {
   const context: Context = inference;
+  const scaled = (pooled: tf.Tensor2D) => (normalize ? l2Normalize(pooled) : pooled);
   const both = compile((batch: DeviceBatch) => ({
-    image: l2Normalize(model.encodeImage(normalizedPixels(batch), context).pooled),
-    text: l2Normalize(model.encodeText(textOf(batch), context).pooled),
+    image: scaled(model.encodeImage(normalizedPixels(batch), context).pooled),
+    text: scaled(model.encodeText(textOf(batch), context).pooled),
   }));
   const ids: string[] = [];
   const parts: { image: Float32Array; text: Float32Array }[] = [];

@@ -1,0 +1,123 @@
+import type { FusedOutputs, Fusion, ImageEncoder, Loss, TextEncoder } from '@diptych/core';
+import { AttentionFusion, CoAttentionFusion, ConcatMlpFusion, GatedFusion } from '@diptych/fusion';
+import { Generator } from '@diptych/nn';
+import { BagOfTokens, Bert } from '@diptych/text';
+import {
+  AdamW,
+  type AdamWGroup,
+  ImageTextMatching,
+  InfoNCE,
+  MultiModalEncoder,
+  SigLIP,
+  type TrainerOptions,
+  Triplet,
+  WeightedSum,
+  warmupCosine,
+} from '@diptych/train';
+import { SmallCNN } from '@diptych/vision';
+import { RECIPE } from '../../example/src/model.js';
+
+/** What a recipe changes of the example's. */
+export interface Recipe {
+  /** What the comparison is about, for the list. */
+  readonly about: string;
+  /** The loss on the towers. */
+  readonly contrastive?: () => Loss;
+  readonly fusion?: (generator: Generator) => Fusion;
+  readonly groups?: Readonly<Record<string, AdamWGroup>>;
+  readonly batchSize?: number;
+  readonly chunkSize?: number;
+  /** Pairs seen stay the same: steps shrink as the batch grows. */
+  readonly freezeBatchNorm?: boolean;
+  /** Emoji tags beside the label: one of the captions is drawn for each epoch. */
+  readonly tags?: boolean;
+  /** A frozen sentence encoder from this folder in place of the bag of tokens. */
+  readonly frozenText?: boolean;
+  readonly logitScale?: number;
+  readonly logitBias?: number;
+}
+
+const { embedDim, numHeads, fusionDropout: dropout } = RECIPE;
+
+/** Every comparison of docs/recipes.md, by name. */
+export const RECIPES: Readonly<Record<string, Recipe>> = {
+  base: { about: "the example's recipe" },
+  siglip: {
+    about: 'SigLIP in place of InfoNCE',
+    contrastive: () => new SigLIP(),
+    logitScale: Math.log(10),
+    logitBias: -10,
+  },
+  triplet: { about: 'triplet with the hardest negatives in place of InfoNCE', contrastive: () => new Triplet() },
+  concat: {
+    about: 'concatenation and two layers in place of attention',
+    fusion: (generator) => new ConcatMlpFusion({ embedDim, dropout, generator }),
+  },
+  gated: { about: 'gated fusion', fusion: (generator) => new GatedFusion({ embedDim, generator }) },
+  'attention-raw': {
+    about: 'attention without normalised inputs',
+    fusion: (generator) => new AttentionFusion({ embedDim, numHeads, dropout, generator }),
+  },
+  'co-attention': {
+    about: 'co-attention over patches and tokens, one layer',
+    fusion: (generator) => new CoAttentionFusion({ embedDim, numHeads, numLayers: 1, dropout, generator }),
+  },
+  'text-fast': {
+    about: 'text tower at three times the rate',
+    groups: { text: { learningRate: 3 * RECIPE.learningRate } },
+  },
+  'text-slow': {
+    about: 'text tower at a third of the rate',
+    groups: { text: { learningRate: RECIPE.learningRate / 3 } },
+  },
+  'batch-1024': { about: 'batch of 1,024, as many pairs seen', batchSize: 1024 },
+  'batch-1024-chunked': {
+    about: 'batch of 1,024 in chunks of 256 (GradCache), as many pairs seen',
+    batchSize: 1024,
+    chunkSize: 256,
+  },
+  tags: { about: 'tags as extra captions', tags: true },
+  minilm: { about: 'frozen all-MiniLM-L6-v2 with a trained projection as text tower', frozenText: true },
+};
+
+/** The model of a recipe; the same seed gives the same first weights. */
+export async function buildModel(
+  recipe: Recipe,
+  vocabSize: number,
+  seed: number,
+  minilm: string | undefined,
+): Promise<MultiModalEncoder<Fusion>> {
+  const generator = new Generator(seed);
+  const image: ImageEncoder = new SmallCNN({ embedDim, imageSize: RECIPE.imageSize, generator });
+  const text: TextEncoder = recipe.frozenText
+    ? await Bert.fromPretrained(minilm!, { embedDim })
+    : new BagOfTokens({ vocabSize, embedDim, generator });
+  const fusion: Fusion =
+    recipe.fusion?.(generator) ?? new AttentionFusion({ embedDim, numHeads, dropout, normalize: true, generator });
+  const { logitScale, logitBias } = recipe;
+  return new MultiModalEncoder({ image, text, fusion, seed, logitScale, logitBias });
+}
+
+/** How a recipe trains. */
+export function buildTraining(recipe: Recipe, steps: number, seed: number): TrainerOptions<FusedOutputs> {
+  const matching = { learningRate: RECIPE.matcherLearningRate };
+  return {
+    loss: new WeightedSum<FusedOutputs>([
+      { name: 'contrastive', loss: recipe.contrastive?.() ?? new InfoNCE() },
+      { name: 'matching', loss: new ImageTextMatching() },
+    ]),
+    optimizer: new AdamW({
+      learningRate: RECIPE.learningRate,
+      betas: RECIPE.betas,
+      weightDecay: RECIPE.weightDecay,
+      groups: { fusion: matching, matcher: matching, ...recipe.groups },
+    }),
+    schedule: warmupCosine({ total: steps, warmup: RECIPE.warmup }),
+    seed,
+    chunkSize: recipe.chunkSize,
+    freeze: recipe.frozenText ? FROZEN_TEXT : [],
+  };
+}
+
+/** All of the sentence encoder but its new projection. */
+const FROZEN_TEXT = [{ match: 'text_encoder.embeddings' }, { match: 'text_encoder.encoder' }];
