@@ -89,6 +89,11 @@ describe('parseSafetensors', () => {
     expect(data[2 ** 19]).toBe(1 + (2 ** 19 % 1024) / 1024);
   });
 
+  it('gives plain arrays from a Buffer', () => {
+    const bytes = Buffer.from(file(JSON.stringify({ x: tensor('U8', [1], 0, 1) }), Uint8Array.of(7)));
+    expect(parseSafetensors(bytes).read('x').data.constructor).toBe(Uint8Array);
+  });
+
   it('takes names that JavaScript objects treat specially', () => {
     const header = '{"__proto__":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}';
     expect(parseSafetensors(file(header, Uint8Array.of(9))).read('__proto__').data).toEqual(Uint8Array.of(9));

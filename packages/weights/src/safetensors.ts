@@ -111,9 +111,11 @@ const ARRAYS = {
  * @throws WeightsError if the file is malformed
  */
 export function parseSafetensors(bytes: Uint8Array, name = 'safetensors'): Safetensors {
+  // A Buffer's views would be Buffers again.
+  const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return new Safetensors(name, {
-    size: bytes.length,
-    readInto: (offset, target) => target.set(bytes.subarray(offset, offset + target.length)),
-    view: (offset, length) => bytes.subarray(offset, offset + length),
+    size: plain.length,
+    readInto: (offset, target) => target.set(plain.subarray(offset, offset + target.length)),
+    view: (offset, length) => plain.subarray(offset, offset + length),
   });
 }
