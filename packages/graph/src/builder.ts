@@ -55,8 +55,7 @@ export class Builder {
     types: readonly { shape: readonly number[]; dtype: DataType }[],
     inputNames: readonly string[],
   ): Value[] {
-    const operands = inputs.map((value) => this.#id(value)).join();
-    const key = `${op}(${operands};${inputNames})${describeAttributes(attrs)}:${types.map(({ shape, dtype }) => `${dtype}[${shape}]`)}`;
+    const key = this.#key(op, inputs, attrs, types, inputNames);
     let node = this.#known.get(key);
     if (!node) {
       node = new Node(op, inputs, attrs, inputNames);
@@ -64,6 +63,18 @@ export class Builder {
       this.#known.set(key, node);
     }
     return node.outputs;
+  }
+
+  /** The value of an operation that was added before, if it was. */
+  existing(
+    op: string,
+    inputs: readonly Value[],
+    attrs: Attributes,
+    shape: readonly number[],
+    dtype: DataType,
+    inputNames: readonly string[],
+  ): Value | undefined {
+    return this.#known.get(this.#key(op, inputs, attrs, [{ shape, dtype }], inputNames))?.outputs[0];
   }
 
   /** A tensor of equal elements. */
@@ -97,6 +108,18 @@ export class Builder {
 
   broadcastTo(x: Value, shape: readonly number[]): Value {
     return sameShape(x.shape, shape) ? x : this.emit('BroadcastTo', [x], { shape }, shape, x.dtype);
+  }
+
+  #key(
+    op: string,
+    inputs: readonly Value[],
+    attrs: Attributes,
+    types: readonly { shape: readonly number[]; dtype: DataType }[],
+    inputNames: readonly string[],
+  ): string {
+    const operands = inputs.map((value) => this.#id(value)).join();
+    const outputs = types.map(({ shape, dtype }) => `${dtype}[${shape}]`);
+    return `${op}(${operands};${inputNames})${describeAttributes(attrs)}:${outputs}`;
   }
 
   #id(value: Value): number {

@@ -1,9 +1,12 @@
 export * from './builder.js';
 export { callSite } from './call-site.js';
 export * from './fingerprint.js';
+export { fuseChannelAffine } from './passes/fuse-channel-affine.js';
+export { fuseNormalization } from './passes/fuse-normalization.js';
 export * from './passes/fuse-windows.js';
 export * from './passes/layout.js';
 export * from './passes/liveness.js';
+export { reuseActivations } from './passes/reuse-activations.js';
 export * from './passes/simplify.js';
 export * from './printer.js';
 export * from './program.js';

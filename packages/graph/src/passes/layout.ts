@@ -18,7 +18,10 @@ const OIHW = [3, 2, 0, 1];
 /** tfjs's depthwise filter [height, width, channel, multiplier] with the channel first. */
 const CMHW = [2, 3, 0, 1];
 
-/** Operations that insist on an order: of each input, then of the output. Other inputs come as the program has them. */
+/**
+ * Operations that insist on an order: of each input, then of the first output. Other inputs and outputs are as the
+ * program has them.
+ */
 const INSISTS: Readonly<Record<string, { inputs: readonly number[][]; output: readonly number[] }>> = {
   Conv2D: { inputs: [NCHW, OIHW], output: NCHW },
   Conv2DBackpropInput: { inputs: [NCHW, OIHW], output: NCHW },
@@ -30,6 +33,8 @@ const INSISTS: Readonly<Record<string, { inputs: readonly number[][]; output: re
   MaxPoolGrad: { inputs: [NCHW, NCHW, NCHW], output: NCHW },
   AvgPool: { inputs: [NCHW], output: NCHW },
   AvgPoolGrad: { inputs: [NCHW, NCHW], output: NCHW },
+  ChannelAffine: { inputs: [NCHW], output: NCHW },
+  BatchNormTrain: { inputs: [NCHW], output: NCHW },
 };
 
 /** Operations on each element, which run in whatever order their operands have. */
@@ -114,11 +119,7 @@ function layOut(node: Node, inputs: Stored[], builder: Builder): Stored[] {
     return emitStored(node, [inputs[0]!.value], node.attrs, inputs[0]!.perm, builder);
   }
   const operands = inputs.map((x) => inOrder(x, identity(x.perm.length), builder));
-  return node.outputs.length === 1
-    ? emitStored(node, operands, node.attrs, identity(node.outputs[0]!.shape.length), builder)
-    : builder
-        .emitMany(node.op, operands, node.attrs, node.outputs, node.inputNames)
-        .map((value) => ({ value, perm: identity(value.shape.length) }));
+  return emitStored(node, operands, node.attrs, identity(node.outputs[0]!.shape.length), builder);
 }
 
 /** Channels first for batch normalisation of any rank. */
@@ -136,8 +137,15 @@ function emitStored(
   perm: readonly number[],
   builder: Builder,
 ): Stored[] {
-  const { shape, dtype } = node.outputs[0]!;
-  return [{ value: builder.emit(node.op, operands, attrs, permute(shape, perm), dtype, node.inputNames), perm }];
+  const [first, ...others] = node.outputs;
+  const shape = permute(first!.shape, perm);
+  if (others.length === 0) {
+    return [{ value: builder.emit(node.op, operands, attrs, shape, first!.dtype, node.inputNames), perm }];
+  }
+  const types = [{ shape, dtype: first!.dtype }, ...others];
+  return builder
+    .emitMany(node.op, operands, attrs, types, node.inputNames)
+    .map((value, i) => ({ value, perm: i === 0 ? perm : identity(value.shape.length) }));
 }
 
 /** A transpose moves nothing: it renames the axes of what lies in memory. */

@@ -92,17 +92,13 @@ const divideByConstant: Rule = ({ inputs: [x, y], shape, dtype }, b) => {
   return b.emit('Multiply', [x!, b.fill(Math.fround(1 / divisor))], {}, shape, dtype);
 };
 
-/** `x * step(y)` and `x * cast(mask)` pick between x and zero: one pass over memory instead of two. */
-const multiplyByMask: Rule = ({ inputs, shape, dtype }, b) => {
+/** `x * step(y)` by a comparison: where x is a number, the same, and one pass over memory less. */
+const multiplyByStep: Rule = ({ inputs, shape, dtype }, b) => {
   for (const [x, mask] of [inputs, [inputs[1], inputs[0]]] as [Value, Value][]) {
-    if (dtype !== 'float32' || !sameShape(x.shape, shape) || !mask.node) continue;
-    const { op, attrs, inputs: source } = mask.node;
-    if (op === 'Step' && !attrs.alpha) {
-      const positive = b.emit('Greater', [source[0]!, b.fill(0)], {}, source[0]!.shape, 'bool');
-      return b.emit('Select', [positive, x, b.fill(0)], {}, shape, dtype);
-    }
-    if (op === 'Cast' && source[0]!.dtype === 'bool')
-      return b.emit('Select', [source[0]!, x, b.fill(0)], {}, shape, dtype);
+    if (dtype !== 'float32' || mask.node?.op !== 'Step' || mask.node.attrs.alpha) continue;
+    const source = mask.node.inputs[0]!;
+    const positive = b.emit('Greater', [source, b.fill(0)], {}, source.shape, 'bool');
+    return b.emit('Multiply', [x, b.unary('Cast', positive, { dtype: 'float32' }, 'float32')], {}, shape, dtype);
   }
   return undefined;
 };
@@ -197,7 +193,7 @@ export const SIMPLIFICATIONS: RuleTable = {
   Cast: [dropIdentity, movedFill, unaryBeforeBroadcast],
   Add: binaryRules(neutral(0, 'either'), addNegated),
   Sub: binaryRules(neutral(0, 'right'), addNegated),
-  Multiply: binaryRules(neutral(1, 'either'), multiplyByMask),
+  Multiply: binaryRules(neutral(1, 'either'), multiplyByStep),
   RealDiv: binaryRules(neutral(1, 'right'), divideByConstant),
   Pow: binaryRules(powerByConstant),
   ...Object.fromEntries(

@@ -7,6 +7,8 @@ import { registeredVariables } from './variables.js';
 
 /** A function that is recorded once for each kind of arguments, and replayed. */
 export type CompiledFunction<Args extends unknown[], Result> = ((...args: Args) => Result) & {
+  /** What it was compiled to, as text: one program for each recording. For tests and for the curious. */
+  programs(): string[];
   /** Frees sessions; the function cannot be called any more. */
   dispose(): void;
 };
@@ -85,6 +87,7 @@ export function compileFunction<Args extends unknown[], Result>(
     }
   };
   return Object.assign(call, {
+    programs: () => [...recordings.values()].flat().map(({ compiled }) => compiled.text),
     dispose() {
       disposed = true;
       if (running === 0) release();

@@ -1,5 +1,5 @@
 import { EngineError } from '@diptych/core';
-import { type NumericData, type Program, peakBytes, type TensorData, type Value } from '@diptych/graph';
+import { type NumericData, type Program, peakBytes, printProgram, type TensorData, type Value } from '@diptych/graph';
 import * as tf from '@tensorflow/tfjs-core';
 import { type OnnxRuntimeBackend, workOf } from '../backend.js';
 import { Executable, optimize } from '../execution/executable.js';
@@ -47,6 +47,11 @@ export class CompiledProgram {
       return variable ? [{ variable, trainable: variable.trainable }] : [];
     });
     this.#steps = this.#findInPlaceSteps();
+  }
+
+  /** The optimized program as text. */
+  get text(): string {
+    return printProgram(this.#executable.program);
   }
 
   /** True while every variable that was read exists and is as trainable as it was. */

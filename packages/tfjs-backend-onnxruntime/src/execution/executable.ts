@@ -1,8 +1,11 @@
 import {
   assignLayouts,
+  fuseChannelAffine,
+  fuseNormalization,
   fuseWindows,
   type NumericData,
   type Program,
+  reuseActivations,
   simplify,
   type TensorData,
   type Value,
@@ -26,7 +29,8 @@ export interface ExecutableOptions {
 
 /** The passes that every program goes through, from recorded kernels to the order of memory. */
 export function optimize(program: Program, isConstant: (leaf: Value) => boolean): Program {
-  return fuseWindows(assignLayouts(simplify(program, isConstant)));
+  const fused = fuseChannelAffine(fuseNormalization(simplify(program, isConstant)));
+  return fuseWindows(assignLayouts(reuseActivations(fused)));
 }
 
 /** A program that is ready to run: sessions and host operations in order. */

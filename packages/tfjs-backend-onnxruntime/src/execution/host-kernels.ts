@@ -20,6 +20,15 @@ const philoxUniform: HostKernel = ([state], node, { philox }) => {
   return [out];
 };
 
+/** A dropout mask: `scale` where the number drawn is at least `threshold`, else 0. */
+const philoxMask: HostKernel = (inputs, node, tools) => {
+  const mask = philoxUniform(inputs, node, tools)[0] as Float32Array;
+  const threshold = Math.fround(node.attrs.threshold as number);
+  const scale = node.attrs.scale as number;
+  for (let i = 0; i < mask.length; i++) mask[i] = mask[i]! >= threshold ? scale : 0;
+  return [mask];
+};
+
 /** AdamW on plain arrays, for programs that are not compiled: the same arithmetic as the WASM kernel, in float64. */
 const fusedAdamW: HostKernel = ([hyper, ...rest], { attrs }) => {
   const { count, beta1, beta2, eps } = attrs as Record<string, number>;
@@ -65,6 +74,7 @@ function squares(x: Float32Array): number {
 /** Operations that run here although ONNX might express them, or because tfjs has no kernel of the name. */
 export const HOST_KERNELS: Readonly<Record<string, HostKernel>> = {
   PhiloxUniform: philoxUniform,
+  PhiloxMask: philoxMask,
   FusedAdamW: fusedAdamW,
   Identity: ([x]) => [x!],
   Reshape: ([x]) => [x!],

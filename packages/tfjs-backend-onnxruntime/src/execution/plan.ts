@@ -19,7 +19,7 @@ export interface HostPart {
 export type Part = SessionPart | HostPart;
 
 /** Operations that always run on the host: random numbers are drawn and fed, the optimizer updates in place. */
-const ON_HOST = new Set(['PhiloxUniform', 'FusedAdamW']);
+const ON_HOST = new Set(['PhiloxUniform', 'PhiloxMask', 'FusedAdamW']);
 
 const runsOnHost = (node: Node) => ON_HOST.has(node.op) || !isLowerable(node);
 

@@ -49,10 +49,17 @@ function transposedAttributes(window: Window) {
 }
 
 /** x at the cells that filter tap (i, j) meets; `x` is already padded. */
-function tapOf(e: Emitter, x: string, i: number, j: number, { strides, dilations, output }: Window): string {
+function tapOf(
+  e: Emitter,
+  x: string,
+  i: number,
+  j: number,
+  { strides, dilations, output }: Window,
+  axes: readonly number[] = [2, 3],
+): string {
   const begin = [i * dilations[0], j * dilations[1]];
   const end = begin.map((at, axis) => at + (output[axis]! - 1) * strides[axis]! + 1);
-  return e.slice(x, begin, end, [2, 3], strides);
+  return e.slice(x, begin, end, axes, strides);
 }
 
 const taps = ([height, width]: readonly number[]) =>
@@ -81,14 +88,14 @@ const Conv2DBackpropFilter: Lowering = (e, [x, dy], node) => {
     const rows = e.shared(`rows:${dy}`, () => e.reshape(dy!, [batch, outChannels, area]));
     return e.reduce('ReduceSum', e.matmul(rows, e.reshape(tap, [batch, inChannels, area]), false, true), [0], false);
   };
-  const wholeBatch = (columns: string, count: number) => {
+  const wholeBatch = (columns: string) => {
     const rows = e.shared(`flat:${dy}`, () => e.reshape(channelsOutermost(e, dy!), [outChannels, batch * area]));
-    return e.matmul(rows, e.reshape(columns, [count * inChannels, batch * area]), false, true);
+    return e.matmul(rows, e.reshape(columns, [inChannels, batch * area]), false, true);
   };
 
   if (cells(kernel) === 1 && window.pads.every((pad) => pad === 0)) {
     const cellsMet = strided ? tapOf(e, x!, 0, 0, window) : x!;
-    const flat = area >= LARGE ? byImage(cellsMet) : wholeBatch(channelsOutermost(e, cellsMet), 1);
+    const flat = area >= LARGE ? byImage(cellsMet) : wholeBatch(channelsOutermost(e, cellsMet));
     return e.reshape(flat, filterShape);
   }
   if (area >= LARGE && cells(kernel) <= 9 && inChannels > 8) {
@@ -98,14 +105,14 @@ const Conv2DBackpropFilter: Lowering = (e, [x, dy], node) => {
     );
     return e.reshape(e.op('Concat', parts, { axis: 2 }), filterShape);
   }
-  const image = padded(e, channelsOutermost(e, x!), window);
-  const columns = e.op(
-    'Concat',
-    taps(kernel).map(([i, j]) => tapOf(e, image, i, j, window)),
-    { axis: 0 },
-  );
-  const product = wholeBatch(columns, cells(kernel));
-  return e.transpose(e.reshape(product, [outChannels, ...kernel, inChannels]), [0, 3, 1, 2]);
+  // Columns lie as [image, row, column, tap, channel]: the product needs no operand transposed.
+  const [top, left, bottom, right] = window.pads;
+  const last = e.shared(`last:${x}`, () => e.transpose(x!, [0, 2, 3, 1]));
+  const image = top || left || bottom || right ? e.pad(last, [0, top, left, 0], [0, bottom, right, 0]) : last;
+  const cellsOf = taps(kernel).map(([i, j]) => tapOf(e, image, i, j, window, [1, 2]));
+  const columns = e.reshape(e.op('Concat', cellsOf, { axis: 3 }), [batch * area, cells(kernel) * inChannels]);
+  const rows = e.shared(`flat:${dy}`, () => e.reshape(channelsOutermost(e, dy!), [outChannels, batch * area]));
+  return e.transpose(e.reshape(e.matmul(rows, columns), [outChannels, ...kernel, inChannels]), [0, 3, 1, 2]);
 };
 
 /** The layout pass gives depthwise filters as [channel, multiplier, height, width]. */

@@ -19,9 +19,35 @@ function normalize(e: Emitter, x: string, by: Record<string, string>, epsilon: n
   return e.op('Add', [e.op('Mul', [e.op('Sub', [x, by.mean!]), factor]), by.offset!]);
 }
 
+/** Mean 0 and variance 1 leave the operator with scale and shift alone, in one pass. */
+const ChannelAffine: Lowering = (e, [x, scale, shift], node) => {
+  const channels = node.outputs[0]!.shape[1]!;
+  const zeros = e.constant(new Float32Array(channels), [channels], 'float32');
+  const ones = e.constant(new Float32Array(channels).fill(1), [channels], 'float32');
+  return e.op('BatchNormalization', [x!, scale!, shift!, zeros, ones], { epsilon: { float: 0 } });
+};
+
+/**
+ * With momentum 0 the operator's running statistics are those of the batch, the variance biased. ONNX Runtime writes them
+ * over the statistics that it is given, so these must be tensors that nothing else reads: no constants.
+ */
+const BatchNormTrain: Lowering = (e, [x, scale, shift], node) => {
+  const channels = node.outputs[0]!.shape[1]!;
+  const overwritten = () => e.expand(e.scalar(0), [channels]);
+  const attributes = { epsilon: { float: node.attrs.epsilon as number }, momentum: { float: 0 }, training_mode: 1 };
+  return e.ops('BatchNormalization', [x!, scale!, shift!, overwritten(), overwritten()], 3, attributes);
+};
+
+/** Its further outputs are the mean and 1 / deviation. */
+const LayerNorm: Lowering = (e, inputs, node) =>
+  e.ops('LayerNormalization', inputs, 3, { axis: -1, epsilon: { float: node.attrs.epsilon as number } });
+
 /** Normalisations. */
 export const NORMALIZATION: LoweringTable = {
   FusedBatchNorm,
+  ChannelAffine,
+  BatchNormTrain,
+  LayerNorm,
   Softmax: (e, inputs) => e.op('Softmax', inputs, { axis: -1 }),
   LogSoftmax: (e, inputs) => e.op('LogSoftmax', inputs, { axis: -1 }),
 };

@@ -7,6 +7,15 @@ const reduce =
       ? e.op('Identity', [x!])
       : e.reduce(opType, x!, attrs.axes as number[], attrs.keepDims as boolean);
 
+/** Rows of a matrix are summed faster by a product with ones (docs/engine-notes.md). */
+const Sum: Lowering = (e, inputs, node) => {
+  const [rows, columns] = node.inputs[0]!.shape;
+  const ofRows = node.inputs[0]!.shape.length === 2 && (node.attrs.axes as number[]).join() === '0';
+  if (!ofRows || node.outputs[0]!.dtype !== 'float32' || columns! < 64) return reduce('ReduceSum')(e, inputs, node);
+  const ones = e.constant(new Float32Array(rows!).fill(1), [1, rows!], 'float32');
+  return e.reshape(e.matmul(ones, inputs[0]!), node.outputs[0]!.shape);
+};
+
 /** ONNX reduces numbers only: true is 1, so `all` is the minimum and `any` the maximum. */
 const reduceBool =
   (opType: string): Lowering =>
@@ -35,7 +44,7 @@ const arg =
 
 /** Kernels that fold or scan an axis. */
 export const REDUCTION: LoweringTable = {
-  Sum: reduce('ReduceSum'),
+  Sum,
   Mean: reduce('ReduceMean'),
   Max: extreme('ReduceMax'),
   Min: extreme('ReduceMin'),

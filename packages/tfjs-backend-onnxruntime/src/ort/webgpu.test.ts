@@ -1,0 +1,91 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { describe, expect, it } from 'vitest';
+
+/**
+ * SwiftShader, the software Vulkan driver of Debian's chromium. Vulkan reads its environment once, so the session runs
+ * in a process of its own.
+ */
+const DRIVER = process.env.VK_ICD_FILENAMES ?? '/usr/lib/chromium/vk_swiftshader_icd.json';
+const available = process.platform === 'linux' && existsSync(DRIVER);
+if (!available) console.warn(`WebGPU is not tested: no Vulkan driver at ${DRIVER}`);
+
+const SCRIPT = `
+import { createSession, hostValue } from './ort/index.ts';
+import { writeModel } from './onnx/index.ts';
+
+const f32 = (name) => ({ name, dtype: 'float32', shape: [2, 2] });
+const model = writeModel({
+  nodes: [
+    { opType: 'MatMul', inputs: ['state', 'x'], outputs: ['next'], attributes: {} },
+    { opType: 'ReduceSum', inputs: ['next'], outputs: ['loss'], attributes: { keepdims: 0 } },
+  ],
+  inputs: [f32('state'), f32('x')],
+  outputs: [f32('next'), { name: 'loss', dtype: 'float32', shape: [] }],
+  initializers: [],
+});
+const session = createSession(model, {
+  executionProviders: ['webgpu'],
+  preferredOutputLocation: { next: 'gpu-buffer', loss: 'cpu' },
+});
+const x = hostValue('float32', Float32Array.of(1, 1, 0, 1), [2, 2]);
+let state = hostValue('float32', Float32Array.of(1, 0, 0, 1), [2, 2]);
+const losses = [];
+const locations = [];
+for (let step = 0; step < 3; step++) {
+  const { next, loss } = session.run({ state, x }, { next: null, loss: null });
+  state.dispose();
+  state = next;
+  losses.push(loss.data[0]);
+  locations.push(next.location);
+}
+let refused;
+try {
+  state.data;
+} catch (error) {
+  refused = error.message;
+}
+let downloaded;
+try {
+  downloaded = [...(await state.download())];
+} catch (error) {
+  downloaded = error.message;
+}
+const back = createSession(model, { executionProviders: ['webgpu'] });
+const copy = back.run({ state, x: hostValue('float32', Float32Array.of(1, 0, 0, 1), [2, 2]) }, { next: null });
+state.dispose();
+console.log(JSON.stringify({ losses, locations, refused, downloaded, copied: [...copy.next.data], dims: copy.next.dims }));
+process.exit(0);
+`;
+
+describe.skipIf(!available)('WebGPU sessions', () => {
+  it('keep state on the device from run to run', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'diptych-webgpu-'));
+    const outfile = join(folder, 'run.mjs');
+    const root = fileURLToPath(new URL('../../../../', import.meta.url));
+    await build({
+      stdin: { contents: SCRIPT, resolveDir: fileURLToPath(new URL('..', import.meta.url)), loader: 'ts' },
+      alias: { '@diptych/core': join(root, 'packages/core/src/errors.ts') },
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      outfile,
+    });
+    const { stdout, stderr } = spawnSync(process.execPath, [outfile], {
+      encoding: 'utf8',
+      cwd: root,
+      env: { ...process.env, VK_ICD_FILENAMES: DRIVER, XDG_RUNTIME_DIR: folder, NODE_PATH: join(root, 'node_modules') },
+    });
+    rmSync(folder, { recursive: true });
+    console.log(stdout, stderr.slice(-2000));
+    const result = JSON.parse(stdout.trimEnd().split('\n').at(-1)!);
+    expect(result.losses).toEqual([3, 4, 5]);
+    expect(result.locations).toEqual(['gpu-buffer', 'gpu-buffer', 'gpu-buffer']);
+    expect(result.refused).toMatch(/on the GPU/);
+    expect(result.copied).toEqual([1, 3, 0, 1]);
+  }, 120_000);
+});
