@@ -8,7 +8,7 @@ export {
 } from './clip/clip-text.js';
 export { CLIP_TEXT_CONFIGS, type ClipTextConfig, type ClipTextName } from './clip/clip-text-configs.js';
 export { poolSequence, type SequencePooling } from './pooling.js';
-export type { FromPretrainedOptions, Pretrained } from './pretrained.js';
+export type { FromPretrainedOptions, Pretrained, TokenizerSettings } from './pretrained.js';
 export {
   SiglipText,
   type SiglipTextFromPretrainedOptions,

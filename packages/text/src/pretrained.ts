@@ -1,14 +1,19 @@
 import type { RandomWeights } from '@diptych/nn';
 import type { LoadReport, OpenSourceOptions } from '@diptych/weights';
 
-/** Where an encoder's weights came from and what belongs to them. */
-export interface Pretrained {
-  /** Folder, or hub id with revision: a tokenizer loaded from there fits the weights. */
+/** The tokenizer that belongs to a checkpoint. */
+export interface TokenizerSettings {
+  /** Folder, or hub id with revision, that holds its files. */
   readonly source: string;
-  /** What was loaded tensor by tensor, new heads and left-out tensors included. */
-  readonly report: LoadReport;
   /** Longest row of tokens: of the position table, or less where the checkpoint says so. */
   readonly maxLength: number;
+}
+
+/** What an encoder that came from a checkpoint knows of it. */
+export interface Pretrained {
+  readonly tokenizer?: TokenizerSettings;
+  /** What was loaded, which tensors are new, which were left out: `String(report)` is a table. */
+  readonly report?: LoadReport;
 }
 
 /** What `fromPretrained` of every text encoder takes beside its own options. */

@@ -165,7 +165,7 @@ describe('Bert.fromPretrained', () => {
     ['tiny-distilbert', adapters.distilBert],
   ])("equals transformers' hidden states and gradients: %s", async (folder, adapter) => {
     const bert = await Bert.fromPretrained(fixture(folder));
-    expect(bert.pretrained!.report.complete).toBe(true);
+    expect(bert.report!.complete).toBe(true);
     const expected = openFixture(`${folder}/expected.safetensors`);
     const input = inputOf(expected);
     for (const [i, state] of bert.hiddenStates(input, inference).entries()) {
@@ -185,21 +185,21 @@ describe('Bert.fromPretrained', () => {
 
   it("takes a sentence-transformers folder's pooling, normalisation and length", async () => {
     const bert = await Bert.fromPretrained(fixture('tiny-sentence-transformer'));
-    expect([bert.pooling, bert.normalize, bert.pretrained!.maxLength]).toEqual(['mean', true, 12]);
+    expect([bert.pooling, bert.normalize, bert.tokenizer!.maxLength]).toEqual(['mean', true, 12]);
     const expected = openFixture('tiny-sentence-transformer/expected.safetensors');
     const { pooled } = bert.encode(inputOf(expected), inference);
     expect(difference(pooled, tensorOf(expected, 'pooled'))).toBeLessThan(2e-6);
-    expect(bert.pretrained!.report.ignored).toEqual(['pooler.dense.bias', 'pooler.dense.weight']);
+    expect(bert.report!.ignored).toEqual(['pooler.dense.bias', 'pooler.dense.weight']);
     const own = await Bert.fromPretrained(fixture('tiny-sentence-transformer'), {
       pooling: 'pooler',
       normalize: false,
     });
-    expect([own.pooling, own.normalize, own.pretrained!.report.ignored]).toEqual(['pooler', false, []]);
+    expect([own.pooling, own.normalize, own.report!.ignored]).toEqual(['pooler', false, []]);
   });
 
   it('gives a new projection random weights and lists it', async () => {
     const bert = await Bert.fromPretrained(fixture('tiny-roberta'), { embedDim: 5, seed: 1 });
-    expect(bert.pretrained!.report.fresh.map(({ name }) => name)).toEqual(['projection.weight', 'projection.bias']);
+    expect(bert.report!.fresh.map(({ name }) => name)).toEqual(['projection.weight', 'projection.bias']);
     expect(tf.max(tf.abs(bert.projection!.weight)).dataSync()[0]).toBeGreaterThan(0.1);
     const other = await Bert.fromPretrained(fixture('tiny-roberta'), { embedDim: 5, seed: 2 });
     expect(difference(bert.projection!.weight, other.projection!.weight)).toBeGreaterThan(0.01);

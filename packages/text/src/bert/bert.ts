@@ -90,7 +90,7 @@ class BertPooler extends Module {
  * `sequence` is the last hidden state, `pooled` one vector made of it; both pass through `projection` where `embedDim`
  * asks for it. Rows may have any length up to `maxLength`.
  */
-export class Bert extends Module implements TextEncoder {
+export class Bert extends Module implements TextEncoder, Pretrained {
   readonly embeddings: BertEmbeddings;
   readonly encoder: BertEncoder;
   readonly pooler: BertPooler | undefined;
@@ -100,15 +100,15 @@ export class Bert extends Module implements TextEncoder {
   readonly embedDim: number;
   readonly pooling: BertPooling;
   readonly normalize: boolean;
-  /** Set by {@link Bert.fromPretrained}. */
-  pretrained: Pretrained | undefined;
+  declare readonly report?: Pretrained['report'];
+  declare readonly tokenizer?: Pretrained['tokenizer'];
 
   /**
    * Loads a checkpoint: BERT, RoBERTa, XLM-RoBERTa, CamemBERT or DistilBERT in the hub's layout (config.json and
    * safetensors), or a sentence-transformers folder, whose pooling and normalisation it takes over.
    *
    * `pooler` is left out unless the pooling is `pooler`; `projection` (with embedDim) starts at random. Both are listed in
-   * `pretrained.report`.
+   * `report`.
    *
    * @param model a hub id (`google-bert/bert-base-uncased`), a folder, or a source
    * @throws WeightsError if files are missing, the model is of another kind, or tensors do not fit; HubError if the
@@ -133,8 +133,8 @@ export class Bert extends Module implements TextEncoder {
         strict,
       });
       const maxLength = Math.min(sentence?.maxLength ?? bert.maxLength, bert.maxLength);
-      bert.pretrained = { source: source.name, report, maxLength };
-      return bert;
+      const tokenizer = { source: source.name, maxLength };
+      return Object.assign(bert, { report, tokenizer });
     } catch (error) {
       bert.dispose();
       throw error;

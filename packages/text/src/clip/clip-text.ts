@@ -44,14 +44,14 @@ export interface ClipTextFromPretrainedOptions extends FromPretrainedOptions {
  * Radford et al., Learning Transferable Visual Models From Natural Language Supervision (2021),
  * https://arxiv.org/abs/2103.00020.
  */
-export class ClipText extends Module implements TextEncoder {
+export class ClipText extends Module implements TextEncoder, Pretrained {
   readonly textModel: TextTransformer;
   readonly textProjection: Linear;
   readonly embedDim: number;
   readonly architecture: ClipTextName | ClipTextConfig;
   readonly config: ClipTextConfig;
-  /** Set by {@link ClipText.fromPretrained}. */
-  pretrained: Pretrained | undefined;
+  declare readonly report?: Pretrained['report'];
+  declare readonly tokenizer?: Pretrained['tokenizer'];
 
   /**
    * Loads the text tower of a CLIP checkpoint in the hub's layout: of a whole CLIPModel, or saved alone as
@@ -73,8 +73,8 @@ export class ClipText extends Module implements TextEncoder {
     try {
       const fresh = clip.embedDim === config.projectionDim ? [] : [/^text_projection\./];
       const report = loadState(clip, tensors, { adapter: adapters.clipText, fresh, strict });
-      clip.pretrained = { source: source.name, report, maxLength: config.contextLength };
-      return clip;
+      const tokenizer = { source: source.name, maxLength: config.contextLength };
+      return Object.assign(clip, { report, tokenizer });
     } catch (error) {
       clip.dispose();
       throw error;

@@ -62,13 +62,13 @@ class SiglipTextTransformer extends TextTransformer {
  *
  * Zhai et al., Sigmoid Loss for Language Image Pre-Training (2023), https://arxiv.org/abs/2303.15343.
  */
-export class SiglipText extends Module implements TextEncoder {
+export class SiglipText extends Module implements TextEncoder, Pretrained {
   readonly textModel: SiglipTextTransformer;
   readonly embedDim: number;
   readonly architecture: SiglipTextName | SiglipTextConfig;
   readonly config: SiglipTextConfig;
-  /** Set by {@link SiglipText.fromPretrained}. */
-  pretrained: Pretrained | undefined;
+  declare readonly report?: Pretrained['report'];
+  declare readonly tokenizer?: Pretrained['tokenizer'];
 
   /**
    * Loads the text tower of a SigLIP checkpoint in the hub's layout: of a whole SiglipModel, or saved alone as
@@ -90,8 +90,8 @@ export class SiglipText extends Module implements TextEncoder {
     try {
       const fresh = siglip.embedDim === config.projectionSize ? [] : [/^text_model\.head\./];
       const report = loadState(siglip, tensors, { adapter: adapters.siglipText, fresh, strict });
-      siglip.pretrained = { source: source.name, report, maxLength: config.contextLength };
-      return siglip;
+      const tokenizer = { source: source.name, maxLength: config.contextLength };
+      return Object.assign(siglip, { report, tokenizer });
     } catch (error) {
       siglip.dispose();
       throw error;
