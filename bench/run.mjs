@@ -61,7 +61,7 @@ async function runParts(file, name) {
   const prepared = bench.prepare ? await runSide(file, 'prepare', folder) : {};
   const ours = [];
   const torch = [];
-  for (let round = 0; round < Number(values.rounds); round++) {
+  for (let round = 0; round < (bench.rounds ?? Number(values.rounds)); round++) {
     ours.push(await runSide(file, 'measure', folder));
     if (python && bench.torch) torch.push(await runTorch(python.python, bench.torch, folder));
   }

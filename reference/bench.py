@@ -2,7 +2,8 @@
 
     python bench.py ROW --folder FOLDER [--steps 5] [--threads 2]
 
-Rows: seed_step, small_step, resnet50_forward, bert_forward. FOLDER holds model.safetensors, the state under PyTorch's
+Rows: seed_step, small_step (whole training steps), seed_gradients, small_gradients (checks), resnet50_forward,
+bert_forward. FOLDER holds model.safetensors, the state under PyTorch's
 names, and batch.safetensors, both written by the JavaScript side, so that both sides start from the same numbers.
 Prints one JSON line: {"row", "seconds": [...], "loss": first loss without dropout, "peak_rss", "torch"}.
 """
@@ -100,6 +101,48 @@ def training_step(row, state, batch, args):
     return {"seconds": timed(args.steps, step, args), "loss": loss, "losses": losses}
 
 
+def gradients(row, state, batch, args):
+    """The relative error of the gradients that the JavaScript side left in the folder, and of PyTorch's own float32.
+
+    The reference is float64; errors are |x - reference| / |reference|, Euclidean norms over all parameters or one. Key biases are left
+    out: softmax does not see them, so that their gradients are rounding noise around zero.
+    """
+    own = "text_encoder.projection."
+    state = {k.replace(own, "text_projection."): v for k, v in state.items()}
+
+    def run(dtype):
+        model = Dual(*STEPS[row.replace("gradients", "step")], dropout=0.0)
+        load(model, state)
+        model.train().to(dtype)
+        model.loss({**batch, "pixels": batch["pixels"].to(dtype)}).backward()
+        return {k: p.grad.double() for k, p in model.named_parameters() if p.grad is not None}
+
+    reference = run(torch.float64)
+    size = reference["fusion_layer.out_proj.bias"].numel()
+
+    def errors(found):
+        assert found.keys() == reference.keys(), found.keys() ^ reference.keys()
+        result = {}
+        for name, expected in reference.items():
+            if name.endswith("key.bias"):
+                continue
+            x = found[name].double()
+            if name == "fusion_layer.in_proj_bias":
+                x, expected = (torch.cat([t[:size], t[2 * size:]]) for t in (x, expected))
+            result[name] = ((x - expected).norm().item(), expected.norm().item())
+        return result
+
+    def summary(found):
+        result = errors(found)
+        worst = max(result, key=lambda name: result[name][0] / result[name][1])
+        total = [sum(pair[i] ** 2 for pair in result.values()) ** 0.5 for i in (0, 1)]
+        return {"all": total[0] / total[1], "worst": result[worst][0] / result[worst][1], "name": worst}
+
+    ours = load_file(args.folder / "gradients.safetensors")
+    ours = {k.replace(own, "text_projection."): v for k, v in ours.items()}
+    return {"count": len(ours), "ours": summary(ours), "float32": summary(run(torch.float32))}
+
+
 def load(model, state):
     """Loads a state that may lack the last layer and counters."""
     keys = model.load_state_dict(state, strict=False)
@@ -132,9 +175,19 @@ def forward(row, state, batch, args):
     return {"batches": seconds, "loss": loss}
 
 
+WORK = {
+    "seed_step": training_step,
+    "small_step": training_step,
+    "seed_gradients": gradients,
+    "small_gradients": gradients,
+    "resnet50_forward": forward,
+    "bert_forward": forward,
+}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("row", choices=[*STEPS, "resnet50_forward", "bert_forward"])
+    parser.add_argument("row", choices=list(WORK))
     parser.add_argument("--folder", required=True, type=Path)
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--warm-up", type=int, default=2)
@@ -149,8 +202,7 @@ def main():
         "ids": batch["ids"].long(),
         "mask": batch["mask"].long(),
     }
-    work = training_step if args.row in STEPS else forward
-    result = work(args.row, state, batch, args)
+    result = WORK[args.row](args.row, state, batch, args)
     print(json.dumps({
         "row": args.row,
         **result,

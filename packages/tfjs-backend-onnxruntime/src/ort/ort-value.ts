@@ -87,14 +87,18 @@ export interface NativeTensor {
   readonly location: string;
   readonly data: OnnxData;
   readonly gpuBuffer?: unknown;
-  getData(release?: boolean): Promise<OnnxData>;
   dispose(): void;
 }
 
+/** Copies a value of a device to memory. */
+export type Download = (value: OrtValue) => OnnxData;
+
 /** A value from a result of the native side. */
-export function wrapNative(tensor: NativeTensor): OrtValue {
+export function wrapNative(tensor: NativeTensor, download: Download): OrtValue {
   const dtype = tensor.type as OnnxDtype;
-  return tensor.location === 'gpu-buffer' ? new DeviceValue(tensor) : new HostValue(dtype, tensor.data, tensor.dims);
+  return tensor.location === 'gpu-buffer'
+    ? new DeviceValue(tensor, download)
+    : new HostValue(dtype, tensor.data, tensor.dims);
 }
 
 /** A value on a WebGPU device; it can be fed to the next run without a copy. */
@@ -103,9 +107,11 @@ class DeviceValue implements OrtValue {
   readonly type: OnnxDtype;
   readonly dims: readonly number[];
   #tensor: NativeTensor | undefined;
+  readonly #download: Download;
 
-  constructor(tensor: NativeTensor) {
+  constructor(tensor: NativeTensor, download: Download) {
     this.#tensor = tensor;
+    this.#download = download;
     this.type = tensor.type as OnnxDtype;
     this.dims = tensor.dims;
   }
@@ -127,8 +133,8 @@ class DeviceValue implements OrtValue {
     });
   }
 
-  download(): Promise<OnnxData> {
-    return this.#open().getData();
+  async download(): Promise<OnnxData> {
+    return this.#download(this);
   }
 
   dispose(): void {

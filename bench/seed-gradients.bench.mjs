@@ -1,0 +1,4 @@
+// Gradients of the seed step, all parameters, batch 8 at 224 px and 64 tokens.
+import { gradientsBench } from './lib/gradients.mjs';
+
+export default gradientsBench({ size: 'seed', name: 'seed_gradients' });
