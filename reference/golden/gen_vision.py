@@ -1,4 +1,4 @@
-"""Tiny ViT, ConvNeXt and ResNet of timm 1.0 and of transformers in the hub's layout: outputs and gradients (eval mode)."""
+"""Tiny ViT, ConvNeXt and ResNet of timm 1.0 and of transformers in the hub's layout, a ResNeXt of torchvision: eval mode."""
 import json
 
 import timm
@@ -7,6 +7,8 @@ from timm.layers import resample_abs_pos_embed
 from timm.models import save_for_hf
 from transformers import (ConvNextConfig, ConvNextForImageClassification, ResNetConfig, ResNetForImageClassification,
                           ViTConfig, ViTForImageClassification)
+
+from torchvision.models.resnet import Bottleneck, ResNet
 
 from common import arguments, float32_error, randn, randomize, save_json, save_tensors
 
@@ -22,6 +24,8 @@ def tokens_of(model, x):
     """What the last stage gives, before pooling: [B, T, D] or [B, C, H, W]."""
     if hasattr(model, "forward_features"):
         return model.forward_features(x)
+    if hasattr(model, "settings"):
+        return torch.nn.Sequential(*list(model.children())[:-2])(x)
     return model.base_model(x).last_hidden_state
 
 
@@ -34,7 +38,7 @@ def run(model, state, x, r, dtype):
     (y * r.to(dtype)).sum().backward()
     result = {"features": tokens_of(model, x), "output": y}
     # timm's names are ours; transformers' need an adapter, which outputs alone can test.
-    if hasattr(model, "args"):
+    if hasattr(model, "args") or hasattr(model, "settings"):
         result |= {f"grad.{k}": p.grad for k, p in model.named_parameters() if p.grad is not None}
     return {k: v.detach().clone() for k, v in result.items()}
 
@@ -55,6 +59,20 @@ def of_timm(architecture, **args):
     return model
 
 
+def small_resnext(width, groups, width_per_group):
+    """torchvision's ResNeXt with few channels, as small_resnet of common.py."""
+    net = ResNet(Bottleneck, [1, 1, 1, 1], num_classes=CLASSES, groups=groups, width_per_group=width_per_group)
+    net.inplanes = width
+    net.conv1 = torch.nn.Conv2d(3, width, kernel_size=7, stride=2, padding=3, bias=False)
+    net.bn1 = torch.nn.BatchNorm2d(width)
+    for stage, stride in enumerate([1, 2, 2, 2]):
+        setattr(net, f"layer{stage + 1}", net._make_layer(Bottleneck, width * 2**stage, 1, stride=stride))
+    net.fc = torch.nn.Linear(width * 32, CLASSES)
+    net.settings = {"block": "bottleneck", "layers": [1, 1, 1, 1], "width": width, "groups": groups,
+                    "widthPerGroup": width_per_group}
+    return net
+
+
 args = arguments(__doc__)
 g = torch.Generator().manual_seed(args.seed)
 torch.manual_seed(args.seed)
@@ -71,6 +89,7 @@ models = {
         depths=[1, 2, 1, 1], hidden_sizes=[8, 12, 16, 24], image_size=64, id2label=labels)), 64),
     "resnet_transformers": (ResNetForImageClassification(ResNetConfig(
         embedding_size=4, hidden_sizes=[16, 32, 64, 128], depths=[1, 2, 1, 1], id2label=labels)), 64),
+    "resnext": (small_resnext(4, 2, 48), 64),
 }
 meta = {}
 for name, (model, size) in models.items():
@@ -78,7 +97,10 @@ for name, (model, size) in models.items():
     state = {k: v.clone() for k, v in model.state_dict().items()}
     folder = args.out / name
     folder.mkdir(exist_ok=True)
-    if hasattr(model, "args"):
+    if hasattr(model, "settings"):
+        save_tensors(folder / "model.safetensors", state)
+        save_json(folder / "config.json", model.settings)
+    elif hasattr(model, "args"):
         save_for_hf(model, folder, model_args=model.args, safe_serialization=True)
     else:
         model.save_pretrained(folder)
