@@ -80,7 +80,8 @@ export class FakeHub {
         const location = `${this.endpoint.replace('127.0.0.1', 'localhost')}/cdn/${file}`;
         response.writeHead(302, { location }).end();
       } else this.#file(file, range, trouble, response);
-    } else if (path.startsWith('/cdn/')) this.#file(path.slice(5), range, trouble, response);
+    } else if (path === '/') response.writeHead(200, { 'content-type': 'text/html' }).end('<title>a page</title>');
+    else if (path.startsWith('/cdn/')) this.#file(path.slice(5), range, trouble, response);
     else response.writeHead(404, { 'x-error-code': 'RepoNotFound' }).end();
   }
 
