@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { parquetWriteBuffer } from 'hyparquet-writer';
+import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { csv, DataError, jsonl, type PairSource, parquet, webdataset } from '../src/index.js';
+import { csv, DataError, inspect, jsonl, type PairSource, pairs, parquet, webdataset } from '../src/index.js';
 import { isInside } from '../src/io/image-path.js';
 import { makeTar } from './make-tar.js';
 import { readAll } from './read-all.js';
@@ -95,7 +96,7 @@ const formats: [string, number, () => Uint8Array, (file: string) => PairSource][
   ['tar.zst', 300, () => storeZstd(tar, 600), (file) => webdataset(file)],
 ];
 
-describe('10,000 damaged files give records and data errors, nothing else', () => {
+describe('more than 10,000 damaged files give records and data errors, nothing else', () => {
   it.each(formats)(
     '%s (%i)',
     async (extension, runs, make, open) => {
@@ -117,4 +118,24 @@ describe('10,000 damaged files give records and data errors, nothing else', () =
     },
     600_000,
   );
+
+  it('inspect, on images of six formats (1200)', async () => {
+    const picture = sharp({ create: { width: 20, height: 10, channels: 3, background: '#c84' } });
+    const images = await Promise.all(
+      (['jpeg', 'png', 'webp', 'gif', 'tiff', 'avif'] as const).map((format) =>
+        picture.clone().toFormat(format).toBuffer(),
+      ),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...images), mutation, async (image, change) => {
+        const started = performance.now();
+        const { records, bad } = await inspect(
+          pairs([{ image: new Uint8Array(mutate(image, change)), text: 'a caption' }]),
+        );
+        if (records + bad.total !== 1) throw new Error('neither good nor bad');
+        if (performance.now() - started > 5000) throw new Error('took longer than five seconds');
+      }),
+      { numRuns: 1200 * factor, seed, endOnFailure: true },
+    );
+  }, 600_000);
 });
