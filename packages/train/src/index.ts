@@ -12,12 +12,22 @@ export { WeightedSum, type WeightedTerm } from './losses/weighted-sum.js';
 export type { Embeddings } from './metrics/embeddings.js';
 export { normalizeRows, takeRows } from './metrics/embeddings.js';
 export { type HardNegatives, type MineOptions, mineHardNegatives } from './metrics/hard-negatives.js';
+export { type LinearProbe, type LinearProbeOptions, linearProbe } from './metrics/linear-probe.js';
 export { type QueryRanks, rankRelevant } from './metrics/ranks.js';
+export { matchingAccuracy, type RerankOptions, rerank, type ScorePairs } from './metrics/rerank.js';
 export { type RetrievalOptions, type RetrievalReport, type RetrievalScores, retrieval } from './metrics/retrieval.js';
 export type { BlockOptions, ScoreBlock } from './metrics/score-blocks.js';
 export { scoreBlocks } from './metrics/score-blocks.js';
 export { alignment, modalityGap, uniformity } from './metrics/space.js';
 export { type Nearest, topK } from './metrics/top-k.js';
+export {
+  type Classified,
+  classify,
+  PHOTO_TEMPLATES,
+  type ZeroShotClasses,
+  zeroShotAccuracy,
+  zeroShotClasses,
+} from './metrics/zero-shot.js';
 export {
   type Matcher,
   MultiModalEncoder,
