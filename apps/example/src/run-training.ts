@@ -1,6 +1,5 @@
 import { writeFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Json, TowerOutputs } from '@diptych/core';
 import { DataLoader } from '@diptych/data';
 import { tokenizer as openTokenizer } from '@diptych/preprocess/text';
@@ -22,10 +21,8 @@ import type { ReportInput } from './report.js';
 import { CONFIG_FILE, METRICS_FILE, openRun, type RunFolder } from './runs.js';
 import { writeIndex } from './search-index.js';
 import { splitPairs } from './split.js';
+import { VOCABULARY } from './vocabulary.js';
 import { writeReport } from './write-report.js';
-
-/** bert-base-uncased's WordPiece, from the repository's fixtures. */
-const VOCABULARY = fileURLToPath(new URL('../../../golden/tokenizer/vocab.txt', import.meta.url));
 
 /** Every step as JSON, over all starts of a run. */
 const LOG_FILE = 'steps.jsonl';
