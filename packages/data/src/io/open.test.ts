@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { storeZstd } from '../../test/store-zstd.js';
 import { tempFolder } from '../../test/temp-folder.js';
 import { openBytes } from './open.js';
-import { portableUnzstd } from './zstd.js';
+import { unzstd } from './zstd.js';
 
 const { folder, write } = tempFolder('open');
 const content = Buffer.from('line of text\n'.repeat(5000));
@@ -46,11 +46,11 @@ describe('openBytes', () => {
   });
 });
 
-describe('portableUnzstd', () => {
+describe('unzstd', () => {
   it('decompresses in pieces of any size', async () => {
     for (const size of [1, 7, 1000]) {
-      expect(String(await all(portableUnzstd(cut(compressed, size))))).toBe('diptych'.repeat(200));
-      expect(await all(portableUnzstd(cut(storeZstd(content), size)))).toEqual(content);
+      expect(String(await all(unzstd(cut(compressed, size))))).toBe('diptych'.repeat(200));
+      expect(await all(unzstd(cut(storeZstd(content), size)))).toEqual(content);
     }
   });
 });
