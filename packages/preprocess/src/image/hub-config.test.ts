@@ -55,8 +55,44 @@ const configs: [string, JsonObject, string][] = [
   ],
   [
     'CLIP, old form',
-    { crop_size: 224, do_center_crop: true, do_normalize: true, do_resize: true, ...half, resample: 3, size: 224 },
+    {
+      crop_size: 224,
+      do_center_crop: true,
+      ...half,
+      resample: 3,
+      size: 224,
+      feature_extractor_type: 'CLIPFeatureExtractor',
+    },
     `[resize(224, 'bicubic'), centerCrop(224), toTensor(), ${halfText}]`,
+  ],
+  [
+    'DeiT, whose number is a square in spite of the crop',
+    {
+      crop_size: 224,
+      do_center_crop: true,
+      ...half,
+      resample: 3,
+      size: 256,
+      feature_extractor_type: 'DeiTFeatureExtractor',
+    },
+    `[resize([256, 256], 'bicubic'), centerCrop(224), toTensor(), ${halfText}]`,
+  ],
+  [
+    'ResNet-50 of microsoft, old form',
+    { crop_pct: 0.875, ...half, resample: 3, size: 224, feature_extractor_type: 'ConvNextFeatureExtractor' },
+    `[resize(256, 'bicubic'), centerCrop(224), toTensor(), ${halfText}]`,
+  ],
+  [
+    'LeViT',
+    {
+      crop_size: 224,
+      do_center_crop: true,
+      ...half,
+      resample: 3,
+      size: 224,
+      feature_extractor_type: 'LevitFeatureExtractor',
+    },
+    `[resize(256, 'bicubic'), centerCrop(224), toTensor(), ${halfText}]`,
   ],
   [
     'CLIP, new form',

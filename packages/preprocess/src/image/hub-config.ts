@@ -42,6 +42,8 @@ function transformersSteps(config: JsonObject): Step[] {
     'do_align_long_axis',
     'do_flip_channel_order',
     'do_rgb_to_bgr',
+    'rescale_offset',
+    'include_top',
   ];
   for (const key of unsupported) if (config[key] === true) throw unsupportedKey(where, key, true);
   const steps: Step[] = [];
@@ -57,29 +59,25 @@ function transformersSteps(config: JsonObject): Step[] {
   return steps;
 }
 
+/** Processors of transformers for which one number is the short side; for all others it is a square. */
+const SHORT_SIDE = /CLIP|Bit|BiT|ConvNe?XT|LeViT|MobileNet|MobileViT|PoolFormer|VideoMAE|Vivit/i;
+
 function transformersResize(config: JsonObject, where: string): Step[] {
-  const { size = 224, crop_pct: cropPct } = config;
-  const { resample = 2 } = config;
+  const { size = 224, crop_pct: cropPct, resample = 2 } = config;
+  const name = String(config.image_processor_type ?? config.feature_extractor_type ?? '');
   const interpolation = typeof resample === 'number' ? PIL_FILTERS[resample] : undefined;
   if (!interpolation) throw unsupportedKey(where, 'resample', resample);
-  const shortest = isObject(size) ? size.shortest_edge : undefined;
-  if (typeof shortest !== 'number') {
-    if (isObject(size) && 'longest_edge' in size) throw unsupportedKey(where, 'size.longest_edge', size.longest_edge);
-    return [resize(resizeTarget(size, config, where), interpolation)];
-  }
   if (isObject(size) && 'longest_edge' in size) throw unsupportedKey(where, 'size.longest_edge', size.longest_edge);
-  // ConvNeXT: below 384 a centre crop of crop_pct, from 384 on the picture is squeezed.
-  if (typeof cropPct === 'number' && /convnext/i.test(processorName(config))) {
-    if (shortest >= 384) return [resize([shortest, shortest], interpolation)];
-    return [resize(Math.trunc(shortest / cropPct), interpolation), centerCrop(shortest)];
+  const shortest = isObject(size) ? size.shortest_edge : SHORT_SIDE.test(name) ? size : undefined;
+  if (typeof shortest !== 'number') {
+    return [resize(typeof size === 'number' ? [size, size] : sizeArgument(size, where), interpolation)];
   }
-  return [resize(shortest, interpolation)];
-}
-
-/** A bare number is the short side for processors that crop by habit (CLIP, BiT), else a square, as transformers reads old files. */
-function resizeTarget(size: Json, config: JsonObject, where: string): number | [number, number] {
-  if (typeof size === 'number') return config.do_center_crop === true ? size : [size, size];
-  return sizeArgument(size, where);
+  if (/LeViT/i.test(name)) return [resize(Math.trunc((256 / 224) * shortest), interpolation)];
+  if (cropPct === undefined || cropPct === null) return [resize(shortest, interpolation)];
+  // ConvNeXT: below 384 a centre crop of crop_pct, from 384 on the picture is squeezed.
+  if (typeof cropPct !== 'number' || !/ConvNe?XT/i.test(name)) throw unsupportedKey(where, 'crop_pct', cropPct);
+  if (shortest >= 384) return [resize([shortest, shortest], interpolation)];
+  return [resize(Math.trunc(shortest / cropPct), interpolation), centerCrop(shortest)];
 }
 
 /** timm's `create_transform(is_training=False)`. */
@@ -143,10 +141,6 @@ function triple(values: Json | undefined, key: string, where: string): Normaliza
   }
   if (typeof values === 'number') return [values, values, values];
   throw unsupportedKey(where, key, values);
-}
-
-function processorName(config: JsonObject): string {
-  return String(config.image_processor_type ?? config.feature_extractor_type ?? '');
 }
 
 function isObject(value: Json | undefined): value is JsonObject {
