@@ -42,9 +42,11 @@ export async function* scoreBlocks(
       const part = queries.data.subarray(first * width, (first + rows) * width);
       padded.set(normalizeRows({ data: part, shape: [rows, width] }).data);
       const product = tf.tidy(() => tf.matMul(tf.tensor2d(padded, [rowsPerBlock, width]), columns, false, true));
-      const scores = (await product.data()) as Float32Array;
-      product.dispose();
-      yield { first, rows, scores };
+      try {
+        yield { first, rows, scores: (await product.data()) as Float32Array };
+      } finally {
+        product.dispose(); // not before the reader is done: the scores may be the backend's own memory
+      }
     }
   } finally {
     columns.dispose();

@@ -7,6 +7,7 @@ import { stateDict } from '@diptych/weights';
 import { openSafetensors, writeSafetensors } from '@diptych/weights/node';
 import * as tf from '@tensorflow/tfjs-core';
 import { FeatureSet } from '../frozen/feature-set.js';
+import { copyOf } from '../trainer/copy-of.js';
 import { type DeviceBatch, normalizedPixels, toDevice } from '../trainer/device-batch.js';
 import type { BatchSource } from '../trainer/options.js';
 import { textOf } from '../trainer/training-step.js';
@@ -80,10 +81,7 @@ async function encodeAll(
     for await (const batch of source.epoch(0)) {
       const onDevice = toDevice(batch);
       const encoded = both(onDevice);
-      parts.push({
-        image: (await encoded.image.data()) as Float32Array,
-        text: (await encoded.text.data()) as Float32Array,
-      });
+      parts.push({ image: await copyOf(encoded.image), text: await copyOf(encoded.text) });
       tf.dispose([encoded, onDevice as unknown as tf.TensorContainer]);
       ids.push(...batch.ids);
       onProgress?.(ids.length);
