@@ -70,6 +70,8 @@ export class MultiheadAttention extends Module {
   ) {
     super();
     checkHeads('nn.MultiheadAttention', 'embedDim', embedDim, numHeads);
+    // before the first parameter: it may refuse its probability
+    this.dropout = new Dropout(dropout);
     this.kdim = kdim;
     this.vdim = vdim;
     const xavier = xavierUniform();
@@ -82,7 +84,6 @@ export class MultiheadAttention extends Module {
     }
     this.inProjBias = bias ? parameter(tf.zeros([3 * embedDim]) as tf.Tensor1D) : undefined;
     this.outProj = new Linear(embedDim, embedDim, { generator, bias, biasInit: zeros });
-    this.dropout = new Dropout(dropout);
   }
 
   /**
