@@ -5,7 +5,14 @@ export {
   type TransformersEncoding,
   type TransformersTokenizer,
 } from './from-transformers.js';
+export type { TokenizerSource } from './read-definition.js';
 export { stripMarkup } from './strip-markup.js';
 export { type DecodeOptions, type EncodeOptions, type TextRow, TextTokenizer } from './text-tokenizer.js';
 export { captionTemplate, chooseCaption, type TextTransform } from './text-transforms.js';
-export { type TokenizerOptions, tokenizer, tokenizerFromFolder, tokenizerFromOptions } from './tokenizer.js';
+export {
+  type TokenizerOptions,
+  tokenizer,
+  tokenizerFromFolder,
+  tokenizerFromOptions,
+  tokenizerFromSource,
+} from './tokenizer.js';

@@ -1,10 +1,10 @@
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { JsonObject } from '@diptych/core';
 import { afterAll, describe, expect, it } from 'vitest';
-import { tokenizer, tokenizerFromFolder, tokenizerFromOptions } from './tokenizer.js';
+import { tokenizer, tokenizerFromFolder, tokenizerFromOptions, tokenizerFromSource } from './tokenizer.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'diptych-tokenizer-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -64,6 +64,26 @@ describe('sources', () => {
     expect(clip.padTokenId).toBe(1);
     const length = attentionMask.indexOf(0);
     expect([inputIds[0], inputIds[length - 1], inputIds[76]]).toEqual([0, 1, 1]);
+  });
+
+  it('a source, such as a model on the hub', async () => {
+    const files: Record<string, Uint8Array> = {
+      'config.json': Uint8Array.of(),
+      'vocab.txt': readFileSync(vocabulary),
+      'tokenizer_config.json': Buffer.from('{"model_max_length": 128}'),
+    };
+    const source = {
+      name: 'org/model',
+      list: async () => Object.keys(files),
+      read: async (name: string) => files[name]!,
+    };
+    const read = await tokenizerFromSource(source, { lowercase: true });
+    expect(read.maxLength).toBe(128);
+    expect(read.encode([text])).toEqual(bert.encode([text]));
+    const empty = { ...source, list: async () => ['config.json'] };
+    await expect(tokenizerFromSource(empty)).rejects.toThrow(/^org\/model: expected tokenizer\.json or vocab\.txt/);
+    files['vocab.txt'] = Uint8Array.of(0xff);
+    await expect(tokenizerFromSource(source)).rejects.toThrow(/org\/model\/vocab\.txt: expected text in UTF-8/);
   });
 
   it('an old vocabulary with Windows line ends', () => {

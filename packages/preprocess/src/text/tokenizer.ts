@@ -3,7 +3,7 @@ import { ConfigError, type JsonObject } from '@diptych/core';
 import { type BuiltTokenizer, bertFromVocabulary, wordPieceFromJson } from './bert-tokenizer.js';
 import { isObject, type TokenizerDefinition } from './definition.js';
 import { libraryTokenizer } from './library-tokenizer.js';
-import { parseJson, readDefinition } from './read-definition.js';
+import { parseJson, readDefinition, readDefinitionFrom, type TokenizerSource } from './read-definition.js';
 import { layoutSettings, tokenText } from './settings.js';
 import { templateFromJson } from './template-from-json.js';
 import { TextTokenizer } from './text-tokenizer.js';
@@ -59,6 +59,19 @@ export function tokenizerFromOptions(options: JsonObject, folder?: string): Text
  */
 export function tokenizerFromFolder(folder: string): TextTokenizer {
   return build(readDefinition(folder));
+}
+
+/**
+ * The tokenizer of a model by its name on the hub: `await tokenizerFromSource(openSource('google-bert/bert-base-uncased'))`,
+ * with `openSource` of `@diptych/weights`.
+ *
+ * @throws InputError if the source has no `tokenizer.json` or `vocab.txt`; and what the source throws
+ */
+export async function tokenizerFromSource(
+  source: TokenizerSource,
+  options: TokenizerOptions = {},
+): Promise<TextTokenizer> {
+  return build(withOptions(await readDefinitionFrom(source), options));
 }
 
 function definitionOf(source: string | URL | JsonObject): TokenizerDefinition {
