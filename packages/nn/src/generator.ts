@@ -1,4 +1,5 @@
-import { philox4x32, wordToUniform } from '@diptych/core';
+import { wordToUniform } from '@diptych/core';
+import { philoxWords } from './philox-words.js';
 
 /**
  * Random numbers for initial weights: Philox with key (seed, 0x1817) and counter (block, draw, 0, 0), where `draw` counts
@@ -14,35 +15,29 @@ export class Generator {
 
   /** Values uniform in [low, high). */
   uniform(length: number, low = 0, high = 1): Float32Array {
+    const words = this.#words(length);
     const out = new Float32Array(length);
-    this.#fill(length, (i, word) => {
-      out[i] = low + (high - low) * wordToUniform(word);
-    });
+    for (let i = 0; i < length; i++) out[i] = low + (high - low) * wordToUniform(words[i]!);
     return out;
   }
 
   /** Normal values by Box-Muller on pairs of words. */
   normal(length: number, mean = 0, std = 1): Float32Array {
+    const words = this.#words(length + (length & 1));
     const out = new Float32Array(length);
-    let radius = 0;
-    this.#fill(length + (length & 1), (i, word) => {
-      if ((i & 1) === 0) {
-        radius = std * Math.sqrt(-2 * Math.log(1 - wordToUniform(word)));
-        return;
-      }
-      const angle = 2 * Math.PI * wordToUniform(word);
-      out[i - 1] = mean + radius * Math.cos(angle);
-      if (i < length) out[i] = mean + radius * Math.sin(angle);
-    });
+    for (let i = 0; i < length; i += 2) {
+      const radius = std * Math.sqrt(-2 * Math.log(1 - wordToUniform(words[i]!)));
+      const angle = 2 * Math.PI * wordToUniform(words[i + 1]!);
+      out[i] = mean + radius * Math.cos(angle);
+      if (i + 1 < length) out[i + 1] = mean + radius * Math.sin(angle);
+    }
     return out;
   }
 
-  #fill(length: number, put: (index: number, word: number) => void): void {
-    const draw = this.#draws++;
-    for (let block = 0; block * 4 < length; block++) {
-      const words = philox4x32([block, draw, 0, 0], [this.#seed, KEY_OF_WEIGHTS]);
-      for (let lane = 0; lane < 4 && block * 4 + lane < length; lane++) put(block * 4 + lane, words[lane]!);
-    }
+  #words(length: number): Uint32Array {
+    const words = new Uint32Array(length);
+    philoxWords(words, [this.#seed, KEY_OF_WEIGHTS], [this.#draws++, 0, 0]);
+    return words;
   }
 }
 

@@ -1,5 +1,6 @@
-import { philox4x32, type RandomStream, wordToUniform } from '@diptych/core';
+import { type RandomStream, wordToUniform } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { philoxWords } from './philox-words.js';
 
 /**
  * Uniform floats in [0, 1) by (seed, step, site, global row), so that a row's numbers do not depend on the batch it is in.
@@ -30,12 +31,10 @@ export function drawUniform(
   const [rows = 1, ...inner] = shape;
   const rowSize = inner.reduce((product, size) => product * size, 1);
   const out = new Float32Array(rows * rowSize);
+  const words = new Uint32Array(rowSize);
   for (let row = 0; row < rows; row++) {
-    for (let block = 0; block * 4 < rowSize; block++) {
-      const words = philox4x32([block, (rowOffset + row) >>> 0, step >>> 0, site >>> 0], [seed >>> 0, 0]);
-      const count = Math.min(4, rowSize - block * 4);
-      for (let lane = 0; lane < count; lane++) out[row * rowSize + block * 4 + lane] = wordToUniform(words[lane]!);
-    }
+    philoxWords(words, [seed, 0], [rowOffset + row, step, site]);
+    for (let i = 0; i < rowSize; i++) out[row * rowSize + i] = wordToUniform(words[i]!);
   }
   return out;
 }
