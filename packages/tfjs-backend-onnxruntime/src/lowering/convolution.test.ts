@@ -36,12 +36,15 @@ const cases: [string, number[][], (...xs: tf.Tensor4D[]) => tf.Tensor][] = [
   ['strided convolution that leaves cells over', [[2, 10, 10, 3], [3, 3, 3, 4]], convolve([[1, 1], [1, 1]], 2)],
   ['strided convolution, uneven sides', [[2, 8, 9, 3], [3, 3, 3, 4]], convolve([[0, 1], [2, 1]], 2)],
   ['7x7 convolution with stride 2', [[1, 14, 14, 3], [7, 7, 3, 4]], convolve([[3, 3], [3, 3]], 2)],
+  ['few channels, cells left over', [[2, 10, 9, 3], [3, 3, 3, 4]], convolve([[0, 0], [0, 0]], 2)],
+  ['many channels, strided', [[2, 12, 12, 10], [3, 3, 10, 6]], convolve([[1, 1], [1, 1]], 2)],
+  ['many channels, medium image', [[1, 15, 15, 10], [3, 3, 10, 6]], convolve([[1, 1], [1, 1]], 1)],
   ['depthwise convolution', [[2, 7, 7, 3], [3, 3, 3, 2]], (x, w) => tf.depthwiseConv2d(pad(x, [[1, 1], [1, 1]]), w, 2, 'valid')],
   ['max pooling', [[2, 9, 8, 3]], (x) => tf.maxPool(pad(x, [[1, 1], [1, 0]], Number.NEGATIVE_INFINITY), 3, 2, 'valid')],
   ['max pooling over zeros', [[2, 9, 8, 3]], (x) => tf.maxPool(pad(x, [[1, 1], [1, 0]]), 3, 2, 'valid')],
 ]; // biome-ignore format: a table
 
-describe('padding before windows', () => {
+describe('convolutions and poolings', () => {
   it.each(cases)('%s has the values and gradients of the portable kernels', async (_, shapes, f) => {
     const ours = await run('onnxruntime', shapes, f);
     const expected = await run('cpu', shapes, f);
