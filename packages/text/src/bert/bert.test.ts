@@ -235,6 +235,22 @@ describe('Bert.fromPretrained', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
+  it('finds the transformer in a folder of its own, as older sentence-transformers save it', async () => {
+    const file = (path: string) => readFileSync(fixture(`tiny-sentence-transformer/${path}`));
+    const modules = [
+      { path: '0_Transformer', type: 'sentence_transformers.models.Transformer' },
+      { path: '1_Pooling', type: 'sentence_transformers.models.Pooling' },
+    ];
+    const source = memorySource({
+      'modules.json': JSON.stringify(modules),
+      '0_Transformer/config.json': file('config.json'),
+      '0_Transformer/model.safetensors': file('model.safetensors'),
+      '1_Pooling/config.json': JSON.stringify({ pooling_mode: 'max' }),
+    });
+    const bert = await Bert.fromPretrained(source);
+    expect([bert.pooling, bert.normalize, bert.tokenizer!.maxLength]).toEqual(['max', false, 20]);
+  });
+
   it('refuses modules of sentence-transformers that it does not have', async () => {
     const modules = (type: string) =>
       JSON.stringify([
