@@ -11,7 +11,8 @@ export function vitOf(opened: OpenedCheckpoint): { architecture: ViTName | ViTCo
     if (!/^(vit|deit)_/.test(architecture)) wrongFamily(opened, 'vision.ViT', 'a ViT');
     return { architecture: timmViT(architecture, config), adapter: adapters.timmViT };
   }
-  if (!['vit', 'deit'].includes(architecture)) wrongFamily(opened, 'vision.ViT', 'a ViT');
+  // transformers' `deit` has a distillation token; DeiTs without one call themselves `vit`
+  if (architecture !== 'vit') wrongFamily(opened, 'vision.ViT', 'a ViT without distillation token');
   return { architecture: transformersViT(config), adapter: adapters.transformersViT };
 }
 
