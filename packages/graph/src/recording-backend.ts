@@ -1,6 +1,7 @@
 import { EngineError } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { callSite } from './call-site.js';
+import { SlabAllocator } from './slab.js';
 import { type Attributes, allocate, Node, sameShape, sizeOf, type TensorData, Value } from './value.js';
 
 /** What the storage knows of one tfjs data id. */
@@ -30,6 +31,7 @@ export abstract class RecordingBackend extends tf.KernelBackend {
   protected readonly storage: tf.DataStorage<Entry>;
   /** Live tensors that were recorded and not computed yet. */
   protected readonly pending = new Set<Entry>();
+  readonly #slabs = new SlabAllocator();
   /** Nodes recorded since the last flush; bounds the graph of a program that never reads. */
   #recorded = 0;
   /** Not null while `compile` records; holds the values that stand for arguments and variables. */
@@ -166,8 +168,18 @@ export abstract class RecordingBackend extends tf.KernelBackend {
 
   override write(data: tf.BackendValues, shape: number[], dtype: tf.DataType): DataId {
     const dataId = {};
-    this.storage.set(dataId, { value: Value.leaf(copyData(data, dtype), shape, dtype), refCount: 1 });
+    const value = isLongZero(data, dtype) ? Value.repeated(0, shape, dtype) : this.#copied(data, shape, dtype);
+    this.storage.set(dataId, { value, refCount: 1 });
     return dataId;
+  }
+
+  #copied(data: tf.BackendValues, shape: number[], dtype: tf.DataType): Value {
+    const typed =
+      (dtype === 'float32' && data instanceof Float32Array) || (dtype === 'int32' && data instanceof Int32Array);
+    const slab = typed ? this.#slabs.copy(data) : null;
+    const value = Value.leaf(slab ?? copyData(data, dtype), shape, dtype);
+    value.volatile = slab !== null;
+    return value;
   }
 
   override move(dataId: DataId, data: tf.BackendValues, shape: number[], dtype: tf.DataType, refCount: number): void {
@@ -274,6 +286,15 @@ export abstract class RecordingBackend extends tf.KernelBackend {
         'values are known only when the function runs: return the tensor and read it outside, or keep this part out of compile()',
     });
   }
+}
+
+/** Arrays of this length and more are worth a look at whether they are all zero. */
+const LONG = 4096;
+
+function isLongZero(data: tf.BackendValues, dtype: tf.DataType): boolean {
+  if (dtype === 'string' || dtype === 'complex64' || !ArrayBuffer.isView(data) || data.length < LONG) return false;
+  for (const element of data as Float32Array) if (element !== 0) return false;
+  return true;
 }
 
 function copyData(data: tf.BackendValues, dtype: tf.DataType): TensorData {

@@ -17,8 +17,10 @@ export type Attributes = Readonly<Record<string, unknown>>;
  */
 export class Value {
   node: Node | null;
-  data: TensorData | null = null;
-  /** True while `data` is memory that a compiled step updates in place; whoever hands it out must copy. */
+  #data: TensorData | null = null;
+  /** What all elements of a leaf are, while nobody asked for its data: an optimizer's fresh state costs no memory. */
+  #repeated: number | null = null;
+  /** True while `data` lies in memory that others use too, or update in place; whoever hands it out must copy. */
   volatile = false;
   /** Reshaped forms of this value, by shape: tfjs lets tensors of several shapes share one buffer. */
   views: Map<string, Value> | null = null;
@@ -37,6 +39,31 @@ export class Value {
     const value = new Value(shape, dtype);
     value.data = data;
     return value;
+  }
+
+  /** A leaf whose elements are all equal. */
+  static repeated(element: number, shape: readonly number[], dtype: DataType): Value {
+    const value = new Value(shape, dtype);
+    value.#repeated = element;
+    return value;
+  }
+
+  /** The elements of a leaf; null for what is still to be computed, and for the inputs of a compiled function. */
+  get data(): TensorData | null {
+    if (this.#data === null && this.#repeated !== null) {
+      this.#data = allocate(this.dtype, this.size).fill(this.#repeated);
+      this.#repeated = null;
+    }
+    return this.#data;
+  }
+
+  set data(data: TensorData | null) {
+    this.#data = data;
+  }
+
+  /** True for a leaf that is known to be zero without having data. */
+  get isUntouchedZero(): boolean {
+    return this.#repeated === 0;
   }
 
   /** Number of elements. */

@@ -1,8 +1,10 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { type NumericData, sizeOf } from '@diptych/graph';
 import type * as tf from '@tensorflow/tfjs-core';
 import type { OnnxRuntimeBackend } from '../backend.js';
 import { AdamWArena, type AdamWSlot } from '../wasm/adamw-arena.js';
-import { setVariable, unshare, valueOfVariable } from './variables.js';
+import { setVariable, unshare } from './variables.js';
 
 /** The three variables of one trained parameter. */
 export interface Trained {
@@ -45,14 +47,18 @@ export class OptimizerMemory {
    * each step; when nothing changed it only looks.
    */
   bind(trained: readonly Trained[]): Bound {
-    const homes = this.#sharedHomes(trained) ?? this.#settle(trained);
+    const shared = this.#sharedHomes(trained);
+    const fresh = shared === undefined;
+    const homes = shared ?? this.#settle(trained);
     const slots = homes.map(({ arena, index }) => arena.slots[index]!);
     trained.forEach(({ parameter, expAvg, expAvgSq }, i) => {
       const slot = slots[i]!;
-      this.#bindVariable(parameter, slot.parameter);
-      this.#bindVariable(expAvg, slot.expAvg);
-      this.#bindVariable(expAvgSq, slot.expAvgSq);
+      this.#bindVariable(parameter, slot.parameter, fresh);
+      this.#bindVariable(expAvg, slot.expAvg, fresh);
+      this.#bindVariable(expAvgSq, slot.expAvgSq, fresh);
     });
+    // The arrays that the variables had before are garbage now, and may be half of the memory in use.
+    if (fresh && slots.reduce((sum, { parameter }) => sum + parameter.byteLength, 0) > COLLECT_BYTES) collectGarbage();
     return { arena: homes[0]!.arena, indices: Int32Array.from(homes, ({ index }) => index), slots };
   }
 
@@ -78,18 +84,26 @@ export class OptimizerMemory {
     });
   }
 
-  #bindVariable(variable: tf.Variable, view: Float32Array<ArrayBuffer>): void {
+  #bindVariable(variable: tf.Variable, view: Float32Array<ArrayBuffer>, fresh: boolean): void {
     const { value, refCount } = this.backend.entryOf(variable.dataId);
     if (value.data === view) {
       if (refCount > 1) unshare(this.backend, variable);
       return;
     }
-    view.set(this.backend.dataOf(variable) as Float32Array);
+    if (value.isUntouchedZero) {
+      // A fresh memory is zero already, and takes no pages until it is written.
+      if (!fresh) view.fill(0);
+    } else view.set(this.backend.dataOf(variable) as Float32Array);
     setVariable(this.backend, variable, view, true);
   }
 }
 
-/** True while a variable's data is `view`. */
-export function isBound(backend: OnnxRuntimeBackend, variable: tf.Variable, view: NumericData): boolean {
-  return valueOfVariable(backend, variable).data === view;
+/** Below this the garbage is not worth the pause (some 50 ms). */
+const COLLECT_BYTES = 2 ** 26;
+
+/** Node's collector does not know how large arrays are that it has not looked at: it would leave them for many steps. */
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  collect();
 }

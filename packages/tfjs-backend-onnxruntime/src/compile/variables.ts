@@ -9,11 +9,6 @@ export function registeredVariables(): tf.Variable[] {
   );
 }
 
-/** The value that stands for a variable's data now. */
-export function valueOfVariable(backend: OnnxRuntimeBackend, variable: tf.Variable): Value {
-  return backend.entryOf(variable.dataId).value;
-}
-
 /**
  * Gives a variable new data. Whoever shares its old data (a clone, the tensor it was made from) keeps that: their
  * tensors must not change when the variable does.
