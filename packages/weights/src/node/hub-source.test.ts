@@ -35,7 +35,7 @@ const files = {
   '1_Pooling/config.json': new TextEncoder().encode('{}'),
   'empty.txt': new Uint8Array(0),
 };
-const retry = { attempts: 3, delay: 1, stallTimeout: 300 };
+const retry = { attempts: 3, delay: 1, stallTimeout: 1500 };
 
 let hub: FakeHub;
 let cacheDir = '';
