@@ -29,7 +29,7 @@ async function countPairs(loader: DataLoader): Promise<number> {
 
 describe('the corpus of bad input', () => {
   it('holds more than 40 kinds', () => {
-    expect(corpus.length).toBeGreaterThan(60);
+    expect(corpus.length).toBeGreaterThan(70);
   });
 
   it('by default: each bad item is passed over, counted and noted, and the good ones come through', async () => {
@@ -60,7 +60,7 @@ describe('the corpus of bad input', () => {
     }
     clearInterval(watch);
     expect(peak / 2 ** 20).toBeLessThan(400);
-  });
+  }, 120_000);
 
   it('in strict mode: the first bad item is thrown, with its place and a remedy', async () => {
     for (const { name, source, reasons, where } of corpus) {
@@ -71,5 +71,5 @@ describe('the corpus of bad input', () => {
       expect(reasons).toContain((error as unknown as { reason: string }).reason);
       expect(error.remedy).toMatch(/\w/);
     }
-  });
+  }, 120_000);
 });

@@ -16,7 +16,7 @@ import {
 } from '../src/index.js';
 import { makeTar } from './make-tar.js';
 import { blackPng, PNG_SIGNATURE, pngChunk, pngHeader } from './png.js';
-import { storeZstd } from './store-zstd.js';
+import { bombZstd, storeZstd } from './store-zstd.js';
 
 /** A source with something bad in it. */
 export interface BadSource {
@@ -165,7 +165,9 @@ export async function makeCorpus(root: string): Promise<BadSource[]> {
   );
   const bomb = gzipSync(Buffer.concat([Buffer.from(line('good.jpg')), Buffer.alloc(200 * 2 ** 20, 'x')]));
   file('bomb.jsonl.gz', jsonl(write('bomb.jsonl.gz', bomb)), ['line-too-long'], 1, /bomb.jsonl.gz:2$/);
-  const many = gzipSync(Buffer.from(line('good.jpg').repeat(3000)));
+  const zstBomb = bombZstd(Buffer.from(line('good.jpg')), 200);
+  file('bomb.jsonl.zst', jsonl(write('bomb.jsonl.zst', zstBomb)), ['line-too-long'], 1, /bomb.jsonl.zst:2$/);
+  const many = gzipSync(Array.from({ length: 200 }, (_, i) => line('good.jpg', `caption ${i * i}`)).join(''));
   const cut = write('cut.jsonl.gz', many.subarray(0, many.length - 40));
   file('cut.jsonl.gz', jsonl(cut), ['malformed-archive'], -1);
   const flipped = Buffer.from(many);

