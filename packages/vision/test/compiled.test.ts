@@ -44,7 +44,7 @@ async function run(backend: string, { make, size }: SmallEncoder): Promise<Resul
   const gradients = batches.flatMap((pixels, index) => {
     const { state } = randomStream(3, index);
     return step(pixels, state).map((tensor) => tensor.dataSync().slice() as Float32Array);
-  }, 120_000);
+  });
   for (const [, buffer] of encoder.namedBuffers()) values.push(buffer.dataSync().slice() as Float32Array);
   encode.dispose();
   step.dispose();
@@ -70,4 +70,5 @@ it.each(Object.entries(SMALL_ENCODERS))(
     expectClose(actual.values, wanted.values, 1e-4);
     expectClose(actual.gradients, wanted.gradients, 1e-3);
   },
+  120_000,
 );
