@@ -2,12 +2,26 @@ import { allocate, type NumericData, type TensorData, type Value } from '@diptyc
 import { Emitter, onnxDtype } from '../lowering/emitter.js';
 import { LOWERINGS } from '../lowering/index.js';
 import { type OnnxGraph, writeModel } from '../onnx/index.js';
-import { createSession, hostValue, type OrtSession, type OrtSessionOptions, type OrtValue } from '../ort/index.js';
+import {
+  channelBlock,
+  createSession,
+  hostValue,
+  type OrtSession,
+  type OrtSessionOptions,
+  type OrtValue,
+} from '../ort/index.js';
 import type { Environment, SessionPart } from './plan.js';
 
-/** The ONNX graph of a part. `constants` are inputs whose data goes into the graph. */
-export function lowerPart(part: SessionPart, constants: ReadonlySet<Value> = new Set()): OnnxGraph {
-  const e = new Emitter();
+/**
+ * The ONNX graph of a part. `constants` are inputs whose data goes into the graph; `blockOf` allows operators of ONNX
+ * Runtime's CPU provider alone, see {@link Emitter.channelBlock}.
+ */
+export function lowerPart(
+  part: SessionPart,
+  constants: ReadonlySet<Value> = new Set(),
+  blockOf?: () => number,
+): OnnxGraph {
+  const e = new Emitter(blockOf);
   const inputs = [];
   for (const input of part.inputs) {
     if (constants.has(input)) {
@@ -59,7 +73,8 @@ export class RunnableSession {
   readonly nodeCount: number;
 
   constructor(part: SessionPart, options: OrtSessionOptions, constants: ReadonlySet<Value>) {
-    const graph = lowerPart(part, constants);
+    const onCpu = !options.executionProviders || options.executionProviders.every((name) => name === 'cpu');
+    const graph = lowerPart(part, constants, onCpu ? channelBlock : undefined);
     const model = writeModel({ ...graph, nodes: inRunOrder(graph.nodes) });
     this.bytes = model.byteLength;
     this.nodeCount = graph.nodes.length;

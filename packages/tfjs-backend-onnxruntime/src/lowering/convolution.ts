@@ -18,7 +18,46 @@ export const windowAttributes = ({ kernel, strides, pads, dilations }: Window) =
 const windowOf = (node: Node) => node.attrs.window as Window;
 const cells = ([height, width]: readonly number[]) => height! * width!;
 
-const Conv2D: Lowering = (e, [x, filter], node) => e.op('Conv', [x!, filter!], windowAttributes(windowOf(node)));
+const BLOCKED = 'com.microsoft.nchwc';
+
+/**
+ * A convolution in blocks of channels, ONNX Runtime's own layout: O/B I/B H W Bi Bo for filters. It reorders image, filter
+ * and result and is still faster for 3x3 filters on large images, by half at 56x56 (docs/engine-notes.md). Undefined
+ * where it would not be, or cannot run.
+ *
+ * @param filterShape [out, in, height, width] of the convolution
+ * @param perm from [a/B, a, b/B, b, height, width], the filter's two channel axes split, to blocked order
+ */
+function blockedConvolution(
+  e: Emitter,
+  x: string,
+  filter: { name: string; shape: readonly number[]; perm: readonly number[] },
+  [outChannels, inChannels, ...kernel]: readonly number[],
+  attributes: { strides: readonly number[]; dilations: readonly number[]; pads: readonly number[] },
+  output: readonly number[],
+): string | undefined {
+  if (cells(kernel) !== 9 || cells(output) < LARGE) return undefined;
+  if ([...attributes.strides, ...attributes.dilations].some((step) => step !== 1)) return undefined;
+  const block = e.channelBlock;
+  if (block === 0 || outChannels! % block !== 0 || inChannels! % block !== 0) return undefined;
+  const [a, b] = filter.shape as [number, number];
+  const split = e.reshape(filter.name, [a / block, block, b / block, block, ...kernel]);
+  const reordered = e.reshape(e.transpose(split, filter.perm), [outChannels!, inChannels!, ...kernel]);
+  const image = e.shared(`blocked:${x}`, () => e.op('ReorderInput', [x], {}, BLOCKED));
+  const result = e.op('Conv', [image, reordered], { kernel_shape: kernel, ...attributes }, BLOCKED);
+  return e.op('ReorderOutput', [result], { channels: outChannels! }, BLOCKED);
+}
+
+const Conv2D: Lowering = (e, [x, filter], node) => {
+  const { kernel, ...attributes } = windowOf(node);
+  const { shape } = node.inputs[1]!;
+  const { strides, dilations, pads, output } = attributes;
+  const split = { name: filter!, shape, perm: [0, 2, 4, 5, 3, 1] };
+  return (
+    blockedConvolution(e, x!, split, shape, { strides, dilations, pads }, output) ??
+    e.op('Conv', [x!, filter!], windowAttributes(windowOf(node)))
+  );
+};
 
 /**
  * dX. With stride 1 it is the convolution of dY with the filter flipped and its channels swapped, which is faster than
@@ -26,13 +65,20 @@ const Conv2D: Lowering = (e, [x, filter], node) => e.op('Conv', [x!, filter!], w
  */
 const Conv2DBackpropInput: Lowering = (e, [dy, filter], node) => {
   const window = windowOf(node);
-  const { kernel, strides, pads, output } = window;
+  const { kernel, strides, dilations, pads, output } = window;
   const pointwise = cells(kernel) === 1;
   if (strides[0] === 1 && strides[1] === 1 && (pointwise || cells(output) >= MEDIUM)) {
     const flipped = pointwise ? filter! : e.slice(filter!, [-1, -1], [-1000, -1000], [2, 3], [-1, -1]);
-    const swapped = e.transpose(flipped, [1, 0, 2, 3]);
     const rest = pads.map((pad, i) => kernel[i % 2]! - 1 - pad);
-    if (rest.every((pad) => pad >= 0)) return e.op('Conv', [dy!, swapped], { kernel_shape: kernel, pads: rest });
+    if (rest.every((pad) => pad >= 0)) {
+      const [outChannels, inChannels] = node.inputs[1]!.shape as [number, number];
+      const split = { name: flipped, shape: node.inputs[1]!.shape, perm: [2, 0, 4, 5, 1, 3] };
+      const attributes = { strides, dilations, pads: rest };
+      return (
+        blockedConvolution(e, dy!, split, [inChannels, outChannels, ...kernel], attributes, window.input) ??
+        e.op('Conv', [dy!, e.transpose(flipped, [1, 0, 2, 3])], { kernel_shape: kernel, pads: rest })
+      );
+    }
   }
   return e.op('ConvTranspose', [dy!, filter!], transposedAttributes(window));
 };

@@ -26,6 +26,14 @@ export class Emitter {
   #counter = 0;
   #prefix = '';
 
+  /** @param blockOf channels in a block of the runtime's own image layout; 0 for graphs that have to be portable */
+  constructor(private readonly blockOf: () => number = () => 0) {}
+
+  /** Channels in a block of ONNX Runtime's NCHWc operators; 0 where they cannot be used. */
+  get channelBlock(): number {
+    return this.blockOf();
+  }
+
   /** Gives a value a name; lowerings see it when the value is their input. */
   bind(value: Value, name: string): void {
     this.#names.set(value, name);

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OnnxGraph } from '../onnx/graph.js';
 import { writeModel } from '../onnx/write-model.js';
 import { createSession, type OrtSession, openBinding, probeOrt } from './binding.js';
+import { channelBlock } from './channel-block.js';
 import type { OrtError } from './ort-error.js';
 import { hostValue } from './ort-value.js';
 
@@ -219,6 +220,11 @@ describe('createSession on the pinned onnxruntime-node', () => {
   it('passes configuration entries', () => {
     const asOrtFormat = { config: { 'session.load_model_format': 'ORT' } };
     expect(failure(() => createSession(writeModel(addGraph), asOrtFormat)).message).toMatch(/ORT/);
+  });
+
+  it('finds the block of the internal image layout', () => {
+    expect([0, 8, 16]).toContain(channelBlock());
+    if (process.arch === 'x64') expect(channelBlock()).toBeGreaterThan(0);
   });
 
   it('frees native memory on dispose', () => {
