@@ -45,7 +45,9 @@ export {
   warmupLinear,
 } from '@diptych/train';
 export { ClipVision, ConvNeXt, ResNet, SiglipVision, SmallCNN, ViT } from '@diptych/vision';
+export { DualEncoder, type DualEncoderOptions } from './dual-encoder.js';
 export { type EmbedOptions, JointModel, type JointModelParts, type Picture } from './joint-model.js';
 export type { BuildContext, Part, PartBuilder, PartBuilders } from './kinds.js';
 export { Matrix, similarity } from './matrix.js';
 export { type LoadModelOptions, load, save } from './model-folder.js';
+export { type SeedModelOptions, seedModel } from './seed-model.js';

@@ -1,0 +1,200 @@
+import {
+  ConfigError,
+  type Fusion,
+  type ImageEncoder,
+  type ImageTransform,
+  type TextEncoder,
+  type TokenizeOptions,
+  type Tokenizer,
+} from '@diptych/core';
+import {
+  centerCrop,
+  clip,
+  compose,
+  half,
+  imageTransform,
+  normalize,
+  resize,
+  toTensor,
+} from '@diptych/preprocess/image';
+import { tokenizerFromOptions } from '@diptych/preprocess/text';
+import { ClipText, SiglipText } from '@diptych/text';
+import { MultiModalEncoder } from '@diptych/train';
+import { ClipVision, SiglipVision } from '@diptych/vision';
+import {
+  hasFile,
+  type OpenSourceOptions,
+  openSource,
+  openTensors,
+  readJson,
+  readText,
+  type WeightSource,
+} from '@diptych/weights';
+import { type EmbedOptions, JointModel, type Picture } from './joint-model.js';
+import { Matrix } from './matrix.js';
+
+/** Options of {@link DualEncoder.fromPretrained}. */
+export interface DualEncoderOptions {
+  /** Revision, token, endpoint, progress, for models on the hub. */
+  readonly hub?: OpenSourceOptions;
+  /** In place of the transform that the checkpoint's files describe. */
+  readonly transform?: ImageTransform;
+  /** In place of the tokenizer that lies beside the weights. */
+  readonly tokenizer?: Tokenizer;
+}
+
+/** How a family's towers are made and how its texts are laid out. */
+interface Family {
+  readonly image: (source: WeightSource) => Promise<ClipVision | SiglipVision>;
+  readonly text: (source: WeightSource) => Promise<ClipText | SiglipText>;
+  /** SigLIP reads full rows. */
+  readonly padding: TokenizeOptions['padding'];
+  /** CLIP keeps the factor on similarities between 1 and 100. */
+  readonly maxScale: number | null;
+  /** The family's own preprocessing, for a checkpoint without preprocessor_config.json. */
+  readonly transform: (size: number) => ImageTransform;
+}
+
+/** By `model_type` of config.json. The fixed-size checkpoints of SigLIP 2 call themselves siglip. */
+const FAMILIES: Readonly<Record<string, Family>> = {
+  clip: {
+    image: (source) => ClipVision.fromPretrained(source),
+    text: (source) => ClipText.fromPretrained(source),
+    padding: 'longest',
+    maxScale: 100,
+    transform: (size) => compose([resize(size, 'bicubic'), centerCrop(size), toTensor(), normalize(clip)]),
+  },
+  siglip: {
+    image: (source) => SiglipVision.fromPretrained(source),
+    text: (source) => SiglipText.fromPretrained(source),
+    padding: 'max_length',
+    maxScale: null,
+    transform: (size) => compose([resize([size, size], 'bicubic'), toTensor(), normalize(half)]),
+  },
+};
+
+/**
+ * CLIP or SigLIP, whole: both towers with their projections, the logit scale (and bias), the image transform and the
+ * tokenizer that belong to the weights. It embeds, classifies without training, and its `encoder` is a MultiModalEncoder
+ * that a Trainer fine-tunes (loss `InfoNCE` for CLIP, `SigLIP` for SigLIP); `save` and `load` work on it.
+ */
+export class DualEncoder extends JointModel {
+  /**
+   * Loads a checkpoint of transformers' CLIPModel or SiglipModel.
+   *
+   * @param model a hub id (`openai/clip-vit-base-patch32`, `google/siglip-base-patch16-224`), a folder, or a source
+   * @throws WeightsError if files are missing or do not fit; HubError if the download fails; ConfigError if the model is of
+   *   another kind, or brings no tokenizer and none is given
+   */
+  static async fromPretrained(model: string | WeightSource, options: DualEncoderOptions = {}): Promise<DualEncoder> {
+    const source = openSource(model, options.hub);
+    const family = await familyOf(source);
+    const scale = await scaleOf(source);
+    const tokenizer = options.tokenizer ?? (await tokenizerOf(source));
+    const image = await family.image(source);
+    let text: ClipText | SiglipText | undefined;
+    try {
+      text = await family.text(source);
+      const own = image.transform ? imageTransform(image.transform) : family.transform(image.imageSize);
+      const transform = options.transform ?? own;
+      const encoder = new MultiModalEncoder<Fusion | undefined>({
+        image: image as ImageEncoder,
+        text: text as TextEncoder,
+        maxScale: family.maxScale,
+        ...scale,
+      });
+      const tokenize = { padding: family.padding, maxLength: text.maxLength };
+      return new DualEncoder({ encoder, transform, tokenizer, tokenize });
+    } catch (error) {
+      image.dispose();
+      text?.dispose();
+      throw error;
+    }
+  }
+
+  /**
+   * Zero-shot classification: how likely each picture shows each label, if it shows one of them. With several templates,
+   * a label's embedding is the mean over its sentences (Radford et al. 2021, section 3.1.4).
+   *
+   * @param labels words for the template
+   * @param templates sentences in which `{}` stands for the label
+   * @returns for each picture one probability a label: the softmax of scale * cosine
+   * @throws ConfigError without labels, or for a template without `{}`; InputError if a picture cannot be read
+   */
+  async classify(
+    images: readonly Picture[],
+    labels: readonly string[],
+    templates: readonly string[] = ['a photo of a {}.'],
+    options: EmbedOptions = {},
+  ): Promise<number[][]> {
+    if (labels.length === 0 || templates.length === 0 || templates.some((template) => !template.includes('{}'))) {
+      throw new ConfigError({
+        where: 'diptych.DualEncoder.classify',
+        expected: 'labels, and templates with {} in the place of the label',
+        got: `${labels.length} labels, templates ${JSON.stringify(templates)}`,
+      });
+    }
+    const sentences = labels.flatMap((label) => templates.map((template) => template.replaceAll('{}', label)));
+    const pictures = await this.embedImages(images, options);
+    const classes = meanOfRuns(await this.embedText(sentences, options), templates.length);
+    const scale = await this.logitScale();
+    return this.similarity(pictures, classes)
+      .toArray()
+      .map((cosines) => softmax(cosines.map((cosine) => scale * cosine)));
+  }
+}
+
+/** The mean of every `run` neighbouring rows, of length 1. */
+function meanOfRuns({ data, shape: [rows, width] }: Matrix, run: number): Matrix {
+  const means = new Float32Array((rows / run) * width);
+  for (let row = 0; row < rows / run; row++) {
+    const mean = means.subarray(row * width, (row + 1) * width);
+    for (let i = 0; i < run * width; i++) mean[i % width]! += data[row * run * width + i]!;
+    const length = Math.hypot(...mean);
+    for (let i = 0; i < width; i++) mean[i]! /= length;
+  }
+  return new Matrix(means, [rows / run, width]);
+}
+
+function softmax(logits: readonly number[]): number[] {
+  const top = Math.max(...logits);
+  const powers = logits.map((logit) => Math.exp(logit - top));
+  const total = powers.reduce((sum, power) => sum + power, 0);
+  return powers.map((power) => power / total);
+}
+
+async function familyOf(source: WeightSource): Promise<Family> {
+  const { model_type: type } = await readJson(source, 'config.json');
+  const family = typeof type === 'string' && Object.hasOwn(FAMILIES, type) ? FAMILIES[type] : undefined;
+  if (family) return family;
+  throw new ConfigError({
+    where: `diptych.DualEncoder: ${source.name}/config.json`,
+    expected: `a model_type of ${Object.keys(FAMILIES).join(', ')}`,
+    got: String(type),
+    remedy: 'load the towers one by one and join them: new MultiModalEncoder({ image, text })',
+  });
+}
+
+/** The learned factor and bias on similarities. */
+async function scaleOf(source: WeightSource): Promise<{ logitScale: number; logitBias?: number }> {
+  const tensors = await openTensors(source);
+  const logitScale = tensors.read('logit_scale').data[0]!;
+  return tensors.infos.has('logit_bias')
+    ? { logitScale, logitBias: tensors.read('logit_bias').data[0]! }
+    : { logitScale };
+}
+
+async function tokenizerOf(source: WeightSource): Promise<Tokenizer> {
+  const file = (await hasFile(source, 'tokenizer.json')) ? 'tokenizer.json' : 'vocab.txt';
+  if (!(await hasFile(source, file))) {
+    throw new ConfigError({
+      where: `diptych.DualEncoder: ${source.name}`,
+      expected: 'a tokenizer.json beside the weights',
+      got: 'none',
+      remedy: 'pass one: DualEncoder.fromPretrained(model, { tokenizer: tokenizer(folder) })',
+    });
+  }
+  const configFile = 'tokenizer_config.json';
+  const config = (await hasFile(source, configFile)) ? await readJson(source, configFile) : {};
+  return tokenizerFromOptions({ file, content: await readText(source, file), config });
+}
