@@ -150,6 +150,12 @@ export class ChunkedStep<Outputs extends TowerOutputs> {
   }
 
   #accumulateChunk(chunk: DeviceBatch, image: EncodedGradient, text: EncodedGradient, state: tf.Tensor1D) {
+    const { recompute } = this.#parts;
+    const accumulate = () => this.#differentiateChunk(chunk, image, text, state);
+    return recompute ? recompute.around(accumulate) : accumulate();
+  }
+
+  #differentiateChunk(chunk: DeviceBatch, image: EncodedGradient, text: EncodedGradient, state: tf.Tensor1D) {
     const { model, parameters, buffers } = this.#parts;
     const before = buffers.map(([, buffer]) => tf.clone(buffer));
     const training = parameters.map(([, variable]) => variable).filter((variable) => variable.trainable);

@@ -1,6 +1,7 @@
 import type { JsonObject, Loss, PairBatch, TowerOutputs } from '@diptych/core';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import type { Schedule } from '../schedules/schedules.js';
+import type { NamePattern } from '../towers.js';
 import type { CheckpointStore } from './checkpoint-store.js';
 import type { HostRows } from './device-batch.js';
 import type { EmaOptions } from './ema.js';
@@ -41,6 +42,11 @@ export interface TrainerOptions<Outputs extends TowerOutputs = TowerOutputs> {
    * (GradCache). Equal to it up to rounding, but for batch norm in training, which sees chunks.
    */
   readonly chunkSize?: number;
+  /**
+   * Blocks whose inner activations are computed again for the gradients, by module path: less memory for more time, on
+   * backends that run operator by operator. A compiling engine merges equal operators, which undoes it.
+   */
+  readonly recompute?: readonly NamePattern[];
   /** Keeps averaged weights, see `trainer.withAverages`. */
   readonly ema?: EmaOptions;
   /** What does not train, and for how long: `[{ match: 'text', untilStep: 100 }]`. */

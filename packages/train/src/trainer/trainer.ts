@@ -11,6 +11,7 @@ import { FreezeSchedule } from './freeze-schedule.js';
 import { openStore } from './open-store.js';
 import type { BatchSource, FitOptions, FitResult, StepReport, TrainerOptions, TrainingEvent } from './options.js';
 import { Progress } from './progress.js';
+import { Recomputation } from './recompute.js';
 import { Rhythm } from './rhythm.js';
 import { restoreSnapshot, type SnapshotParts, takeSnapshot } from './snapshot.js';
 import { StepRunner } from './step-runner.js';
@@ -64,6 +65,7 @@ export class Trainer<Outputs extends TowerOutputs> {
       parameters,
       buffers: [...buffersOf(owners)],
       clipNorm: options.clipNorm ?? Number.POSITIVE_INFINITY,
+      recompute: options.recompute?.length ? new Recomputation(model, options.recompute) : undefined,
     };
     this.#runner = new StepRunner(this.#parts, options.chunkSize);
     this.#freeze = new FreezeSchedule(options.freeze ?? [], model, parameters);

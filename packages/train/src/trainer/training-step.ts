@@ -5,6 +5,7 @@ import type { Optimizer } from '../optimizers/optimizer.js';
 import { towerOf } from '../towers.js';
 import type { TrainableModel } from '../trainable-model.js';
 import { type DeviceBatch, normalizedPixels } from './device-batch.js';
+import type { Recomputation } from './recompute.js';
 
 /** What a step acts on. */
 export interface StepParts<Outputs extends TowerOutputs = TowerOutputs> {
@@ -16,6 +17,8 @@ export interface StepParts<Outputs extends TowerOutputs = TowerOutputs> {
   readonly buffers: readonly (readonly [string, tf.Variable])[];
   /** Largest global gradient norm; Infinity clips nothing. */
   readonly clipNorm: number;
+  /** Blocks that are computed again for the gradients. */
+  readonly recompute?: Recomputation;
 }
 
 /** Numbers of a step that the host reads, all in one tensor, and what they are. */
@@ -86,7 +89,14 @@ export interface LossAndGradients {
 }
 
 /** Runs the loss and its gradients with respect to every parameter that trains now. */
-export function lossAndGradients(parts: Pick<StepParts, 'parameters'>, run: () => LossOutput): LossAndGradients {
+export function lossAndGradients(
+  parts: Pick<StepParts, 'parameters' | 'recompute'>,
+  run: () => LossOutput,
+): LossAndGradients {
+  return parts.recompute ? parts.recompute.around(() => differentiate(parts, run)) : differentiate(parts, run);
+}
+
+function differentiate(parts: Pick<StepParts, 'parameters'>, run: () => LossOutput): LossAndGradients {
   const training = parts.parameters.map(([, variable]) => variable).filter((variable) => variable.trainable);
   let lossParts: { readonly [name: string]: tf.Scalar } = {};
   const { value, grads } = tf.variableGrads(() => {
