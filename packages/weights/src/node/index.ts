@@ -5,3 +5,4 @@ export { openSafetensors } from './open-safetensors.js';
 export { type OpenSourceOptions, openSource } from './open-source.js';
 export { writeFileAtomically } from './write-file-atomically.js';
 export { writeSafetensors } from './write-safetensors.js';
+export { type ShardOptions, writeSharded } from './write-sharded.js';
