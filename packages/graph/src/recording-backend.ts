@@ -35,7 +35,7 @@ export abstract class RecordingBackend extends tf.KernelBackend {
   /** Nodes recorded since the last flush; bounds the graph of a program that never reads. */
   #recorded = 0;
   /** Not null while `compile` records; holds the values that stand for arguments and variables. */
-  protected recording: { frozen: ReadonlySet<Value> } | null = null;
+  protected recording: { frozen: ReadonlySet<Value>; gradients: boolean } | null = null;
 
   constructor(
     /** The name that error messages give this backend. */
@@ -65,6 +65,7 @@ export abstract class RecordingBackend extends tf.KernelBackend {
   /** Adds an operation with several outputs. */
   recordMany(op: string, inputs: KernelInputs, attrs: Attributes, types: readonly OutputType[]): tf.TensorInfo[] {
     if (++this.#recorded > this.maxPendingNodes && !this.recording) this.flush();
+    if (this.recording && !this.recording.gradients) this.recording.gradients = isTaping();
     const names = Object.keys(inputs);
     const infos: tf.TensorInfo[] = Object.values(inputs as tf.NamedTensorInfoMap) as tf.TensorInfo[];
     const node = new Node(
@@ -119,11 +120,17 @@ export abstract class RecordingBackend extends tf.KernelBackend {
     return this.storage.get(info.dataId).value.data;
   }
 
-  /** Runs `trace` with every kernel recorded and every read of unknown data refused. */
-  recordWhile<T>(known: ReadonlySet<Value>, trace: () => T): T {
-    this.recording = { frozen: known };
+  /**
+   * Runs `trace` with every kernel recorded and every read of unknown data refused.
+   *
+   * @returns what `trace` returns, and whether it asked for gradients
+   */
+  recordWhile<T>(known: ReadonlySet<Value>, trace: () => T): { result: T; gradients: boolean } {
+    const recording = { frozen: known, gradients: false };
+    this.recording = recording;
     try {
-      return trace();
+      const result = trace();
+      return { result, gradients: recording.gradients };
     } finally {
       this.recording = null;
       // What the trace leaves behind was never meant to be computed here.
@@ -179,6 +186,7 @@ export abstract class RecordingBackend extends tf.KernelBackend {
     const slab = typed ? this.#slabs.copy(data) : null;
     const value = Value.leaf(slab ?? copyData(data, dtype), shape, dtype);
     value.volatile = slab !== null;
+    value.isSlab = slab !== null;
     return value;
   }
 
@@ -286,6 +294,11 @@ export abstract class RecordingBackend extends tf.KernelBackend {
         'values are known only when the function runs: return the tensor and read it outside, or keep this part out of compile()',
     });
   }
+}
+
+/** True inside `tf.grad` and its kin: tfjs counts how deep. */
+function isTaping(): boolean {
+  return (tf.engine() as unknown as { state: { gradientDepth: number } }).state.gradientDepth > 0;
 }
 
 /** Arrays of this length and more are worth a look at whether they are all zero. */

@@ -174,7 +174,7 @@ export class OnnxRuntimeBackend extends RecordingBackend {
       const indices = new Map(program.inputs.map((leaf, i) => [leaf, i]));
       const isConstant = (leaf: Value) => leaf.size === 1 && !changed.has(indices.get(leaf)!);
       const optimized = optimize(program, isConstant);
-      const executable = new Executable(optimized, { session: this.sessionOptions(workOf(optimized)), isConstant });
+      const executable = new Executable(optimized, { session: this.sessionOptions(workOf(optimized)) });
       cached = {
         executable,
         bytes: executable.bytes + peakBytes(optimized),

@@ -43,6 +43,20 @@ describe('fuseWindows', () => {
     expect(describeNodes(y)).toEqual(['Conv2D [2,4,7,9] [5,4,3,3] pads 1,0,2,1 of 7,9 -> [2,5,8,8]']);
   });
 
+  it('pads inside a convolution of a transposed image', () => {
+    const x = pad(input(2, 7, 9, 3), [[0, 0], [1, 2], [0, 1], [0, 0]]); // biome-ignore format: short
+    const y = windowed(
+      'Conv2D',
+      [b.transpose(x, [0, 3, 1, 2]), input(5, 3, 3, 3)],
+      window([10, 10], [8, 8]),
+      [2, 5, 8, 8],
+    );
+    expect(describeNodes(y)).toEqual([
+      'Transpose [2,7,9,3] -> [2,3,7,9]',
+      'Conv2D [2,3,7,9] [5,3,3,3] pads 1,0,2,1 of 7,9 -> [2,5,8,8]',
+    ]);
+  });
+
   it('pads inside the gradient of a filter', () => {
     const x = pad(input(2, 4, 7, 7), around([1, 1], [1, 1]));
     const dw = windowed('Conv2DBackpropFilter', [x, input(2, 5, 4, 4)], window([9, 9], [4, 4], 2), [5, 4, 3, 3]);

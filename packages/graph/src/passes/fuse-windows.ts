@@ -62,7 +62,17 @@ const cropInside: Rule = ({ inputs: [x], attrs, shape, dtype }, b) => {
   return margins?.every((cells, i) => cells === crop[i]) ? emit([dy, padded.node!.inputs[0]!, ...others]) : undefined;
 };
 
+/** `transpose(pad(x))`: padded after the transpose, where a convolution can take it in. */
+const padLast: Rule = ({ inputs: [x], attrs, shape, dtype }, b) => {
+  if (x!.node?.op !== 'PadV2') return undefined;
+  const perm = attrs.perm as number[];
+  const paddings = x!.node.attrs.paddings as [number, number][];
+  const moved = { ...x!.node.attrs, paddings: perm.map((axis) => paddings[axis]!) };
+  return b.emit('PadV2', [b.transpose(x!.node.inputs[0]!, perm)], moved, shape, dtype);
+};
+
 const RULES: RuleTable = {
+  Transpose: [padLast],
   Conv2D: [padInside(0)],
   Conv2DBackpropFilter: [padInside(0)],
   DepthwiseConv2dNative: [padInside(0)],

@@ -286,6 +286,45 @@ describe('compile', () => {
     expect(backend.stats().compiled.recorded).toBe(1);
   });
 
+  it('puts weights into the graph of a function without gradients, and notices when they change', () => {
+    const net = network(21);
+    const forward = compileFunction(backend, (x: tf.Tensor) => net.forward(x).out);
+    const x = tf.randomNormal([5, 4], 0, 1, 'float32', 1);
+    const check = () => expectClose(forward(x), net.forward(x).out, 1e-5);
+    for (let run = 0; run < 3; run++) check();
+    const weights = net.layers[0]!.parameter.dataSync().slice();
+    net.layers[0]!.parameter.assign(tf.mul(net.layers[0]!.parameter, 2));
+    check();
+    expect(net.layers[0]!.parameter.dataSync()[3]).toBeCloseTo(2 * weights[3]!, 5);
+    // Long enough to be taken for final again, then trained in place.
+    for (let run = 0; run < 12; run++) check();
+    const train = compile(net.train);
+    for (let step = 1; step < 4; step++) {
+      tf.tidy(() => void train(batch(8, step).x, batch(8, step).y, hyperOf(3, step)));
+      check();
+    }
+  });
+
+  it('gives the memory of several lengths back', () => {
+    const weight = tf.variable(tf.randomNormal([64, 64], 0, 0.1));
+    const fn = compileFunction(
+      backend,
+      (x: tf.Tensor) =>
+        tf.variableGrads(
+          () => tf.sum(tf.relu(tf.matMul(x as tf.Tensor2D, weight as tf.Tensor2D))) as tf.Scalar,
+          [weight],
+        ).value,
+    );
+    for (const round of [0, 1])
+      for (const rows of [300_000, 310_000, 320_000]) {
+        const x = tf.fill([rows, 64], 0.01 + round);
+        fn(x).dataSync();
+        x.dispose();
+      }
+    expect(backend.stats().compiled.recorded).toBe(3);
+    fn.dispose();
+  });
+
   it('leaks no tensors over 200 steps', () => {
     const net = network(2);
     const train = compile(net.train);

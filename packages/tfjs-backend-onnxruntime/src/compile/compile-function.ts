@@ -68,6 +68,7 @@ export function compileFunction<Args extends unknown[], Result>(
       if (!kept.slice(0, RECORDINGS_PER_KEY).includes(dropped)) dropped.compiled.dispose();
     }
     recordings.set(key, kept.slice(0, RECORDINGS_PER_KEY));
+    shareMemory([...recordings.values()].flat().map((recording) => recording.compiled));
     return compiled;
   };
 
@@ -93,6 +94,15 @@ export function compileFunction<Args extends unknown[], Result>(
       if (running === 0) release();
     },
   });
+}
+
+/**
+ * Sessions that keep their memory between runs add it up. One program keeps it, and the larger of two (a full batch and
+ * a ragged last one); of more, as for texts of several lengths, none does.
+ */
+function shareMemory(programs: CompiledProgram[]): void {
+  const largest = programs.reduce((most, program) => (program.bytes > most.bytes ? program : most));
+  for (const program of programs) program.keepsArena = programs.length <= 2 && program === largest;
 }
 
 function presentWorld(): World {

@@ -1,8 +1,16 @@
 import { EngineError } from '@diptych/core';
-import { type NumericData, type Program, peakBytes, printProgram, type TensorData, type Value } from '@diptych/graph';
+import {
+  bytesOf,
+  type NumericData,
+  type Program,
+  peakBytes,
+  printProgram,
+  type TensorData,
+  type Value,
+} from '@diptych/graph';
 import * as tf from '@tensorflow/tfjs-core';
 import { type OnnxRuntimeBackend, workOf } from '../backend.js';
-import { Executable, optimize } from '../execution/executable.js';
+import { Executable, fuseForInference, optimize } from '../execution/executable.js';
 import type { Environment } from '../execution/plan.js';
 import type { AdamWOptions } from '../wasm/adamw-arena.js';
 import type { Bound, Trained } from './optimizer-memory.js';
@@ -18,40 +26,113 @@ interface InPlaceStep {
   trained: Trained[];
 }
 
+/** Programs that need less than this do not compete for memory. */
+const ARENA_MATTERS = 2 ** 26;
+/** More weights than this do not go into one graph, and their copies would weigh more than their speed. */
+const BAKED_BYTES = 1.5 * 2 ** 30;
+/** Weights that stayed as they are for so many runs are taken for final. */
+const RUNS_BEFORE_BAKING = 8;
+
 /** A trace with its sessions: replays the function without calling it. */
 export class CompiledProgram {
-  readonly #executable: Executable;
+  readonly #program: Program;
   readonly #trace: Trace;
   readonly #steps: InPlaceStep[];
   /** Variables that the program reads, with the trainability it was recorded for. */
-  readonly #reads: { variable: tf.Variable; trainable: boolean }[];
-  /** Estimate of the memory that the sessions hold. */
+  readonly #reads: { leaf: Value; variable: tf.Variable; trainable: boolean }[];
+  /** Estimate of the memory that the sessions take for what they compute. */
   readonly bytes: number;
+  #executable: Executable;
+  /** Values of the variables that are part of the sessions' graphs; null while variables are inputs. */
+  #baked: ReadonlyMap<tf.Variable, Value> | null = null;
+  /** Runs since a variable changed. */
+  #unchanged = 0;
+  #latest: ReadonlyMap<tf.Variable, Value> | null = null;
+  #keepsArena = true;
 
   constructor(
     private readonly backend: OnnxRuntimeBackend,
     trace: Trace,
   ) {
-    const { argumentOf, variableOf } = trace;
+    const { argumentOf, variableOf, gradients } = trace;
     const isConstant = (leaf: Value) => !argumentOf.has(leaf) && !variableOf.has(leaf);
     const program = optimize(trace.program, isConstant);
+    this.#program = gradients ? program : fuseForInference(program);
     this.#trace = trace;
-    this.#executable = new Executable(program, {
-      session: backend.sessionOptions(workOf(program)),
-      isConstant,
-      bakes: isConstant,
-    });
-    this.bytes = this.#executable.bytes + peakBytes(program);
+    this.bytes = peakBytes(this.#program);
     this.#reads = [...new Set(trace.program.inputs)].flatMap((leaf) => {
       const variable = variableOf.get(leaf);
-      return variable ? [{ variable, trainable: variable.trainable }] : [];
+      return variable ? [{ leaf, variable, trainable: variable.trainable }] : [];
     });
+    if (this.#canBake()) this.#baked = this.#present();
+    this.#executable = this.#build();
     this.#steps = this.#findInPlaceSteps();
+  }
+
+  /**
+   * Whether the sessions keep the memory they computed in for the next run. That is faster, but memory of sessions that
+   * take turns adds up.
+   */
+  set keepsArena(keeps: boolean) {
+    if (keeps === this.#keepsArena || this.bytes < ARENA_MATTERS) return;
+    this.#keepsArena = keeps;
+    this.#rebuild();
+  }
+
+  #build(): Executable {
+    const { argumentOf, variableOf } = this.#trace;
+    const isConstant = (leaf: Value) => !argumentOf.has(leaf) && !variableOf.has(leaf);
+    const baked = this.#baked;
+    // Memory goes back by the session's options of the user, if there are any.
+    const session = { enableCpuMemArena: this.#keepsArena, ...this.backend.sessionOptions(workOf(this.#program)) };
+    if (baked) session.graphOptimizationLevel = this.backend.options.session?.graphOptimizationLevel ?? 'all';
+    const bakes = (leaf: Value) => {
+      if (isConstant(leaf)) return leaf.data as NumericData;
+      const variable = baked && variableOf.get(leaf);
+      return variable ? (this.backend.dataOf(variable) as NumericData) : undefined;
+    };
+    return new Executable(this.#program, { session, bakes });
+  }
+
+  #rebuild(): void {
+    this.#executable.dispose();
+    this.#executable = this.#build();
+  }
+
+  /** Weights become part of the graph where nothing changes them, so that ONNX Runtime folds and packs them. */
+  #canBake(): boolean {
+    const { gradients, assignments } = this.#trace;
+    const bytes = this.#reads.reduce((sum, { leaf }) => sum + bytesOf(leaf.shape, leaf.dtype), 0);
+    return !gradients && assignments.length === 0 && this.#reads.length > 0 && bytes < BAKED_BYTES;
+  }
+
+  #present(): ReadonlyMap<tf.Variable, Value> {
+    return new Map(this.#reads.map(({ variable }) => [variable, this.backend.entryOf(variable.dataId).value]));
+  }
+
+  /** Goes back to variables as inputs when one changed, and bakes them again when none did for a while. */
+  #adapt(): void {
+    if (!this.#canBake()) return;
+    const present = this.#present();
+    const reference = this.#baked ?? this.#latest;
+    const same =
+      reference !== null && this.#reads.every(({ variable }) => present.get(variable) === reference.get(variable));
+    // What is updated in place changes without a sign.
+    const still = same && [...present.values()].every(({ volatile, isSlab }) => !volatile || isSlab);
+    this.#unchanged = still ? this.#unchanged + 1 : 0;
+    this.#latest = present;
+    if (this.#baked && !still) {
+      this.#baked = null;
+      this.#rebuild();
+    } else if (!this.#baked && this.#unchanged >= RUNS_BEFORE_BAKING) {
+      this.#baked = present;
+      this.#rebuild();
+    }
   }
 
   /** The optimized program as text. */
   get text(): string {
-    return printProgram(this.#executable.program);
+    return printProgram(this.#program);
   }
 
   /** True while every variable that was read exists and is as trainable as it was. */
@@ -64,6 +145,7 @@ export class CompiledProgram {
     const { backend } = this;
     // Recorded eager work may read variables that this run is about to change in place.
     backend.flush();
+    this.#adapt();
     const bound = this.#steps.map((step) => this.#bind(step));
     const { argumentOf, variableOf, assignments, returned, result } = this.#trace;
     const data = this.#executable.run((leaf) => {

@@ -1,12 +1,13 @@
 import { EngineError } from '@diptych/core';
 import {
+  type Entry,
   extractProgram,
   fingerprint,
   hashData,
   type NumericData,
   type Program,
   type TensorData,
-  type Value,
+  Value,
 } from '@diptych/graph';
 import * as tf from '@tensorflow/tfjs-core';
 import type { OnnxRuntimeBackend } from '../backend.js';
@@ -32,6 +33,8 @@ export interface Trace {
   /** Number of returned tensors: the first outputs of the program. */
   returned: number;
   assignments: readonly Assignment[];
+  /** True if the function computes gradients. */
+  gradients: boolean;
   /** Text that is equal for traces that can share an executable. */
   key: string;
 }
@@ -47,7 +50,7 @@ export function traceFunction(backend: OnnxRuntimeBackend, fn: (...args: never[]
   backend.flush();
   const before = registeredVariables();
   const held = before.map((variable) => hold(backend, variable));
-  const variableOf = new Map(before.map((variable, i) => [held[i]!.value, variable]));
+  const variableOf = new Map(before.map((variable, i) => [held[i]!.standIn, variable]));
   const argumentOf = new Map<Value, number>();
   const standIns: tf.Tensor[] = [];
   const traceArgs = replaceTensors(args, ({ shape, dtype }, index) => {
@@ -61,7 +64,7 @@ export function traceFunction(backend: OnnxRuntimeBackend, fn: (...args: never[]
   let result: Nested;
   let traced: tf.Tensor[] = [];
   try {
-    return backend.recordWhile(known, () => {
+    const { result: found, gradients } = backend.recordWhile(known, () => {
       result = tf.tidy(() => fn(...traceArgs) as tf.TensorContainer);
       refusePromise(result);
       traced = flatten(result, 'compile: result').tensors;
@@ -71,18 +74,22 @@ export function traceFunction(backend: OnnxRuntimeBackend, fn: (...args: never[]
       const key = traceKey(program, argumentOf, variableOf, assignments, result);
       return { program, argumentOf, variableOf, result, returned: traced.length, assignments, key };
     });
+    return { ...found, gradients };
   } finally {
     for (const tensor of [...traced, ...standIns]) if (!tensor.isDisposed) tensor.dispose();
     before.forEach((variable, i) => {
-      restore(backend, variable, held[i]!);
+      restore(variable, held[i]!);
     });
   }
 }
 
-/** A variable's data at the start, kept alive so that it can be restored. */
+/** A variable at the start: its data, kept alive so that it can be restored, and what stands for it meanwhile. */
 interface Held {
   tensor: tf.Tensor;
+  entry: Entry;
   value: Value;
+  /** A leaf without data: the program outlives the trace, and must not keep the variable's first values alive. */
+  standIn: Value;
 }
 
 function hold(backend: OnnxRuntimeBackend, variable: tf.Variable): Held {
@@ -90,10 +97,15 @@ function hold(backend: OnnxRuntimeBackend, variable: tf.Variable): Held {
   const info = { dataId: variable.dataId, shape: variable.shape, dtype: variable.dtype };
   const tensor = tf.engine().makeTensorFromTensorInfo(info, backend);
   tf.keep(tensor);
-  return { tensor, value: backend.entryOf(variable.dataId).value };
+  const entry = backend.entryOf(variable.dataId);
+  const standIn = new Value(variable.shape, variable.dtype);
+  const { value } = entry;
+  entry.value = standIn;
+  return { tensor, entry, value, standIn };
 }
 
-function restore(_backend: OnnxRuntimeBackend, variable: tf.Variable, { tensor }: Held): void {
+function restore(variable: tf.Variable, { tensor, entry, value }: Held): void {
+  entry.value = value;
   if (!variable.isDisposed && variable.dataId !== tensor.dataId) variable.assign(tensor);
   tensor.dispose();
 }

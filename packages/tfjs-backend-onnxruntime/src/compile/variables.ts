@@ -36,7 +36,7 @@ export function setVariable(
 export function unshare(backend: OnnxRuntimeBackend, variable: tf.Variable): void {
   const { value } = backend.entryOf(variable.dataId);
   const own = backend.own(value.data!, variable.shape, variable.dtype);
-  backend.entryOf(own.dataId).value.volatile = value.volatile;
+  Object.assign(backend.entryOf(own.dataId).value, { volatile: value.volatile, isSlab: value.isSlab });
   if (value.volatile) {
     const kept = Value.leaf((value.data as NumericData).slice(), value.shape, value.dtype);
     backend.entryOf(variable.dataId).value = kept;

@@ -1,6 +1,7 @@
 import {
   assignLayouts,
   fuseChannelAffine,
+  fuseGelu,
   fuseNormalization,
   fuseWindows,
   type NumericData,
@@ -21,16 +22,19 @@ export type HostOverride = (data: Environment) => void;
 /** How an executable is built. */
 export interface ExecutableOptions {
   session: OrtSessionOptions;
-  /** Leaves whose data never changes while this executable lives. */
-  isConstant: (leaf: Value) => boolean;
-  /** Leaves that go into the graph as weights. */
-  bakes?: (leaf: Value) => boolean;
+  /** Data of leaves that go into the graph as weights; undefined for those that are fed. */
+  bakes?: (leaf: Value) => NumericData | undefined;
 }
 
 /** The passes that every program goes through, from recorded kernels to the order of memory. */
 export function optimize(program: Program, isConstant: (leaf: Value) => boolean): Program {
   const fused = fuseChannelAffine(fuseNormalization(simplify(program, isConstant)));
   return fuseWindows(assignLayouts(reuseActivations(fused)));
+}
+
+/** What only programs without gradients go through: operations whose parts nobody else reads. */
+export function fuseForInference(program: Program): Program {
+  return fuseGelu(program);
 }
 
 /** A program that is ready to run: sessions and host operations in order. */
@@ -46,7 +50,11 @@ export class Executable {
   /** @param program already optimized */
   constructor(program: Program, options: ExecutableOptions) {
     this.program = program;
-    const baked = new Set(program.inputs.filter((leaf) => options.bakes?.(leaf)));
+    const baked = new Map<Value, NumericData>();
+    for (const leaf of program.inputs) {
+      const data = options.bakes?.(leaf);
+      if (data) baked.set(leaf, data);
+    }
     this.#parts = partition(program);
     try {
       for (const part of this.#parts) {

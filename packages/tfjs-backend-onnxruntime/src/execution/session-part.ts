@@ -18,14 +18,15 @@ import type { Environment, SessionPart } from './plan.js';
  */
 export function lowerPart(
   part: SessionPart,
-  constants: ReadonlySet<Value> = new Set(),
+  constants: ReadonlyMap<Value, NumericData> = new Map(),
   blockOf?: () => number,
 ): OnnxGraph {
   const e = new Emitter(blockOf);
   const inputs = [];
   for (const input of part.inputs) {
-    if (constants.has(input)) {
-      e.bind(input, e.constant(input.data as NumericData, input.shape, input.dtype));
+    const constant = constants.get(input);
+    if (constant) {
+      e.bind(input, e.constant(constant, input.shape, input.dtype));
       continue;
     }
     const name = e.fresh('in');
@@ -72,7 +73,7 @@ export class RunnableSession {
   readonly bytes: number;
   readonly nodeCount: number;
 
-  constructor(part: SessionPart, options: OrtSessionOptions, constants: ReadonlySet<Value>) {
+  constructor(part: SessionPart, options: OrtSessionOptions, constants: ReadonlyMap<Value, NumericData>) {
     const onCpu = !options.executionProviders || options.executionProviders.every((name) => name === 'cpu');
     const graph = lowerPart(part, constants, onCpu ? channelBlock : undefined);
     const model = writeModel({ ...graph, nodes: inRunOrder(graph.nodes) });

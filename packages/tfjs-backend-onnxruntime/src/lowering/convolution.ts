@@ -123,20 +123,22 @@ const channelsOutermost = (e: Emitter, x: string) => e.shared(`swap:${x}`, () =>
 
 /**
  * dW as a convolution: channels take the place of images, images that of channels, and dY is the filter; strides and
- * dilations change places. Undefined if cells of x are left over at the end, which no window meets.
+ * dilations change places. Cells of x at the end that no window meets are cut off.
  */
-function filterGradientByConvolution(e: Emitter, x: string, dy: string, window: Window): string | undefined {
+function filterGradientByConvolution(e: Emitter, x: string, dy: string, window: Window): string {
   const { kernel, strides, pads, dilations, input, output } = window;
   const ends = [0, 1].map((i) => {
     const reached = (kernel[i]! - 1) * dilations[i]! + (output[i]! - 1) * strides[i]! + 1;
     return reached - input[i]! - pads[i]!;
   });
-  if (ends.some((pad) => pad < 0)) return undefined;
-  const gradient = e.op('Conv', [channelsOutermost(e, x), channelsOutermost(e, dy)], {
+  const met = ends.map((pad, i) => input[i]! + Math.min(pad, 0));
+  const image = channelsOutermost(e, x);
+  const cut = ends.some((pad) => pad < 0) ? e.slice(image, [0, 0], met, [2, 3]) : image;
+  const gradient = e.op('Conv', [cut, channelsOutermost(e, dy)], {
     kernel_shape: output,
     strides: dilations,
     dilations: strides,
-    pads: [pads[0], pads[1], ...ends],
+    pads: [pads[0], pads[1], ...ends.map((pad) => Math.max(pad, 0))],
   });
   return e.transpose(gradient, [1, 0, 2, 3]);
 }
@@ -163,10 +165,7 @@ const Conv2DBackpropFilter: Lowering = (e, [x, dy], node) => {
     return e.matmul(rows, e.reshape(columns, [inChannels, batch * area]), false, true);
   };
 
-  if (inChannels <= FEW_CHANNELS && cells(kernel) > 1) {
-    const gradient = filterGradientByConvolution(e, x!, dy!, window);
-    if (gradient) return gradient;
-  }
+  if (inChannels <= FEW_CHANNELS && cells(kernel) > 1) return filterGradientByConvolution(e, x!, dy!, window);
   if (cells(kernel) === 1 && window.pads.every((pad) => pad === 0)) {
     const cellsMet = strided ? tapOf(e, x!, 0, 0, window) : x!;
     const flat = area >= LARGE ? byImage(cellsMet) : wholeBatch(channelsOutermost(e, cellsMet));
