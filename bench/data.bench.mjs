@@ -1,7 +1,7 @@
 /**
  * The data loader: a million pairs in shards within bounded memory, resumption in mid-epoch, decoding in workers, padding.
  *
- *     npm run build && node bench/data.bench.mjs            # DIPTYCH_BENCH_PAIRS=100000 for less
+ *     npm run build && node bench/data.bench.mjs            # or: data.bench.mjs 100000, for fewer pairs
  *
  * Prints JSON lines { name, value, unit }. Each part runs in a process of its own, so that memory is that part's.
  */
@@ -20,7 +20,8 @@ import { pack } from 'tar-stream';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const vocabulary = join(root, 'golden/tokenizer/vocab.txt');
-const PAIRS = Number(process.env.DIPTYCH_BENCH_PAIRS ?? 1_000_000);
+const [count = '1000000', part, folder] = process.argv.slice(2);
+const PAIRS = Number(count);
 const PER_SHARD = 10_000;
 const SHARDS = Math.ceil(PAIRS / PER_SHARD);
 
@@ -34,7 +35,6 @@ const raw = {
 };
 
 const parts = { stream, resume, workers, batches224, padding, readers };
-const [part, folder] = process.argv.slice(2);
 if (part) await parts[part](folder);
 else await main();
 
@@ -43,7 +43,7 @@ async function main() {
   try {
     await makeShards(workplace);
     for (const name of Object.keys(parts)) {
-      execFileSync(process.execPath, [fileURLToPath(import.meta.url), name, workplace], { stdio: 'inherit' });
+      execFileSync(process.execPath, [fileURLToPath(import.meta.url), count, name, workplace], { stdio: 'inherit' });
     }
   } finally {
     rmSync(workplace, { recursive: true, force: true });

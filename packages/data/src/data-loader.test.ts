@@ -182,11 +182,35 @@ describe('workers', () => {
     expect(loader.stats.bad.byReason).toEqual({ 'worker-died': 1 });
   });
 
+  it('that die on the first of many pictures in a batch still lose that pair only', async () => {
+    const items = someItems(300).map((item, i) => ({ ...item, image: fakeImage(i === 0 ? 255 : i % 200) }));
+    const loader = makeLoader(pairs(items), { workers: 1, batchSize: 256, prefetch: 1 }, { dieOn: 255 });
+    const ids = (await allOf(loader)).flatMap(({ ids }) => ids);
+    expect([...ids].sort()).toEqual(
+      items
+        .slice(1)
+        .map(({ id }) => id!)
+        .sort(),
+    );
+    expect(loader.stats.bad.byReason).toEqual({ 'worker-died': 1 });
+  }, 60_000);
+
   it('that hang are ended after taskTimeout', async () => {
     const loader = makeLoader(pairs(someItems(8)), { workers: 1, taskTimeout: 1200 }, { hangOn: 6 });
     expect(idsOf(await allOf(loader))).toEqual(['id0 id1 id2 id3', 'id4 id5 id7']);
     expect(loader.stats.bad.byReason).toEqual({ 'worker-died': 1 });
   }, 60_000);
+
+  it('say so where they cannot start', async () => {
+    const broken = join(folder, 'broken.mjs');
+    writeFileSync(broken, 'process.exit(3);');
+    const throwing = join(folder, 'throwing.mjs');
+    writeFileSync(throwing, "throw new Error('not today');");
+    for (const workerFile of [join(folder, 'nowhere.mjs'), throwing, broken]) {
+      const loader = makeLoader(source(), { workers: 1, workerFile });
+      expect(await codeOf(() => allOf(loader))).toMatch(/^(config|engine): .*(worker threads to start|died)/);
+    }
+  }, 120_000);
 
   it('need parts that can be built elsewhere', async () => {
     const code = await codeOf(() => makeLoader(source(), { workers: 1 }, { module: undefined }));

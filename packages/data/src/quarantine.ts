@@ -1,5 +1,5 @@
 import { appendFileSync } from 'node:fs';
-import type { BadReason, DataError } from './data-error.js';
+import { type BadReason, type DataError, messageOf } from './data-error.js';
 import { formatOrigin } from './record.js';
 
 /** What happens with items that cannot be used. */
@@ -29,6 +29,7 @@ export interface QuarantineCounts {
 export class Quarantine {
   readonly #options: QuarantineOptions;
   readonly #noted = new Set<string>();
+  #unwritable = false;
   #epoch = 0;
   #total = 0;
   #byReason = new Map<BadReason, number>();
@@ -66,16 +67,20 @@ export class Quarantine {
 
   #note(error: DataError): void {
     const { quarantine: file = 'quarantine.jsonl' } = this.#options;
-    if (file === false || this.#noted.size >= MAX_NOTES) return;
+    if (file === false || this.#unwritable || this.#noted.size >= MAX_NOTES) return;
     const key = `${error.reason} ${formatOrigin(error.origin)}`;
     if (this.#noted.has(key)) return;
     this.#noted.add(key);
     const { origin, reason, message, where } = error;
-    // Synchronous and opened anew: bad items are rare, and the note must survive a crash right after.
-    appendFileSync(
-      file,
-      `${JSON.stringify({ epoch: this.#epoch, where, reason, message: clip(message), ...origin })}\n`,
-    );
+    const note = JSON.stringify({ epoch: this.#epoch, where, reason, message: clip(message), ...origin });
+    try {
+      // Synchronous and opened anew: bad items are rare, and the note must survive a crash right after.
+      appendFileSync(file, `${note}\n`);
+    } catch (cause) {
+      // A folder that is read-only must not end a run that bad items do not end.
+      this.#unwritable = true;
+      process.emitWarning(`bad items are counted but not noted: ${messageOf(cause)}`, { code: 'DIPTYCH_QUARANTINE' });
+    }
   }
 }
 

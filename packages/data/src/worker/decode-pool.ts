@@ -39,18 +39,10 @@ export class DecodePool {
       concurrentTasksPerWorker: 1,
       atomics: 'disabled',
     });
+    // A thread that fails without a task, so that no task can carry the news. It is replaced, unless it never started.
     this.#pool.on('error', (cause: unknown) => {
-      // A thread that fails before it has a task, so that no task can carry the news.
-      this.#broken = new ConfigError(
-        {
-          where: 'data.DataLoader',
-          expected: `worker threads to start from ${options.workerFile}`,
-          got: cause instanceof Error ? cause.message : String(cause),
-          remedy: 'if a bundler moved it, name it with workerFile; or set workers: 0',
-        },
-        { cause },
-      );
-      for (const task of this.#running) task.abort();
+      this.#deaths++;
+      if (this.#pool.threads.length === 0) this.#fail(cause);
     });
   }
 
@@ -64,11 +56,15 @@ export class DecodePool {
    * @throws DiptychError if a part cannot be built, or threads die without ever finishing a task
    */
   async run(task: DecodeTask): Promise<DecodeResult> {
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const result = await this.#attempt(task);
+    return this.#run(task, ATTEMPTS, this.#options.taskTimeout);
+  }
+
+  async #run(task: DecodeTask, attempts: number, timeout: number): Promise<DecodeResult> {
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const result = await this.#attempt(task, timeout);
       if (result) return result;
     }
-    if (task.rows.length > 1) return this.#runHalves(task);
+    if (task.rows.length > 1) return this.#runHalves(task, Math.max(timeout / 2, Math.min(timeout, LEAST_TIMEOUT)));
     return {
       pixels: makePixels(this.#options.setup.output, this.#options.rowSize),
       failures: [
@@ -90,12 +86,30 @@ export class DecodePool {
     await this.#pool.destroy();
   }
 
+  /** Ends all tasks: threads cannot even start. */
+  #fail(cause: unknown): void {
+    this.#broken = new ConfigError(
+      {
+        where: 'data.DataLoader',
+        expected: `worker threads to start from ${this.#options.workerFile}`,
+        got: cause instanceof Error ? cause.message : String(cause),
+        remedy: 'if a bundler moved it, name it with workerFile; or set workers: 0',
+      },
+      { cause },
+    );
+    for (const task of this.#running) task.abort();
+  }
+
   /** One try; undefined where the thread died. */
-  async #attempt(task: DecodeTask): Promise<DecodeResult | undefined> {
+  async #attempt(task: DecodeTask, milliseconds: number): Promise<DecodeResult | undefined> {
     if (this.#broken) throw this.#broken;
     const timeout = new AbortController();
     this.#running.add(timeout);
-    const timer = setTimeout(() => timeout.abort(), this.#options.taskTimeout * (1 + this.#pool.queueSize));
+    const timer = setTimeout(() => timeout.abort(), milliseconds * (1 + this.#pool.queueSize));
+    // Threads that end while they start, without an error, are not replaced: then nobody would ever answer.
+    const watch = setInterval(() => {
+      if (this.#pool.threads.length === 0) this.#fail(new Error('a thread that ended before it could take work'));
+    }, 500);
     try {
       const reply = (await this.#pool.run(task, { signal: timeout.signal })) as WorkerReply;
       this.#deathsInARow = 0;
@@ -119,16 +133,17 @@ export class DecodePool {
       return undefined;
     } finally {
       clearTimeout(timer);
+      clearInterval(watch);
       this.#running.delete(timeout);
     }
   }
 
-  async #runHalves({ rows, keepDecoded }: DecodeTask): Promise<DecodeResult> {
+  async #runHalves({ rows, keepDecoded }: DecodeTask, timeout: number): Promise<DecodeResult> {
     const middle = rows.length >> 1;
     const parts: DecodeResult[] = [];
     // One after the other: both would look for the same bad row with all threads.
     for (const half of [rows.slice(0, middle), rows.slice(middle)]) {
-      parts.push(await this.run({ rows: half, keepDecoded }));
+      parts.push(await this.#run({ rows: half, keepDecoded }, half.length > 1 ? 1 : ATTEMPTS, timeout));
     }
     const pixels = makePixels(this.#options.setup.output, rows.length * this.#options.rowSize);
     const failures: RowFailure[] = [];
@@ -145,7 +160,12 @@ export class DecodePool {
 }
 
 const ATTEMPTS = 2;
-const MAX_DEATHS_IN_A_ROW = 12;
+
+/** More than it takes to find one bad row among 65,536. */
+const MAX_DEATHS_IN_A_ROW = 20;
+
+/** Milliseconds that even a few rows may take: a new thread has to start first. */
+const LEAST_TIMEOUT = 10_000;
 
 /** As many threads as leave one core to the model. */
 export function defaultWorkers(): number {
