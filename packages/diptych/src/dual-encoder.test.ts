@@ -1,10 +1,12 @@
-import { readFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Tokenizer } from '@diptych/core';
 import { openSafetensors } from '@diptych/weights/node';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import { DualEncoder } from './index.js';
+import { DualEncoder, load, save } from './index.js';
 
 const FIXTURES = fileURLToPath(new URL('../../../golden/dual', import.meta.url));
 
@@ -112,4 +114,45 @@ it('averages the sentences of a label, and refuses templates without a place for
   await expect(model.classify([picture], ['0'], ['a photo'])).rejects.toThrow(/templates with \{\}/);
   await expect(model.classify([picture], [])).rejects.toThrow(/0 labels/);
   model.dispose();
+});
+
+it('takes transform and tokenizer from the files beside the weights, and survives save and load', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'dual-'));
+  try {
+    cpSync(`${FIXTURES}/siglip`, join(folder, 'hub'), { recursive: true });
+    const words = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', 'a', 'photo', 'of', 'cat', 'dog', '.'];
+    writeFileSync(join(folder, 'hub/vocab.txt'), `${words.join('\n')}\n`);
+    const preprocessor = {
+      size: { height: 30, width: 30 },
+      resample: 2,
+      image_mean: [0.4, 0.5, 0.6],
+      image_std: [0.2, 0.2, 0.2],
+    };
+    writeFileSync(
+      join(folder, 'hub/preprocessor_config.json'),
+      JSON.stringify({
+        do_resize: true,
+        do_rescale: true,
+        rescale_factor: 1 / 255,
+        do_normalize: true,
+        ...preprocessor,
+      }),
+    );
+    const model = await DualEncoder.fromPretrained(join(folder, 'hub'));
+    const picture = { data: new Uint8Array(40 * 50 * 3).map((_, i) => i % 253), width: 50, height: 40 };
+    const [shares] = await model.classify([picture], ['cat', 'dog']);
+    expect(shares![0]! + shares![1]!).toBeCloseTo(1, 6);
+    expect(JSON.stringify(model.transform.describe())).toMatch(/bilinear/);
+    await save(join(folder, 'saved'), model);
+    const loaded = await load(join(folder, 'saved'));
+    for (const texts of [['a cat'], ['a photo of a dog.', 'cat']]) {
+      expect((await loaded.embedText(texts)).data).toEqual((await model.embedText(texts)).data);
+    }
+    expect((await loaded.embedImages([picture])).data).toEqual((await model.embedImages([picture])).data);
+    expect(await loaded.logitScale()).toBe(await model.logitScale());
+    model.dispose();
+    loaded.dispose();
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
