@@ -11,6 +11,8 @@ interface BackendSource {
   readonly modules: readonly string[];
   /** Name that the backend registers under. */
   readonly registered: string;
+  /** What else the loaded module has to be asked for. */
+  readonly register?: (module: typeof import('@diptych/tfjs-backend-onnxruntime')) => void;
   readonly remedy: string;
 }
 
@@ -21,8 +23,9 @@ const SOURCES: Record<BackendName, BackendSource> = {
     remedy: 'npm install @diptych/tfjs-backend-onnxruntime, or choose --backend wasm',
   },
   webgpu: {
-    modules: ['@diptych/tfjs-backend-onnxruntime/webgpu'],
+    modules: ['@diptych/tfjs-backend-onnxruntime'],
     registered: 'onnxruntime-webgpu',
+    register: ({ useOnnxRuntime }) => useOnnxRuntime({ executionProviders: ['webgpu'] }, 'onnxruntime-webgpu'),
     remedy: 'a GPU with a Vulkan, Metal or D3D12 driver is needed; without one use --backend onnxruntime',
   },
   wasm: {
@@ -49,11 +52,12 @@ const SOURCES: Record<BackendName, BackendSource> = {
  * @throws EngineError with the remedy
  */
 export async function useBackend(name: BackendName): Promise<void> {
-  const { modules, registered, remedy } = SOURCES[name];
+  const { modules, registered, register, remedy } = SOURCES[name];
   const failures: unknown[] = [];
   for (const module of modules) {
     try {
-      await import(module);
+      const loaded = await import(module);
+      register?.(loaded);
       if (!(await tf.setBackend(registered))) throw new Error(`the backend ${registered} did not start`);
       await tf.ready();
       tryTraining();
