@@ -25,7 +25,8 @@ const SOURCES: Record<BackendName, BackendSource> = {
   webgpu: {
     modules: ['@diptych/tfjs-backend-onnxruntime'],
     registered: 'onnxruntime-webgpu',
-    register: ({ useOnnxRuntime }) => useOnnxRuntime({ executionProviders: ['webgpu'] }, 'onnxruntime-webgpu'),
+    register: ({ useOnnxRuntime }) =>
+      useOnnxRuntime({ executionProviders: ['webgpu'], smallWork: 0 }, 'onnxruntime-webgpu'),
     remedy: 'a GPU with a Vulkan, Metal or D3D12 driver is needed; without one use --backend onnxruntime',
   },
   wasm: {
