@@ -21,17 +21,24 @@ export function checkEmbeddings(where: string, what: string, { data, shape }: Em
   }
 }
 
-/** The rows scaled to length 1, as a copy; zero rows stay zero. */
-export function normalizeRows({ data, shape }: Embeddings): Embeddings {
+/** 1 / length of each row; 0 for rows of zeros. */
+export function inverseLengths({ data, shape }: Embeddings): Float32Array {
   const [rows, width] = shape;
-  const out = new Float32Array(data.length);
+  const factors = new Float32Array(rows);
   for (let row = 0; row < rows; row++) {
-    const begin = row * width;
     let squares = 0;
-    for (let i = begin; i < begin + width; i++) squares += data[i]! * data[i]!;
-    const factor = squares > 0 ? 1 / Math.sqrt(squares) : 0;
-    for (let i = begin; i < begin + width; i++) out[i] = data[i]! * factor;
+    for (let i = row * width; i < (row + 1) * width; i++) squares += data[i]! * data[i]!;
+    factors[row] = squares > 0 ? 1 / Math.sqrt(squares) : 0;
   }
+  return factors;
+}
+
+/** The rows scaled to length 1, as a copy; zero rows stay zero. */
+export function normalizeRows(embeddings: Embeddings): Embeddings {
+  const { data, shape } = embeddings;
+  const factors = inverseLengths(embeddings);
+  const out = new Float32Array(data.length);
+  for (let i = 0; i < data.length; i++) out[i] = data[i]! * factors[Math.floor(i / shape[1])]!;
   return { data: out, shape };
 }
 

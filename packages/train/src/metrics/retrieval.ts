@@ -42,8 +42,8 @@ export interface RetrievalOptions extends BlockOptions {
  * Retrieval by cosine similarity, text to image and image to text.
  *
  * Ranks are pessimistic: 1 + the wrong candidates that score at least as high. With several relevant candidates a query hits if
- * any of them is among the first k. Memory beyond the inputs: a normalised copy of the candidates and one block of
- * scores.
+ * any of them is among the first k. Memory beyond the inputs is bounded by
+ * `blockBytes`, whatever the numbers.
  *
  * @param image [N, D]; need not be normalised
  * @param text [M, D]

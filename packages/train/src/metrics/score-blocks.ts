@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { checkEmbeddings, type Embeddings, normalizeRows } from './embeddings.js';
+import { checkEmbeddings, type Embeddings, inverseLengths, normalizeRows } from './embeddings.js';
 
 /** Options of everything that compares all queries with all candidates. */
 export interface BlockOptions {
-  /** Most memory for scores at a time, in bytes; default 64 MiB. */
+  /** Most memory for scores at a time, in bytes; default 16 MiB. */
   readonly blockBytes?: number;
 }
 
@@ -19,14 +19,16 @@ export interface ScoreBlock {
 /**
  * Cosine similarities of all queries with all candidates, some queries at a time, computed by the current backend.
  *
- * All blocks have one shape inside (the last is padded), so that equal vectors have equal scores in every block.
+ * Memory beyond the inputs: a few blocks, whatever the number of candidates; they go to the backend as they are,
+ * and scores are divided by their lengths. All blocks have one shape inside (the last is padded), so that equal vectors
+ * have equal scores in every block.
  *
  * @throws ShapeError if the widths differ
  */
 export async function* scoreBlocks(
   queries: Embeddings,
   candidates: Embeddings,
-  { blockBytes = 64 * 2 ** 20 }: BlockOptions = {},
+  { blockBytes = 16 * 2 ** 20 }: BlockOptions = {},
 ): AsyncGenerator<ScoreBlock> {
   const where = 'train.metrics';
   checkEmbeddings(where, 'queries', queries);
@@ -34,14 +36,17 @@ export async function* scoreBlocks(
   const [count, width] = queries.shape;
   const [total] = candidates.shape;
   const rowsPerBlock = Math.max(1, Math.min(count, Math.floor(blockBytes / (4 * Math.max(1, total)))));
-  const columns = tf.tensor2d(normalizeRows(candidates).data, [total, width]);
+  const columns = tf.tensor2d(candidates.data, [total, width]);
+  const factors = tf.tensor1d(inverseLengths(candidates));
   try {
     for (let first = 0; first < count; first += rowsPerBlock) {
       const rows = Math.min(rowsPerBlock, count - first);
       const padded = new Float32Array(rowsPerBlock * width);
       const part = queries.data.subarray(first * width, (first + rows) * width);
       padded.set(normalizeRows({ data: part, shape: [rows, width] }).data);
-      const product = tf.tidy(() => tf.matMul(tf.tensor2d(padded, [rowsPerBlock, width]), columns, false, true));
+      const product = tf.tidy(() =>
+        tf.mul(tf.matMul(tf.tensor2d(padded, [rowsPerBlock, width]), columns, false, true), factors),
+      );
       try {
         yield { first, rows, scores: (await product.data()) as Float32Array };
       } finally {
@@ -49,6 +54,6 @@ export async function* scoreBlocks(
       }
     }
   } finally {
-    columns.dispose();
+    tf.dispose([columns, factors]);
   }
 }
