@@ -51,11 +51,10 @@ export interface PixelStepDefinition {
 export function pixelStep({ op, args, options, outputSize, apply }: PixelStepDefinition): PixelStep {
   const step = (image: RgbImage, context: SampleContext = plainSample, path = '') =>
     apply(image, context, () => new SampleRandom(context, siteOf(path + op)), path);
-  const info: Omit<PixelStep, never> & object = Object.assign(step, {
+  return Object.assign(step, {
     op,
     options,
     outputSize: outputSize ?? ((input: Size | undefined) => input),
     toString: () => printCall(op, args),
   });
-  return info as PixelStep;
 }

@@ -1,19 +1,9 @@
 import type { JsonObject } from '@diptych/core';
+import type { BuiltTokenizer } from './built-tokenizer.js';
 import { isObject, type TokenizerDefinition } from './definition.js';
 import { layoutSettings, tokenText } from './settings.js';
-import { bertTemplate, type TokenTemplate } from './template.js';
+import { bertTemplate } from './template.js';
 import { WordPiece } from './word-piece.js';
-
-/** Model and template of a tokenizer, and how it lays out rows. */
-export interface BuiltTokenizer {
-  readonly model: import('./token-model.js').TokenModel;
-  readonly template: TokenTemplate;
-  readonly padTokenId: number;
-  readonly padTypeId?: number;
-  readonly maxLength: number;
-  readonly paddingSide: 'left' | 'right';
-  readonly tokenTypeIds: boolean;
-}
 
 /**
  * A BERT tokenizer from a `vocab.txt`: one token a line, its number is its id.

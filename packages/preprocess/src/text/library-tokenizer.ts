@@ -1,5 +1,5 @@
 import type { JsonObject } from '@diptych/core';
-import type { BuiltTokenizer } from './bert-tokenizer.js';
+import type { BuiltTokenizer } from './built-tokenizer.js';
 import { isObject } from './definition.js';
 import { LibraryModel } from './library-model.js';
 import { layoutSettings, tokenText } from './settings.js';

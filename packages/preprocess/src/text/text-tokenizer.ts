@@ -6,8 +6,8 @@ import {
   type TokenizeOptions,
   type Tokenizer,
 } from '@diptych/core';
-import { bareTemplate, type TemplateToken, type TokenTemplate } from './template.js';
-import type { TokenModel } from './token-model.js';
+import type { BuiltTokenizer } from './built-tokenizer.js';
+import { bareTemplate, type TemplateToken } from './template.js';
 
 /** One text, or a pair of segments. */
 export type TextRow = string | readonly [first: string, second: string];
@@ -25,18 +25,7 @@ export interface DecodeOptions {
 }
 
 /** What a {@link TextTokenizer} is made of. */
-export interface TextTokenizerParts {
-  readonly model: TokenModel;
-  readonly template: TokenTemplate;
-  readonly padTokenId: number;
-  /** Segment number of padding. Default 0. */
-  readonly padTypeId?: number;
-  /** Longest row that the network takes. */
-  readonly maxLength: number;
-  /** Default right. */
-  readonly paddingSide?: 'left' | 'right';
-  /** Whether batches carry `tokenTypeIds`. */
-  readonly tokenTypeIds: boolean;
+export interface TextTokenizerParts extends BuiltTokenizer {
   /** @see TextTokenizer.describe */
   readonly describe: () => PartDescription;
   /** @see TextTokenizer.files */
@@ -88,7 +77,7 @@ export class TextTokenizer implements Tokenizer {
     const size = rows.length * length;
     const inputIds = new Int32Array(size).fill(this.padTokenId);
     const attentionMask = new Int32Array(size);
-    const tokenTypeIds = this.#parts.tokenTypeIds ? new Int32Array(size).fill(this.#parts.padTypeId ?? 0) : undefined;
+    const tokenTypeIds = this.#parts.tokenTypeIds ? new Int32Array(size) : undefined;
     for (const [i, { ids, typeIds }] of rows.entries()) {
       const start = i * length + (this.#parts.paddingSide === 'left' ? length - ids.length : 0);
       inputIds.set(ids, start);

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { ConfigError, type JsonObject } from '@diptych/core';
-import { type BuiltTokenizer, bertFromVocabulary, wordPieceFromJson } from './bert-tokenizer.js';
+import { bertFromVocabulary, wordPieceFromJson } from './bert-tokenizer.js';
+import type { BuiltTokenizer } from './built-tokenizer.js';
 import { isObject, type TokenizerDefinition } from './definition.js';
 import { libraryTokenizer } from './library-tokenizer.js';
 import { parseJson, readDefinition, readDefinitionFrom, type TokenizerSource } from './read-definition.js';
