@@ -1,4 +1,6 @@
 import type { ImageTransform, SampleContext } from '@diptych/core';
+import * as tf from '@tensorflow/tfjs-core';
+import '@tensorflow/tfjs-backend-cpu';
 import { expect, it } from 'vitest';
 import { picture } from '../../test/picture.js';
 import { half, normalize } from './normalize.js';
@@ -29,6 +31,16 @@ it('gives bytes and what is left to do', async () => {
   for (const [i, byte] of data.entries()) {
     expect((byte / 255 - rest!.mean[i % 3]!) / rest!.std[i % 3]!).toBeCloseTo(floats.data[i]!, 5);
   }
+});
+
+it('is normalised on the device to the same floats', async () => {
+  const floats = await transformBatch(images, transform, { context });
+  const { data, shape, normalize: rest } = await transformBatch(images, transform, { context, output: 'uint8' });
+  const pixels = tf.tidy(() =>
+    tf.div(tf.sub(tf.div(tf.tensor(data, [...shape], 'float32'), 255), [...rest!.mean]), [...rest!.std]),
+  );
+  expect(pixels.dataSync()).toEqual(floats.data);
+  pixels.dispose();
 });
 
 it('takes any transform, but bytes of pipelines only', async () => {
