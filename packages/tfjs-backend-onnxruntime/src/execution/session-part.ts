@@ -20,8 +20,9 @@ export function lowerPart(
   part: SessionPart,
   constants: ReadonlyMap<Value, NumericData> = new Map(),
   blockOf?: () => number,
+  portable = false,
 ): OnnxGraph {
-  const e = new Emitter(blockOf);
+  const e = new Emitter(blockOf, portable);
   const inputs = [];
   for (const input of part.inputs) {
     const constant = constants.get(input);
@@ -49,8 +50,7 @@ export function lowerPart(
 /**
  * ONNX Runtime runs a graph depth first from the operators that nothing else reads, the last of the file first. Written
  * last to first, they therefore run in the order in which they were recorded: a filter's gradient as soon as it can be
- * computed, so that what it reads need not be kept until the whole backward pass is through (1.5 GiB of a training
- * step of ResNet-50 and BERT).
+ * computed, so that what it reads need not be kept until the whole backward pass is through.
  */
 function inRunOrder(nodes: OnnxGraph['nodes']): OnnxGraph['nodes'] {
   return [...nodes].reverse();

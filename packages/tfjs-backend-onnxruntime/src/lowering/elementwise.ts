@@ -105,7 +105,7 @@ export const ELEMENTWISE: LoweringTable = {
   ),
   BroadcastTo: (e, [x], { outputs }) => e.expand(x!, outputs[0]!.shape),
   Sign: (e, [x]) => e.op('Where', [e.op('IsNaN', [x!]), e.scalar(0), e.op('Sign', [x!])]),
-  Gelu: (e, [x]) => e.op('Gelu', [x!], {}, 'com.microsoft'),
+  Gelu: (e, [x]) => e.op('Gelu', [x!], {}, e.portable ? '' : 'com.microsoft'),
   Relu,
   Mod,
   Log1p,

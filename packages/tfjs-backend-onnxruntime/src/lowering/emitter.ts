@@ -27,7 +27,11 @@ export class Emitter {
   #prefix = '';
 
   /** @param blockOf channels in a block of the runtime's own image layout; 0 for graphs that have to be portable */
-  constructor(private readonly blockOf: () => number = () => 0) {}
+  constructor(
+    private readonly blockOf: () => number = () => 0,
+    /** For other runtimes: operators of ONNX alone, and each list of integers a constant of its own. */
+    readonly portable = false,
+  ) {}
 
   /** Channels in a block of ONNX Runtime's NCHWc operators; 0 where they cannot be used. */
   get channelBlock(): number {
@@ -100,11 +104,9 @@ export class Emitter {
 
   /** A constant list of int64, as ONNX takes shapes and axes. */
   int64s(values: readonly number[]): string {
-    return this.#once(`int64:${values}`, {
-      dtype: 'int64',
-      shape: [values.length],
-      data: BigInt64Array.from(values, (value) => BigInt(value)),
-    });
+    const data = BigInt64Array.from(values, (value) => BigInt(value));
+    const tensor = { dtype: 'int64' as const, shape: [values.length], data };
+    return this.portable ? this.#add(tensor) : this.#once(`int64:${values}`, tensor);
   }
 
   constant(data: NumericData, shape: readonly number[], dtype: DataType): string {
@@ -151,8 +153,13 @@ export class Emitter {
   }
 
   /** Matrix product of the last two axes, either operand transposed. */
-  matmul(a: string, b: string, transA = false, transB = false): string {
+  matmul(a: string, b: string, transA = false, transB = false, ranks: readonly [number, number] = [2, 2]): string {
     if (!transA && !transB) return this.op('MatMul', [a, b]);
+    if (this.portable) {
+      const swapped = (x: string, rank: number) =>
+        this.transpose(x, [...Array.from({ length: rank - 2 }, (_, axis) => axis), rank - 1, rank - 2]);
+      return this.op('MatMul', [transA ? swapped(a, ranks[0]) : a, transB ? swapped(b, ranks[1]) : b]);
+    }
     return this.op('FusedMatMul', [a, b], { transA: Number(transA), transB: Number(transB) }, 'com.microsoft');
   }
 

@@ -5,7 +5,7 @@ const BatchMatMul: Lowering = (e, [a, b], { attrs, inputs }) => {
   const rank = inputs[0]!.shape.length;
   const transposeB = attrs.transposeB as boolean;
   if (!attrs.transposeA || rank !== inputs[1]!.shape.length) {
-    return e.matmul(a!, b!, attrs.transposeA as boolean, transposeB);
+    return e.matmul(a!, b!, attrs.transposeA as boolean, transposeB, [rank, inputs[1]!.shape.length]);
   }
   const axes = Array.from({ length: rank }, (_, i) => i);
   const perm = [...axes.slice(0, -2), rank - 1, rank - 2];
