@@ -260,6 +260,9 @@ export abstract class RecordingBackend extends tf.KernelBackend {
     return { kernelMs: tf.util.now() - start };
   }
 
+  /** Releases what the backend holds; recorded graphs go with the tensors. */
+  override dispose(): void {}
+
   override floatPrecision(): 16 | 32 {
     return 32;
   }
