@@ -89,6 +89,24 @@ describe('OnnxRuntimeBackend', () => {
     tf.dispose([x, names, wave, doubled]);
   });
 
+  it.each([true, false])('shares the gradient of average pooling among real cells (native: %s)', (forceNative) => {
+    useOnnxRuntime({ forceNative });
+    const x = tf.reshape(tf.range(0, 9), [1, 3, 3, 1]);
+    const f = (image: tf.Tensor) => tf.sum(tf.avgPool(image as tf.Tensor4D, 2, 1, 'same')) as tf.Scalar;
+    const gradient = tf
+      .grad((image: tf.Tensor) => f(image))(x)
+      .dataSync();
+    for (const [i, slope] of gradient.entries()) {
+      const nudge = tf.tensor4d(
+        Float32Array.from({ length: 9 }, (_, j) => Number(i === j)),
+        [1, 3, 3, 1],
+      );
+      const difference = tf.sub(f(tf.add(x, nudge)), f(x)).dataSync()[0];
+      expect(slope).toBeCloseTo(difference!, 4);
+    }
+    backend = useOnnxRuntime({ forceNative: true });
+  });
+
   it('computes what the portable backend computes', () => {
     const before = tf.memory().numTensors;
     const ours = tf.tidy(() => step(1));

@@ -31,14 +31,9 @@ describe("tfjs-core's own tests", () => {
     expect(passed).toBe(4225);
   });
 
-  // Two minutes of session building: run by hand, or where DIPTYCH_SLOW_TESTS is set.
-  it.runIf(process.env.DIPTYCH_SLOW_TESTS)(
-    'are served natively for 80 % of the kernel calls',
-    { timeout: 600_000 },
-    async () => {
-      const { failures, calls } = await runSuite('--force-native');
-      expect(failures).toEqual([]);
-      expect(calls.native / (calls.native + calls.fallback)).toBeGreaterThan(0.8);
-    },
-  );
+  it('are served natively for 80 % of the kernel calls', { timeout: 600_000 }, async () => {
+    const { failures, calls } = await runSuite('--force-native');
+    expect(failures).toEqual([]);
+    expect(calls.native / (calls.native + calls.fallback)).toBeGreaterThan(0.8);
+  });
 });

@@ -1,4 +1,13 @@
-import { allocate, type Node, type NumericData, sizeOf, type TensorData, type Value } from '@diptych/graph';
+import {
+  allocate,
+  type Node,
+  type NumericData,
+  sizeOf,
+  type TensorData,
+  type Value,
+  type Window,
+} from '@diptych/graph';
+import { shares } from '../lowering/pooling.js';
 import type { PhiloxUniform } from '../wasm/philox-uniform.js';
 import { type PlainTensor, runPortable } from './portable-kernels.js';
 
@@ -71,10 +80,28 @@ function squares(x: Float32Array): number {
   return sum;
 }
 
+/**
+ * tfjs-backend-cpu divides by the whole window also where part of it lies in the padding, unlike its own forward pass;
+ * gradients are scaled so that the result is right.
+ */
+const avgPoolGrad: HostKernel = ([dy, input], node) => {
+  const window = node.attrs.window as Window;
+  const share = shares(window).map((part) => part * window.kernel[0] * window.kernel[1]);
+  const [given, image] = node.inputs as [Value, Value];
+  const channels = given.shape[3]!;
+  const scaled = (dy as Float32Array).map((value, i) => value * share[Math.floor(i / channels) % share.length]!);
+  const tensors = {
+    dy: { data: scaled, shape: given.shape, dtype: given.dtype },
+    input: { data: input!, shape: image.shape, dtype: image.dtype },
+  };
+  return [(runPortable('AvgPoolGrad', tensors, node.attrs).outputs[0] as PlainTensor).data];
+};
+
 /** Operations that run here although ONNX might express them, or because tfjs has no kernel of the name. */
 export const HOST_KERNELS: Readonly<Record<string, HostKernel>> = {
   PhiloxUniform: philoxUniform,
   PhiloxMask: philoxMask,
+  AvgPoolGrad: avgPoolGrad,
   FusedAdamW: fusedAdamW,
   Identity: ([x]) => [x!],
   Reshape: ([x]) => [x!],

@@ -27,7 +27,10 @@ export type Plain = PlainTensor | PlainComplex;
 
 /** The portable backend, whose kernels define what every operation means. */
 export function portableBackend(): PortableBackend {
-  return tf.findBackend('cpu') as PortableBackend;
+  const backend = tf.findBackend('cpu') as PortableBackend & { firstUse: boolean };
+  // Its advice to install tfjs-node is not for those who installed this.
+  backend.firstUse = false;
+  return backend;
 }
 
 /**

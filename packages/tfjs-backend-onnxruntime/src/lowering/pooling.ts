@@ -17,7 +17,7 @@ const MaxPoolGrad: Lowering = (e, [dy, input], node) => {
 };
 
 /** 1 / the number of real cells under each window: cells of the padding do not count. */
-function shares({ kernel, strides, pads, input, output }: Window): Float32Array {
+export function shares({ kernel, strides, pads, input, output }: Window): Float32Array {
   const counts = [0, 1].map((axis) =>
     Array.from({ length: output[axis]! }, (_, i) => {
       const start = i * strides[axis]! - pads[axis]!;
