@@ -1,11 +1,21 @@
 import { existsSync } from 'node:fs';
 import { isDiptychError, TrainingError } from '@diptych/core';
-import { DataError, pairs as inMemory, jsonl, type PairRecord, type PairSource, plainRead } from '@diptych/data';
+import {
+  DataError,
+  pairs as inMemory,
+  jsonl,
+  loadImage,
+  type Origin,
+  type PairRecord,
+  type PairSource,
+  plainRead,
+} from '@diptych/data';
 import type { ImagePipeline } from '@diptych/preprocess/image';
 import { emojiPairs, type Pair } from './emoji.js';
 
 /** Pictures that are decoded at once while they are looked through. */
 const DECODED_AT_ONCE = 8;
+const MAX_IMAGE_BYTES = 64 * 2 ** 20;
 
 /** A source of pairs in memory, for a loader. */
 export function sourceOf(pairs: readonly Pair[]): PairSource {
@@ -66,21 +76,20 @@ async function usablePairs(
 ): Promise<Pair[]> {
   const path = image.kind === 'file' ? image.path : id;
   try {
-    await transform.decode(path);
+    // through the source's own reader, which refuses links that leave the folder
+    await transform.decode(await loadImage(image, origin, MAX_IMAGE_BYTES));
   } catch (cause) {
-    if (!isDiptychError(cause)) throw cause;
-    const reason = existsSync(path) ? 'undecodable-image' : 'missing-file';
-    reject(
-      new DataError(
-        reason,
-        origin,
-        { problem: cause.message, remedy: 'replace the picture, or remove the line' },
-        { cause },
-      ),
-    );
+    if (cause instanceof DataError) reject(cause);
+    else if (isDiptychError(cause)) reject(undecodable(origin, cause));
+    else throw cause;
     return [];
   }
   const captions = typeof text === 'string' ? [text] : text;
   // captions of one picture stay on one side of any split
   return captions.map((caption, index) => ({ id: `${item}.${index}`, group: id, image: path, text: caption }));
+}
+
+function undecodable(origin: Origin, cause: Error): DataError {
+  const parts = { problem: cause.message, remedy: 'replace the picture, or remove the line' };
+  return new DataError('undecodable-image', origin, parts, { cause });
 }

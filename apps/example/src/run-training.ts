@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import type { Json, TowerOutputs } from '@diptych/core';
-import { DataLoader } from '@diptych/data';
+import { DataLoader, Quarantine } from '@diptych/data';
 import { tokenizer as openTokenizer } from '@diptych/preprocess/text';
 import { Trainer } from '@diptych/train';
 import { jsonlLog } from '@diptych/train/node';
@@ -16,7 +16,6 @@ import { buildModel, buildTraining, pictureTransform, RECIPE } from './model.js'
 import type { TrainOptions } from './options.js';
 import { checkEnough, emojiPairs, jsonlPairs, sourceOf } from './pair-list.js';
 import { formatSeconds, type Progress, showProgress } from './progress.js';
-import { QuarantineFile } from './quarantine.js';
 import type { ReportInput } from './report.js';
 import { CONFIG_FILE, METRICS_FILE, openRun, type RunFolder } from './runs.js';
 import { writeIndex } from './search-index.js';
@@ -37,9 +36,9 @@ export async function runTraining(options: TrainOptions): Promise<Outcome> {
   await useBackend(options.backend);
   const steps = options.steps ?? (options.quick ? RECIPE.quickSteps : RECIPE.steps);
   const run = openRun(options.runs, runConfig(options, steps), options);
-  const bad = new QuarantineFile(join(run.path, 'quarantine.jsonl'));
+  const bad = new Quarantine({ quarantine: join(run.path, 'quarantine.jsonl') });
   const transform = pictureTransform();
-  const pairs = options.data === undefined ? emojiPairs() : await jsonlPairs(options.data, transform, bad.add);
+  const pairs = options.data === undefined ? emojiPairs() : await jsonlPairs(options.data, transform, bad.reject);
   const { train, heldOut } = splitPairs(pairs, options.split, options.seed);
   checkEnough(train, heldOut, RECIPE.batchSize, options.data ?? 'emoji pairs');
   console.log(
@@ -174,7 +173,7 @@ function facts(
   metrics: MetricsFile,
   steps: number,
   trainSeconds: number,
-  bad: QuarantineFile,
+  bad: Quarantine,
 ): ReportInput['facts'] {
   return [
     ['pairs', options.data ?? 'emoji pictures of emoji-datasource-google, names of emojibase-data'],
@@ -187,7 +186,7 @@ function facts(
   ];
 }
 
-function printSummary(run: RunFolder, metrics: MetricsFile, trainSeconds: number, bad: QuarantineFile): void {
+function printSummary(run: RunFolder, metrics: MetricsFile, trainSeconds: number, bad: Quarantine): void {
   const share = (x: number) => x.toFixed(3);
   const line = (name: string, values: readonly (number | string)[]) =>
     console.log(
