@@ -77,7 +77,7 @@ async function usablePairs(
   const path = image.kind === 'file' ? image.path : id;
   try {
     // through the source's own reader, which refuses links that leave the folder
-    await transform.decode(await loadImage(image, origin, MAX_IMAGE_BYTES));
+    await transform.pixels(await loadImage(image, origin, MAX_IMAGE_BYTES));
   } catch (cause) {
     if (cause instanceof DataError) reject(cause);
     else if (isDiptychError(cause)) reject(undecodable(origin, cause));
