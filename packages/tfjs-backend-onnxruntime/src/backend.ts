@@ -1,3 +1,4 @@
+import { EngineError } from '@diptych/core';
 import {
   countElements,
   extractProgram,
@@ -126,6 +127,14 @@ export class OnnxRuntimeBackend extends RecordingBackend {
 
   protected override evaluate(values: readonly Value[]): void {
     const program = extractProgram(values);
+    if (program.inputs.some((leaf) => leaf.data === null)) {
+      throw new EngineError({
+        where: 'onnxruntime',
+        problem:
+          'a tensor that was made inside a compiled function is used outside, where its arguments have no values',
+        remedy: 'return it from the function',
+      });
+    }
     const small = this.options.smallWork ?? 1 << 15;
     if (!this.options.forceNative && workOf(program) < small) this.#interpret(program);
     else this.#runCached(program);

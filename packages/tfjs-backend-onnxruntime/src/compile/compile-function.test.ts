@@ -204,6 +204,25 @@ describe('compile', () => {
     expect(() => readsVariable()).toThrow(/variable of the compiled function/);
   });
 
+  it('says so when a tensor leaves it other than by return, and goes on', () => {
+    let stolen: tf.Tensor | undefined;
+    const fn = compile((x: tf.Tensor) => {
+      stolen = tf.keep(tf.exp(x));
+      return tf.neg(x);
+    });
+    expect(fn(tf.scalar(2)).dataSync()[0]).toBe(-2);
+    expect(() => stolen!.dataSync()).toThrow(/return it from the function/);
+    stolen!.dispose();
+    expect(fn(tf.scalar(3)).dataSync()[0]).toBe(-3);
+  });
+
+  it('works after a run that ONNX Runtime refused', () => {
+    const look = compile((table: tf.Tensor, ids: tf.Tensor) => tf.gather(table, ids));
+    const table = tf.range(0, 10);
+    expect(() => look(table, tf.tensor1d([3, 99], 'int32'))).toThrow(/Gather/);
+    expect([...look(table, tf.tensor1d([3, 4], 'int32')).dataSync()]).toEqual([3, 4]);
+  });
+
   it('takes and returns nested values, static ones included', () => {
     const fn = compile((input: { a: tf.Tensor; list: tf.Tensor[] }, factor: number, label: string) => ({
       sum: tf.add(input.a, input.list[1]!),
