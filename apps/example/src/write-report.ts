@@ -8,7 +8,7 @@ import { thumbnailUri } from './picture-data.js';
 import { type ReportInput, type ReportPicture, type ReportSearch, renderReport } from './report.js';
 
 const SHOWN = 12;
-const FOUND = 6;
+const FOUND = 5;
 
 /** What the report is made of. */
 export interface ReportMaterial {
