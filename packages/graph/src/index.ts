@@ -4,6 +4,7 @@ export * from './fingerprint.js';
 export { fuseChannelAffine } from './passes/fuse-channel-affine.js';
 export { fuseGelu } from './passes/fuse-gelu.js';
 export { fuseNormalization } from './passes/fuse-normalization.js';
+export { fuseSumOfSquares } from './passes/fuse-sum-of-squares.js';
 export * from './passes/fuse-windows.js';
 export * from './passes/layout.js';
 export * from './passes/liveness.js';

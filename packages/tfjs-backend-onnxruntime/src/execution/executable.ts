@@ -3,6 +3,7 @@ import {
   fuseChannelAffine,
   fuseGelu,
   fuseNormalization,
+  fuseSumOfSquares,
   fuseWindows,
   type NumericData,
   type Program,
@@ -29,7 +30,7 @@ export interface ExecutableOptions {
 /** The passes that every program goes through, from recorded kernels to the order of memory. */
 export function optimize(program: Program, isConstant: (leaf: Value) => boolean): Program {
   const fused = fuseChannelAffine(fuseNormalization(simplify(program, isConstant)));
-  return fuseWindows(assignLayouts(reuseActivations(fused)));
+  return fuseSumOfSquares(fuseWindows(assignLayouts(reuseActivations(fused))));
 }
 
 /** What only programs without gradients go through: operations whose parts nobody else reads. */

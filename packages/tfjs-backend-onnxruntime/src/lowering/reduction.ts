@@ -45,6 +45,7 @@ const arg =
 /** Kernels that fold or scan an axis. */
 export const REDUCTION: LoweringTable = {
   Sum,
+  SumOfSquares: reduce('ReduceSumSquare'),
   Mean: reduce('ReduceMean'),
   Max: extreme('ReduceMax'),
   Min: extreme('ReduceMin'),
