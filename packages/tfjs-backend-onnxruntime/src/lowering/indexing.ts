@@ -1,6 +1,11 @@
 import type { Lowering, LoweringTable } from './emitter.js';
 
-/** Rows whose id is out of range are dropped, as in tfjs: they add zero to row 0. */
+/**
+ * Rows whose id is out of range are dropped, as in tfjs: they add zero to row 0.
+ *
+ * ONNX Runtime adds ScatterND's rows from several threads at once, without a lock: rows with one id lose sums now and then.
+ * ScatterElements runs on one thread and in order, so the result is right, and the same every time.
+ */
 const UnsortedSegmentSum: Lowering = (e, [x, ids], { inputs, outputs }) => {
   const { shape } = outputs[0]!;
   const rows = inputs[1]!.shape[0]!;
@@ -8,11 +13,13 @@ const UnsortedSegmentSum: Lowering = (e, [x, ids], { inputs, outputs }) => {
     e.op('GreaterOrEqual', [ids!, e.scalar(0, 'int32')]),
     e.op('Less', [ids!, e.scalar(shape[0]!, 'int32')]),
   ]);
-  const row = e.reshape(e.op('Where', [known, ids!, e.scalar(0, 'int32')]), [rows, 1]);
-  const mask = e.reshape(known, [rows, ...inputs[0]!.shape.slice(1).map(() => 1)]);
+  const column = [rows, ...inputs[0]!.shape.slice(1).map(() => 1)];
+  const row = e.reshape(e.op('Where', [known, ids!, e.scalar(0, 'int32')]), column);
+  const mask = e.reshape(known, column);
   const summand = e.op('Where', [mask, x!, e.scalar(0)]);
   const zeros = e.expand(e.scalar(0), shape);
-  return e.op('ScatterND', [zeros, e.cast(row, 'int64'), summand], { reduction: 'add' });
+  const places = e.expand(e.cast(row, 'int64'), inputs[0]!.shape);
+  return e.op('ScatterElements', [zeros, places, summand], { axis: 0, reduction: 'add' });
 };
 
 /** A comparison with 0 … depth-1: ids out of range give a row of `offValue`, which ONNX's OneHot would wrap around. */
