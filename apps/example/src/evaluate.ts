@@ -1,6 +1,14 @@
 import { philox4x32 } from '@diptych/core';
 import { l2Normalize } from '@diptych/nn';
-import { type Embeddings, type RetrievalScores, retrieval, takeRows, topK } from '@diptych/train';
+import {
+  type Embeddings,
+  matchingAccuracy,
+  type RetrievalScores,
+  rerank,
+  retrieval,
+  type ScorePairs,
+  takeRows,
+} from '@diptych/train';
 import * as tf from '@tensorflow/tfjs-core';
 import { type JointModel, type Matrix, similarity } from 'diptych';
 import type { MetricsFile, RetrievalFigures } from './metrics-file.js';
@@ -30,8 +38,8 @@ export async function evaluate(model: JointModel, image: Matrix, text: Matrix, s
     textToImage: figures(textToImage),
     imageToText: figures(imageToText),
     matching: {
-      accuracy: await matchingAccuracy(model, image, text),
-      shuffled: await matchingAccuracy(model, shuffled, text),
+      accuracy: await matchingAccuracy(image, text, matcherOf(model, image, text)),
+      shuffled: await matchingAccuracy(shuffled, text, matcherOf(model, shuffled, text)),
     },
     rerank: { 'recall@1': await rerankedRecall(model, image, text) },
     chance: Object.fromEntries(
@@ -46,7 +54,7 @@ export async function evaluate(model: JointModel, image: Matrix, text: Matrix, s
  *
  * The example's fusion looks at the towers' pooled vectors, at unit length times a constant, so stored embeddings are all it needs.
  */
-export async function matchRows(
+async function matchRows(
   model: JointModel,
   image: Embeddings,
   text: Embeddings,
@@ -80,33 +88,18 @@ export function ownRanks(image: Matrix, text: Matrix): number[] {
   });
 }
 
-/** Share of pictures whose own caption the matcher scores above the towers' best wrong one. */
-async function matchingAccuracy(model: JointModel, image: Embeddings, text: Embeddings): Promise<number> {
-  const count = image.shape[0];
-  const nearest = await topK(image, text, 2);
-  const own = Int32Array.from({ length: count }, (_, i) => i);
-  const wrong = Int32Array.from(nearest, ({ indices }, i) => (indices[0] === i ? indices[1]! : indices[0]!));
-  const right = await matchRows(model, image, text, own, own);
-  const other = await matchRows(model, image, text, own, wrong);
-  return right.reduce((sum, logit, i) => sum + (logit > other[i]! ? 1 : 0), 0) / count;
+/** Text to image R@1 after the matcher looked at the best by cosine again. */
+async function rerankedRecall(model: JointModel, image: Matrix, text: Matrix): Promise<number> {
+  const score = matcherOf(model, image, text);
+  const ordered = await rerank(text, image, score, { top: RERANKED, scale: await model.logitScale() });
+  // pessimistic, as the ranks of retrieval: an equal score of another picture stands first
+  const hits = ordered.filter(({ indices, scores }, query) => indices[0] === query && !(scores[1]! >= scores[0]!));
+  return hits.length / ordered.length;
 }
 
-async function rerankedRecall(model: JointModel, image: Matrix, text: Matrix): Promise<number> {
-  const nearest = await topK(text, image, RERANKED);
-  const textRows = Int32Array.from(nearest.flatMap(({ indices }, query) => Array<number>(indices.length).fill(query)));
-  const imageRows = Int32Array.from(nearest.flatMap(({ indices }) => [...indices]));
-  const logits = await matchRows(model, image, text, imageRows, textRows);
-  const scale = await model.logitScale();
-  let offset = 0;
-  let hits = 0;
-  for (const [query, { indices, scores }] of nearest.entries()) {
-    const combined = Array.from(scores, (cosine, k) => scale * cosine + logits[offset + k]!);
-    offset += indices.length;
-    const own = indices.indexOf(query);
-    // pessimistic, as the ranks of retrieval: an equal score of another picture stands first
-    if (own >= 0 && combined.every((score, k) => k === own || score < combined[own]!)) hits++;
-  }
-  return hits / nearest.length;
+/** The matcher on rows of these embeddings. */
+export function matcherOf(model: JointModel, image: Embeddings, text: Embeddings): ScorePairs {
+  return (imageRows, textRows) => matchRows(model, image, text, imageRows, textRows);
 }
 
 function figures(scores: RetrievalScores): RetrievalFigures {

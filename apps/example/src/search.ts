@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { isDiptychError } from '@diptych/core';
-import { topK } from '@diptych/train';
+import { rerank, topK } from '@diptych/train';
 import { load } from 'diptych';
-import { matchRows } from './evaluate.js';
+import { matcherOf } from './evaluate.js';
 import { inlinePicture, pictureProtocol } from './inline-picture.js';
 import { parseSearchOptions, type SearchOptions } from './options.js';
 import { thumbnail, thumbnailUri } from './picture-data.js';
@@ -23,15 +23,14 @@ async function search(options: SearchOptions): Promise<void> {
   const index = await readIndex(folder);
   const query = options.image ? await model.embedImages([options.image]) : await model.embedText([options.query!]);
   const asked = options.image ?? `"${options.query}"`;
-  const [nearest] = await topK(query, index.image, Math.max(options.top, options.rerank));
-  let order = Array.from(nearest!.indices, (row, k) => ({ row, score: nearest!.scores[k]! }));
-  if (options.rerank > 0) {
-    const rows = nearest!.indices;
-    const logits = await matchRows(model, index.image, query, rows, new Int32Array(rows.length));
-    const scale = await model.logitScale();
-    order = order.map(({ row, score }, k) => ({ row, score: scale * score + logits[k]! }));
-    order.sort((a, b) => b.score - a.score);
-  }
+  const [nearest] =
+    options.rerank > 0
+      ? await rerank(query, index.image, matcherOf(model, index.image, query), {
+          top: Math.max(options.top, options.rerank),
+          scale: await model.logitScale(),
+        })
+      : await topK(query, index.image, options.top);
+  const order = Array.from(nearest!.indices, (row, k) => ({ row, score: nearest!.scores[k]! }));
   const found = order.slice(0, options.top).map(({ row, score }) => ({ ...index.pictures[row]!, score }));
   await show(asked, found, options);
 }

@@ -1,4 +1,5 @@
 export type { PairBatch, PixelBatch, TokenBatch } from './batches.js';
+export { checkPositive, namedConfig } from './config-checks.js';
 export type { Json, JsonObject, PartDescription } from './description.js';
 export type { Encoder, EncoderOutput, ImageEncoder, ImageInput, TextEncoder, TextInput } from './encoder.js';
 export {

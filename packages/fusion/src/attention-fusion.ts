@@ -1,7 +1,14 @@
-import type { Context, EncoderOutput, Fusion, FusionOutput, PartDescription } from '@diptych/core';
+import {
+  type Context,
+  checkPositive,
+  type EncoderOutput,
+  type Fusion,
+  type FusionOutput,
+  type PartDescription,
+} from '@diptych/core';
 import { generatorOf, l2Normalize, MultiheadAttention } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
-import { checkPositive, type FusionOptions } from './fusion-options.js';
+import type { FusionOptions } from './fusion-options.js';
 import { MissingModality } from './missing-modality.js';
 
 /** Options of {@link AttentionFusion}. */

@@ -1,8 +1,15 @@
-import type { Context, EncoderOutput, Fusion, FusionOutput, PartDescription } from '@diptych/core';
+import {
+  type Context,
+  checkPositive,
+  type EncoderOutput,
+  type Fusion,
+  type FusionOutput,
+  type PartDescription,
+} from '@diptych/core';
 import { type Generator, generatorOf, LayerNorm, Linear, Module } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { CrossAttentionBlock, type CrossAttentionSizes } from './cross-attention-block.js';
-import { checkPositive, type FusionOptions } from './fusion-options.js';
+import type { FusionOptions } from './fusion-options.js';
 import { MissingModality } from './missing-modality.js';
 import { firstToken, withPooledToken } from './tokens.js';
 

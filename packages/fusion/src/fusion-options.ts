@@ -1,4 +1,3 @@
-import { ConfigError } from '@diptych/core';
 import type { RandomWeights } from '@diptych/nn';
 
 /** What every fusion of this package takes. */
@@ -12,14 +11,4 @@ export interface FusionOptions extends RandomWeights {
   readonly placeholders?: boolean;
   /** In training, the share of pairs that lose one modality (either, with equal chances). Default 0. */
   readonly modalityDropout?: number;
-}
-
-/**
- * Checks a size of a configuration.
- *
- * @throws ConfigError unless it is a whole number above 0
- */
-export function checkPositive(where: string, what: string, value: number): void {
-  if (Number.isInteger(value) && value > 0) return;
-  throw new ConfigError({ where, expected: `${what} to be a whole number above 0`, got: String(value) });
 }

@@ -1,7 +1,13 @@
-import type { Context, EncoderOutput, PartDescription, TextEncoder, TextInput } from '@diptych/core';
+import {
+  type Context,
+  checkPositive,
+  type EncoderOutput,
+  type PartDescription,
+  type TextEncoder,
+  type TextInput,
+} from '@diptych/core';
 import { Embedding, generatorOf, LayerNorm, Linear, Module, normal, type RandomWeights } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
-import { checkPositive } from './config-checks.js';
 import { poolSequence } from './pooling.js';
 import { checkTokens } from './token-input.js';
 

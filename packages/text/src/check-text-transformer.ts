@@ -1,5 +1,5 @@
+import { checkPositive } from '@diptych/core';
 import { checkHeads } from '@diptych/nn';
-import { checkPositive } from './config-checks.js';
 import type { TextTransformerConfig } from './text-transformer.js';
 
 /**

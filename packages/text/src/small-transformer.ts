@@ -1,8 +1,14 @@
-import type { Context, EncoderOutput, PartDescription, TextEncoder, TextInput } from '@diptych/core';
+import {
+  type Context,
+  checkPositive,
+  type EncoderOutput,
+  type PartDescription,
+  type TextEncoder,
+  type TextInput,
+} from '@diptych/core';
 import { type Activation, attentionBias, generatorOf, Linear, Module, type RandomWeights } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkTextTransformer } from './check-text-transformer.js';
-import { checkPositive } from './config-checks.js';
 import { poolSequence, type SequencePooling } from './pooling.js';
 import { TextTransformer, type TextTransformerConfig } from './text-transformer.js';
 import { checkTokens } from './token-input.js';

@@ -1,7 +1,13 @@
-import type { Context, EncoderOutput, ImageEncoder, ImageInput, PartDescription } from '@diptych/core';
+import {
+  type Context,
+  checkPositive,
+  type EncoderOutput,
+  type ImageEncoder,
+  type ImageInput,
+  type PartDescription,
+} from '@diptych/core';
 import { BatchNorm2d, Conv2d, type Generator, generatorOf, Linear, Module, type RandomWeights } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
-import { checkPositive } from './encoder-options.js';
 import { gridToTokens } from './grid.js';
 import { checkPixels } from './pixels.js';
 

@@ -1,6 +1,7 @@
 import {
   ConfigError,
   type Context,
+  checkPositive,
   type EncoderOutput,
   type PartDescription,
   type TextEncoder,
@@ -20,7 +21,6 @@ import {
 } from '@diptych/nn';
 import { chainAdapters, loadState, openSource, openTensors, readJson, type WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
-import { checkPositive } from '../config-checks.js';
 import { HubConfig } from '../hub-config.js';
 import { poolSequence, type SequencePooling, tokenAt } from '../pooling.js';
 import type { FromPretrainedOptions, Pretrained } from '../pretrained.js';

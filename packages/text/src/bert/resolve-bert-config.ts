@@ -1,5 +1,5 @@
+import { checkPositive, namedConfig } from '@diptych/core';
 import { checkHeads } from '@diptych/nn';
-import { checkPositive, namedConfig } from '../config-checks.js';
 import { BERT_CONFIGS, type BertConfig, type BertName } from './bert-configs.js';
 
 /** A configuration with its defaults filled in. */

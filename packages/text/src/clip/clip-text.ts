@@ -1,4 +1,12 @@
-import type { Context, EncoderOutput, PartDescription, TextEncoder, TextInput } from '@diptych/core';
+import {
+  type Context,
+  checkPositive,
+  type EncoderOutput,
+  namedConfig,
+  type PartDescription,
+  type TextEncoder,
+  type TextInput,
+} from '@diptych/core';
 import {
   attentionBias,
   BlankGenerator,
@@ -12,7 +20,6 @@ import {
 import { adapters, loadState, openSource, openTensors, readJson, type WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkTextTransformer } from '../check-text-transformer.js';
-import { checkPositive, namedConfig } from '../config-checks.js';
 import { HubConfig } from '../hub-config.js';
 import type { FromPretrainedOptions, Pretrained } from '../pretrained.js';
 import { TextTransformer } from '../text-transformer.js';

@@ -1,6 +1,8 @@
 import {
   type Context,
+  checkPositive,
   type EncoderOutput,
+  namedConfig,
   type PartDescription,
   ShapeError,
   type TextEncoder,
@@ -19,7 +21,6 @@ import {
 import { adapters, loadState, openSource, openTensors, readJson, type WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkTextTransformer } from '../check-text-transformer.js';
-import { checkPositive, namedConfig } from '../config-checks.js';
 import { HubConfig } from '../hub-config.js';
 import { tokenAt } from '../pooling.js';
 import type { FromPretrainedOptions, Pretrained } from '../pretrained.js';

@@ -1,4 +1,12 @@
-import type { Context, EncoderOutput, ImageEncoder, ImageInput, PartDescription } from '@diptych/core';
+import {
+  type Context,
+  checkPositive,
+  type EncoderOutput,
+  type ImageEncoder,
+  type ImageInput,
+  namedConfig,
+  type PartDescription,
+} from '@diptych/core';
 import {
   BlankGenerator,
   Conv2d,
@@ -14,7 +22,7 @@ import {
 } from '@diptych/nn';
 import type { LoadReport, WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
-import { checkDivides, checkPositive, namedConfig } from '../encoder-options.js';
+import { checkDivides } from '../encoder-options.js';
 import { gridToTokens } from '../grid.js';
 import { checkPixels } from '../pixels.js';
 import type { ImageConfig } from '../pretrained/image-config.js';

@@ -1,9 +1,11 @@
 import {
   ConfigError,
   type Context,
+  checkPositive,
   type EncoderOutput,
   type ImageEncoder,
   type ImageInput,
+  namedConfig,
   type PartDescription,
 } from '@diptych/core';
 import {
@@ -22,7 +24,6 @@ import {
 } from '@diptych/nn';
 import type { LoadReport, WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
-import { checkPositive, namedConfig } from '../encoder-options.js';
 import { globalAverage, gridToTokens } from '../grid.js';
 import { Mlp, timmLinear } from '../mlp.js';
 import { checkPixels } from '../pixels.js';

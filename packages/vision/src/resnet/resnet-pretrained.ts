@@ -1,6 +1,5 @@
-import { WeightsError } from '@diptych/core';
+import { namedConfig, WeightsError } from '@diptych/core';
 import { adapters, type NameAdapter } from '@diptych/weights';
-import { namedConfig } from '../encoder-options.js';
 import type { HubConfig } from '../pretrained/hub-config.js';
 import { type OpenedCheckpoint, wrongFamily } from '../pretrained/open-pretrained.js';
 import { RESNET_CONFIGS, type ResNetConfig, type ResNetName } from './resnet-configs.js';

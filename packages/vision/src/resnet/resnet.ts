@@ -1,9 +1,11 @@
 import {
   ConfigError,
   type Context,
+  checkPositive,
   type EncoderOutput,
   type ImageEncoder,
   type ImageInput,
+  namedConfig,
   type PartDescription,
 } from '@diptych/core';
 import {
@@ -19,7 +21,6 @@ import {
 } from '@diptych/nn';
 import type { LoadReport, WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
-import { checkPositive, namedConfig } from '../encoder-options.js';
 import { globalAverage, gridToTokens } from '../grid.js';
 import { checkPixels } from '../pixels.js';
 import type { ImageConfig } from '../pretrained/image-config.js';

@@ -1,5 +1,5 @@
+import { namedConfig } from '@diptych/core';
 import { adapters, type NameAdapter } from '@diptych/weights';
-import { namedConfig } from '../encoder-options.js';
 import type { HubConfig } from '../pretrained/hub-config.js';
 import { type OpenedCheckpoint, wrongFamily } from '../pretrained/open-pretrained.js';
 import { VIT_CONFIGS, type ViTConfig, type ViTName } from './vit-configs.js';

@@ -1,9 +1,11 @@
 import {
   ConfigError,
   type Context,
+  checkPositive,
   type EncoderOutput,
   type ImageEncoder,
   type ImageInput,
+  namedConfig,
   type PartDescription,
 } from '@diptych/core';
 import {
@@ -20,7 +22,7 @@ import {
 } from '@diptych/nn';
 import { chainAdapters, type LoadReport, type WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
-import { checkDivides, checkPositive, namedConfig } from '../encoder-options.js';
+import { checkDivides } from '../encoder-options.js';
 import { gridToTokens } from '../grid.js';
 import { timmLinear } from '../mlp.js';
 import { checkPixels } from '../pixels.js';

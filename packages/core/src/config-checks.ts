@@ -1,4 +1,4 @@
-import { ConfigError } from '@diptych/core';
+import { ConfigError } from './errors.js';
 
 /**
  * Checks a size of a configuration.
