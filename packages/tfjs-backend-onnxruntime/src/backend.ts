@@ -19,7 +19,7 @@ import { Executable, optimize } from './execution/executable.js';
 import { type HostTools, runOnHost } from './execution/host-kernels.js';
 import { type Plain, type PlainTensor, runPortable } from './execution/portable-kernels.js';
 import { SessionCache } from './execution/session-cache.js';
-import type { OrtSessionOptions } from './ort/index.js';
+import { type OrtSessionOptions, spinningFor } from './ort/index.js';
 import { createPhiloxUniform } from './wasm/philox-uniform.js';
 
 /** How the backend runs. */
@@ -95,13 +95,14 @@ export class OnnxRuntimeBackend extends RecordingBackend {
    * work is not worth the threads, which a session starts when it is built.
    */
   sessionOptions(work: number): OrtSessionOptions {
-    const { executionProviders, intraOpNumThreads } = this.options;
+    const { executionProviders, intraOpNumThreads, session } = this.options;
     return {
       executionProviders,
       intraOpNumThreads: work < ONE_THREAD_WORK ? 1 : intraOpNumThreads,
       graphOptimizationLevel: 'disabled',
       enableMemPattern: false,
-      ...this.options.session,
+      ...session,
+      config: { ...spinningFor(), ...session?.config },
     };
   }
 
