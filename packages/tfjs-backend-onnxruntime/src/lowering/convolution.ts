@@ -144,8 +144,45 @@ function filterGradientByConvolution(e: Emitter, x: string, dy: string, window: 
 }
 
 /**
+ * The cells of channels-first images that every output cell's window meets, as [image row column, tap channel]: one Gather
+ * of whole pixels. Cells outside the image are a row of zeros at the end.
+ */
+function columnsOf(e: Emitter, x: string, [batch, channels]: readonly number[], window: Window): string {
+  const { kernel, input, output } = window;
+  const pixelCount = batch! * cells(input);
+  const pixels = e.shared(`pixels:${x}`, () => {
+    const flat = e.reshape(e.transpose(x, [0, 2, 3, 1]), [pixelCount, channels!]);
+    return e.op('Concat', [flat, e.constant(new Float32Array(channels!), [1, channels!], 'float32')], { axis: 0 });
+  });
+  const places = e.shared(`places:${JSON.stringify([batch, window])}`, () =>
+    e.constant(pixelsMet(batch!, window), [batch! * cells(output) * cells(kernel)], 'int32'),
+  );
+  return e.reshape(e.op('Gather', [pixels, places], { axis: 0 }), [batch! * cells(output), cells(kernel) * channels!]);
+}
+
+/** Position of the pixel under each [image, row, column, tap]; the one after the last where it is outside. */
+function pixelsMet(batch: number, { kernel, strides, pads, dilations, input, output }: Window): Int32Array {
+  const [height, width] = input;
+  const steps = taps(kernel).map(([i, j]) => [i * dilations[0], j * dilations[1]] as const);
+  const places = new Int32Array(batch * cells(output) * cells(kernel));
+  let at = 0;
+  for (let image = 0; image < batch; image++) {
+    for (let cell = 0; cell < cells(output); cell++) {
+      const top = Math.floor(cell / output[1]) * strides[0] - pads[0];
+      const left = (cell % output[1]) * strides[1] - pads[1];
+      for (const [down, right] of steps) {
+        const [row, column] = [top + down, left + right];
+        const inside = row >= 0 && row < height && column >= 0 && column < width;
+        places[at++] = inside ? (image * height + row) * width + column : batch * cells(input);
+      }
+    }
+  }
+  return places;
+}
+
+/**
  * dW as matrix products, by filter tap: image by image and summed where images are large, else over the whole batch at
- * once. For a few channels ORT's convolution with swapped axes is three times as fast, for many it is a third.
+ * once, from columns. For a few channels ORT's convolution with swapped axes is three times as fast, for many it is a third.
  */
 const Conv2DBackpropFilter: Lowering = (e, [x, dy], node) => {
   const window = windowOf(node);
@@ -171,19 +208,14 @@ const Conv2DBackpropFilter: Lowering = (e, [x, dy], node) => {
     const flat = area >= LARGE ? byImage(cellsMet) : wholeBatch(channelsOutermost(e, cellsMet));
     return e.reshape(flat, filterShape);
   }
-  if (area >= LARGE && cells(kernel) <= 9 && inChannels > 8) {
+  if (area >= LARGE && cells(kernel) <= 9 && inChannels > 8 && !strided) {
     const image = padded(e, x!, window);
     const parts = taps(kernel).map(([i, j]) =>
       e.reshape(byImage(tapOf(e, image, i, j, window)), [outChannels, inChannels, 1]),
     );
     return e.reshape(e.op('Concat', parts, { axis: 2 }), filterShape);
   }
-  // Columns lie as [image, row, column, tap, channel]: the product needs no operand transposed.
-  const [top, left, bottom, right] = window.pads;
-  const last = e.shared(`last:${x}`, () => e.transpose(x!, [0, 2, 3, 1]));
-  const image = top || left || bottom || right ? e.pad(last, [0, top, left, 0], [0, bottom, right, 0]) : last;
-  const cellsOf = taps(kernel).map(([i, j]) => tapOf(e, image, i, j, window, [1, 2]));
-  const columns = e.reshape(e.op('Concat', cellsOf, { axis: 3 }), [batch * area, cells(kernel) * inChannels]);
+  const columns = columnsOf(e, x!, node.inputs[0]!.shape, window);
   const rows = e.shared(`flat:${dy}`, () => e.reshape(channelsOutermost(e, dy!), [outChannels, batch * area]));
   return e.transpose(e.reshape(e.matmul(rows, columns), [outChannels, ...kernel, inChannels]), [0, 3, 1, 2]);
 };
