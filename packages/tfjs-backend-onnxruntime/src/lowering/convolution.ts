@@ -7,6 +7,8 @@ const LARGE = 28 * 28;
 const MEDIUM = 14 * 14;
 /** Up to this many channels (a stem's red, green and blue), columns would be many and narrow. */
 const FEW_CHANNELS = 4;
+/** Filters up to this many cells can have all their columns in memory. */
+const SMALL_FILTER = 9;
 
 export const windowAttributes = ({ kernel, strides, pads, dilations }: Window) => ({
   kernel_shape: kernel,
@@ -144,6 +146,29 @@ function filterGradientByConvolution(e: Emitter, x: string, dy: string, window: 
 }
 
 /**
+ * dW for a few channels and small filters, image by image. The columns [tap of channel, cell] come from a depthwise
+ * convolution whose filters copy one cell each.
+ */
+function filterGradientByCopies(
+  e: Emitter,
+  x: string,
+  dy: string,
+  [batch, channels]: readonly number[],
+  window: Window,
+) {
+  const { kernel, output } = window;
+  const tapCount = cells(kernel);
+  const columnCount = channels! * tapCount;
+  const copies = new Float32Array(columnCount * tapCount);
+  for (let column = 0; column < columnCount; column++) copies[column * tapCount + (column % tapCount)] = 1;
+  const filter = e.constant(copies, [columnCount, 1, ...kernel], 'float32');
+  const columns = e.op('Conv', [x, filter], { ...windowAttributes(window), group: channels! });
+  const rows = e.reshape(dy, [batch!, -1, cells(output)]);
+  const products = e.matmul(rows, e.reshape(columns, [batch!, columnCount, cells(output)]), false, true, [3, 3]);
+  return e.reduce('ReduceSum', products, [0], false);
+}
+
+/**
  * The cells of channels-first images that every output cell's window meets, as [image row column, tap channel]: one Gather
  * of whole pixels. Cells outside the image are a row of zeros at the end.
  */
@@ -182,7 +207,7 @@ function pixelsMet(batch: number, { kernel, strides, pads, dilations, input, out
 
 /**
  * dW as matrix products, by filter tap: image by image and summed where images are large, else over the whole batch at
- * once, from columns. For a few channels ORT's convolution with swapped axes is three times as fast, for many it is a third.
+ * once, from columns. For a few channels and large filters ORT's convolution with swapped axes is three times as fast, for many it is a third.
  */
 const Conv2DBackpropFilter: Lowering = (e, [x, dy], node) => {
   const window = windowOf(node);
@@ -195,20 +220,28 @@ const Conv2DBackpropFilter: Lowering = (e, [x, dy], node) => {
 
   const byImage = (tap: string) => {
     const rows = e.shared(`rows:${dy}`, () => e.reshape(dy!, [batch, outChannels, area]));
-    return e.reduce('ReduceSum', e.matmul(rows, e.reshape(tap, [batch, inChannels, area]), false, true), [0], false);
+    return e.reduce(
+      'ReduceSum',
+      e.matmul(rows, e.reshape(tap, [batch, inChannels, area]), false, true, [3, 3]),
+      [0],
+      false,
+    );
   };
   const wholeBatch = (columns: string) => {
     const rows = e.shared(`flat:${dy}`, () => e.reshape(channelsOutermost(e, dy!), [outChannels, batch * area]));
     return e.matmul(rows, e.reshape(columns, [inChannels, batch * area]), false, true);
   };
 
-  if (inChannels <= FEW_CHANNELS && cells(kernel) > 1) return filterGradientByConvolution(e, x!, dy!, window);
+  if (inChannels <= FEW_CHANNELS && cells(kernel) > 1) {
+    if (cells(kernel) > SMALL_FILTER) return filterGradientByConvolution(e, x!, dy!, window);
+    return e.reshape(filterGradientByCopies(e, x!, dy!, node.inputs[0]!.shape, window), filterShape);
+  }
   if (cells(kernel) === 1 && window.pads.every((pad) => pad === 0)) {
     const cellsMet = strided ? tapOf(e, x!, 0, 0, window) : x!;
     const flat = area >= LARGE ? byImage(cellsMet) : wholeBatch(channelsOutermost(e, cellsMet));
     return e.reshape(flat, filterShape);
   }
-  if (area >= LARGE && cells(kernel) <= 9 && inChannels > 8 && !strided) {
+  if (area >= LARGE && cells(kernel) <= SMALL_FILTER && inChannels > 8 && !strided) {
     const image = padded(e, x!, window);
     const parts = taps(kernel).map(([i, j]) =>
       e.reshape(byImage(tapOf(e, image, i, j, window)), [outChannels, inChannels, 1]),
