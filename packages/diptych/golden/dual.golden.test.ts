@@ -2,7 +2,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { inference, type Tokenizer } from '@diptych/core';
-import { checkGolden, type Float32Error, goldenTensor } from '@diptych/testing/node';
+import { checkGolden, type Float32Error, goldenBackends, goldenTensor } from '@diptych/testing/node';
 import { infoNCE, sigLIP } from '@diptych/train';
 import { openSafetensors } from '@diptych/weights/node';
 import * as tf from '@tensorflow/tfjs-core';
@@ -17,7 +17,7 @@ const meta = JSON.parse(readFileSync(resolve(folder, 'meta.json'), 'utf8')) as R
   string,
   { float32_error: Float32Error }
 >;
-const runs = ['cpu', 'onnxruntime'].flatMap((backend) => Object.keys(meta).map((name) => [name, backend] as const));
+const runs = goldenBackends().flatMap((backend) => Object.keys(meta).map((name) => [name, backend] as const));
 
 /** The fixtures hold token ids. */
 const tokenizer: Tokenizer = {

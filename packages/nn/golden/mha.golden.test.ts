@@ -1,7 +1,14 @@
 import '@diptych/tfjs-backend-onnxruntime';
 import '@tensorflow/tfjs-backend-cpu';
 import { inference } from '@diptych/core';
-import { checkGolden, type Float32Error, goldenTensor, openGolden, readGoldenJson } from '@diptych/testing/node';
+import {
+  checkGolden,
+  type Float32Error,
+  goldenBackends,
+  goldenTensor,
+  openGolden,
+  readGoldenJson,
+} from '@diptych/testing/node';
 import { loadState, selectPrefix } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -15,9 +22,7 @@ interface Case {
   readonly float32_error: Float32Error;
 }
 const cases = readGoldenJson<Record<string, Case>>('mha');
-const runs = (['cpu', 'onnxruntime'] as const).flatMap((backend) =>
-  Object.keys(cases).map((name) => [name, backend] as const),
-);
+const runs = goldenBackends().flatMap((backend) => Object.keys(cases).map((name) => [name, backend] as const));
 
 describe.each(runs)('golden mha: %s on %s', (name, backend) => {
   const { embed_dim: embedDim, num_heads: numHeads, kdim, vdim, float32_error: float32Error } = cases[name]!;

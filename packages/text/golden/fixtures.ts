@@ -3,12 +3,12 @@ import '@tensorflow/tfjs-backend-cpu';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { TextInput } from '@diptych/core';
-import { goldenTensor } from '@diptych/testing/node';
+import { goldenBackends, goldenTensor } from '@diptych/testing/node';
 import type { TensorCollection } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Every fixture is compared on each of these: tfjs's reference, and the engine. */
-export const BACKENDS = ['cpu', 'onnxruntime'] as const;
+export const BACKENDS = goldenBackends();
 
 /** The folder of a family that the repository adds: below DIPTYCH_GOLDEN where that has it, else the repository's copy. */
 export function addedFamily(name: string): string {

@@ -1,5 +1,6 @@
 import '@tensorflow/tfjs-backend-cpu';
 import '@diptych/tfjs-backend-onnxruntime';
+import { goldenBackends } from '@diptych/testing/node';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { AdamW } from '../src/index.js';
@@ -19,7 +20,7 @@ interface Meta {
 const folder = family('adamw');
 const meta = readJsonFile<Meta>(folder, 'meta.json');
 
-describe.each(['cpu', 'onnxruntime'])('golden adamw on %s', (backend) => {
+describe.each(goldenBackends())('golden adamw on %s', (backend) => {
   it('follows torch.optim.AdamW through every step', async () => {
     await tf.setBackend(backend);
     const file = openFile(folder, 'trajectory.safetensors');

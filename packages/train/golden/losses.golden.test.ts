@@ -1,6 +1,7 @@
 import '@tensorflow/tfjs-backend-cpu';
 import '@diptych/tfjs-backend-onnxruntime';
 import { ConfigError } from '@diptych/core';
+import { goldenBackends } from '@diptych/testing/node';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { infoNCE, matchingLoss, matchingLossTwoClasses, sigLIP, triplet } from '../src/index.js';
@@ -43,7 +44,7 @@ function lossOf(name: string): (inputs: Inputs) => tf.Scalar {
   return LOSSES[known.sort((a, b) => b.length - a.length)[0]!]!;
 }
 
-describe.each(['cpu', 'onnxruntime'])('golden losses on %s', (backend) => {
+describe.each(goldenBackends())('golden losses on %s', (backend) => {
   it.each(Object.entries(meta))('%s', async (name, { float32_error: errors }) => {
     await tf.setBackend(backend);
     const file = openFile(folder, `${name}.safetensors`);

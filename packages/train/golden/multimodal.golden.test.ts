@@ -2,6 +2,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import '@diptych/tfjs-backend-onnxruntime';
 import { type FusedOutputs, type Loss, type PairBatch, stateless } from '@diptych/core';
 import { AttentionFusion } from '@diptych/fusion';
+import { goldenBackends } from '@diptych/testing/node';
 import { Bert } from '@diptych/text';
 import { AdamW, InfoNCE, MultiModalEncoder, Trainer, WeightedSum } from '@diptych/train';
 import { ResNet } from '@diptych/vision';
@@ -90,7 +91,7 @@ function pairs(file: Safetensors): PairBatch {
   };
 }
 
-const runs = ['cpu', 'onnxruntime'].flatMap((backend) =>
+const runs = goldenBackends().flatMap((backend) =>
   Object.entries(meta.trajectories).map(([name, trajectory]) => [backend, name, trajectory] as const),
 );
 

@@ -2,6 +2,7 @@ import '@diptych/tfjs-backend-onnxruntime';
 import '@tensorflow/tfjs-backend-cpu';
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { goldenBackends } from '@diptych/testing/node';
 import { parseSafetensors, type Safetensors } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'vitest';
@@ -9,7 +10,7 @@ import { expect } from 'vitest';
 const OWN = resolve(import.meta.dirname, '../../../golden');
 
 /** Every fixture is compared on each of these: tfjs's reference, and the engine. */
-export const BACKENDS = ['cpu', 'onnxruntime'] as const;
+export const BACKENDS = goldenBackends();
 
 /** Largest float32 error of torch itself, and the tensor's largest absolute value. */
 export type Float32Error = Readonly<Record<string, readonly [number, number]>>;

@@ -39,6 +39,14 @@ function findUpwards(name: string, from: string): string | undefined {
   return parent === from ? undefined : findUpwards(name, parent);
 }
 
+/**
+ * Backends that golden tests run on: tfjs's reference and the engine, or those that the environment variable
+ * DIPTYCH_BACKENDS lists, separated by commas. The test imports what registers them.
+ */
+export function goldenBackends(): readonly string[] {
+  return process.env.DIPTYCH_BACKENDS?.split(',') ?? ['cpu', 'onnxruntime'];
+}
+
 /** A family's JSON file (`meta.json`, `config.json`, `manifest.json`). */
 export function readGoldenJson<T>(family: string, file = 'meta.json'): T {
   return JSON.parse(readFileSync(join(goldenFamily(family), file), 'utf8')) as T;

@@ -2,6 +2,7 @@ export {
   type CheckGoldenOptions,
   checkGolden,
   type Float32Error,
+  goldenBackends,
   goldenFamily,
   goldenTensor,
   goldenTolerance,

@@ -1,0 +1,4 @@
+import '@tensorflow/tfjs-core';
+import { loadTfjsNode } from './tfjs-node.mjs';
+
+loadTfjsNode();
