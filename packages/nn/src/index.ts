@@ -37,7 +37,7 @@ export {
 export { l2Normalize } from './l2-normalize.js';
 export { LayerNorm, type LayerNormOptions, layerNorm } from './layer-norm.js';
 export { Linear, type LinearOptions } from './linear.js';
-export { addLora, LoraAdapter, type LoraOptions, mergeLora, removeLora } from './lora.js';
+export { addLora, LoraAdapter, type LoraOptions, mergeLora, removeLora, withMergedLora } from './lora.js';
 export { Module } from './module.js';
 export {
   type AttendOptions,

@@ -41,10 +41,9 @@ export class Linear extends Module {
   forward<T extends tf.Tensor>(x: T): T {
     const leading = x.shape.slice(0, -1);
     checkShape('nn.Linear', 'x', x, [...leading.map((_, axis) => `d${axis}`), this.inFeatures]);
-    const rows = x.rank === 2 ? x : tf.reshape(x, [-1, this.inFeatures]);
-    const product = tf.matMul(rows as tf.Tensor2D, this.weight, false, true);
-    const adapted = this.lora ? tf.add(product, this.lora.forward(rows as tf.Tensor2D)) : product;
-    const y = this.bias ? tf.add(adapted, this.bias) : adapted;
+    const rows = (x.rank === 2 ? x : tf.reshape(x, [-1, this.inFeatures])) as tf.Tensor2D;
+    const product = this.lora?.product(rows, this.weight) ?? tf.matMul(rows, this.weight, false, true);
+    const y = this.bias ? tf.add(product, this.bias) : product;
     return (x.rank === 2 ? y : tf.reshape(y, [...leading, this.outFeatures])) as T;
   }
 }

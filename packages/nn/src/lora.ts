@@ -16,8 +16,8 @@ export interface LoraOptions extends RandomWeights {
 }
 
 /**
- * A low-rank change of a linear layer, `x A^T B^T * alpha / rank`: `A` is [rank, in], `B` [out, rank] and starts at zero, so
- * that nothing changes at first (Hu et al. 2022, LoRA: Low-Rank Adaptation of Large Language Models).
+ * A low-rank change of a linear layer's weight, `B A * alpha / rank`: `A` is [rank, in], `B` [out, rank] and starts at
+ * zero, so that nothing changes at first (Hu et al. 2022, LoRA: Low-Rank Adaptation of Large Language Models).
  */
 export class LoraAdapter extends Module {
   readonly A: tf.Variable<tf.Rank.R2>;
@@ -34,15 +34,46 @@ export class LoraAdapter extends Module {
     this.trainedBefore = { weight: layer.weight.trainable, bias: layer.bias?.trainable ?? false };
   }
 
-  /** What is added to the layer's product: [N, in] -> [N, out]. */
-  forward(rows: tf.Tensor2D): tf.Tensor2D {
-    const narrow = tf.matMul(rows, this.A, false, true); // [N, rank]
-    return tf.mul(tf.matMul(narrow, this.B, false, true), this.scale);
-  }
-
-  /** The same as a change of the weight, [out, in]. */
+  /** The change of the weight, [out, in]. */
   delta(): tf.Tensor2D {
     return tf.mul(tf.matMul(this.B, this.A), this.scale);
+  }
+
+  /** The weight that the layer computes with, and that merging leaves behind: [out, in]. */
+  merged(weight: tf.Tensor2D): tf.Tensor2D {
+    return tf.add(weight, this.delta());
+  }
+
+  /**
+   * The layer's product with the changed weight, [N, in] -> [N, out]. Forward it is the product that a merged layer
+   * computes, operator by operator, so that merging changes nothing. Backward it never forms a gradient of the size of
+   * the weight, which is what makes low-rank training cheap; the weight gets one only where it trains too.
+   */
+  product(rows: tf.Tensor2D, weight: tf.Variable<tf.Rank.R2>): tf.Tensor2D {
+    const trains = weight.trainable;
+    const product = tf.customGrad((...args) => {
+      const [x, A, B] = args as unknown as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
+      const save = args.at(-1) as unknown as tf.GradSaveFunc;
+      save([x, A, B]);
+      const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
+        const gradients = this.#gradients(dy as tf.Tensor2D, saved, weight);
+        return trains ? [...gradients, tf.matMul(dy as tf.Tensor2D, x, true)] : gradients;
+      };
+      return { value: tf.matMul(x, this.merged(weight), false, true), gradFunc };
+    });
+    return product(rows, this.A, this.B, ...(trains ? [weight] : [])) as tf.Tensor2D;
+  }
+
+  /** Of rows, A and B. */
+  #gradients(dy: tf.Tensor2D, saved: tf.Tensor[], weight: tf.Tensor2D): tf.Tensor[] {
+    const [x, A, B] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
+    const dNarrow = tf.mul(tf.matMul(dy, B), this.scale); // [N, rank]
+    const narrow = tf.mul(tf.matMul(x, A, false, true), this.scale);
+    return [
+      tf.add(tf.matMul(dy, weight), tf.matMul(dNarrow, A)),
+      tf.matMul(dNarrow, x, true),
+      tf.matMul(dy, narrow, true),
+    ];
   }
 }
 
@@ -79,15 +110,67 @@ export function addLora(pattern: ParameterPattern, model: Module, options: LoraO
 }
 
 /**
- * Folds every adapter into its layer's weight and removes it: the model computes the same (up to float32's rounding of the
- * sum) at its old speed, under its old state names, and its weights train again if they did before.
+ * Folds every adapter into its layer's weight and removes it, under the old state names; the weights train again if they
+ * did before, and what they were is gone ({@link withMergedLora} brings it back).
+ *
+ * The model computes exactly the same, since an adapted layer multiplies with the merged weight too: bit for bit where a
+ * backend runs an operator the same way each time, as tfjs-backend-cpu does, and within float32's rounding of
+ * `B A * scale` where it runs small operators in other ways than large ones, as the onnxruntime backend does.
  *
  * @returns the paths of the layers
  */
 export function mergeLora(model: Module): string[] {
   return takeOff(model, (layer, adapter) => {
-    tf.tidy(() => layer.weight.assign(tf.add(layer.weight, adapter.delta()) as tf.Tensor2D));
+    tf.tidy(() => layer.weight.assign(adapter.merged(layer.weight)));
   });
+}
+
+/**
+ * Runs something with every adapter merged and taken off, under the state names that the model has without adapters:
+ * to save or measure, between two stretches of training, what {@link mergeLora} would leave. Afterwards adapters and
+ * weights are again, bit for bit, what they were; a copy of the adapted layers' weights is kept for that.
+ *
+ * Functions compiled before go on giving the right values inside; one compiled inside does not know the adapters and
+ * must be compiled again afterwards.
+ *
+ * @param run what to run; where it returns a promise, the adapters come back when that settles
+ * @returns what `run` returns
+ */
+export function withMergedLora<T>(model: Module, run: () => T): T {
+  const restores = adaptedLayers(model).map(([, layer]) => mergeForNow(layer));
+  const restore = () => {
+    for (const one of restores) one();
+  };
+  let result: T;
+  try {
+    result = run();
+  } catch (error) {
+    restore();
+    throw error;
+  }
+  if (result instanceof Promise) return result.finally(restore) as T;
+  restore();
+  return result;
+}
+
+/** @returns what undoes it */
+function mergeForNow(layer: Linear): () => void {
+  const adapter = layer.lora!;
+  const { B } = adapter;
+  // copies with memory of their own, whatever a backend does with the variable's
+  const [base, learned] = [layer.weight, B].map((variable) => tf.mul(variable, 1)) as [tf.Tensor2D, tf.Tensor2D];
+  tf.keep(base);
+  tf.keep(learned);
+  tf.tidy(() => layer.weight.assign(adapter.merged(layer.weight)));
+  // functions compiled before still add the adapter's change: it is nothing now
+  tf.tidy(() => B.assign(tf.zerosLike(B)));
+  layer.lora = undefined;
+  return () => {
+    layer.weight.assign(base);
+    B.assign(learned);
+    layer.lora = adapter;
+    tf.dispose([base, learned]);
+  };
 }
 
 /**
@@ -100,7 +183,7 @@ export function removeLora(model: Module): string[] {
 }
 
 function takeOff(model: Module, settle: (layer: Linear, adapter: LoraAdapter) => void): string[] {
-  const adapted = linearLayers(model).filter(([, layer]) => layer.lora);
+  const adapted = adaptedLayers(model);
   for (const [, layer] of adapted) {
     const adapter = layer.lora!;
     settle(layer, adapter);
@@ -114,6 +197,10 @@ function takeOff(model: Module, settle: (layer: Linear, adapter: LoraAdapter) =>
 
 function linearLayers(model: Module): [string, Linear][] {
   return [...model.namedModules()].filter((entry): entry is [string, Linear] => entry[1] instanceof Linear);
+}
+
+function adaptedLayers(model: Module): [string, Linear][] {
+  return linearLayers(model).filter(([, layer]) => layer.lora);
 }
 
 function checkLayer(path: string, layer: Linear, rank: number): void {
