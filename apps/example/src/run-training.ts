@@ -182,7 +182,7 @@ function facts(
     ['training', `${steps} steps of ${RECIPE.batchSize} pairs in ${formatSeconds(trainSeconds)}`],
     ['whole run', `${formatSeconds(metrics.seconds)}, at most ${Math.round(metrics.peakRssMiB)} MiB of memory`],
     ['engine', options.backend],
-    ['recipe', JSON.stringify(RECIPE)],
+    ['recipe', Object.entries(RECIPE).map(([name, value]) => `${name} ${value}`).join(', ')],
   ];
 }
 
