@@ -1,16 +1,16 @@
 import '@diptych/tfjs-backend-onnxruntime';
 import { fileURLToPath } from 'node:url';
-import { type Context, inference, isDiptychError } from '@diptych/core';
+import { isDiptychError, type PairBatch, type TextInput, type Tokenizer } from '@diptych/core';
 import { DataLoader, pairs as inMemory } from '@diptych/data';
-import { compile } from '@diptych/nn';
 import { tokenizer as openTokenizer } from '@diptych/preprocess/text';
-import { type EmbeddedPairs, embedPairs, retrieval, Trainer, takeRows, topK } from '@diptych/train';
+import { type BatchSource, embedPairs, matchingAccuracy, retrieval, type ScorePairs, Trainer } from '@diptych/train';
 import * as tf from '@tensorflow/tfjs-core';
 import { Command } from 'commander';
-import { emojiPairs } from '../../example/src/emoji.js';
+import { emojiPairs, type Pair } from '../../example/src/emoji.js';
 import { pictureTransform, RECIPE } from '../../example/src/model.js';
 import { type SplitKind, splitPairs } from '../../example/src/split.js';
 import { emojiTags } from './emoji-tags.js';
+import { freezeText } from './frozen-text.js';
 import { buildModel, buildTraining, RECIPES } from './recipe.js';
 
 const VOCABULARY = fileURLToPath(new URL('../../../golden/tokenizer/vocab.txt', import.meta.url));
@@ -32,30 +32,19 @@ async function run(name: string, { seed, split, steps: wanted, minilm }: Options
   const batchSize = recipe.batchSize ?? RECIPE.batchSize;
   const steps = Math.round((wanted * RECIPE.batchSize) / batchSize);
   const tokenizer = openTokenizer(VOCABULARY);
+  const frozen = recipe.frozenText
+    ? await freezeText(minilm!, captionsOf([...train, ...heldOut]), tokenizer, RECIPE.maxLength)
+    : undefined;
   const tags = recipe.tags ? emojiTags() : undefined;
-  const loaderOf = (of: typeof train, training: boolean) =>
-    new DataLoader(
-      inMemory(
-        of.map(({ id, image, text }) => ({ id, image, text: training ? [text, ...(tags?.get(id) ?? [])] : text })),
-      ),
-      {
-        transform: pictureTransform(),
-        tokenizer,
-        maxLength: RECIPE.maxLength,
-        padToMultipleOf: RECIPE.padToMultipleOf,
-        batchSize,
-        seed,
-        shuffle: training,
-        dropLast: training,
-        captions: training && tags ? 'random' : 'first',
-        ...(training && { cache: 'decoded' as const }),
-      },
-    );
-  const model = await buildModel(recipe, tokenizer.vocabSize, seed, minilm);
+  const sourceOf = (pairs: readonly Pair[], layout: { training: boolean; batchSize: number }) => {
+    const loader = loaderOf(pairs, tokenizer, { ...layout, seed, tags });
+    return frozen ? frozen.attach(loader) : loader;
+  };
+  const model = buildModel(recipe, tokenizer.vocabSize, seed, frozen?.width);
   const trainer = new Trainer(model, buildTraining(recipe, steps, seed));
   const begin = performance.now();
   let matching = 0;
-  await trainer.fit(loaderOf(train, true), {
+  await trainer.fit(sourceOf(train, { training: true, batchSize }), {
     steps,
     onStep: ({ step, loss, parts, etaSeconds }) => {
       matching = parts['matching.matchingAccuracy']!;
@@ -64,8 +53,9 @@ async function run(name: string, { seed, split, steps: wanted, minilm }: Options
     },
   });
   const seconds = (performance.now() - begin) / 1000;
-  const embedded = await embedPairs(model, loaderOf(heldOut, false), { normalize: false });
-  const { textToImage, imageToText } = await retrieval(embedded.image, embedded.text);
+  const { image, text } = await embedPairs(model, sourceOf(heldOut, { training: false, batchSize }));
+  const { textToImage, imageToText } = await retrieval(image, text);
+  const matcher = await matcherOf(model, sourceOf(heldOut, { training: false, batchSize: heldOut.length }));
   const figures = {
     recipe: name,
     seed,
@@ -73,34 +63,76 @@ async function run(name: string, { seed, split, steps: wanted, minilm }: Options
     steps,
     textToImage: { 'R@1': textToImage['recall@1'], 'R@10': textToImage['recall@10'] },
     imageToText: { 'R@1': imageToText['recall@1'], 'R@10': imageToText['recall@10'] },
-    matching: recipe.fusion && name === 'co-attention' ? undefined : await matchingAccuracy(model, embedded),
+    matching: await matchingAccuracy(image, text, matcher),
     trainMatching: matching,
     seconds: Math.round(seconds),
   };
   console.log(JSON.stringify(figures));
 }
 
-/** Share of pictures whose own caption the matcher scores above the towers' best wrong one. */
-async function matchingAccuracy(
-  model: Awaited<ReturnType<typeof buildModel>>,
-  { image, text }: EmbeddedPairs,
-): Promise<number> {
-  const count = image.shape[0];
-  const nearest = await topK(image, text, 2);
-  const wrong = nearest.map(({ indices }, i) => (indices[0] === i ? indices[1]! : indices[0]!));
-  const context: Context = inference;
-  const score = compile((a: tf.Tensor2D, b: tf.Tensor2D) => {
-    const output = (pooled: tf.Tensor2D) => ({ pooled, sequence: tf.expandDims(pooled, 1) as tf.Tensor3D });
-    return model.matchLogits(model.fusionLayer.fuse(output(a), output(b), context).fused);
+function captionsOf(pairs: readonly Pair[]): ReadonlyMap<string, string> {
+  return new Map(pairs.map(({ id, text }) => [id, text]));
+}
+
+/** The example's pipeline; tags stand beside the caption in training alone. */
+function loaderOf(
+  pairs: readonly Pair[],
+  tokenizer: Tokenizer,
+  { training, batchSize, seed, tags }: LoaderLayout,
+): DataLoader {
+  const rows = pairs.map(({ id, image, text }) => ({
+    id,
+    image,
+    text: training ? [text, ...(tags?.get(id) ?? [])] : text,
+  }));
+  return new DataLoader(inMemory(rows), {
+    transform: pictureTransform(),
+    tokenizer,
+    maxLength: RECIPE.maxLength,
+    padToMultipleOf: RECIPE.padToMultipleOf,
+    batchSize,
+    seed,
+    shuffle: training,
+    dropLast: training,
+    captions: training && tags ? 'random' : 'first',
+    ...(training && { cache: 'decoded' as const }),
   });
-  const logits = async (texts: ArrayLike<number>) => {
-    const rows = takeRows(text, texts);
-    const [a, b] = [tf.tensor2d(image.data, [...image.shape]), tf.tensor2d(rows.data, [...rows.shape])];
-    return (await score(a, b).data()) as Float32Array;
+}
+
+interface LoaderLayout {
+  readonly training: boolean;
+  readonly batchSize: number;
+  readonly seed: number;
+  readonly tags: ReadonlyMap<string, readonly string[]> | undefined;
+}
+
+/**
+ * The fused matcher on any rows of some pairs. It sees the towers' whole outputs, which fusions over patches and tokens read, so all
+ * pairs go through the towers at once.
+ */
+async function matcherOf(model: ReturnType<typeof buildModel>, all: BatchSource): Promise<ScorePairs> {
+  const { size, pixels, tokens } = await firstOf(all.epoch(0));
+  const images = tf.tensor4d(Float32Array.from(pixels.data), [...pixels.shape]);
+  const text: TextInput = {
+    inputIds: tf.tensor2d(tokens.inputIds, [...tokens.shape], 'int32'),
+    attentionMask: tf.tensor2d(tokens.attentionMask, [...tokens.shape], 'int32'),
+    ...(tokens.features && { features: tf.tensor2d(tokens.features, [size, tokens.features.length / size]) }),
   };
-  const own = await logits(Array.from({ length: count }, (_, i) => i));
-  const other = await logits(wrong);
-  return own.reduce((sum, logit, i) => sum + (logit > other[i]! ? 1 : 0), 0) / count;
+  return async (imageRows, textRows) => {
+    const logits = tf.tidy(() => {
+      const outputs = model.forward(images, text);
+      const rows = (of: Int32Array) => tf.tensor1d(of, 'int32');
+      return model.matchLogits(outputs.fuse(rows(imageRows), rows(textRows)).fused);
+    });
+    const values = await logits.data();
+    logits.dispose();
+    return values;
+  };
+}
+
+async function firstOf(batches: ReturnType<BatchSource['epoch']>): Promise<PairBatch> {
+  for await (const batch of batches) return batch;
+  throw new Error('no pairs');
 }
 
 const program = new Command('recipes')

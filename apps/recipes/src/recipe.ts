@@ -1,7 +1,7 @@
 import type { FusedOutputs, Fusion, ImageEncoder, Loss, TextEncoder } from '@diptych/core';
 import { AttentionFusion, CoAttentionFusion, ConcatMlpFusion, GatedFusion } from '@diptych/fusion';
 import { Generator } from '@diptych/nn';
-import { BagOfTokens, Bert } from '@diptych/text';
+import { BagOfTokens } from '@diptych/text';
 import {
   AdamW,
   type AdamWGroup,
@@ -9,6 +9,7 @@ import {
   InfoNCE,
   MultiModalEncoder,
   SigLIP,
+  TextFeatureHead,
   type TrainerOptions,
   Triplet,
   WeightedSum,
@@ -25,13 +26,12 @@ export interface Recipe {
   readonly contrastive?: () => Loss;
   readonly fusion?: (generator: Generator) => Fusion;
   readonly groups?: Readonly<Record<string, AdamWGroup>>;
+  /** Pairs seen stay the same: steps shrink as the batch grows. */
   readonly batchSize?: number;
   readonly chunkSize?: number;
-  /** Pairs seen stay the same: steps shrink as the batch grows. */
-  readonly freezeBatchNorm?: boolean;
   /** Emoji tags beside the label: one of the captions is drawn for each epoch. */
   readonly tags?: boolean;
-  /** A frozen sentence encoder from this folder in place of the bag of tokens. */
+  /** A frozen sentence encoder with a trained linear layer in place of the bag of tokens. */
   readonly frozenText?: boolean;
   readonly logitScale?: number;
   readonly logitBias?: number;
@@ -80,18 +80,23 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
   minilm: { about: 'frozen all-MiniLM-L6-v2 with a trained projection as text tower', frozenText: true },
 };
 
-/** The model of a recipe; the same seed gives the same first weights. */
-export async function buildModel(
+/**
+ * The model of a recipe; the same seed gives the same first weights.
+ *
+ * @param featureDim width of the frozen text tower's vectors, where the recipe has one
+ */
+export function buildModel(
   recipe: Recipe,
   vocabSize: number,
   seed: number,
-  minilm: string | undefined,
-): Promise<MultiModalEncoder<Fusion>> {
+  featureDim: number | undefined,
+): MultiModalEncoder<Fusion> {
   const generator = new Generator(seed);
   const image: ImageEncoder = new SmallCNN({ embedDim, imageSize: RECIPE.imageSize, generator });
-  const text: TextEncoder = recipe.frozenText
-    ? await Bert.fromPretrained(minilm!, { embedDim })
-    : new BagOfTokens({ vocabSize, embedDim, generator });
+  const text: TextEncoder =
+    featureDim === undefined
+      ? new BagOfTokens({ vocabSize, embedDim, generator })
+      : new TextFeatureHead({ featureDim, embedDim, generator });
   const fusion: Fusion =
     recipe.fusion?.(generator) ?? new AttentionFusion({ embedDim, numHeads, dropout, normalize: true, generator });
   const { logitScale, logitBias } = recipe;
@@ -115,9 +120,5 @@ export function buildTraining(recipe: Recipe, steps: number, seed: number): Trai
     schedule: warmupCosine({ total: steps, warmup: RECIPE.warmup }),
     seed,
     chunkSize: recipe.chunkSize,
-    freeze: recipe.frozenText ? FROZEN_TEXT : [],
   };
 }
-
-/** All of the sentence encoder but its new projection. */
-const FROZEN_TEXT = [{ match: 'text_encoder.embeddings' }, { match: 'text_encoder.encoder' }];
