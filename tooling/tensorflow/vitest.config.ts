@@ -7,7 +7,7 @@ export default mergeConfig(golden, {
   test: {
     root: resolve(import.meta.dirname, '../..'),
     include: ['tooling/tensorflow/*.test.ts', 'packages/*/golden/**/*.golden.test.ts'],
-    setupFiles: [resolve(import.meta.dirname, 'setup.ts')],
+    setupFiles: [resolve(import.meta.dirname, 'setup.mjs')],
     env: { DIPTYCH_BACKENDS: 'tensorflow', TF_CPP_MIN_LOG_LEVEL: '2' },
   },
 });

@@ -1,4 +1,5 @@
 import { EngineError } from '@diptych/core';
+import { Conv2d, Embedding, Generator } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Engines that the example can be told to use. */
@@ -74,22 +75,18 @@ export async function useBackend(name: BackendName): Promise<void> {
   );
 }
 
-/** The kernels that the example's training step needs, forward and backward, on toy shapes. */
+/** The layers of the example's training step, forward and backward, on toy shapes. */
 function tryTraining(): void {
-  tf.tidy(() => {
-    const pixels = tf.ones([2, 8, 8, 3]) as tf.Tensor4D;
-    const filter = tf.variable(tf.fill([3, 3, 3, 4], 0.1) as tf.Tensor4D);
-    const table = tf.variable(tf.fill([5, 4], 0.1) as tf.Tensor2D);
-    try {
+  const generator = new Generator(0);
+  const convolution = new Conv2d(3, 4, 3, { generator, stride: 2, padding: 1 });
+  const table = new Embedding(5, 4, { generator });
+  try {
+    tf.tidy(() => {
+      const pixels = tf.ones([2, 8, 8, 3]) as tf.Tensor4D;
+      const ids = tf.tensor2d([0, 1, 2, 3], [2, 2], 'int32');
       const { value, grads } = tf.variableGrads(() => {
-        const padded = tf.pad(pixels, [
-          [0, 0],
-          [1, 1],
-          [1, 1],
-          [0, 0],
-        ]);
-        const image = tf.mean(tf.relu(tf.conv2d(padded as tf.Tensor4D, filter, 2, 'valid')), [1, 2]);
-        const text = tf.mean(tf.gather(table, tf.tensor2d([0, 1, 2, 3], [2, 2], 'int32')), 1);
+        const image = tf.mean(tf.relu(convolution.forward(pixels)), [1, 2]);
+        const text = tf.mean(table.forward(ids), 1);
         return tf.neg(
           tf.mean(tf.logSoftmax(tf.matMul(image as tf.Tensor2D, text as tf.Tensor2D, false, true))),
         ) as tf.Scalar;
@@ -97,9 +94,9 @@ function tryTraining(): void {
       for (const tensor of [value, ...Object.values(grads)]) {
         if (tensor.dataSync().some((x) => !Number.isFinite(x))) throw new Error('a small training step gave NaN');
       }
-    } finally {
-      filter.dispose();
-      table.dispose();
-    }
-  });
+    });
+  } finally {
+    convolution.dispose();
+    table.dispose();
+  }
 }

@@ -1,5 +1,6 @@
 import { ConfigError, checkShape, formatShape, ShapeError } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { ensureKernel } from './composed-kernels.js';
 import type { Generator } from './generator.js';
 import { type Initializer, kaimingUniform, uniform } from './init.js';
 import { Module } from './module.js';
@@ -96,6 +97,7 @@ export class Conv2d extends Module {
   }
 
   #convolve(x: tf.Tensor4D, weight: tf.Tensor4D): tf.Tensor4D {
+    ensureKernel('Conv2DBackpropFilter');
     const filter = tf.transpose(weight, [2, 3, 1, 0]) as tf.Tensor4D; // OIHW -> HWIO
     return tf.conv2d(x, spread(filter, this.dilation), this.stride, 'valid');
   }

@@ -1,5 +1,6 @@
 import { checkDtype } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { ensureKernel } from './composed-kernels.js';
 import type { Generator } from './generator.js';
 import { type Initializer, normal } from './init.js';
 import { Module } from './module.js';
@@ -33,6 +34,7 @@ export class Embedding extends Module {
   /** int32 [...] -> float32 [..., embeddingDim]. */
   forward(ids: tf.Tensor): tf.Tensor {
     checkDtype('nn.Embedding', 'ids', ids, 'int32');
+    ensureKernel('UnsortedSegmentSum');
     const rows = tf.gather(this.weight, ids);
     return this.paddingIdx === undefined ? rows : withoutGradientAt(rows, ids, this.paddingIdx);
   }
