@@ -70,5 +70,6 @@ export type {
   TrainingLog,
 } from './trainer/options.js';
 export { type StoredEmbeddings, storedTargets } from './trainer/stored-targets.js';
+export type { TowerValidationOptions } from './trainer/tower-watch.js';
 export { Trainer } from './trainer/trainer.js';
 export type { ValidationMetrics, ValidationOptions } from './trainer/validation.js';

@@ -42,6 +42,13 @@ export function normalizeRows(embeddings: Embeddings): Embeddings {
   return { data: out, shape };
 }
 
+/** The rows' centre. */
+export function meanRow({ data, shape: [rows, width] }: Embeddings): Float64Array {
+  const mean = new Float64Array(width);
+  for (let i = 0; i < data.length; i++) mean[i % width]! += data[i]! / rows;
+  return mean;
+}
+
 /** Some rows, in the given order. */
 export function takeRows({ data, shape }: Embeddings, rows: ArrayLike<number>): Embeddings {
   const width = shape[1];

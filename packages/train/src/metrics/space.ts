@@ -1,5 +1,5 @@
 import { ShapeError } from '@diptych/core';
-import { checkEmbeddings, type Embeddings, normalizeRows } from './embeddings.js';
+import { checkEmbeddings, type Embeddings, meanRow, normalizeRows } from './embeddings.js';
 
 /**
  * Mean of |x - y|^2 over positive pairs of unit vectors (Wang and Isola 2020, alpha 2): 0 where pairs coincide, 2 where they
@@ -48,14 +48,8 @@ export function uniformity(embeddings: Embeddings, sample = 1024): number {
 export function modalityGap(image: Embeddings, text: Embeddings): number {
   checkEmbeddings('train.metrics.modalityGap', 'image', image);
   checkEmbeddings('train.metrics.modalityGap', 'text', text, image.shape[1]);
-  const [a, b] = [centre(normalizeRows(image)), centre(normalizeRows(text))];
+  const [a, b] = [meanRow(normalizeRows(image)), meanRow(normalizeRows(text))];
   return Math.sqrt(a.reduce((sum, value, d) => sum + (value - b[d]!) ** 2, 0));
-}
-
-function centre({ data, shape: [rows, width] }: Embeddings): Float64Array {
-  const mean = new Float64Array(width);
-  for (let i = 0; i < data.length; i++) mean[i % width]! += data[i]! / rows;
-  return mean;
 }
 
 function checkPairs(what: string, image: Embeddings, text: Embeddings): void {

@@ -16,6 +16,8 @@ export interface EmbedOptions {
   readonly epoch?: number;
   /** At most this many batches. Default: all. */
   readonly batches?: number;
+  /** At most this many pairs, the first ones. Default: all. */
+  readonly pairs?: number;
   /** Scale vectors to length 1; default true. A fusion that does not normalise its inputs wants them as they are. */
   readonly normalize?: boolean;
   readonly signal?: AbortSignal;
@@ -32,8 +34,10 @@ export interface EmbeddedPairs {
 export async function embedPairs(
   model: TrainableModel,
   source: BatchSource,
-  { epoch = 0, batches = Number.POSITIVE_INFINITY, normalize = true, signal }: EmbedOptions = {},
+  options: EmbedOptions = {},
 ): Promise<EmbeddedPairs> {
+  const { epoch = 0, batches = Number.POSITIVE_INFINITY, pairs = Number.POSITIVE_INFINITY } = options;
+  const { normalize = true, signal } = options;
   const context: Context = inference;
   const scaled = (pooled: tf.Tensor2D) => (normalize ? l2Normalize(pooled) : pooled);
   const both = compile((batch: DeviceBatch) => ({
@@ -46,7 +50,7 @@ export async function embedPairs(
   let count = 0;
   try {
     for await (const batch of source.epoch(epoch)) {
-      if (signal?.aborted || count++ >= batches) break;
+      if (signal?.aborted || count++ >= batches || ids.length >= pairs) break;
       const onDevice = toDevice(batch);
       const { image, text } = both(onDevice);
       width = image.shape[1];
@@ -57,6 +61,7 @@ export async function embedPairs(
   } finally {
     both.dispose();
   }
+  const rows = Math.min(ids.length, pairs);
   const join = (of: 'image' | 'text'): Embeddings => {
     const data = new Float32Array(ids.length * width);
     let at = 0;
@@ -64,9 +69,9 @@ export async function embedPairs(
       data.set(part[of], at);
       at += part[of].length;
     }
-    return { data, shape: [ids.length, width] };
+    return { data: data.subarray(0, rows * width), shape: [rows, width] };
   };
-  return { image: join('image'), text: join('text'), ids };
+  return { image: join('image'), text: join('text'), ids: ids.slice(0, rows) };
 }
 
 /** Options of {@link evaluate}. */

@@ -6,7 +6,7 @@ import { buffersOf, parametersOf } from '../parts.js';
 import type { TrainableModel } from '../trainable-model.js';
 import type { CheckpointStore, TrainingSnapshot } from './checkpoint-store.js';
 import { Ema } from './ema.js';
-import { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.js';
+import { type EvaluateOptions, type Evaluation, embedPairs, evaluate, flatMetrics } from './evaluate.js';
 import { FreezeSchedule } from './freeze-schedule.js';
 import { openStore } from './open-store.js';
 import type { BatchSource, FitOptions, FitResult, StepReport, TrainerOptions, TrainingEvent } from './options.js';
@@ -15,6 +15,7 @@ import { Recomputation } from './recompute.js';
 import { Rhythm } from './rhythm.js';
 import { restoreSnapshot, type SnapshotParts, takeSnapshot } from './snapshot.js';
 import { StepRunner } from './step-runner.js';
+import { TowerWatch } from './tower-watch.js';
 import type { StepParts } from './training-step.js';
 import { EarlyStopping } from './validation.js';
 
@@ -94,6 +95,9 @@ export class Trainer<Outputs extends TowerOutputs> {
     if (this.#busy) throw new ConfigError({ where: 'train.Trainer.fit', problem: 'this trainer is training already' });
     if (epochs === undefined && steps === undefined && !signal) {
       throw new ConfigError({ where: 'train.Trainer.fit', expected: 'epochs, steps or a signal', got: 'no end' });
+    }
+    if (options.validate && !options.validate.run && !options.validate.towers) {
+      throw new ConfigError({ where: 'train.Trainer.fit: validate', expected: 'run, towers or both', got: 'neither' });
     }
     this.#busy = true;
     try {
@@ -188,6 +192,7 @@ export class Trainer<Outputs extends TowerOutputs> {
     const total = runLength(source, epochs, steps);
     const early = new EarlyStopping(validate ?? {});
     early.restore(this.#earlyState);
+    const watch = validate?.towers && new TowerWatch((of, how) => embedPairs(this.model, of, how), validate.towers);
     const breath = new Breath();
     let loss = Number.NaN;
     let saved = -1;
@@ -206,7 +211,9 @@ export class Trainer<Outputs extends TowerOutputs> {
       }
     };
     const validated = async (): Promise<boolean> => {
-      const metrics = await validate!.run();
+      const towers = await watch?.measure();
+      const metrics = { ...(await validate!.run?.()), ...(towers && flatMetrics(towers.metrics, 'towers.')) };
+      for (const message of towers?.warnings ?? []) await tell({ kind: 'warning', message }, options);
       await tell({ kind: 'validation', step: this.#step, metrics }, options);
       const verdict = early.judge(metrics);
       score = verdict.score;

@@ -1,12 +1,15 @@
 import { ConfigError, type JsonObject } from '@diptych/core';
+import type { TowerValidationOptions } from './tower-watch.js';
 
 /** Numbers of a validation by name: `textToImage.recall@1`. */
 export type ValidationMetrics = Readonly<Record<string, number>>;
 
 /** When and how a run is validated. */
 export interface ValidationOptions {
-  /** Computes the numbers; `trainer.evaluate(source)` gives a flat record of them. */
-  readonly run: () => Promise<ValidationMetrics> | ValidationMetrics;
+  /** Computes numbers: `async () => flatMetrics(await trainer.evaluate(heldOut))`. This, `towers`, or both. */
+  readonly run?: () => Promise<ValidationMetrics> | ValidationMetrics;
+  /** Validates each tower by itself, as numbers `towers.…` and a warning for the one that overfits. */
+  readonly towers?: TowerValidationOptions;
   /** Default: after each epoch. */
   readonly everySteps?: number;
   readonly everyEpochs?: number;

@@ -1,0 +1,100 @@
+import { ShapeError } from '@diptych/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { checkEmbeddings, type Embeddings, meanRow } from './embeddings.js';
+
+/** An affine map between two spaces of vectors. */
+export interface RidgeMap {
+  /** [M, D] of the first space to [M, E] of the second, less the second's centre. */
+  predict(x: Embeddings): Promise<Embeddings>;
+  /** Vectors of the second space less its centre: what predictions are compared with. */
+  centre(y: Embeddings): Embeddings;
+}
+
+/**
+ * Ridge regression (Hoerl and Kennard 1970) from one space to another, on centred vectors: minimises
+ * |X W - Y|^2 + penalty * tr(X'X) / D * |W|^2. The products run on the backend, the factorisation in float64.
+ *
+ * @param x [N, D]
+ * @param y [N, E], row i belongs to row i of `x`
+ * @param penalty relative to the mean eigenvalue of X'X
+ * @throws ShapeError if the rows are not as many
+ */
+export async function ridgeMap(x: Embeddings, y: Embeddings, penalty = 0.1): Promise<RidgeMap> {
+  const where = 'train.metrics.ridgeMap';
+  checkEmbeddings(where, 'x', x);
+  checkEmbeddings(where, 'y', y);
+  const [rows, width] = x.shape;
+  if (y.shape[0] !== rows) {
+    throw new ShapeError({ where, expected: `${rows} rows of y, as many as of x`, got: String(y.shape[0]) });
+  }
+  const [xMean, yMean] = [meanRow(x), meanRow(y)];
+  const [gram, right] = await products(less(x, xMean), less(y, yMean));
+  const trace = Array.from({ length: width }, (_, i) => gram[i * width + i]!).reduce((sum, value) => sum + value, 0);
+  // vectors that are all the same have no trace: any ridge then gives predictions of 0
+  const ridge = (penalty * trace) / width || 1;
+  for (let i = 0; i < width; i++) gram[i * width + i]! += ridge;
+  const solution = solveCholesky(gram, right, width);
+  const weight: Embeddings = { data: Float32Array.from(solution), shape: [width, y.shape[1]] };
+  return {
+    predict: async (of) => {
+      checkEmbeddings(where, 'x', of, width);
+      const product = tf.tidy(() => tf.matMul(onDevice(less(of, xMean)), onDevice(weight)));
+      const data = Float32Array.from(await product.data());
+      product.dispose();
+      return { data, shape: [of.shape[0], weight.shape[1]] };
+    },
+    centre: (of) => less(of, yMean),
+  };
+}
+
+/** X'X and X'Y. */
+async function products(x: Embeddings, y: Embeddings): Promise<[gram: Float64Array, right: Float64Array]> {
+  const both = tf.tidy(() => {
+    const left = onDevice(x);
+    return [left, onDevice(y)].map((right) => tf.matMul(left, right, true, false));
+  });
+  const [gram, right] = await Promise.all(both.map(async (product) => Float64Array.from(await product.data())));
+  tf.dispose(both);
+  return [gram!, right!];
+}
+
+/**
+ * Solves A W = B for a symmetric positive definite A [n, n], in place (Cholesky).
+ *
+ * @param b [n, m] row by row
+ * @returns W [n, m], in the memory of `b`
+ */
+function solveCholesky(a: Float64Array, b: Float64Array, n: number): Float64Array {
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j <= i; j++) {
+      let sum = a[i * n + j]!;
+      for (let k = 0; k < j; k++) sum -= a[i * n + k]! * a[j * n + k]!;
+      a[i * n + j] = i === j ? Math.sqrt(sum) : sum / a[j * n + j]!;
+    }
+  }
+  const m = b.length / n;
+  /** Row i of W less `factor` times row k. */
+  const subtract = (i: number, k: number, factor: number) => {
+    for (let c = 0; c < m; c++) b[i * m + c]! -= factor * b[k * m + c]!;
+  };
+  const divide = (i: number) => {
+    for (let c = 0; c < m; c++) b[i * m + c]! /= a[i * n + i]!;
+  };
+  for (let i = 0; i < n; i++) {
+    for (let k = 0; k < i; k++) subtract(i, k, a[i * n + k]!);
+    divide(i);
+  }
+  for (let i = n - 1; i >= 0; i--) {
+    for (let k = i + 1; k < n; k++) subtract(i, k, a[k * n + i]!);
+    divide(i);
+  }
+  return b;
+}
+
+function onDevice({ data, shape }: Embeddings): tf.Tensor2D {
+  return tf.tensor2d(data, [...shape]);
+}
+
+function less({ data, shape }: Embeddings, row: Float64Array): Embeddings {
+  return { data: data.map((value, i) => value - row[i % row.length]!), shape };
+}
