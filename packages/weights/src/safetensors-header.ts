@@ -4,13 +4,19 @@ import { describeForeignFormat } from './foreign-format.js';
 import { sizeOf, type TensorInfo } from './tensor-collection.js';
 
 /**
- * Longest header that is read, 16 MiB: room for some 150,000 tensors. The format itself allows 100 MB, which no
- * published checkpoint needs and which would let a small damaged file claim a large allocation.
+ * Longest header that is read: headers of 100 MB and more are refused before anything is allocated for them. The
+ * reference implementation draws its line there too (it still takes 100 MB to the byte). A checkpoint of 5,000 tensors
+ * has half a megabyte.
  */
-export const MAX_HEADER_BYTES = 16 * 2 ** 20;
+export const MAX_HEADER_BYTES = 100e6 - 1;
 
 /** Bytes before the header: its length as a little-endian 64-bit integer. */
 export const PREFIX_BYTES = 8;
+
+/** What {@link readHeaderLength} looks at: the length, and the brace that every header starts with. */
+export const LOOKED_AT_BYTES = PREFIX_BYTES + 1;
+
+const OPENING_BRACE = 0x7b;
 
 /** A tensor's place in the file. */
 export interface StoredTensor extends TensorInfo {
@@ -25,9 +31,10 @@ export interface SafetensorsHeader {
 }
 
 /**
- * Reads the header's length from the first bytes of a file.
+ * Reads the header's length from the first bytes of a file, and checks what can be checked before memory is set aside
+ * for a header.
  *
- * @param prefix the first 8 bytes (fewer where the file is shorter)
+ * @param prefix the first {@link LOOKED_AT_BYTES} bytes (fewer where the file is shorter)
  * @param fileSize bytes of the whole file
  * @returns bytes of the header, at most {@link MAX_HEADER_BYTES} and at most what the file holds
  * @throws WeightsError
@@ -39,10 +46,12 @@ export function readHeaderLength(where: string, prefix: Uint8Array, fileSize: nu
   const view = new DataView(prefix.buffer, prefix.byteOffset, PREFIX_BYTES);
   const length = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32;
   const available = fileSize - PREFIX_BYTES;
+  const first = prefix[PREFIX_BYTES];
+  const isHeader = length === 0 || first === OPENING_BRACE;
+  // Only now: a header of 640 bytes starts as a pickle of protocol 2 does.
+  const foreign = length > available || !isHeader ? describeForeignFormat(where, prefix) : undefined;
+  if (foreign) throw foreign;
   if (length > available) {
-    // Only now: a header of 640 bytes starts as a pickle of protocol 2 does.
-    const foreign = describeForeignFormat(where, prefix);
-    if (foreign) throw foreign;
     throw malformed(where, {
       problem: `the header claims ${length} bytes, but only ${available} follow`,
       remedy: 'the file is cut short or is no safetensors file: download it again',
@@ -50,6 +59,9 @@ export function readHeaderLength(where: string, prefix: Uint8Array, fileSize: nu
   }
   if (length > MAX_HEADER_BYTES) {
     throw malformed(where, { expected: `a header of at most ${MAX_HEADER_BYTES} bytes`, got: `${length} bytes` });
+  }
+  if (!isHeader) {
+    throw malformed(where, { expected: 'a JSON object as header', got: `a first byte of ${first}, not of {` });
   }
   return length;
 }

@@ -110,7 +110,7 @@ describe('parseSafetensors', () => {
     ['seven bytes', new Uint8Array(7), /at least 8 bytes/],
     ['header longer than the file', file('{}', undefined, 1000), /claims 1000 bytes, but only 2 follow/],
     ['header of 2^64 - 1 bytes', new Uint8Array(16).fill(255), /claims .* bytes/],
-    ['not UTF-8', new Uint8Array([2, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xfe]), /not UTF-8/],
+    ['not UTF-8', new Uint8Array([2, 0, 0, 0, 0, 0, 0, 0, 0x7b, 0xfe]), /not UTF-8/],
     ['not JSON', file('{"x":'), /not JSON/],
     ['a list as header', file('[]'), /JSON object/],
     ['null as header', file('null'), /JSON object/],
@@ -158,19 +158,41 @@ describe('parseSafetensors', () => {
     expect(() => parseSafetensors(bytes, 'here')).toThrow(message);
   });
 
-  it('refuses a header of 100 MB without allocating for it', () => {
-    let largest = 0;
-    const size = 200e6;
-    const reader = {
-      size,
-      readInto: (offset: number, target: Uint8Array) => {
-        largest = Math.max(largest, target.length);
-        if (offset === 0) new DataView(target.buffer).setBigUint64(0, 100_000_000n, true);
-      },
+  /** A file of 200 MB that starts as given, and the largest piece that was read of it. */
+  function largeFile(headerBytes: number, firstByte: string) {
+    const asked = { largest: 0 };
+    const readInto = (offset: number, target: Uint8Array) => {
+      asked.largest = Math.max(asked.largest, target.length);
+      if (offset > 0) return;
+      new DataView(target.buffer).setBigUint64(0, BigInt(headerBytes), true);
+      target[8] = firstByte.charCodeAt(0);
     };
-    expect(() => new Safetensors('big', reader)).toThrow(/header of at most 16777216 bytes, got 100000000/);
-    expect(largest).toBe(8);
-    expect(MAX_HEADER_BYTES).toBeLessThan(100e6);
+    return { asked, open: () => new Safetensors('big', { size: 200e6, readInto }) };
+  }
+
+  it.each([
+    ['100 MB, valid or not', 100e6, '{', /header of at most 99999999 bytes, got 100000000/],
+    ['nearly 100 MB of something else', 100e6 - 1, '\0', /JSON object as header, got a first byte of 0/],
+  ])('refuses a header of %s without allocating for it', (_, headerBytes, firstByte, message) => {
+    const { asked, open } = largeFile(headerBytes, firstByte);
+    expect(open).toThrow(WeightsError);
+    expect(open).toThrow(message);
+    expect(asked.largest).toBe(9);
+  });
+
+  it('reads headers as large as real ones, and twenty times as large', () => {
+    const layers = (count: number) =>
+      Object.fromEntries(
+        Array.from({ length: count }, (_, i) => [
+          `model.layers.${i}.self_attn.q_proj.weight`,
+          { dtype: 'uint8' as const, shape: [1], data: Uint8Array.of(i) },
+        ]),
+      );
+    const headerOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+    expect(headerOf(encodeSafetensors(layers(5000)))).toBeLessThan(MAX_HEADER_BYTES / 150);
+    const bytes = encodeSafetensors(layers(100_000));
+    expect(headerOf(bytes)).toBeGreaterThan(8e6);
+    expect(parseSafetensors(bytes).read('model.layers.77777.self_attn.q_proj.weight').data[0]).toBe(77777 % 256);
   });
 
   it('is not confused by a header whose length looks like a pickle', () => {

@@ -1,7 +1,13 @@
 import { WeightsError } from '@diptych/core';
 import { STORED_DTYPES } from './dtypes.js';
 import { type HalfTable, makeHalfTable } from './half.js';
-import { PREFIX_BYTES, parseHeader, readHeaderLength, type SafetensorsHeader } from './safetensors-header.js';
+import {
+  LOOKED_AT_BYTES,
+  PREFIX_BYTES,
+  parseHeader,
+  readHeaderLength,
+  type SafetensorsHeader,
+} from './safetensors-header.js';
 import { sizeOf, type TensorCollection, type TensorData, type TensorInfo } from './tensor-collection.js';
 
 /** Random access to the bytes of a safetensors file. */
@@ -36,7 +42,7 @@ export class Safetensors implements TensorCollection {
   constructor(name: string, reader: ByteReader) {
     this.name = name;
     this.#reader = reader;
-    const prefix = new Uint8Array(Math.min(PREFIX_BYTES, reader.size));
+    const prefix = new Uint8Array(Math.min(LOOKED_AT_BYTES, reader.size));
     reader.readInto(0, prefix);
     const header = new Uint8Array(readHeaderLength(name, prefix, reader.size));
     reader.readInto(PREFIX_BYTES, header);
