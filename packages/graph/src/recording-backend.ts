@@ -31,7 +31,9 @@ export abstract class RecordingBackend extends tf.KernelBackend {
   protected readonly storage: tf.DataStorage<Entry>;
   /** Live tensors that were recorded and not computed yet. */
   protected readonly pending = new Set<Entry>();
-  readonly #slabs = new SlabAllocator();
+  /** Memory that several tensors lie in, or that is updated in place. */
+  readonly #common = new WeakSet<ArrayBufferLike>();
+  readonly #slabs = new SlabAllocator((slab) => this.markCommon(slab));
   /** Nodes recorded since the last flush; bounds the graph of a program that never reads. */
   #recorded = 0;
   /** Not null while `compile` records; holds the values that stand for arguments and variables. */
@@ -91,7 +93,7 @@ export abstract class RecordingBackend extends tf.KernelBackend {
     return { dataId: x.dataId, shape: shape as number[], dtype: x.dtype };
   }
 
-  /** A new tensor that owns `data`; `data` must not change afterwards. */
+  /** A new tensor of `data`, which must not change afterwards; others may refer to it. */
   own(data: TensorData, shape: readonly number[], dtype: tf.DataType): tf.TensorInfo {
     const dataId = {};
     this.storage.set(dataId, { value: Value.leaf(data, shape, dtype), refCount: 1 });
@@ -113,6 +115,16 @@ export abstract class RecordingBackend extends tf.KernelBackend {
   /** What the storage knows of a tensor, for those that manage its memory themselves. */
   entryOf(dataId: DataId): Entry {
     return this.storage.get(dataId);
+  }
+
+  /** Marks memory that several tensors lie in, or that is updated in place: nobody gets an array of it, only copies. */
+  markCommon(memory: ArrayBufferLike): void {
+    this.#common.add(memory);
+  }
+
+  /** The data itself if it has memory of its own, else a copy that has. */
+  ownData(data: TensorData): TensorData {
+    return !Array.isArray(data) && this.#common.has(data.buffer) ? data.slice() : data;
   }
 
   /** The data of a tensor if it is there without computing anything. */
@@ -184,10 +196,7 @@ export abstract class RecordingBackend extends tf.KernelBackend {
     const typed =
       (dtype === 'float32' && data instanceof Float32Array) || (dtype === 'int32' && data instanceof Int32Array);
     const slab = typed ? this.#slabs.copy(data) : null;
-    const value = Value.leaf(slab ?? copyData(data, dtype), shape, dtype);
-    value.volatile = slab !== null;
-    value.isSlab = slab !== null;
-    return value;
+    return Value.leaf(slab ?? copyData(data, dtype), shape, dtype);
   }
 
   override move(dataId: DataId, data: tf.BackendValues, shape: number[], dtype: tf.DataType, refCount: number): void {
@@ -209,7 +218,7 @@ export abstract class RecordingBackend extends tf.KernelBackend {
     const { value } = entry;
     if (this.recording && (value.data === null || this.recording.frozen.has(value))) this.#refuseRead(value);
     if (value.data === null) this.flush([entry]);
-    return value.volatile ? (value.data as Float32Array).slice() : value.data!;
+    return this.ownData(value.data!);
   }
 
   override async read(dataId: DataId): Promise<tf.BackendValues> {

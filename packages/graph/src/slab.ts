@@ -10,8 +10,14 @@ const SLAB_BYTES = 2 ** 26;
  * own, which go back to the system when nothing in it is used any more.
  */
 export class SlabAllocator {
+  readonly #onOpen: (slab: ArrayBuffer) => void;
   #slab: ArrayBuffer | null = null;
   #used = 0;
+
+  /** @param onOpen gets each new slab */
+  constructor(onOpen: (slab: ArrayBuffer) => void) {
+    this.#onOpen = onOpen;
+  }
 
   /** A copy of `data` in a slab, or null if it is too small or too large for one. */
   copy<T extends Float32Array | Int32Array>(data: T): T | null {
@@ -19,6 +25,7 @@ export class SlabAllocator {
     if (byteLength < SMALLEST || byteLength > LARGEST) return null;
     if (!this.#slab || this.#used + byteLength > SLAB_BYTES) {
       this.#slab = new ArrayBuffer(SLAB_BYTES);
+      this.#onOpen(this.#slab);
       this.#used = 0;
     }
     const type = data.constructor as new (buffer: ArrayBuffer, offset: number, length: number) => T;

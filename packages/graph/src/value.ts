@@ -20,10 +20,6 @@ export class Value {
   #data: TensorData | null = null;
   /** What all elements of a leaf are, while nobody asked for its data: an optimizer's fresh state costs no memory. */
   #repeated: number | null = null;
-  /** True while `data` lies in memory that others use too, or update in place; whoever hands it out must copy. */
-  volatile = false;
-  /** True if that memory is shared but never updated. */
-  isSlab = false;
   /** Reshaped forms of this value, by shape: tfjs lets tensors of several shapes share one buffer. */
   views: Map<string, Value> | null = null;
 

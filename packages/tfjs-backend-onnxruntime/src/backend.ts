@@ -17,6 +17,7 @@ import { compileFunction } from './compile/compile-function.js';
 import { OptimizerMemory } from './compile/optimizer-memory.js';
 import { Executable, optimize } from './execution/executable.js';
 import { type HostTools, runOnHost } from './execution/host-kernels.js';
+import type { Environment } from './execution/plan.js';
 import { type Plain, type PlainTensor, runPortable } from './execution/portable-kernels.js';
 import { SessionCache } from './execution/session-cache.js';
 import { type OrtSessionOptions, spinningFor } from './ort/index.js';
@@ -147,7 +148,7 @@ export class OnnxRuntimeBackend extends RecordingBackend {
 
   #interpret(program: Program): void {
     this.counters.portablePrograms++;
-    const data = new Map<Value, TensorData>(program.inputs.map((leaf) => [leaf, leaf.data!]));
+    const data: Environment = new Map(program.inputs.map((leaf) => [leaf, leaf.data!]));
     for (const node of program.nodes) {
       const results = runOnHost(
         node,
@@ -158,7 +159,7 @@ export class OnnxRuntimeBackend extends RecordingBackend {
         data.set(output, results[i]!);
       });
     }
-    for (const output of program.outputs) output.settle(data.get(output)!);
+    this.#settle(program.outputs, program.outputs, data);
   }
 
   /**
@@ -197,9 +198,13 @@ export class OnnxRuntimeBackend extends RecordingBackend {
     }
     const { executable, indices } = cached;
     const data = executable.run((leaf) => program.inputs[indices.get(leaf)!]!.data!, this.tools);
-    // A result that is a leaf as it stands is data that some tensor owns already.
-    executable.program.outputs.forEach((output, i) => {
-      program.outputs[i]!.settle(data.get(output)!);
+    this.#settle(program.outputs, executable.program.outputs, data);
+  }
+
+  /** A result may be an input as it stands, or a part of one; what a later step updates in place is copied then. */
+  #settle(values: readonly Value[], computed: readonly Value[], data: Environment): void {
+    values.forEach((value, i) => {
+      value.settle(this.ownData(data.get(computed[i]!)!));
     });
   }
 

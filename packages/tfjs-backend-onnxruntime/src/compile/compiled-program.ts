@@ -1,13 +1,5 @@
 import { EngineError } from '@diptych/core';
-import {
-  bytesOf,
-  type NumericData,
-  type Program,
-  peakBytes,
-  printProgram,
-  type TensorData,
-  type Value,
-} from '@diptych/graph';
+import { bytesOf, type NumericData, type Program, peakBytes, printProgram, type Value } from '@diptych/graph';
 import * as tf from '@tensorflow/tfjs-core';
 import { type OnnxRuntimeBackend, workOf } from '../backend.js';
 import { Executable, fuseForInference, optimize } from '../execution/executable.js';
@@ -118,7 +110,7 @@ export class CompiledProgram {
     const same =
       reference !== null && this.#reads.every(({ variable }) => present.get(variable) === reference.get(variable));
     // What is updated in place changes without a sign.
-    const still = same && [...present.values()].every(({ volatile, isSlab }) => !volatile || isSlab);
+    const still = same && this.#reads.every(({ variable }) => !this.#isUpdatedInPlace(variable));
     this.#unchanged = still ? this.#unchanged + 1 : 0;
     this.#latest = present;
     if (this.#baked && !still) {
@@ -128,6 +120,10 @@ export class CompiledProgram {
       this.#baked = present;
       this.#rebuild();
     }
+  }
+
+  #isUpdatedInPlace(variable: tf.Variable): boolean {
+    return this.backend.optimizerMemory.holds(this.backend.dataOf(variable));
   }
 
   /** The optimized program as text. */
@@ -158,21 +154,16 @@ export class CompiledProgram {
     const inPlace = new Set(bound.flatMap(({ slots }) => slots.flatMap((s) => [s.parameter, s.expAvg, s.expAvgSq])));
     assignments.forEach(({ variable }, i) => {
       const value = data.get(outputs[returned + i]!)!;
-      if (!inPlace.has(value as Float32Array<ArrayBuffer>)) setVariable(backend, variable, this.#kept(value));
+      if (!inPlace.has(value as Float32Array<ArrayBuffer>)) setVariable(backend, variable, backend.ownData(value));
     });
     return replaceTensors(result, ({ shape, dtype }, i) => {
-      const info = backend.own(this.#kept(data.get(outputs[i]!)!), shape, dtype);
+      const info = backend.own(backend.ownData(data.get(outputs[i]!)!), shape, dtype);
       return tf.engine().makeTensorFromTensorInfo(info, backend);
     });
   }
 
   dispose(): void {
     this.#executable.dispose();
-  }
-
-  /** Data that stays as it is: a copy, if it lies where the next step writes. */
-  #kept(data: TensorData): TensorData {
-    return this.backend.optimizerMemory.holds(data as NumericData) ? (data as NumericData).slice() : data;
   }
 
   /** Moves the variables of an optimizer step into its memory, and has gradients written there. */

@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { type NumericData, sizeOf } from '@diptych/graph';
+import { sizeOf, type TensorData } from '@diptych/graph';
 import type * as tf from '@tensorflow/tfjs-core';
 import type { OnnxRuntimeBackend } from '../backend.js';
 import { AdamWArena, type AdamWSlot } from '../wasm/adamw-arena.js';
@@ -38,8 +38,13 @@ export class OptimizerMemory {
   constructor(private readonly backend: OnnxRuntimeBackend) {}
 
   /** True for data that lies in memory which a later step changes. */
-  holds(data: NumericData): boolean {
-    return this.#buffers.has(data.buffer);
+  holds(data: TensorData): boolean {
+    return !Array.isArray(data) && this.#buffers.has(data.buffer);
+  }
+
+  /** The data as it is now, for good: a copy of what a later step changes, anything else itself. */
+  lasting(data: TensorData): TensorData {
+    return this.holds(data) ? this.backend.ownData(data) : data;
   }
 
   /**
@@ -76,7 +81,10 @@ export class OptimizerMemory {
 
   #settle(trained: readonly Trained[]): Home[] {
     const arena = new AdamWArena(trained.map(({ parameter }) => sizeOf(parameter.shape)));
-    for (const { parameter } of arena.slots) this.#buffers.add(parameter.buffer);
+    for (const { parameter } of arena.slots) {
+      this.#buffers.add(parameter.buffer);
+      this.backend.markCommon(parameter.buffer);
+    }
     return trained.map((variables, index) => {
       const home = { ...variables, arena, index };
       this.#homes.set(variables.parameter, home);
@@ -85,16 +93,16 @@ export class OptimizerMemory {
   }
 
   #bindVariable(variable: tf.Variable, view: Float32Array<ArrayBuffer>, fresh: boolean): void {
-    const { value, refCount } = this.backend.entryOf(variable.dataId);
-    if (value.data === view) {
-      if (refCount > 1) unshare(this.backend, variable);
+    const { value } = this.backend.entryOf(variable.dataId);
+    if (!value.isUntouchedZero && value.data === view) {
+      unshare(this.backend, variable);
       return;
     }
     if (value.isUntouchedZero) {
       // A fresh memory is zero already, and takes no pages until it is written.
       if (!fresh) view.fill(0);
     } else view.set(this.backend.dataOf(variable) as Float32Array);
-    setVariable(this.backend, variable, view, true);
+    setVariable(this.backend, variable, view);
   }
 }
 

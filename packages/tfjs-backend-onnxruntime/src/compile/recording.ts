@@ -12,7 +12,7 @@ import {
 import * as tf from '@tensorflow/tfjs-core';
 import type { OnnxRuntimeBackend } from '../backend.js';
 import { flatten, type Nested, replaceTensors } from './structure.js';
-import { registeredVariables } from './variables.js';
+import { registeredVariables, unshare } from './variables.js';
 
 /** A variable whose value the function replaces. */
 export interface Assignment {
@@ -93,6 +93,8 @@ interface Held {
 }
 
 function hold(backend: OnnxRuntimeBackend, variable: tf.Variable): Held {
+  // A clone that the function reads besides has to be itself, not the variable.
+  unshare(backend, variable);
   backend.incRef(variable.dataId);
   const info = { dataId: variable.dataId, shape: variable.shape, dtype: variable.dtype };
   const tensor = tf.engine().makeTensorFromTensorInfo(info, backend);

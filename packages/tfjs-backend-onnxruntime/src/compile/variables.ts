@@ -1,4 +1,4 @@
-import { type NumericData, type TensorData, Value } from '@diptych/graph';
+import { type TensorData, Value } from '@diptych/graph';
 import * as tf from '@tensorflow/tfjs-core';
 import type { OnnxRuntimeBackend } from '../backend.js';
 
@@ -10,37 +10,26 @@ export function registeredVariables(): tf.Variable[] {
 }
 
 /**
- * Gives a variable new data. Whoever shares its old data (a clone, the tensor it was made from) keeps that: their
- * tensors must not change when the variable does.
- *
- * @param volatile the data is memory that later steps update in place
+ * Gives a variable new data, which may be memory that later steps update in place. Whoever shares its old data (a clone,
+ * the tensor it was made from) keeps that: their tensors must not change when the variable does.
  */
-export function setVariable(
-  backend: OnnxRuntimeBackend,
-  variable: tf.Variable,
-  data: TensorData,
-  volatile = false,
-): void {
-  const next = Value.leaf(data, variable.shape, variable.dtype);
-  next.volatile = volatile;
-  const entry = backend.entryOf(variable.dataId);
-  if (entry.refCount === 1) {
-    entry.value = next;
-    return;
-  }
+export function setVariable(backend: OnnxRuntimeBackend, variable: tf.Variable, data: TensorData): void {
   unshare(backend, variable);
-  backend.entryOf(variable.dataId).value = next;
+  backend.entryOf(variable.dataId).value = Value.leaf(data, variable.shape, variable.dtype);
 }
 
-/** Leaves the variable's present data to those who share it, under a data id of their own. */
+/**
+ * Gives a variable a data id of its own, if clones or other variables share it. The variable keeps its memory, which a
+ * step may update in place; the others then have a copy.
+ */
 export function unshare(backend: OnnxRuntimeBackend, variable: tf.Variable): void {
-  const { value } = backend.entryOf(variable.dataId);
-  const own = backend.own(value.data!, variable.shape, variable.dtype);
-  Object.assign(backend.entryOf(own.dataId).value, { volatile: value.volatile, isSlab: value.isSlab });
-  if (value.volatile) {
-    const kept = Value.leaf((value.data as NumericData).slice(), value.shape, value.dtype);
-    backend.entryOf(variable.dataId).value = kept;
-  }
+  const shared = backend.entryOf(variable.dataId);
+  if (shared.refCount === 1) return;
+  const { value } = shared;
+  const data = backend.dataOf(variable);
+  const own = backend.own(data, variable.shape, variable.dtype);
+  const kept = backend.optimizerMemory.lasting(data);
+  if (kept !== data) shared.value = Value.leaf(kept, value.shape, value.dtype);
   const tensor = tf.engine().makeTensorFromTensorInfo(own, backend);
   variable.assign(tensor);
   tensor.dispose();

@@ -47,9 +47,6 @@ const fusedAdamW: HostKernel = ([hyper, ...rest], { attrs }) => {
   const maxNorm = attrs.maxNorm as number | null;
   // As torch's GradScaler does: with clipping asked for, a norm that is not finite skips the update.
   if (maxNorm !== null && !Number.isFinite(norm)) return [...parameters, ...firsts, ...seconds, Float32Array.of(norm)];
-  if (maxNorm !== null && !Number.isFinite(norm)) {
-    return [...parameters, ...firsts, ...seconds].map((values) => values.slice()).concat(Float32Array.of(norm));
-  }
   const clip = maxNorm === null ? 1 : Math.min(1, maxNorm / (norm + 1e-6));
   const updated = parameters.map((p, i) => {
     const [rate, decay, k] = (hyper as Float32Array).subarray(i * 3, i * 3 + 3);

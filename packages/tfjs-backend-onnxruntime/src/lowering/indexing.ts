@@ -3,8 +3,8 @@ import type { Lowering, LoweringTable } from './emitter.js';
 /**
  * Rows whose id is out of range are dropped, as in tfjs: they add zero to row 0.
  *
- * Not ScatterND: with it, replays of one embedding gradient differed in about one run of three (onnxruntime-node 1.30.0, two
- * threads, repeated ids), by up to a third of its largest entry. Replays with ScatterElements are equal in every bit.
+ * Not ScatterND: with two threads, replays of one embedding gradient differ where ids repeat (onnxruntime-node 1.30.0), by
+ * up to a third of its largest entry; with one thread they are equal. ScatterElements gives the same bits each time.
  */
 const UnsortedSegmentSum: Lowering = (e, [x, ids], { inputs, outputs }) => {
   const { shape } = outputs[0]!;

@@ -7,7 +7,6 @@ import { stateDict } from '@diptych/weights';
 import { openSafetensors, writeSafetensors } from '@diptych/weights/node';
 import * as tf from '@tensorflow/tfjs-core';
 import { FeatureSet } from '../frozen/feature-set.js';
-import { copyOf } from '../trainer/copy-of.js';
 import { type DeviceBatch, normalizedPixels, toDevice } from '../trainer/device-batch.js';
 import type { BatchSource } from '../trainer/options.js';
 import { textOf } from '../trainer/training-step.js';
@@ -81,7 +80,8 @@ async function encodeAll(
     for await (const batch of source.epoch(0)) {
       const onDevice = toDevice(batch);
       const encoded = both(onDevice);
-      parts.push({ image: await copyOf(encoded.image), text: await copyOf(encoded.text) });
+      const [image, text] = await Promise.all([encoded.image.data(), encoded.text.data()]);
+      parts.push({ image: image as Float32Array, text: text as Float32Array });
       tf.dispose([encoded, onDevice as unknown as tf.TensorContainer]);
       ids.push(...batch.ids);
       onProgress?.(ids.length);

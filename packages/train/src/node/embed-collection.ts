@@ -6,7 +6,6 @@ import { openSafetensors, writeSafetensors } from '@diptych/weights/node';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Embeddings } from '../metrics/embeddings.js';
 import type { TrainableModel } from '../trainable-model.js';
-import { copyOf } from '../trainer/copy-of.js';
 import { type DeviceBatch, normalizedPixels, toDevice } from '../trainer/device-batch.js';
 import type { BatchSource } from '../trainer/options.js';
 import { textOf } from '../trainer/training-step.js';
@@ -85,7 +84,7 @@ export async function embedCollection(
       const encoded = encode(onDevice);
       const rows: Record<string, Embeddings> = {};
       for (const [tower, tensor] of Object.entries(encoded)) {
-        rows[tower] = { data: await copyOf(tensor), shape: tensor.shape as [number, number] };
+        rows[tower] = { data: (await tensor.data()) as Float32Array, shape: tensor.shape as [number, number] };
       }
       tf.dispose([encoded, onDevice as unknown as tf.TensorContainer]);
       await writer.add(batch.ids, rows, Math.max(0, resumed - first));

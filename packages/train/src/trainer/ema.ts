@@ -25,8 +25,7 @@ export class Ema {
     }
     this.#decay = decay;
     this.#parameters = parameters;
-    // a product, not a clone, which would share the parameter's memory with an optimizer that updates in place
-    this.#averages = parameters.map(([, variable]) => tf.tidy(() => tf.variable(tf.mul(variable, 1), false)));
+    this.#averages = parameters.map(([, variable]) => tf.tidy(() => tf.variable(tf.clone(variable), false)));
     this.#update = compile((d) => {
       for (const [i, average] of this.#averages.entries()) {
         const [, parameter] = parameters[i]!;

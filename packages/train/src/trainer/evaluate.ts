@@ -5,7 +5,6 @@ import type { Embeddings } from '../metrics/embeddings.js';
 import { type RetrievalOptions, type RetrievalReport, retrieval } from '../metrics/retrieval.js';
 import { uniformity } from '../metrics/space.js';
 import type { TrainableModel } from '../trainable-model.js';
-import { copyOf } from './copy-of.js';
 import { type DeviceBatch, normalizedPixels, toDevice } from './device-batch.js';
 import type { BatchSource } from './options.js';
 import { textOf } from './training-step.js';
@@ -54,7 +53,7 @@ export async function embedPairs(
       const onDevice = toDevice(batch);
       const { image, text } = both(onDevice);
       width = image.shape[1];
-      parts.push({ image: await copyOf(image), text: await copyOf(text) });
+      parts.push({ image: (await image.data()) as Float32Array, text: (await text.data()) as Float32Array });
       ids.push(...batch.ids);
       tf.dispose([image, text, onDevice as unknown as tf.TensorContainer]);
     }

@@ -22,8 +22,7 @@ export class Rhythm {
 
   constructor(parameters: readonly (readonly [string, tf.Variable])[]) {
     this.#parameters = parameters;
-    // a product, not a clone: an optimizer may update in place
-    this.#copy = compile(() => this.#training().map(([, variable]) => tf.mul(variable, 1)));
+    this.#copy = compile(() => this.#training().map(([, variable]) => tf.clone(variable)));
     this.#compare = compile((before) => {
       const sums = new Map<string, { moved: tf.Tensor[]; size: tf.Tensor[] }>();
       for (const [i, [name, variable]] of this.#training().entries()) {
