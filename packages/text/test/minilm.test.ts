@@ -58,10 +58,14 @@ describe.skipIf(reason)('all-MiniLM-L6-v2', () => {
     return { values, worst, pooling, normalize, complete: report!.complete, maxLength: settings!.maxLength };
   }
 
-  /** Cosines of each sentence with each. */
-  function similarities(embeddings: Float32Array): number[][] {
+  /** Of each sentence, the others by falling cosine. */
+  function rankings(embeddings: Float32Array): number[][] {
     const rows = sentences.map((_, i) => embeddings.subarray(i * width, (i + 1) * width));
-    return rows.map((a) => rows.map((b) => b.reduce((sum, value, c) => sum + value * a[c]!, 0)));
+    return rows.map((a, i) => {
+      const scores = rows.map((b) => b.reduce((sum, value, c) => sum + value * a[c]!, 0));
+      const others = sentences.map((_, j) => j).filter((j) => j !== i);
+      return others.sort((j, k) => scores[k]! - scores[j]!);
+    });
   }
 
   it("gives Python's embeddings within 1e-5 and the same ranking of 200 sentences", async () => {
@@ -69,22 +73,20 @@ describe.skipIf(reason)('all-MiniLM-L6-v2', () => {
     expect([pooling, normalize, maxLength]).toEqual(['mean', true, 256]);
     expect(complete).toBe(true);
     expect(worst).toBeLessThan(1e-5);
-    // our order, read with Python's scores, must fall all the way; only scores that float32 cannot tell apart may swap
-    const python = similarities(wanted);
-    let swapped = 0;
-    for (const [i, scores] of similarities(values).entries()) {
-      const order = sentences.map((_, j) => j).filter((j) => j !== i);
-      order.sort((j, k) => scores[k]! - scores[j]!);
-      for (const [place, j] of order.slice(1).entries()) {
-        const rise = python[i]![j]! - python[i]![order[place]!]!;
-        expect(rise, `sentence ${i}: ${order[place]} before ${j}`).toBeLessThan(1e-6);
-        if (rise > 0) swapped++;
-      }
+    // PyTorch's float32 and float64 put one pair of sentences in opposite orders (cosines 2e-8 apart): there either will do
+    const [python, double] = ['ranking', 'ranking_double'].map((name) => expected.read(name).data);
+    const ours = rankings(values).flat();
+    expect(ours.length).toBe(python!.length);
+    let unclear = 0;
+    for (const [place, sentence] of ours.entries()) {
+      const where = `sentence ${Math.floor(place / (sentences.length - 1))}, place ${place % (sentences.length - 1)}`;
+      expect([python![place], double![place]], where).toContain(sentence);
+      if (python![place] !== double![place]) unclear++;
     }
-    expect(swapped).toBeLessThan(20);
+    expect(unclear).toBeLessThan(10);
     console.log(
-      `all-MiniLM-L6-v2, 200 sentences: largest difference to Python ${worst.toExponential(2)}; of 39,600 neighbours in the ` +
-        `rankings ${swapped} are swapped, all closer than 1e-6`,
+      `all-MiniLM-L6-v2, 200 sentences: largest difference to Python ${worst.toExponential(2)}; all ${ours.length} places of ` +
+        `the rankings as in PyTorch, whose float32 and float64 differ in ${unclear} of them`,
     );
   });
 
