@@ -3,15 +3,17 @@
     python reference/gen_text_fixtures.py --out packages/text/src/__fixtures__
 
 Folders are in the hub's layout, as save_pretrained writes them; `expected.safetensors` holds inputs and outputs.
-Made with torch 2.15.0, transformers 5.23.0.
+Made with torch 2.15.0, transformers 5.23.0, sentence-transformers 6.2.0.
 """
 import json
 import sys
 from pathlib import Path
 
 import torch
-from transformers import (BertConfig, BertModel, DistilBertConfig, DistilBertForMaskedLM, RobertaConfig,
-                          RobertaForMaskedLM)
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer import modules as parts_of
+from transformers import (BertConfig, BertModel, BertTokenizerFast, DistilBertConfig, DistilBertForMaskedLM,
+                          RobertaConfig, RobertaForMaskedLM)
 
 sys.path.insert(0, str(Path(__file__).parent / "golden"))
 from common import arguments, randn, randomize, save_tensors  # noqa: E402
@@ -79,3 +81,27 @@ modules = [{"idx": i, "name": str(i), "path": path, "type": f"sentence_transform
 (folder / "1_Pooling" / "config.json").write_text(json.dumps(
     {"word_embedding_dimension": 16, "pooling_mode_cls_token": False, "pooling_mode_mean_tokens": True,
      "pooling_mode_max_tokens": False, "pooling_mode_mean_sqrt_len_tokens": False}, indent=2) + "\n")
+
+# The same with linear layers after the pooling, as LaBSE and distiluse have, saved by sentence-transformers itself.
+folder = args.out / "tiny-sentence-transformer-dense"
+words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+BertTokenizerFast(vocab={word: i for i, word in enumerate(words)}).save_pretrained(folder)
+randomize(BertModel(config), g).save_pretrained(folder)
+parts = [parts_of.Transformer(str(folder), max_seq_length=12), parts_of.Pooling(16, pooling_mode="cls"),
+         parts_of.Dense(16, 12, activation_function=torch.nn.Tanh()),
+         parts_of.Dense(12, 10, bias=False, activation_function=torch.nn.Identity()), parts_of.Normalize()]
+for part in parts[2:4]:
+    randomize(part, g)
+model = SentenceTransformer(modules=parts, device="cpu").eval()
+model.save(str(folder), create_model_card=False)
+inputs = batch(g, 60, 0)
+r = randn(g, len(LENGTHS), 10)
+out = model({**inputs})
+(out["sentence_embedding"] * r).sum().backward()
+save_tensors(folder / "expected.safetensors",
+             {**inputs, "pooled": out["sentence_embedding"].detach(), "r": r}
+             | {f"grad.dense.{i}.{k}": p.grad for i, part in enumerate(parts[2:4]) for k, p in part.named_parameters()})
+for name in ["tokenizer.json", "config_sentence_transformers.json"]:
+    (folder / name).unlink()
+for path in folder.rglob("*.safetensors"):
+    path.chmod(0o644)

@@ -1,6 +1,7 @@
 export { BagOfTokens, type BagOfTokensOptions } from './bag-of-tokens.js';
 export { Bert, type BertFromPretrainedOptions, type BertOptions, type BertPooling } from './bert/bert.js';
 export { BERT_CONFIGS, type BertConfig, type BertName } from './bert/bert-configs.js';
+export type { BertDenseOptions } from './bert/bert-dense.js';
 export {
   ClipText,
   type ClipTextFromPretrainedOptions,

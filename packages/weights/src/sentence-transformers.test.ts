@@ -54,11 +54,45 @@ describe('readSentenceTransformer', () => {
     });
   });
 
+  const dense = (fields: object) => ({
+    'modules.json': JSON.stringify([module('Transformer', ''), module('Pooling', '1_Pooling'), module('Dense', 'd')]),
+    'd/config.json': JSON.stringify({
+      in_features: 8,
+      out_features: 4,
+      activation_function: 'torch.nn.modules.activation.ReLU',
+      ...fields,
+    }),
+  });
+
+  it("takes the tokenizer's length where the folder has none of its own", async () => {
+    const without = { 'sentence_bert_config.json': '{"transformer_task": "feature-extraction"}' };
+    expect((await read({ ...without, 'tokenizer_config.json': '{"model_max_length": 12}' })).maxLength).toBe(12);
+    expect((await read({ ...without, 'tokenizer_config.json': '{"model_max_length": 1e30}' })).maxLength).toBe(
+      undefined,
+    );
+    expect((await read(dense({}))).dense[0]).toMatchObject({ bias: true, activation: 'relu' });
+  });
+
   it.each([
+    [dense({ activation_function: 'torch.nn.modules.activation.Softmax' }), /d.config.json: expected .*Softmax/],
+    [dense({ activation_function: 'os.system' }), /os\.system/],
+    [dense({ in_features: -1 }), /in_features/],
+    [dense({ use_residual: true }), /no residual/],
+    [dense({ module_input_name: 'token_embeddings' }), /from sentence_embedding/],
     [{ 'modules.json': '{}' }, /list of modules/],
     [{ 'modules.json': '[null]' }, /type and path/],
     [{ 'modules.json': '[' }, /not valid JSON/],
     [{ 'modules.json': JSON.stringify([module('CLIPModel', '')]) }, /got CLIPModel/],
+    [
+      {
+        'modules.json': JSON.stringify([
+          module('Transformer', ''),
+          module('Pooling', '1_Pooling'),
+          module('LSTM', '2_LSTM'),
+        ]),
+      },
+      /then Dense and Normalize.*got Transformer, Pooling, LSTM; load the transformer alone/,
+    ],
     [{ '1_Pooling/config.json': '{"pooling_mode_weightedmean_tokens": true}' }, /got pooling_mode_weightedmean_tokens/],
     [
       { '1_Pooling/config.json': '{"pooling_mode_cls_token": true, "pooling_mode_max_tokens": true}' },

@@ -15,13 +15,13 @@ export interface SentenceTransformer {
   readonly dense: readonly DenseModule[];
 }
 
-/** A linear layer after pooling. */
+/** A linear layer with an activation after pooling. */
 export interface DenseModule {
   readonly folder: string;
   readonly inFeatures: number;
   readonly outFeatures: number;
   readonly bias: boolean;
-  readonly activation: 'identity' | 'tanh';
+  readonly activation: 'identity' | 'tanh' | 'relu' | 'gelu' | 'silu';
 }
 
 /** Names of the pooling methods in a Pooling module's `config.json`. */
@@ -34,6 +34,9 @@ const POOLING_MODES = {
 const ACTIVATIONS: Readonly<Record<string, DenseModule['activation']>> = {
   'torch.nn.modules.linear.Identity': 'identity',
   'torch.nn.modules.activation.Tanh': 'tanh',
+  'torch.nn.modules.activation.ReLU': 'relu',
+  'torch.nn.modules.activation.GELU': 'gelu',
+  'torch.nn.modules.activation.SiLU': 'silu',
 };
 
 /** True if a source is a folder of sentence-transformers. */
@@ -104,23 +107,45 @@ async function readDense(source: WeightSource, folder: string): Promise<DenseMod
   const config = await readJson(source, path);
   const { in_features: inFeatures, out_features: outFeatures, bias = true, activation_function: name } = config;
   const activation = typeof name === 'string' && Object.hasOwn(ACTIVATIONS, name) ? ACTIVATIONS[name] : undefined;
-  if (typeof inFeatures !== 'number' || typeof outFeatures !== 'number' || typeof bias !== 'boolean' || !activation) {
+  // newer versions of the library can lead a layer to other vectors than the pooled one, or around itself
+  const { module_input_name: input = POOLED, module_output_name: output = POOLED, use_residual: residual } = config;
+  const usual = input === POOLED && output === POOLED && !residual;
+  if (!isSize(inFeatures) || !isSize(outFeatures) || typeof bias !== 'boolean' || !activation || !usual) {
     throw new WeightsError({
       where: `${source.name}/${path}`,
-      expected: 'in_features, out_features, bias, and Tanh or Identity as activation_function',
-      got: JSON.stringify(config),
+      expected:
+        `in_features, out_features, bias, an activation_function of ${Object.keys(ACTIVATIONS).join(', ')}, ` +
+        `from ${POOLED} to ${POOLED}, no residual`,
+      got: JSON.stringify(config).slice(0, 500),
+      remedy: 'load the transformer alone, and build this layer yourself',
     });
   }
   return { folder, inFeatures, outFeatures, bias, activation };
 }
 
+/** The library's name of the pooled vector. */
+const POOLED = 'sentence_embedding';
+
+function isSize(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0;
+}
+
+/** Older versions of the library wrote the length beside the transformer, newer ones leave it to the tokenizer. */
 async function readMaxLength(source: WeightSource, folder: string): Promise<number | undefined> {
   const path = join(folder, 'sentence_bert_config.json');
-  if (!(await hasFile(source, path))) return undefined;
-  const { max_seq_length: length } = await readJson(source, path);
-  if (length === null || length === undefined) return undefined;
-  if (typeof length === 'number' && Number.isSafeInteger(length) && length > 0) return length;
-  throw new WeightsError({ where: `${source.name}/${path}`, expected: 'max_seq_length above 0', got: String(length) });
+  const { max_seq_length: length } = await readJsonIfThere(source, path);
+  if (isSize(length)) return length;
+  if (length !== null && length !== undefined) {
+    const got = String(length);
+    throw new WeightsError({ where: `${source.name}/${path}`, expected: 'max_seq_length above 0', got });
+  }
+  const { model_max_length: tokens } = await readJsonIfThere(source, join(folder, 'tokenizer_config.json'));
+  // transformers writes 1e30 for "no limit"
+  return isSize(tokens) ? tokens : undefined;
+}
+
+async function readJsonIfThere(source: WeightSource, path: string): Promise<JsonObject> {
+  return (await hasFile(source, path)) ? readJson(source, path) : {};
 }
 
 function join(folder: string, file: string): string {

@@ -11,6 +11,7 @@ export { type BrowserHubOptions, browserHubSource, type ResponseCache } from './
 export { type EncodeOptions, encodeSafetensors, type NamedTensors } from './encode-safetensors.js';
 export { type HubId, parseHubId } from './hub-id.js';
 export type { DownloadProgress, HubOptions, RetryOptions } from './hub-options.js';
+export { joinTensors } from './join-tensors.js';
 export {
   type FreshTensor,
   type LoadedTensor,

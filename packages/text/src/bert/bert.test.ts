@@ -197,6 +197,35 @@ describe('Bert.fromPretrained', () => {
     expect([own.pooling, own.normalize, own.report!.ignored]).toEqual(['pooler', false, []]);
   });
 
+  it("takes a sentence-transformers folder's dense layers, with their gradients", async () => {
+    const folder = 'tiny-sentence-transformer-dense';
+    const bert = await Bert.fromPretrained(fixture(folder));
+    expect([bert.pooling, bert.normalize, bert.embedDim, bert.tokenizer!.maxLength]).toEqual(['cls', true, 10, 12]);
+    expect(bert.report!.complete).toBe(true);
+    const expected = openFixture(`${folder}/expected.safetensors`);
+    const encode = () => bert.encode(inputOf(expected), inference);
+    expect(difference(encode().pooled, tensorOf(expected, 'pooled'))).toBeLessThan(1e-6);
+    expect(encode().sequence.shape).toEqual([3, 9, 10]);
+    const { grads } = tf.variableGrads(() => tf.sum(tf.mul(encode().pooled, tensorOf(expected, 'r'))));
+    const dense = [...bert.namedParameters()].filter(([name]) => name.startsWith('dense.'));
+    expect(dense.map(([name]) => name)).toEqual([
+      'dense.0.linear.weight',
+      'dense.0.linear.bias',
+      'dense.1.linear.weight',
+    ]);
+    for (const [name, { name: variable }] of dense) {
+      expect(difference(grads[variable]!, tensorOf(expected, `grad.${name}`)), name).toBeLessThan(2e-6);
+    }
+    const again = new Bert(bert.config, bert.describe().options as BertOptions);
+    expect([...again.namedParameters()].map(([name, { shape }]) => `${name} ${shape}`)).toEqual(
+      [...bert.namedParameters()].map(([name, { shape }]) => `${name} ${shape}`),
+    );
+    expect(again.describe()).toEqual({ ...bert.describe(), options: again.describe().options });
+    const narrow = await Bert.fromPretrained(fixture(folder), { embedDim: 4 });
+    expect([narrow.embedDim, narrow.projection!.weight.shape]).toEqual([4, [4, 10]]);
+    for (const made of [bert, again, narrow]) made.dispose();
+  });
+
   it('gives a new projection random weights and lists it', async () => {
     const bert = await Bert.fromPretrained(fixture('tiny-roberta'), { embedDim: 5, seed: 1 });
     expect(bert.report!.fresh.map(({ name }) => name)).toEqual(['projection.weight', 'projection.bias']);
@@ -264,8 +293,8 @@ describe('Bert.fromPretrained', () => {
           'mine',
         ),
       );
-    await expect(load('sentence_transformers.models.Dense', {})).rejects.toThrow(
-      /modules Transformer, Pooling, .*, got .*Dense/,
+    await expect(load('sentence_transformers.models.LSTM', {})).rejects.toThrow(
+      /modules Transformer, Pooling, .*, got Transformer, LSTM/,
     );
     await expect(load('sentence_transformers.models.Pooling', { pooling_mode_lasttoken: true })).rejects.toThrow(
       /one pooling of cls, mean, max, got pooling_mode_lasttoken/,

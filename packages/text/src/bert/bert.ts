@@ -19,13 +19,23 @@ import {
   type RandomWeights,
   zeros,
 } from '@diptych/nn';
-import { chainAdapters, loadState, openSource, openTensors, readJson, type WeightSource } from '@diptych/weights';
+import {
+  chainAdapters,
+  joinTensors,
+  loadState,
+  openSource,
+  openTensors,
+  readJson,
+  type TensorCollection,
+  type WeightSource,
+} from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { HubConfig } from '../hub-config.js';
 import { poolSequence, type SequencePooling, tokenAt } from '../pooling.js';
 import type { FromPretrainedOptions, Pretrained } from '../pretrained.js';
 import { checkTokens } from '../token-input.js';
 import type { BertConfig, BertName } from './bert-configs.js';
+import { BertDense, type BertDenseOptions } from './bert-dense.js';
 import { BertEmbeddings } from './bert-embeddings.js';
 import { readBertConfig } from './bert-hub-config.js';
 import { BertLayer } from './bert-layer.js';
@@ -37,10 +47,12 @@ export type BertPooling = SequencePooling | 'pooler';
 
 /** Options of {@link Bert}. */
 export interface BertOptions extends RandomWeights {
-  /** Width of the result: adds `projection`, a linear layer from hiddenSize. Without it the result has hiddenSize. */
+  /** Width of the result: adds `projection`, a linear layer. Without it the result is as wide as what comes before. */
   readonly embedDim?: number;
   /** Default `cls`. */
   readonly pooling?: BertPooling;
+  /** Layers after pooling, before `projection`, as sentence-transformers' Dense: `dense.0`, `dense.1`, … Default none. */
+  readonly dense?: readonly BertDenseOptions[];
   /** Scale `pooled` to length 1, as sentence-transformers' Normalize. Default false. */
   readonly normalize?: boolean;
   /** Keep `pooler.dense` also where `pooling` does not use it. Default: only with pooling `pooler`. */
@@ -87,13 +99,14 @@ class BertPooler extends Module {
  * BERT and its kin: BERT, RoBERTa, DistilBERT, MiniLM (see `BERT_CONFIGS` for papers and sizes), with the parameter
  * names of transformers' `BertModel` for all of them.
  *
- * `sequence` is the last hidden state, `pooled` one vector made of it; both pass through `projection` where `embedDim`
- * asks for it. Rows may have any length up to `maxLength`.
+ * `sequence` is the last hidden state, `pooled` one vector made of it; both pass through `dense` where there are such
+ * layers, and through `projection` where `embedDim` asks for it. Rows may have any length up to `maxLength`.
  */
 export class Bert extends Module implements TextEncoder, Pretrained {
   readonly embeddings: BertEmbeddings;
   readonly encoder: BertEncoder;
   readonly pooler: BertPooler | undefined;
+  readonly dense: readonly BertDense[];
   readonly projection: Linear | undefined;
   readonly architecture: BertName | BertConfig;
   readonly config: ResolvedBertConfig;
@@ -105,7 +118,7 @@ export class Bert extends Module implements TextEncoder, Pretrained {
 
   /**
    * Loads a checkpoint: BERT, RoBERTa, XLM-RoBERTa, CamemBERT or DistilBERT in the hub's layout (config.json and
-   * safetensors), or a sentence-transformers folder, whose pooling and normalisation it takes over.
+   * safetensors), or a sentence-transformers folder, whose pooling, dense layers and normalisation it takes over.
    *
    * `pooler` is left out unless the pooling is `pooler`; `projection` (with embedDim) starts at random. Both are listed in
    * `report`.
@@ -118,21 +131,25 @@ export class Bert extends Module implements TextEncoder, Pretrained {
     const { embedDim, seed, generator, hub, file, strict } = options;
     const source = openSource(model, hub);
     const sentence = await readSentenceTransformers(source);
-    const folder = sentence?.folder ?? '';
+    const folder = sentence.transformer;
     const configFile = inside(folder, 'config.json');
     const config = new HubConfig(`${source.name}/${configFile}`, await readJson(source, configFile));
     const { architecture, adapter } = readBertConfig(config);
-    const pooling = options.pooling ?? sentence?.pooling ?? 'cls';
-    const normalize = options.normalize ?? sentence?.normalize ?? false;
-    const tensors = await openTensors(source, { folder, file });
-    const bert = new Bert(architecture, { embedDim, pooling, normalize, seed, generator, blank: true });
+    const pooling = options.pooling ?? sentence.pooling ?? 'cls';
+    const normalize = options.normalize ?? sentence.normalize ?? false;
+    const { dense } = sentence;
+    const parts = [['', await openTensors(source, { folder, file })]] as [string, TensorCollection][];
+    for (const [index, layer] of dense.entries()) {
+      parts.push([`dense.${index}.`, await openTensors(source, { folder: layer.folder })]);
+    }
+    const bert = new Bert(architecture, { embedDim, pooling, dense, normalize, seed, generator, blank: true });
     try {
-      const report = loadState(bert, tensors, {
+      const report = loadState(bert, parts.length === 1 ? parts[0]![1] : joinTensors(parts), {
         adapter: bert.pooler ? adapter : chainAdapters(adapter, { ignore: [/^pooler\./] }),
         fresh: [/^projection\./],
         strict,
       });
-      const maxLength = Math.min(sentence?.maxLength ?? bert.maxLength, bert.maxLength);
+      const maxLength = Math.min(sentence.maxLength ?? bert.maxLength, bert.maxLength);
       const tokenizer = { source: source.name, maxLength };
       return Object.assign(bert, { report, tokenizer });
     } catch (error) {
@@ -161,9 +178,15 @@ export class Bert extends Module implements TextEncoder, Pretrained {
     this.embeddings = new BertEmbeddings(this.config, body);
     this.encoder = new BertEncoder(this.config, body);
     this.pooler = addPoolingLayer ? new BertPooler(this.config, body) : undefined;
-    const { hiddenSize } = this.config;
-    this.projection = embedDim === undefined ? undefined : new Linear(hiddenSize, embedDim, { generator });
-    this.embedDim = embedDim ?? hiddenSize;
+    let width = this.config.hiddenSize;
+    this.dense = (options.dense ?? []).map((layer, index) => {
+      checkPositive('text.Bert', `dense[${index}].outFeatures`, layer.outFeatures);
+      const made = new BertDense(width, layer, body);
+      width = layer.outFeatures;
+      return made;
+    });
+    this.projection = embedDim === undefined ? undefined : new Linear(width, embedDim, { generator });
+    this.embedDim = embedDim ?? width;
   }
 
   /** Longest row of tokens that it has positions for. */
@@ -179,7 +202,10 @@ export class Bert extends Module implements TextEncoder, Pretrained {
   encode(input: TextInput, context: Context): EncoderOutput {
     const hidden = this.hiddenStates(input, context).at(-1)!;
     const mask = tf.cast(input.attentionMask, 'float32');
-    const project = <T extends tf.Tensor>(x: T): T => this.projection?.forward(x) ?? x;
+    const project = <T extends tf.Tensor>(x: T): T => {
+      const y = this.dense.reduce((rows, layer) => layer.forward(rows), x);
+      return this.projection?.forward(y) ?? y;
+    };
     const pooled = project(this.#pool(hidden, mask));
     return { pooled: this.normalize ? l2Normalize(pooled) : pooled, sequence: project(hidden), mask };
   }
@@ -200,6 +226,11 @@ export class Bert extends Module implements TextEncoder, Pretrained {
 
   override describe(): PartDescription {
     const { embedDim, projection, pooling, normalize, pooler } = this;
+    const dense = this.dense.map(({ linear, activation }) => ({
+      outFeatures: linear.outFeatures,
+      bias: linear.bias !== undefined,
+      activation,
+    }));
     const architecture = typeof this.architecture === 'string' ? this.architecture : { ...this.architecture };
     return {
       kind: 'text/bert',
@@ -207,6 +238,7 @@ export class Bert extends Module implements TextEncoder, Pretrained {
         architecture,
         embedDim: projection && embedDim,
         pooling,
+        dense: dense.length > 0 ? dense : undefined,
         normalize,
         addPoolingLayer: pooler !== undefined,
       },

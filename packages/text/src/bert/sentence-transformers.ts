@@ -1,37 +1,23 @@
-import { WeightsError } from '@diptych/core';
-import { isSentenceTransformer, readSentenceTransformer, type WeightSource } from '@diptych/weights';
-import type { SequencePooling } from '../pooling.js';
+import {
+  isSentenceTransformer,
+  readSentenceTransformer,
+  type SentenceTransformer,
+  type WeightSource,
+} from '@diptych/weights';
 
-/** What a folder of sentence-transformers says beside the weights. */
-export interface SentenceTransformersSettings {
-  /** Folder of the transformer inside the source, empty for the top. */
-  readonly folder: string;
-  readonly pooling?: SequencePooling;
-  readonly normalize: boolean;
-  /** Longest row that the model was trained with. */
-  readonly maxLength?: number;
-}
+/** What a folder of sentence-transformers says beside the weights; a plain folder says nothing. */
+export type SentenceTransformersSettings = Partial<SentenceTransformer> &
+  Pick<SentenceTransformer, 'transformer' | 'dense'>;
 
 /**
- * Reads `modules.json` and the modules' own configuration: pooling, normalisation, length.
+ * Reads `modules.json` and the modules' own configuration, where a source has them: pooling, layers after it,
+ * normalisation, length.
  *
- * @returns undefined if the source is no folder of sentence-transformers
  * @throws WeightsError for modules that this package does not have
  */
-export async function readSentenceTransformers(
-  source: WeightSource,
-): Promise<SentenceTransformersSettings | undefined> {
-  if (!(await isSentenceTransformer(source))) return undefined;
-  const { transformer, pooling, normalize, maxLength, dense } = await readSentenceTransformer(source);
-  if (dense.length > 0) {
-    throw new WeightsError({
-      where: `${source.name}/modules.json`,
-      expected: 'modules Transformer, Pooling, Normalize',
-      got: `a module Dense in ${dense.map(({ folder }) => folder).join(', ')}`,
-      remedy: 'load the transformer alone: pass its folder as the source, and pooling yourself',
-    });
-  }
-  return { folder: transformer, pooling, normalize, maxLength };
+export async function readSentenceTransformers(source: WeightSource): Promise<SentenceTransformersSettings> {
+  const known = await isSentenceTransformer(source);
+  return known ? readSentenceTransformer(source) : { transformer: '', dense: [] };
 }
 
 /** The place of a file in a folder of the source. */
