@@ -13,6 +13,9 @@ const tapConstants = (hw) => [
 ]; // biome-ignore format: short
 const tapNodes = taps.map((_, t) => node('Slice', ['xp', `b${t}`, `e${t}`, 'hw', 'step'], `t${t}`));
 const names = taps.map((_, t) => `t${t}`);
+/** Filters that copy one cell each. */
+const copies = new Float32Array(C * k ** 4);
+for (let i = 0; i < C * k * k; i++) copies[i * k * k + (i % (k * k))] = 1;
 
 // Space to depth: a stride-2 convolution of 3 channels is a stride-1 convolution of 12, 8x8 taps (one column and row
 // of zeros) as 4x4.
@@ -47,6 +50,29 @@ compare(
         node('Transpose', ['dy'], 'yt', { perm: [1, 0, 2, 3] }),
         node('Reshape', ['yt', 'ys'], 'y2'),
         microsoft('FusedMatMul', ['y2', 'cr'], 'dw', { transB: 1 }),
+      ],
+    },
+    {
+      name: 'columns by a copying depthwise Conv, products by image',
+      inputs: { x, dy },
+      outputs: { dw: [K, C * k * k] },
+      constants: [
+        ints('cs', [N, C * k * k, Ho * Ho]),
+        ints('ys', [N, K, Ho * Ho]),
+        ints('zero', [0]),
+        { name: 'copy', dtype: 'float32', shape: [C * k * k, 1, k, k], data: copies },
+      ],
+      nodes: [
+        node('Conv', ['x', 'copy'], 'c', {
+          kernel_shape: [k, k],
+          pads: [p, p, p - 1, p - 1],
+          strides: [s, s],
+          group: C,
+        }),
+        node('Reshape', ['c', 'cs'], 'c3'),
+        node('Reshape', ['dy', 'ys'], 'y3'),
+        microsoft('FusedMatMul', ['y3', 'c3'], 'm', { transB: 1 }),
+        node('ReduceSum', ['m', 'zero'], 'dw', { keepdims: 0 }),
       ],
     },
     {

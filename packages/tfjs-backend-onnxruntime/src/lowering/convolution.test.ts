@@ -38,6 +38,7 @@ const cases: [string, number[][], (...xs: tf.Tensor4D[]) => tf.Tensor][] = [
   ['7x7 convolution with stride 2', [[1, 14, 14, 3], [7, 7, 3, 4]], convolve([[3, 3], [3, 3]], 2)],
   ['few channels, cells left over', [[2, 10, 9, 3], [3, 3, 3, 4]], convolve([[0, 0], [0, 0]], 2)],
   ['many channels, strided', [[2, 12, 12, 10], [3, 3, 10, 6]], convolve([[1, 1], [1, 1]], 2)],
+  ['thin and strided', [[2, 29, 30, 32], [3, 3, 32, 16]], convolve([[1, 1], [1, 0]], 2)],
   ['many channels, strided, large image', [[1, 57, 58, 10], [3, 3, 10, 6]], convolve([[1, 1], [1, 1]], 2)],
   ['many channels, medium image', [[1, 15, 15, 10], [3, 3, 10, 6]], convolve([[1, 1], [1, 1]], 1)],
   ['many channels, large image', [[1, 28, 29, 32], [3, 3, 32, 16]], convolve([[1, 1], [1, 1]], 1)],

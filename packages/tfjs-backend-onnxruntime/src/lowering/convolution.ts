@@ -5,6 +5,8 @@ import type { Emitter, Lowering, LoweringTable } from './emitter.js';
 const LARGE = 28 * 28;
 /** Images above this many output cells take the gradient of the image as a convolution with the turned filter. */
 const MEDIUM = 14 * 14;
+/** Up to this many channels, ONNX Runtime's plain strided convolutions run at half of the processor's speed. */
+const THIN = 32;
 /** Up to this many channels (a stem's red, green and blue), columns would be many and narrow. */
 const FEW_CHANNELS = 4;
 /** Filters up to this many cells can have all their columns in memory. */
@@ -24,7 +26,8 @@ const BLOCKED = 'com.microsoft.nchwc';
 
 /**
  * A convolution in blocks of channels, ONNX Runtime's own layout: O/B I/B H W Bi Bo for filters. It reorders image, filter
- * and result and is still faster for 3x3 filters on large images, by half at 56x56 (docs/engine-notes.md). Undefined
+ * and result and is still faster for 3x3 filters on large images, by half at 56x56, and with a stride where channels are few
+ * (docs/engine-notes.md). Undefined
  * where it would not be, or cannot run.
  *
  * @param filterShape [out, in, height, width] of the convolution
@@ -38,8 +41,10 @@ function blockedConvolution(
   attributes: { strides: readonly number[]; dilations: readonly number[]; pads: readonly number[] },
   output: readonly number[],
 ): string | undefined {
-  if (cells(kernel) !== 9 || cells(output) < LARGE) return undefined;
-  if ([...attributes.strides, ...attributes.dilations].some((step) => step !== 1)) return undefined;
+  if (cells(kernel) !== 9 || attributes.dilations.some((step) => step !== 1)) return undefined;
+  const strided = attributes.strides.some((step) => step !== 1);
+  const pays = strided ? inChannels! <= THIN && cells(output) >= MEDIUM : cells(output) >= LARGE;
+  if (!pays) return undefined;
   const block = e.channelBlock;
   if (block === 0 || outChannels! % block !== 0 || inChannels! % block !== 0) return undefined;
   const [a, b] = filter.shape as [number, number];

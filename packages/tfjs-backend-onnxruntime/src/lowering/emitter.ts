@@ -16,6 +16,16 @@ export function onnxDtype(dtype: DataType): OnnxDtype {
   return dtype as OnnxDtype;
 }
 
+/** Which operators a graph may have; ONNX Runtime's own for the CPU by default. */
+export interface EmitterOptions {
+  /** Channels in a block of the runtime's own image layout; without it the layout is not used. */
+  readonly blockOf?: () => number;
+  /** For other runtimes: operators of ONNX alone, and each list of integers a constant of its own. */
+  readonly portable?: boolean;
+  /** Matrix products without FusedMatMul. */
+  readonly plainProducts?: boolean;
+}
+
 /** Collects the ONNX operators and constants of one graph. */
 export class Emitter {
   readonly nodes: OnnxNode[] = [];
@@ -26,16 +36,17 @@ export class Emitter {
   #counter = 0;
   #prefix = '';
 
-  /** @param blockOf channels in a block of the runtime's own image layout; 0 for graphs that have to be portable */
-  constructor(
-    private readonly blockOf: () => number = () => 0,
-    /** For other runtimes: operators of ONNX alone, and each list of integers a constant of its own. */
-    readonly portable = false,
-  ) {}
+  readonly portable: boolean;
+  readonly #options: EmitterOptions;
+
+  constructor(options: EmitterOptions = {}) {
+    this.#options = options;
+    this.portable = options.portable ?? false;
+  }
 
   /** Channels in a block of ONNX Runtime's NCHWc operators; 0 where they cannot be used. */
   get channelBlock(): number {
-    return this.blockOf();
+    return this.#options.blockOf?.() ?? 0;
   }
 
   /** Gives a value a name; lowerings see it when the value is their input. */
@@ -155,7 +166,7 @@ export class Emitter {
   /** Matrix product of the last two axes, either operand transposed. */
   matmul(a: string, b: string, transA = false, transB = false, ranks: readonly [number, number] = [2, 2]): string {
     if (!transA && !transB) return this.op('MatMul', [a, b]);
-    if (this.portable) {
+    if (this.#options.plainProducts) {
       const swapped = (x: string, rank: number) =>
         this.transpose(x, [...Array.from({ length: rank - 2 }, (_, axis) => axis), rank - 1, rank - 2]);
       return this.op('MatMul', [transA ? swapped(a, ranks[0]) : a, transB ? swapped(b, ranks[1]) : b]);

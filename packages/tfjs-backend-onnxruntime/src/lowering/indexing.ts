@@ -18,7 +18,7 @@ const UnsortedSegmentSum: Lowering = (e, [x, ids], { inputs, outputs }) => {
   const mask = e.reshape(known, column);
   const summand = e.op('Where', [mask, x!, e.scalar(0)]);
   const zeros = e.expand(e.scalar(0), shape);
-  const places = e.expand(e.cast(row, 'int64'), inputs[0]!.shape);
+  const places = e.expand(row, inputs[0]!.shape);
   return e.op('ScatterElements', [zeros, places, summand], { axis: 0, reduction: 'add' });
 };
 
