@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os';
 import { EngineError } from '@diptych/core';
 import {
   countElements,
@@ -19,7 +20,8 @@ import { Executable, optimize } from './execution/executable.js';
 import { type HostTools, runOnHost } from './execution/host-kernels.js';
 import type { Environment } from './execution/plan.js';
 import { type Plain, type PlainTensor, runPortable } from './execution/portable-kernels.js';
-import { SessionCache } from './execution/session-cache.js';
+import { ProgramCache } from './execution/program-cache.js';
+import { defaultSessionBytes, SessionBudget } from './execution/session-budget.js';
 import { type OrtSessionOptions, spinningFor } from './ort/index.js';
 import { createPhiloxUniform } from './wasm/philox-uniform.js';
 
@@ -35,7 +37,10 @@ export interface OnnxRuntimeOptions {
   forceNative?: boolean;
   /** Programs that compute fewer elements run on portable kernels, without a session. */
   smallWork?: number;
-  /** Sessions of eager programs are released, least recently used first, beyond this estimate of their memory. */
+  /**
+   * Sessions are released, least recently used first, beyond this estimate of the memory of all; a quarter of the machine's
+   * memory by default. A compiled function whose sessions were released records anew when it is called again.
+   */
   sessionCacheBytes?: number;
 }
 
@@ -48,7 +53,7 @@ export interface KernelCalls {
 /** What the backend did so far. */
 export interface BackendStats {
   kernels: Record<string, KernelCalls>;
-  /** Sessions built for eager programs, and how often one was used again. */
+  /** Sessions built for eager programs and how often one was used again; what all hold, compiled functions' too. */
   sessions: { built: number; reused: number; held: number; bytes: number };
   /** Programs that ran without a session because they were small. */
   portablePrograms: number;
@@ -70,12 +75,14 @@ export class OnnxRuntimeBackend extends RecordingBackend {
     portablePrograms: 0,
     compiled: { recorded: 0, revalidated: 0, replayed: 0 },
   };
-  readonly #cache: SessionCache;
+  readonly sessions: SessionBudget;
+  readonly #programs: ProgramCache;
 
   constructor(options: OnnxRuntimeOptions = {}) {
     super('onnxruntime');
     this.options = options;
-    this.#cache = new SessionCache(options.sessionCacheBytes ?? 2 ** 30);
+    this.sessions = new SessionBudget(options.sessionCacheBytes ?? defaultSessionBytes(availableBytes()));
+    this.#programs = new ProgramCache(this.sessions);
   }
 
   /** Records `fn` once for each kind of arguments and replays it; see `compile` of @diptych/nn. */
@@ -86,8 +93,8 @@ export class OnnxRuntimeBackend extends RecordingBackend {
   /** Counters since the backend was made. */
   stats(): BackendStats {
     const copy = structuredClone(this.counters);
-    copy.sessions.held = this.#cache.size;
-    copy.sessions.bytes = this.#cache.bytes;
+    copy.sessions.held = this.sessions.size;
+    copy.sessions.bytes = this.sessions.bytes;
     return copy;
   }
 
@@ -143,7 +150,7 @@ export class OnnxRuntimeBackend extends RecordingBackend {
   }
 
   override dispose(): void {
-    this.#cache.clear();
+    this.sessions.clear();
   }
 
   #interpret(program: Program): void {
@@ -171,12 +178,12 @@ export class OnnxRuntimeBackend extends RecordingBackend {
     const scalars = program.inputs.map((leaf) =>
       leaf.size === 1 && leaf.dtype !== 'string' ? (leaf.data as Float32Array)[0]! : null,
     );
-    let cached = this.#cache.get(key);
+    let cached = this.#programs.get(key);
     const changed = new Set(cached?.changing);
     if (cached) {
       for (const [i, value] of scalars.entries()) if (!Object.is(cached.scalars[i], value)) changed.add(i);
       if (changed.size > cached.changing.size) {
-        this.#cache.delete(key);
+        this.#programs.delete(key);
         cached = undefined;
       }
     }
@@ -194,7 +201,7 @@ export class OnnxRuntimeBackend extends RecordingBackend {
         changing: changed,
       };
       this.counters.sessions.built++;
-      this.#cache.set(key, cached);
+      this.#programs.set(key, cached);
     }
     const { executable, indices } = cached;
     const data = executable.run((leaf) => program.inputs[indices.get(leaf)!]!.data!, this.tools);
@@ -249,6 +256,11 @@ function isPlain(name: string, inputs: KernelInputs): boolean {
     if (info && (Array.isArray(info) || info.dtype === 'complex64' || info.dtype === 'string')) return false;
   }
   return true;
+}
+
+/** What this process may use: the limit of its container, or the machine's memory. */
+function availableBytes(): number {
+  return Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
 }
 
 /** Operations whose work is far more than their result's size. */

@@ -42,8 +42,18 @@ export function compileFunction<Args extends unknown[], Result>(
   let disposed = false;
   let running = 0;
   const release = () => {
-    for (const { compiled } of [...recordings.values()].flat()) compiled.dispose();
+    for (const { compiled } of [...recordings.values()].flat()) backend.sessions.release(compiled);
     recordings.clear();
+  };
+
+  /** Drops recordings whose sessions were released or that can never be used again, and the oldest of too many. */
+  const prune = () => {
+    for (const [key, list] of recordings) {
+      const kept = list.filter(({ compiled }) => compiled.isValid).slice(0, RECORDINGS_PER_KEY);
+      for (const dropped of list) if (!kept.includes(dropped)) backend.sessions.release(dropped.compiled);
+      if (kept.length > 0) recordings.set(key, kept);
+      else recordings.delete(key);
+    }
   };
 
   const find = (key: string, args: unknown[]): CompiledProgram => {
@@ -63,11 +73,8 @@ export function compileFunction<Args extends unknown[], Result>(
     }
     const compiled = new CompiledProgram(backend, trace);
     backend.counters.compiled.recorded++;
-    const kept = [{ compiled, key: trace.key, world }, ...list.filter((recording) => recording.compiled.isValid)];
-    for (const dropped of [...list, ...kept.slice(RECORDINGS_PER_KEY)]) {
-      if (!kept.slice(0, RECORDINGS_PER_KEY).includes(dropped)) dropped.compiled.dispose();
-    }
-    recordings.set(key, kept.slice(0, RECORDINGS_PER_KEY));
+    recordings.set(key, [{ compiled, key: trace.key, world }, ...list]);
+    prune();
     shareMemory([...recordings.values()].flat().map((recording) => recording.compiled));
     return compiled;
   };
@@ -77,6 +84,8 @@ export function compileFunction<Args extends unknown[], Result>(
     // Inside another compiled function it is part of that one.
     if (backend.isRecording) return fn(...args);
     const { key, tensors } = flatten(args, 'compile: arguments');
+    // Before a program is chosen: this may release sessions, and read variables that the run changes in place.
+    backend.flush();
     running++;
     try {
       const result = find(key, args).run(tensors) as Result;
@@ -101,7 +110,7 @@ export function compileFunction<Args extends unknown[], Result>(
  * a ragged last one); of more, as for texts of several lengths, none does.
  */
 function shareMemory(programs: CompiledProgram[]): void {
-  const largest = programs.reduce((most, program) => (program.bytes > most.bytes ? program : most));
+  const largest = programs.reduce((most, program) => (program.workingBytes > most.workingBytes ? program : most));
   for (const program of programs) program.keepsArena = programs.length <= 2 && program === largest;
 }
 

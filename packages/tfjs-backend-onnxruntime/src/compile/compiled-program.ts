@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { type OnnxRuntimeBackend, workOf } from '../backend.js';
 import { Executable, fuseForInference, optimize } from '../execution/executable.js';
 import type { Environment } from '../execution/plan.js';
+import type { SessionHolder } from '../execution/session-budget.js';
 import type { AdamWOptions } from '../wasm/adamw-arena.js';
 import type { Bound, Trained } from './optimizer-memory.js';
 import type { Trace } from './recording.js';
@@ -26,14 +27,14 @@ const BAKED_BYTES = 1.5 * 2 ** 30;
 const RUNS_BEFORE_BAKING = 8;
 
 /** A trace with its sessions: replays the function without calling it. */
-export class CompiledProgram {
+export class CompiledProgram implements SessionHolder {
   readonly #program: Program;
   readonly #trace: Trace;
   readonly #steps: InPlaceStep[];
   /** Variables that the program reads, with the trainability it was recorded for. */
   readonly #reads: { leaf: Value; variable: tf.Variable; trainable: boolean }[];
-  /** Estimate of the memory that the sessions take for what they compute. */
-  readonly bytes: number;
+  /** Estimate of the memory that one run takes for what it computes. */
+  readonly workingBytes: number;
   #executable: Executable;
   /** Values of the variables that are part of the sessions' graphs; null while variables are inputs. */
   #baked: ReadonlyMap<tf.Variable, Value> | null = null;
@@ -41,6 +42,7 @@ export class CompiledProgram {
   #unchanged = 0;
   #latest: ReadonlyMap<tf.Variable, Value> | null = null;
   #keepsArena = true;
+  #released = false;
 
   constructor(
     private readonly backend: OnnxRuntimeBackend,
@@ -51,7 +53,7 @@ export class CompiledProgram {
     const program = optimize(trace.program, isConstant);
     this.#program = gradients ? program : fuseForInference(program);
     this.#trace = trace;
-    this.bytes = peakBytes(this.#program);
+    this.workingBytes = peakBytes(this.#program);
     this.#reads = [...new Set(trace.program.inputs)].flatMap((leaf) => {
       const variable = variableOf.get(leaf);
       return variable ? [{ leaf, variable, trainable: variable.trainable }] : [];
@@ -66,9 +68,14 @@ export class CompiledProgram {
    * take turns adds up.
    */
   set keepsArena(keeps: boolean) {
-    if (keeps === this.#keepsArena || this.bytes < ARENA_MATTERS) return;
+    if (keeps === this.#keepsArena || this.workingBytes < ARENA_MATTERS) return;
     this.#keepsArena = keeps;
     this.#rebuild();
+  }
+
+  /** What the sessions hold between runs. */
+  get bytes(): number {
+    return this.#executable.bytes + (this.#keepsArena ? this.workingBytes : 0);
   }
 
   #build(): Executable {
@@ -131,17 +138,20 @@ export class CompiledProgram {
     return printProgram(this.#program);
   }
 
-  /** True while every variable that was read exists and is as trainable as it was. */
+  /** True while it has its sessions, and every variable that was read exists and is as trainable as it was. */
   get isValid(): boolean {
+    if (this.#released) return false;
     return this.#reads.every(({ variable, trainable }) => !variable.isDisposed && variable.trainable === trainable);
   }
 
-  /** Runs the program on the tensors of the arguments, updates variables, and returns the results as fresh tensors. */
+  /**
+   * Runs the program on the tensors of the arguments, updates variables, and returns the results as fresh tensors. What was
+   * recorded eagerly has to be computed by now: it may read variables that change in place.
+   */
   run(args: readonly tf.Tensor[]): unknown {
     const { backend } = this;
-    // Recorded eager work may read variables that this run is about to change in place.
-    backend.flush();
     this.#adapt();
+    backend.sessions.use(this);
     const bound = this.#steps.map((step) => this.#bind(step));
     const { argumentOf, variableOf, assignments, returned, result } = this.#trace;
     const data = this.#executable.run((leaf) => {
@@ -163,6 +173,7 @@ export class CompiledProgram {
   }
 
   dispose(): void {
+    this.#released = true;
     this.#executable.dispose();
   }
 
