@@ -25,4 +25,15 @@ export interface PairBatch {
   readonly tokens: TokenBatch;
   /** Identity of each pair's positives: pairs with equal ids match each other. Unique where nothing else is known. */
   readonly ids: readonly string[];
+  /** Pictures and texts that stand against the pairs without being pairs, for losses that contrast. */
+  readonly negatives?: NegativeBatch;
+}
+
+/**
+ * Hard negatives of a batch, pictures, texts or both, as many as one likes. A row's id says what it is of: it does not stand against pairs
+ * with that id.
+ */
+export interface NegativeBatch {
+  readonly images?: { readonly pixels: PixelBatch; readonly ids: readonly string[] };
+  readonly texts?: { readonly tokens: TokenBatch; readonly ids: readonly string[] };
 }

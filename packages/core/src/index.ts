@@ -1,4 +1,4 @@
-export type { PairBatch, PixelBatch, TokenBatch } from './batches.js';
+export type { NegativeBatch, PairBatch, PixelBatch, TokenBatch } from './batches.js';
 export { checkPositive, namedConfig } from './config-checks.js';
 export type { Json, JsonObject, PartDescription } from './description.js';
 export type { Encoder, EncoderOutput, ImageEncoder, ImageInput, TextEncoder, TextInput } from './encoder.js';
@@ -18,7 +18,7 @@ export {
 } from './errors.js';
 export type { Fusion, FusionOutput } from './fusion.js';
 export type { ImageSource, ImageTransform, RgbImage } from './image-transform.js';
-export type { FusedOutputs, Loss, LossBatch, LossOutput, TowerOutputs } from './loss.js';
+export type { FusedOutputs, Loss, LossBatch, LossOutput, NegativeRows, TowerOutputs } from './loss.js';
 export { philox4x32, siteOf, wordToUniform } from './philox.js';
 export {
   type Context,

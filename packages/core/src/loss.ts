@@ -31,6 +31,16 @@ export interface LossBatch {
   readonly positives?: Tensor1D;
   /** Further values row by row, for losses that need more than the model's outputs: a teacher's embeddings. */
   readonly targets?: { readonly [name: string]: Tensor };
+  /** Wrong pictures and texts beside the pairs, through the same towers. */
+  readonly negatives?: { readonly image?: NegativeRows; readonly text?: NegativeRows };
+}
+
+/** Vectors that belong to none of a batch's pairs. */
+export interface NegativeRows {
+  /** [M, D]. */
+  readonly pooled: Tensor2D;
+  /** int32 [M], numbered as `positives`: a row does not stand against pairs with its number. */
+  readonly ids: Tensor1D;
 }
 
 /** A loss and its named parts for the log; all scalars. */

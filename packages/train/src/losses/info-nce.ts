@@ -9,10 +9,13 @@ export interface InfoNCETerms {
   readonly ids?: tf.Tensor1D;
   /** Share of the target that is spread over all columns, default 0. */
   readonly labelSmoothing?: number;
-  /** [M, D], further texts that belong to none of the images: explicit hard negatives. */
+  /** [M, D], further texts that are wrong for the images: explicit hard negatives. */
   readonly negativeTexts?: tf.Tensor2D;
-  /** [M, D], further images that belong to none of the texts. */
+  /** int32 [M], numbered as `ids`: a text does not stand against images with its number. Default: against all. */
+  readonly negativeTextIds?: tf.Tensor1D;
+  /** [M, D], further images that are wrong for the texts. */
   readonly negativeImages?: tf.Tensor2D;
+  readonly negativeImageIds?: tf.Tensor1D;
 }
 
 /**
@@ -29,43 +32,82 @@ export function infoNCE(
   image: tf.Tensor2D,
   text: tf.Tensor2D,
   logitScale: tf.Scalar | number,
-  { ids, labelSmoothing = 0, negativeTexts, negativeImages }: InfoNCETerms = {},
+  { ids, labelSmoothing = 0, ...negatives }: InfoNCETerms = {},
 ): tf.Scalar {
   const size = image.shape[0];
   const { positive, valid } = pairMask(size, ids);
   const scale = tf.exp(logitScale);
   const scaled = (a: tf.Tensor2D, b: tf.Tensor2D) => tf.mul(cosineSimilarity(a, b), scale) as tf.Tensor2D;
   const pairs = scaled(image, text);
-  const oneWay = (logits: tf.Tensor2D, negatives: tf.Tensor2D | undefined) =>
-    crossEntropy(logits, negatives, positive, valid, labelSmoothing);
-  const byImage = oneWay(pairs, negativeTexts && scaled(image, negativeTexts));
-  const byText = oneWay(tf.transpose(pairs), negativeImages && scaled(text, negativeImages));
+  const { negativeTexts: texts, negativeTextIds, negativeImages: images, negativeImageIds } = negatives;
+  const byImage = crossEntropy(
+    columnsOf(pairs, valid, texts && scaled(image, texts), otherIds(ids, negativeTextIds)),
+    positive,
+    valid,
+    labelSmoothing,
+  );
+  const byText = crossEntropy(
+    columnsOf(tf.transpose(pairs), valid, images && scaled(text, images), otherIds(ids, negativeImageIds)),
+    positive,
+    valid,
+    labelSmoothing,
+  );
   return tf.mul(tf.add(byImage, byText), 0.5) as tf.Scalar;
 }
 
 /** Added to the logits of columns that do not count. */
 const HIDDEN = -1e9;
 
-function crossEntropy(
-  logits: tf.Tensor2D,
+/** What a row chooses from: the batch's partners, then explicit negatives. */
+interface Columns {
+  /** [N, N + M]. */
+  readonly logits: tf.Tensor2D;
+  /** float32, 0 for columns that do not count, [1, N + M] or [N, N + M]; absent where all do. */
+  readonly shown?: tf.Tensor2D;
+}
+
+/**
+ * @param valid float32 [N], 0 for rows that are no pairs
+ * @param negatives [N, M]
+ * @param wrong float32 [N, M], 0 where a negative is a positive of the row after all
+ */
+function columnsOf(
+  pairs: tf.Tensor2D,
+  valid: tf.Tensor1D | undefined,
   negatives: tf.Tensor2D | undefined,
+  wrong: tf.Tensor2D | undefined,
+): Columns {
+  const size = pairs.shape[0];
+  const partners = valid && (tf.reshape(valid, [1, size]) as tf.Tensor2D);
+  if (!negatives) return { logits: pairs, shown: partners };
+  const logits = tf.concat([pairs, negatives], 1) as tf.Tensor2D;
+  if (!partners && !wrong) return { logits };
+  const all = partners ? tf.tile(partners, [size, 1]) : tf.ones([size, size]);
+  return { logits, shown: tf.concat([all, wrong ?? tf.onesLike(negatives)], 1) as tf.Tensor2D };
+}
+
+/** float32 [N, M], 1 where the ids differ. */
+function otherIds(rows: tf.Tensor1D | undefined, columns: tf.Tensor1D | undefined): tf.Tensor2D | undefined {
+  if (!rows || !columns) return undefined;
+  const other = tf.notEqual(tf.reshape(rows, [-1, 1]), tf.reshape(columns, [1, -1]));
+  return tf.cast(other, 'float32') as tf.Tensor2D;
+}
+
+function crossEntropy(
+  { logits, shown }: Columns,
   positive: tf.Tensor2D,
   valid: tf.Tensor1D | undefined,
   labelSmoothing: number,
 ): tf.Scalar {
-  const [size] = logits.shape;
-  const shown = valid ? tf.add(logits, tf.mul(tf.sub(1, tf.reshape(valid, [1, size])), HIDDEN)) : logits;
-  const all = negatives ? tf.concat([shown, negatives], 1) : shown;
-  const logProbability = tf.logSoftmax(all as tf.Tensor2D) as tf.Tensor2D; // [N, N + M]
-  const extra = negatives?.shape[1] ?? 0;
-  const ofPairs = extra > 0 ? tf.slice(logProbability, [0, 0], [size, size]) : logProbability;
+  const [size, columns] = logits.shape;
+  const visible = shown ? tf.add(logits, tf.mul(tf.sub(1, shown), HIDDEN)) : logits;
+  const logProbability = tf.logSoftmax(visible as tf.Tensor2D) as tf.Tensor2D;
+  const ofPairs = columns > size ? tf.slice(logProbability, [0, 0], [size, size]) : logProbability;
   const hits = tf.div(tf.sum(tf.mul(ofPairs, positive), 1), tf.sum(positive, 1)) as tf.Tensor1D;
   if (labelSmoothing === 0) return tf.neg(meanOverValid(hits, valid)) as tf.Scalar;
-  const counted = valid ? tf.mul(ofPairs, tf.reshape(valid, [1, size])) : ofPairs;
-  const columns = tf.add(valid ? tf.sum(valid) : size, extra);
-  const total = tf.sum(counted, 1);
-  const everything = extra > 0 ? tf.add(total, tf.sum(tf.slice(logProbability, [0, size], [size, extra]), 1)) : total;
-  const spread = tf.div(everything, columns);
+  const spread = shown
+    ? tf.div(tf.sum(tf.mul(logProbability, shown), 1), tf.sum(shown, 1))
+    : tf.mean(logProbability, 1);
   const smoothed = tf.add(tf.mul(hits, 1 - labelSmoothing), tf.mul(spread, labelSmoothing)) as tf.Tensor1D;
   return tf.neg(meanOverValid(smoothed, valid)) as tf.Scalar;
 }
@@ -80,7 +122,8 @@ export interface InfoNCEOptions {
 
 /**
  * Symmetric InfoNCE on the two towers, see {@link infoNCE}; rows whose ids are equal are positives of each other, so several
- * captions of one image in a batch are no false negatives.
+ * captions of one image in a batch are no false negatives. Hard negatives that the batch brings (`PairBatch.negatives`, see
+ * {@link withNegatives}) are further wrong answers: texts for the images, images for the texts.
  *
  * Parts: `infoNCE` (the loss) and `scale` (the factor on similarities).
  */
@@ -108,7 +151,15 @@ export class InfoNCE extends StatelessLoss {
   override compute({ image, text, logitScale }: TowerOutputs, batch: LossBatch): LossOutput {
     const used = this.temperature === undefined ? logitScale : tf.scalar(Math.log(1 / this.temperature));
     const { labelSmoothing } = this;
-    const loss = infoNCE(image.pooled, text.pooled, used, { ids: batch.positives, labelSmoothing });
+    const { positives: ids, negatives } = batch;
+    const loss = infoNCE(image.pooled, text.pooled, used, {
+      ids,
+      labelSmoothing,
+      negativeTexts: negatives?.text?.pooled,
+      negativeTextIds: negatives?.text?.ids,
+      negativeImages: negatives?.image?.pooled,
+      negativeImageIds: negatives?.image?.ids,
+    });
     return { loss, parts: { infoNCE: loss, scale: tf.exp(used) as tf.Scalar } };
   }
 }

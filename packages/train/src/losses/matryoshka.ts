@@ -5,6 +5,7 @@ import {
   type Loss,
   type LossBatch,
   type LossOutput,
+  type NegativeRows,
   type TowerOutputs,
 } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
@@ -56,7 +57,7 @@ export class Matryoshka implements Loss<TowerOutputs> {
     const parts: Record<string, tf.Scalar> = {};
     const weighted = this.dims.map((dim, i) => {
       const cut = { ...outputs, image: cutTo(outputs.image, dim), text: cutTo(outputs.text, dim) };
-      const { loss } = this.loss.compute(cut, batch, context);
+      const { loss } = this.loss.compute(cut, { ...batch, negatives: cutNegatives(batch.negatives, dim) }, context);
       parts[`dim${dim}`] = loss;
       return tf.mul(loss, this.weights[i]!);
     });
@@ -76,13 +77,21 @@ export class Matryoshka implements Loss<TowerOutputs> {
   }
 }
 
+function cutNegatives({ image, text }: LossBatch['negatives'] = {}, dim: number): LossBatch['negatives'] {
+  const cut = (rows: NegativeRows | undefined) => rows && { ...rows, pooled: cutRows(rows.pooled, dim) };
+  return { image: cut(image), text: cut(text) };
+}
+
 function cutTo(output: EncoderOutput, dim: number): EncoderOutput {
-  const [batch] = output.pooled.shape;
   return {
-    pooled: tf.slice(output.pooled, [0, 0], [batch, dim]),
+    pooled: cutRows(output.pooled, dim),
     get sequence() {
       return tf.slice(output.sequence, [0, 0, 0], [-1, -1, dim]);
     },
     mask: output.mask,
   };
+}
+
+function cutRows(rows: tf.Tensor2D, dim: number): tf.Tensor2D {
+  return tf.slice(rows, [0, 0], [rows.shape[0], dim]);
 }

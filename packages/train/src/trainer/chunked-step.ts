@@ -2,12 +2,15 @@ import type { Context, EncoderOutput, TowerOutputs } from '@diptych/core';
 import type { Compiled } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { compileNested } from './compile-nested.js';
-import type { DeviceBatch } from './device-batch.js';
-import { encodeBoth, lossBatch, type StepParts, type StepResultContainer, update } from './training-step.js';
+import { type DeviceBatch, normalizedPixels } from './device-batch.js';
+import { type DeviceTexts, lossOf, type StepParts, type StepResultContainer, textOf, update } from './training-step.js';
 
 /** A tower's output as a compiled function can give and take it. */
 type Encoded = { pooled: tf.Tensor2D; sequence: tf.Tensor3D | null; mask: tf.Tensor2D | null };
 type EncodedPair = { image: Encoded; text: Encoded };
+/** Some rows of a batch; one side is null where it has fewer rows, counting negatives, than the other. */
+type Chunk = { images: Pick<DeviceBatch, 'pixels' | 'normalize'> | null; texts: DeviceTexts | null };
+type EncodedChunk = { image: Encoded | null; text: Encoded | null };
 /** Gradients of the loss with respect to a tower's output; null where the loss does not use it. */
 type EncodedGradient = { pooled: tf.Tensor2D | null; sequence: tf.Tensor3D | null };
 
@@ -32,10 +35,10 @@ export class ChunkedStep<Outputs extends TowerOutputs> {
   readonly #parts: StepParts<Outputs>;
   readonly #chunkSize: number;
   readonly #sums: tf.Variable[];
-  readonly #encode: Compiled<[chunk: DeviceBatch, state: tf.Tensor1D, sequences: boolean], EncodeResult>;
+  readonly #encode: Compiled<[chunk: Chunk, state: tf.Tensor1D, sequences: boolean], EncodeResult>;
   readonly #relate: Compiled<[pair: EncodedPair, batch: DeviceBatch, state: tf.Tensor1D], RelateResult>;
   readonly #accumulate: Compiled<
-    [chunk: DeviceBatch, image: EncodedGradient, text: EncodedGradient, state: tf.Tensor1D],
+    [chunk: Chunk, image: EncodedGradient, text: EncodedGradient, state: tf.Tensor1D],
     { connected: number[] }
   >;
   readonly #apply: Compiled<
@@ -71,31 +74,31 @@ export class ChunkedStep<Outputs extends TowerOutputs> {
 
   /** @param seedAndStep of the random stream; the row offset is each chunk's own */
   run(batch: DeviceBatch, hyper: tf.Tensor2D, [seed, step]: readonly [number, number]): StepResultContainer {
-    const total = batch.pixels.shape[0];
-    const starts = Array.from({ length: Math.ceil(total / this.#chunkSize) }, (_, i) => i * this.#chunkSize);
+    const [images, texts] = [batch.pixels.shape[0], batch.inputIds.shape[0]];
+    const count = Math.ceil(Math.max(images, texts) / this.#chunkSize);
+    const starts = Array.from({ length: count }, (_, i) => i * this.#chunkSize);
     return tf.tidy(() => {
       const chunks = starts.map((start) => ({
-        rows: sliceBatch(batch, start, Math.min(this.#chunkSize, total - start)),
+        rows: chunkOf(batch, start, this.#chunkSize),
         state: tf.tensor1d(Int32Array.of(seed, step, start), 'int32'),
       }));
       const encoded = chunks.map(({ rows, state }) => this.#encode(rows, state, this.#uses.sequences));
       const pair = {
-        image: concatEncoded(encoded.map(({ image }) => image)),
-        text: concatEncoded(encoded.map(({ text }) => text)),
+        image: concatEncoded(encoded.flatMap(({ image }) => image ?? [])),
+        text: concatEncoded(encoded.flatMap(({ text }) => text ?? [])),
       };
       const whole = tf.tensor1d(Int32Array.of(seed, step, 0), 'int32');
       const related = this.#relate(pair, batch, whole);
       this.#uses = { sequences: Boolean(related.image.sequence ?? related.text.sequence) };
       const connected = new Set(related.connected);
       for (const [i, { rows, state }] of chunks.entries()) {
-        const size = rows.pixels.shape[0];
-        const image = sliceGradient(related.image, starts[i]!, size);
-        const text = sliceGradient(related.text, starts[i]!, size);
+        const image = sliceGradient(related.image, starts[i]!, rowsOf(rows.images?.pixels));
+        const text = sliceGradient(related.text, starts[i]!, rowsOf(rows.texts?.inputIds));
         for (const index of this.#accumulate(rows, image, text, state).connected) connected.add(index);
       }
       const statistics = meanStatistics(
         encoded.map(({ statistics }) => statistics),
-        chunks.map(({ rows }) => rows.pixels.shape[0] / total),
+        chunks.map(({ rows }) => Math.max(rowsOf(rows.images?.pixels), rowsOf(rows.texts?.inputIds))),
       );
       const { value, parts } = related;
       return this.#apply(
@@ -114,7 +117,7 @@ export class ChunkedStep<Outputs extends TowerOutputs> {
   }
 
   #relateAll(pair: EncodedPair, batch: DeviceBatch, state: tf.Tensor1D): RelateResult {
-    const { model, loss, parameters } = this.#parts;
+    const { parameters } = this.#parts;
     const context: Context = { training: true, random: { state } };
     const leaves = [pair.image.pooled, pair.image.sequence, pair.text.pooled, pair.text.sequence];
     const present = leaves.filter((leaf): leaf is tf.Tensor2D | tf.Tensor3D => leaf !== null);
@@ -122,8 +125,7 @@ export class ChunkedStep<Outputs extends TowerOutputs> {
     let parts: Record<string, tf.Scalar> = {};
     const { value, grads } = tf.engine().gradients(
       () => {
-        const outputs = model.relate(asOutput(pair.image), asOutput(pair.text), context);
-        const output = loss.compute(outputs, lossBatch(batch), context);
+        const output = lossOf(this.#parts, asOutput(pair.image), asOutput(pair.text), batch, context);
         parts = keepAll(output.parts);
         return output.loss;
       },
@@ -149,19 +151,19 @@ export class ChunkedStep<Outputs extends TowerOutputs> {
     return { value, parts: copied, connected, image: of(pair.image), text: of(pair.text) };
   }
 
-  #accumulateChunk(chunk: DeviceBatch, image: EncodedGradient, text: EncodedGradient, state: tf.Tensor1D) {
+  #accumulateChunk(chunk: Chunk, image: EncodedGradient, text: EncodedGradient, state: tf.Tensor1D) {
     const { recompute } = this.#parts;
     const accumulate = () => this.#differentiateChunk(chunk, image, text, state);
     return recompute ? recompute.around(accumulate) : accumulate();
   }
 
-  #differentiateChunk(chunk: DeviceBatch, image: EncodedGradient, text: EncodedGradient, state: tf.Tensor1D) {
+  #differentiateChunk(chunk: Chunk, image: EncodedGradient, text: EncodedGradient, state: tf.Tensor1D) {
     const { model, parameters, buffers } = this.#parts;
     const before = buffers.map(([, buffer]) => tf.clone(buffer));
     const training = parameters.map(([, variable]) => variable).filter((variable) => variable.trainable);
     const { grads } = tf.engine().gradients(
       () => {
-        const encoded = encodeBoth(model, chunk, { training: true, random: { state } });
+        const encoded = encodeRows(model, chunk, { training: true, random: { state } });
         const terms = [...products(encoded.image, image), ...products(encoded.text, text)];
         return terms.length > 0 ? tf.addN(terms) : tf.scalar(0);
       },
@@ -183,7 +185,7 @@ export class ChunkedStep<Outputs extends TowerOutputs> {
 
 /** New values of the running statistics that moved, by position among the buffers. */
 type Statistics = Record<string, tf.Tensor>;
-type EncodeResult = { image: Encoded; text: Encoded; statistics: Statistics };
+type EncodeResult = EncodedChunk & { statistics: Statistics };
 type RelateResult = {
   value: tf.Scalar;
   parts: Record<string, tf.Scalar>;
@@ -194,24 +196,32 @@ type RelateResult = {
 
 function encodeChunk(
   { model, buffers }: Pick<StepParts, 'model' | 'buffers'>,
-  chunk: DeviceBatch,
+  chunk: Chunk,
   state: tf.Tensor1D,
   sequences: boolean,
 ): EncodeResult {
   const before = buffers.map(([, buffer]) => tf.clone(buffer));
-  const { image, text } = encodeBoth(model, chunk, { training: true, random: { state } });
+  const { image, text } = encodeRows(model, chunk, { training: true, random: { state } });
   const statistics: Statistics = {};
   for (const [i, [, buffer]] of buffers.entries()) {
     if (buffer.dataId === before[i]!.dataId) continue;
     statistics[i] = tf.clone(buffer);
     buffer.assign(before[i]!);
   }
-  const kept = ({ pooled, sequence, mask }: EncoderOutput): Encoded => ({
-    pooled,
-    sequence: sequences ? sequence : null,
-    mask: mask ?? null,
-  });
+  const kept = (output: EncoderOutput | null): Encoded | null =>
+    output && { pooled: output.pooled, sequence: sequences ? output.sequence : null, mask: output.mask ?? null };
   return { image: kept(image), text: kept(text), statistics };
+}
+
+function encodeRows(
+  model: StepParts['model'],
+  { images, texts }: Chunk,
+  context: Context,
+): { image: EncoderOutput | null; text: EncoderOutput | null } {
+  return {
+    image: images && model.encodeImage(normalizedPixels(images), context),
+    text: texts && model.encodeText(textOf(texts), context),
+  };
 }
 
 /** An encoder's output again. A loss that reads a sequence which was left out gets an error from tfjs at once. */
@@ -220,8 +230,9 @@ function asOutput({ pooled, sequence, mask }: Encoded): EncoderOutput {
 }
 
 /** Sums of outputs times their gradients: what backpropagation starts from. */
-function products(output: EncoderOutput, gradient: EncodedGradient): tf.Scalar[] {
+function products(output: EncoderOutput | null, gradient: EncodedGradient): tf.Scalar[] {
   const terms: tf.Scalar[] = [];
+  if (!output) return terms;
   if (gradient.pooled) terms.push(tf.sum(tf.mul(output.pooled, gradient.pooled)));
   if (gradient.sequence) terms.push(tf.sum(tf.mul(output.sequence, gradient.sequence)));
   return terms;
@@ -246,29 +257,39 @@ function sliceRows<T extends tf.Tensor>(x: T, start: number, size: number): T {
   return tf.slice(x, [start, ...rest.map(() => 0)], [size, ...rest]) as T;
 }
 
-function sliceBatch(batch: DeviceBatch, start: number, size: number): DeviceBatch {
+function rowsOf(x: tf.Tensor | undefined): number {
+  return x?.shape[0] ?? 0;
+}
+
+function chunkOf(batch: DeviceBatch, start: number, size: number): Chunk {
+  const cut = <T extends tf.Tensor>(x: T): T => sliceRows(x, start, Math.min(size, x.shape[0]! - start));
+  const { pixels, normalize, inputIds, attentionMask, tokenTypeIds, textFeatures } = batch;
   return {
-    pixels: sliceRows(batch.pixels, start, size),
-    normalize: batch.normalize,
-    inputIds: sliceRows(batch.inputIds, start, size),
-    attentionMask: sliceRows(batch.attentionMask, start, size),
-    tokenTypeIds: batch.tokenTypeIds && sliceRows(batch.tokenTypeIds, start, size),
-    textFeatures: batch.textFeatures && sliceRows(batch.textFeatures, start, size),
-    positives: sliceRows(batch.positives, start, size),
-    targets: {},
+    images: start < pixels.shape[0] ? { pixels: cut(pixels), normalize } : null,
+    texts:
+      start < inputIds.shape[0]
+        ? {
+            inputIds: cut(inputIds),
+            attentionMask: cut(attentionMask),
+            tokenTypeIds: tokenTypeIds && cut(tokenTypeIds),
+            textFeatures: textFeatures && cut(textFeatures),
+          }
+        : null,
   };
 }
 
 function sliceGradient({ pooled, sequence }: EncodedGradient, start: number, size: number): EncodedGradient {
+  if (size === 0) return { pooled: null, sequence: null };
   return { pooled: pooled && sliceRows(pooled, start, size), sequence: sequence && sliceRows(sequence, start, size) };
 }
 
-/** Mean over the chunks, weighted by their sizes. */
-function meanStatistics(chunks: readonly Statistics[], shares: readonly number[]): Statistics {
+/** Mean over the chunks whose rows moved them, weighted by their sizes. */
+function meanStatistics(chunks: readonly Statistics[], sizes: readonly number[]): Statistics {
   return Object.fromEntries(
-    Object.keys(chunks[0] ?? {}).map((index) => [
-      index,
-      tf.addN(chunks.map((statistics, i) => tf.mul(statistics[index]!, shares[i]!))),
-    ]),
+    Object.keys(chunks[0] ?? {}).map((index) => {
+      const moved = chunks.flatMap(({ [index]: value }, i) => (value ? [{ value, size: sizes[i]! }] : []));
+      const total = moved.reduce((sum, { size }) => sum + size, 0);
+      return [index, tf.addN(moved.map(({ value, size }) => tf.mul(value, size / total)))];
+    }),
   );
 }

@@ -1,13 +1,14 @@
 import type { PairBatch } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { type JoinedRows, joinNegatives } from './negative-rows.js';
 
 /** A batch on the device, as a compiled step takes it: tensors and static values only. */
 export interface DeviceBatch {
-  /** float32 [B, height, width, channels]; 0 to 255 where `normalize` is not null. */
+  /** float32 [B + negatives, height, width, channels]; 0 to 255 where `normalize` is not null. */
   readonly pixels: tf.Tensor4D;
   /** Mean and standard deviation of each channel, on the scale of 0 to 1. */
   readonly normalize: { readonly mean: number[]; readonly std: number[] } | null;
-  /** int32 [B, T]. */
+  /** int32 [B + negatives, T]. */
   readonly inputIds: tf.Tensor2D;
   readonly attentionMask: tf.Tensor2D;
   readonly tokenTypeIds: tf.Tensor2D | null;
@@ -15,6 +16,10 @@ export interface DeviceBatch {
   readonly textFeatures: tf.Tensor2D | null;
   /** int32 [B]: rows with equal numbers are positives of each other. */
   readonly positives: tf.Tensor1D;
+  /** int32: numbers of the rows of pixels behind the pairs', which stand against the pairs; null where there are none. */
+  readonly negativeImages: tf.Tensor1D | null;
+  /** The same of the rows of texts. */
+  readonly negativeTexts: tf.Tensor1D | null;
   /** What a loss needs beside the model's outputs, row by row. */
   readonly targets: { readonly [name: string]: tf.Tensor };
 }
@@ -25,11 +30,28 @@ export interface HostRows {
   readonly shape: readonly number[];
 }
 
-/** Copies a batch to the device. The caller disposes it with `tf.dispose`. */
-export function toDevice(batch: PairBatch, targets: Readonly<Record<string, HostRows>> = {}): DeviceBatch {
-  const { pixels, tokens } = batch;
+/** Copies the pairs of a batch to the device. The caller disposes it with `tf.dispose`. */
+export function toDevice(batch: PairBatch): DeviceBatch {
+  return copyRows(batch, batch, {});
+}
+
+/** Copies a batch with its negatives and targets to the device. The caller disposes it with `tf.dispose`. */
+export function trainingBatch(batch: PairBatch, targets: Readonly<Record<string, HostRows>>): DeviceBatch {
+  return batch.negatives ? copyRows(batch, joinNegatives(batch), targets) : copyRows(batch, batch, targets);
+}
+
+function copyRows(
+  { ids: pairIds, negatives }: PairBatch,
+  { pixels, tokens }: JoinedRows,
+  targets: Readonly<Record<string, HostRows>>,
+): DeviceBatch {
   const shape = [...pixels.shape] as [number, number, number, number];
   const ids = (values: Int32Array) => tf.tensor2d(values, [...tokens.shape] as [number, number], 'int32');
+  const images = pixels.shape[0] - pairIds.length;
+  const texts = tokens.shape[0] - pairIds.length;
+  const others = [...(images > 0 ? negatives!.images!.ids : []), ...(texts > 0 ? negatives!.texts!.ids : [])];
+  const numbered = numberIds([...pairIds, ...others]);
+  const numbers = (start: number, count: number) => tf.tensor1d(numbered.subarray(start, start + count), 'int32');
   const floats = pixels.data instanceof Float32Array ? pixels.data : Float32Array.from(pixels.data);
   return {
     pixels: tf.tensor4d(floats, shape),
@@ -38,9 +60,11 @@ export function toDevice(batch: PairBatch, targets: Readonly<Record<string, Host
     attentionMask: ids(tokens.attentionMask),
     tokenTypeIds: tokens.tokenTypeIds ? ids(tokens.tokenTypeIds) : null,
     textFeatures: tokens.features
-      ? tf.tensor2d(tokens.features, [batch.size, tokens.features.length / batch.size])
+      ? tf.tensor2d(tokens.features, [tokens.shape[0], tokens.features.length / tokens.shape[0]])
       : null,
-    positives: tf.tensor1d(numberIds(batch.ids), 'int32'),
+    positives: numbers(0, pairIds.length),
+    negativeImages: images > 0 ? numbers(pairIds.length, images) : null,
+    negativeTexts: texts > 0 ? numbers(pairIds.length + images, texts) : null,
     targets: Object.fromEntries(
       Object.entries(targets).map(([name, rows]) => [name, tf.tensor(rows.data, [...rows.shape])]),
     ),
@@ -48,7 +72,7 @@ export function toDevice(batch: PairBatch, targets: Readonly<Record<string, Host
 }
 
 /** Pixels as the network wants them: `(x / 255 - mean) / std` where that is still to do. */
-export function normalizedPixels({ pixels, normalize }: DeviceBatch): tf.Tensor4D {
+export function normalizedPixels({ pixels, normalize }: Pick<DeviceBatch, 'pixels' | 'normalize'>): tf.Tensor4D {
   if (!normalize) return pixels;
   const mean = normalize.mean.map((value) => value * 255);
   const factor = normalize.std.map((value) => 1 / (255 * value));

@@ -2,7 +2,7 @@ import type { Context, TowerOutputs } from '@diptych/core';
 import { Module } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { type DeviceBatch, normalizedPixels } from './device-batch.js';
-import { lossAndGradients, lossBatch, type StepParts, textOf } from './training-step.js';
+import { lossAndGradients, lossOf, type StepParts, textOf } from './training-step.js';
 
 /**
  * Finds the first tensor of a step that is not finite, by running the step once more without compiling it: parameters,
@@ -44,7 +44,7 @@ function firstInStep<Outputs extends TowerOutputs>(
     watch.check('image embedding', image.pooled);
     const text = parts.model.encodeText(textOf(batch), context);
     watch.check('text embedding', text.pooled);
-    return parts.loss.compute(parts.model.relate(image, text, context), lossBatch(batch), context);
+    return lossOf(parts, image, text, batch, context);
   });
   for (const [name, part] of Object.entries(lossParts)) watch.check(`loss part ${name}`, part);
   for (const part of Object.values(lossParts)) part.dispose();

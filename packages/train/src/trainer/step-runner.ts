@@ -2,7 +2,7 @@ import type { PairBatch, TowerOutputs } from '@diptych/core';
 import { type Compiled, compile } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { ChunkedStep } from './chunked-step.js';
-import { type HostRows, toDevice } from './device-batch.js';
+import { type DeviceBatch, type HostRows, trainingBatch } from './device-batch.js';
 import { firstNonFinite } from './diagnose.js';
 import { type StepParts, type StepResultContainer, type WholeStep, wholeStep } from './training-step.js';
 
@@ -42,7 +42,7 @@ export class StepRunner<Outputs extends TowerOutputs> {
     optimizer.prepare();
     const hyper = tf.tensor2d(optimizer.hyper(factor), [parameters.length, 3]);
     const state = tf.tensor1d(Int32Array.of(...seedAndStep, 0), 'int32');
-    const onDevice = toDevice(batch, targets);
+    const onDevice = trainingBatch(batch, targets);
     try {
       const { scalars, names, updated } = this.#step(onDevice, hyper, state, seedAndStep);
       const numbers = await scalars.data();
@@ -80,12 +80,13 @@ export class StepRunner<Outputs extends TowerOutputs> {
   }
 
   #step(
-    batch: ReturnType<typeof toDevice>,
+    batch: DeviceBatch,
     hyper: tf.Tensor2D,
     state: tf.Tensor1D,
     seedAndStep: readonly [number, number],
   ): StepResultContainer {
-    if (this.#chunkSize !== undefined && this.#chunkSize < batch.pixels.shape[0]) {
+    const rows = Math.max(batch.pixels.shape[0], batch.inputIds.shape[0]);
+    if (this.#chunkSize !== undefined && this.#chunkSize < rows) {
       this.#chunked ??= new ChunkedStep(this.#parts, this.#chunkSize);
       return this.#chunked.run(batch, hyper, seedAndStep);
     }

@@ -1,6 +1,7 @@
-import type { Context, Loss, LossBatch, LossOutput, TextInput, TowerOutputs } from '@diptych/core';
+import type { Context, EncoderOutput, Loss, LossBatch, LossOutput, TextInput, TowerOutputs } from '@diptych/core';
 import { type Compiled, compile } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
+import { firstRows } from '../gather-rows.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import { towerOf } from '../towers.js';
 import type { TrainableModel } from '../trainable-model.js';
@@ -49,7 +50,7 @@ export function wholeStep<Outputs extends TowerOutputs>(parts: StepParts<Outputs
     const before = parts.buffers.map(([, buffer]) => tf.clone(buffer));
     const { value, lossParts, gradients } = lossAndGradients(parts, () => {
       const { image, text } = encodeBoth(parts.model, batch, context);
-      return parts.loss.compute(parts.model.relate(image, text, context), lossBatch(batch), context);
+      return lossOf(parts, image, text, batch, context);
     });
     const result = update(parts, value, gradients, lossParts, hyper);
     restoreUnless(tf.isFinite(tf.slice(result.scalars, [1], [1])), parts.buffers, before);
@@ -65,8 +66,11 @@ export function encodeBoth(model: TrainableModel, batch: DeviceBatch, context: C
   };
 }
 
+/** The text part of a batch. */
+export type DeviceTexts = Pick<DeviceBatch, 'inputIds' | 'attentionMask' | 'tokenTypeIds' | 'textFeatures'>;
+
 /** The text part of a batch, as encoders take it. */
-export function textOf({ inputIds, attentionMask, tokenTypeIds, textFeatures }: DeviceBatch): TextInput {
+export function textOf({ inputIds, attentionMask, tokenTypeIds, textFeatures }: DeviceTexts): TextInput {
   return {
     inputIds,
     attentionMask,
@@ -75,9 +79,35 @@ export function textOf({ inputIds, attentionMask, tokenTypeIds, textFeatures }: 
   };
 }
 
-/** What a loss may know of a batch. */
-export function lossBatch({ pixels, positives, targets }: DeviceBatch): LossBatch {
-  return { size: pixels.shape[0], positives, targets };
+/**
+ * The loss from what the towers gave for all rows.
+ *
+ * @param image of the pairs, then of the negatives
+ * @param text the same
+ */
+export function lossOf<Outputs extends TowerOutputs>(
+  { model, loss }: Pick<StepParts<Outputs>, 'model' | 'loss'>,
+  image: EncoderOutput,
+  text: EncoderOutput,
+  { positives, targets, negativeImages, negativeTexts }: DeviceBatch,
+  context: Context,
+): LossOutput {
+  const size = positives.shape[0];
+  const negatives = (negativeImages ?? negativeTexts) && {
+    ...(negativeImages && { image: { pooled: lastRows(image.pooled, size), ids: negativeImages } }),
+    ...(negativeTexts && { text: { pooled: lastRows(text.pooled, size), ids: negativeTexts } }),
+  };
+  const outputs = model.relate(
+    negativeImages ? firstRows(image, size) : image,
+    negativeTexts ? firstRows(text, size) : text,
+    context,
+  );
+  const batch: LossBatch = { size, positives, targets, ...(negatives && { negatives }) };
+  return loss.compute(outputs, batch, context);
+}
+
+function lastRows(rows: tf.Tensor2D, start: number): tf.Tensor2D {
+  return tf.slice(rows, [start, 0], [rows.shape[0] - start, -1]);
 }
 
 /** Value and gradients of a loss. */
