@@ -2,7 +2,16 @@ import { EngineError } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { callSite } from './call-site.js';
 import { SlabAllocator } from './slab.js';
-import { type Attributes, allocate, Node, sameShape, sizeOf, type TensorData, Value } from './value.js';
+import {
+  type Attributes,
+  allocate,
+  type DeviceData,
+  Node,
+  sameShape,
+  sizeOf,
+  type TensorData,
+  Value,
+} from './value.js';
 
 /** What the storage knows of one tfjs data id. */
 export interface Entry {
@@ -34,6 +43,8 @@ export abstract class RecordingBackend extends tf.KernelBackend {
   /** Memory that several tensors lie in, or that is updated in place. */
   readonly #common = new WeakSet<ArrayBufferLike>();
   readonly #slabs = new SlabAllocator((slab) => this.markCommon(slab));
+  /** Device memory of values that are gone, which recorded operations may still read. */
+  readonly #abandoned: DeviceData[] = [];
   /** Nodes recorded since the last flush; bounds the graph of a program that never reads. */
   #recorded = 0;
   /** Not null while `compile` records; holds the values that stand for arguments and variables. */
@@ -125,6 +136,18 @@ export abstract class RecordingBackend extends tf.KernelBackend {
   /** The data itself if it has memory of its own, else a copy that has. */
   ownData(data: TensorData): TensorData {
     return !Array.isArray(data) && this.#common.has(data.buffer) ? data.slice() : data;
+  }
+
+  /** Frees what a value has on a device, as soon as nothing recorded can read it. */
+  abandon({ device }: Value): void {
+    if (!device) return;
+    this.#abandoned.push(device);
+    this.#freeAbandoned();
+  }
+
+  #freeAbandoned(): void {
+    if (this.pending.size > 0) return;
+    for (const device of this.#abandoned.splice(0)) device.dispose();
   }
 
   /** The data of a tensor if it is there without computing anything. */
@@ -251,6 +274,7 @@ export abstract class RecordingBackend extends tf.KernelBackend {
     }
     this.storage.delete(dataId);
     this.pending.delete(entry);
+    this.abandon(entry.value);
     return true;
   }
 
@@ -295,6 +319,7 @@ export abstract class RecordingBackend extends tf.KernelBackend {
       this.evaluate(wanted.map((entry) => entry.value));
     }
     for (const entry of all) if (entry.value.data !== null) this.pending.delete(entry);
+    this.#freeAbandoned();
   }
 
   #refuseRead(value: Value): never {

@@ -6,6 +6,14 @@ export type NumericData = Float32Array | Int32Array | Uint8Array;
 /** Elements of any tensor; strings are UTF-8 bytes, as tfjs keeps them. */
 export type TensorData = NumericData | Uint8Array[];
 
+/** Elements in the memory of a device, of which the graph knows no more. */
+export interface DeviceData {
+  /** Copies them to where the program can read them. */
+  read(): TensorData;
+  /** Frees them. */
+  dispose(): void;
+}
+
 /** Attributes of an operation: plain data, so that two nodes can be compared by their JSON. */
 export type Attributes = Readonly<Record<string, unknown>>;
 
@@ -20,6 +28,8 @@ export class Value {
   #data: TensorData | null = null;
   /** What all elements of a leaf are, while nobody asked for its data: an optimizer's fresh state costs no memory. */
   #repeated: number | null = null;
+  /** The elements of a leaf on a device: beside its data, or in place of them until somebody asks. */
+  device: DeviceData | null = null;
   /** Reshaped forms of this value, by shape: tfjs lets tensors of several shapes share one buffer. */
   views: Map<string, Value> | null = null;
 
@@ -46,12 +56,25 @@ export class Value {
     return value;
   }
 
+  /** A leaf whose elements are on a device. */
+  static onDevice(device: DeviceData, shape: readonly number[], dtype: DataType): Value {
+    const value = new Value(shape, dtype);
+    value.device = device;
+    return value;
+  }
+
+  /** True for a leaf that has elements, wherever they are. */
+  get isKnown(): boolean {
+    return this.#data !== null || this.#repeated !== null || this.device !== null;
+  }
+
   /** The elements of a leaf; null for what is still to be computed, and for the inputs of a compiled function. */
   get data(): TensorData | null {
     if (this.#data === null && this.#repeated !== null) {
       this.#data = allocate(this.dtype, this.size).fill(this.#repeated);
       this.#repeated = null;
     }
+    if (this.#data === null && this.device) this.#data = this.device.read();
     return this.#data;
   }
 
