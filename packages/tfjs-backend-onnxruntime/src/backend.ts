@@ -6,6 +6,7 @@ import {
   fingerprint,
   type KernelInputs,
   type NamedInputs,
+  type NumericData,
   type Program,
   peakBytes,
   RECORDERS,
@@ -16,13 +17,16 @@ import {
 import type * as tf from '@tensorflow/tfjs-core';
 import { compileFunction } from './compile/compile-function.js';
 import { OptimizerMemory } from './compile/optimizer-memory.js';
+import { type Datum, DeviceTensor, inMemory } from './execution/device-tensor.js';
 import { Executable, optimize } from './execution/executable.js';
 import { type HostTools, runOnHost } from './execution/host-kernels.js';
 import type { Environment } from './execution/plan.js';
 import { type Plain, type PlainTensor, runPortable } from './execution/portable-kernels.js';
 import { ProgramCache } from './execution/program-cache.js';
 import { defaultSessionBytes, SessionBudget } from './execution/session-budget.js';
-import { type OrtSessionOptions, spinningFor } from './ort/index.js';
+import { type Target, targetOf } from './execution/target.js';
+import { onnxDtype } from './lowering/emitter.js';
+import { DeviceCopies, hostValue, type OrtSessionOptions, spinningFor } from './ort/index.js';
 import { createPhiloxUniform } from './wasm/philox-uniform.js';
 
 /** How the backend runs. */
@@ -75,12 +79,18 @@ export class OnnxRuntimeBackend extends RecordingBackend {
     portablePrograms: 0,
     compiled: { recorded: 0, revalidated: 0, replayed: 0 },
   };
+  /** What graphs are lowered for. */
+  readonly target: Target;
+  /** Copies to and from the device that keeps variables; null where they are in memory. */
+  readonly copies: DeviceCopies | null;
   readonly sessions: SessionBudget;
   readonly #programs: ProgramCache;
 
   constructor(options: OnnxRuntimeOptions = {}) {
     super('onnxruntime');
     this.options = options;
+    this.target = targetOf(options.executionProviders);
+    this.copies = this.target.keepsState ? new DeviceCopies() : null;
     this.sessions = new SessionBudget(options.sessionCacheBytes ?? defaultSessionBytes(availableBytes()));
     this.#programs = new ProgramCache(this.sessions);
   }
@@ -134,9 +144,21 @@ export class OnnxRuntimeBackend extends RecordingBackend {
     return entry.value.data!;
   }
 
+  /** What sessions read of a variable: its data, or its copy on the device that keeps variables, made if there is none. */
+  stateOf(variable: tf.Variable): Datum {
+    if (!this.copies) return this.dataOf(variable);
+    const entry = this.storage.get(variable.dataId);
+    if (!entry.value.device) {
+      const data = this.dataOf(variable) as NumericData;
+      const value = this.copies.upload(hostValue(onnxDtype(variable.dtype), data, variable.shape));
+      entry.value.device = new DeviceTensor(value, this.copies);
+    }
+    return entry.value.device as DeviceTensor;
+  }
+
   protected override evaluate(values: readonly Value[]): void {
     const program = extractProgram(values);
-    if (program.inputs.some((leaf) => leaf.data === null)) {
+    if (program.inputs.some((leaf) => !leaf.isKnown)) {
       throw new EngineError({
         where: 'onnxruntime',
         problem:
@@ -151,6 +173,7 @@ export class OnnxRuntimeBackend extends RecordingBackend {
 
   override dispose(): void {
     this.sessions.clear();
+    this.copies?.dispose();
   }
 
   #interpret(program: Program): void {
@@ -159,7 +182,7 @@ export class OnnxRuntimeBackend extends RecordingBackend {
     for (const node of program.nodes) {
       const results = runOnHost(
         node,
-        node.inputs.map((input) => data.get(input)!),
+        node.inputs.map((input) => inMemory(data.get(input)!)),
         this.tools,
       );
       node.outputs.forEach((output, i) => {
@@ -192,7 +215,10 @@ export class OnnxRuntimeBackend extends RecordingBackend {
       const indices = new Map(program.inputs.map((leaf, i) => [leaf, i]));
       const isConstant = (leaf: Value) => leaf.size === 1 && !changed.has(indices.get(leaf)!);
       const optimized = optimize(program, isConstant);
-      const executable = new Executable(optimized, { session: this.sessionOptions(workOf(optimized)) });
+      const executable = new Executable(optimized, {
+        session: this.sessionOptions(workOf(optimized)),
+        target: this.target,
+      });
       cached = {
         executable,
         bytes: executable.bytes + peakBytes(optimized),
@@ -204,14 +230,14 @@ export class OnnxRuntimeBackend extends RecordingBackend {
       this.#programs.set(key, cached);
     }
     const { executable, indices } = cached;
-    const data = executable.run((leaf) => program.inputs[indices.get(leaf)!]!.data!, this.tools);
+    const data = executable.run((leaf) => datumOf(program.inputs[indices.get(leaf)!]!), this.tools);
     this.#settle(program.outputs, executable.program.outputs, data);
   }
 
   /** A result may be an input as it stands, or a part of one; what a later step updates in place is copied then. */
   #settle(values: readonly Value[], computed: readonly Value[], data: Environment): void {
     values.forEach((value, i) => {
-      value.settle(this.ownData(data.get(computed[i]!)!));
+      value.settle(this.ownData(inMemory(data.get(computed[i]!)!)));
     });
   }
 
@@ -245,6 +271,11 @@ export class OnnxRuntimeBackend extends RecordingBackend {
     const { real, imag, shape } = plain as Extract<Plain, { dtype: 'complex64' }>;
     return this.complexOf(this.own(real.data, shape, 'float32'), this.own(imag.data, shape, 'float32'));
   }
+}
+
+/** A leaf on the device if it is there, else in memory. */
+function datumOf(leaf: Value): Datum {
+  return (leaf.device as DeviceTensor | null) ?? leaf.data!;
 }
 
 /** Kernels whose recorders know complex64 and strings; all others are left to the portable kernels. */

@@ -2,6 +2,7 @@ import { EngineError } from '@diptych/core';
 import { bytesOf, type NumericData, type Program, peakBytes, printProgram, type Value } from '@diptych/graph';
 import * as tf from '@tensorflow/tfjs-core';
 import { type OnnxRuntimeBackend, workOf } from '../backend.js';
+import { inMemory } from '../execution/device-tensor.js';
 import { Executable, fuseForInference, optimize } from '../execution/executable.js';
 import type { Environment } from '../execution/plan.js';
 import type { SessionHolder } from '../execution/session-budget.js';
@@ -33,6 +34,8 @@ export class CompiledProgram implements SessionHolder {
   readonly #steps: InPlaceStep[];
   /** Variables that the program reads, with the trainability it was recorded for. */
   readonly #reads: { leaf: Value; variable: tf.Variable; trainable: boolean }[];
+  /** Outputs that stay on the device: each is the new value of one variable and nothing else. */
+  readonly #stays: ReadonlySet<Value>;
   /** Estimate of the memory that one run takes for what it computes. */
   readonly workingBytes: number;
   #executable: Executable;
@@ -54,6 +57,7 @@ export class CompiledProgram implements SessionHolder {
     this.#program = gradients ? program : fuseForInference(program);
     this.#trace = trace;
     this.workingBytes = peakBytes(this.#program);
+    this.#stays = this.backend.target.keepsState ? this.#onlyAssigned() : new Set();
     this.#reads = [...new Set(trace.program.inputs)].flatMap((leaf) => {
       const variable = variableOf.get(leaf);
       return variable ? [{ leaf, variable, trainable: variable.trainable }] : [];
@@ -90,7 +94,9 @@ export class CompiledProgram implements SessionHolder {
       const variable = baked && variableOf.get(leaf);
       return variable ? (this.backend.dataOf(variable) as NumericData) : undefined;
     };
-    return new Executable(this.#program, { session, bakes });
+    const { target, copies } = this.backend;
+    const device = copies ? { keeps: this.#stays, copies } : undefined;
+    return new Executable(this.#program, { session, bakes, target, device });
   }
 
   #rebuild(): void {
@@ -103,6 +109,14 @@ export class CompiledProgram implements SessionHolder {
     const { gradients, assignments } = this.#trace;
     const bytes = this.#reads.reduce((sum, { leaf }) => sum + bytesOf(leaf.shape, leaf.dtype), 0);
     return !gradients && assignments.length === 0 && this.#reads.length > 0 && bytes < BAKED_BYTES;
+  }
+
+  #onlyAssigned(): ReadonlySet<Value> {
+    const { outputs } = this.#program;
+    const uses = new Map<Value, number>();
+    for (const output of outputs) uses.set(output, (uses.get(output) ?? 0) + 1);
+    const assigned = outputs.slice(this.#trace.returned);
+    return new Set(assigned.filter((output) => output.node !== null && uses.get(output) === 1));
   }
 
   #present(): ReadonlyMap<tf.Variable, Value> {
@@ -158,16 +172,18 @@ export class CompiledProgram implements SessionHolder {
       const index = argumentOf.get(leaf);
       if (index !== undefined) return backend.dataOf(args[index]!);
       const variable = variableOf.get(leaf);
-      return variable ? backend.dataOf(variable) : leaf.data!;
+      return variable ? backend.stateOf(variable) : leaf.data!;
     }, backend.tools);
     const outputs = this.#executable.program.outputs;
     const inPlace = new Set(bound.flatMap(({ slots }) => slots.flatMap((s) => [s.parameter, s.expAvg, s.expAvgSq])));
     assignments.forEach(({ variable }, i) => {
       const value = data.get(outputs[returned + i]!)!;
-      if (!inPlace.has(value as Float32Array<ArrayBuffer>)) setVariable(backend, variable, backend.ownData(value));
+      if (inPlace.has(value as Float32Array<ArrayBuffer>)) return;
+      const stays = this.#stays.has(outputs[returned + i]!);
+      setVariable(backend, variable, stays ? value : backend.ownData(inMemory(value)));
     });
     return replaceTensors(result, ({ shape, dtype }, i) => {
-      const info = backend.own(backend.ownData(data.get(outputs[i]!)!), shape, dtype);
+      const info = backend.own(backend.ownData(inMemory(data.get(outputs[i]!)!)), shape, dtype);
       return tf.engine().makeTensorFromTensorInfo(info, backend);
     });
   }

@@ -1,6 +1,7 @@
-import { type TensorData, Value } from '@diptych/graph';
+import { Value } from '@diptych/graph';
 import * as tf from '@tensorflow/tfjs-core';
 import type { OnnxRuntimeBackend } from '../backend.js';
+import { type Datum, DeviceTensor } from '../execution/device-tensor.js';
 
 /** All variables that tfjs knows, in order of creation for most. */
 export function registeredVariables(): tf.Variable[] {
@@ -13,9 +14,12 @@ export function registeredVariables(): tf.Variable[] {
  * Gives a variable new data, which may be memory that later steps update in place. Whoever shares its old data (a clone,
  * the tensor it was made from) keeps that: their tensors must not change when the variable does.
  */
-export function setVariable(backend: OnnxRuntimeBackend, variable: tf.Variable, data: TensorData): void {
+export function setVariable(backend: OnnxRuntimeBackend, variable: tf.Variable, data: Datum): void {
   unshare(backend, variable);
-  backend.entryOf(variable.dataId).value = Value.leaf(data, variable.shape, variable.dtype);
+  const entry = backend.entryOf(variable.dataId);
+  backend.abandon(entry.value);
+  const { shape, dtype } = variable;
+  entry.value = data instanceof DeviceTensor ? Value.onDevice(data, shape, dtype) : Value.leaf(data, shape, dtype);
 }
 
 /**

@@ -9,13 +9,14 @@ import {
   type Program,
   reuseActivations,
   simplify,
-  type TensorData,
   type Value,
 } from '@diptych/graph';
 import type { OrtSessionOptions } from '../ort/index.js';
+import { type Datum, inMemory } from './device-tensor.js';
 import { type HostTools, runOnHost } from './host-kernels.js';
 import { type Environment, type HostPart, type Part, partition } from './plan.js';
-import { RunnableSession } from './session-part.js';
+import { RunnableSession, type SessionSetup } from './session-part.js';
+import type { Target } from './target.js';
 
 /** A host operation that something else takes care of: the optimizer, which updates in place. */
 export type HostOverride = (data: Environment) => void;
@@ -23,6 +24,9 @@ export type HostOverride = (data: Environment) => void;
 /** How an executable is built. */
 export interface ExecutableOptions {
   session: OrtSessionOptions;
+  target: Target;
+  /** Which outputs stay on the device, for targets that keep state there. */
+  device?: SessionSetup['device'];
   /** Data of leaves that go into the graph as weights; undefined for those that are fed. */
   bakes?: (leaf: Value) => NumericData | undefined;
 }
@@ -58,10 +62,12 @@ export class Executable {
       const data = options.bakes?.(leaf);
       if (data) baked.set(leaf, data);
     }
-    this.#parts = partition(program);
+    this.#parts = partition(program, options.target);
+    const { session, target, device } = options;
+    const setup = { options: session, target, device, constants: baked };
     try {
       for (const part of this.#parts) {
-        this.#steps.push(part.kind === 'host' ? part : new RunnableSession(part, options.session, baked));
+        this.#steps.push(part.kind === 'host' ? part : new RunnableSession(part, setup));
       }
     } catch (error) {
       this.dispose();
@@ -89,7 +95,7 @@ export class Executable {
   }
 
   /** Runs; `leafData` has the data of every input of the program. */
-  run(leafData: (leaf: Value) => TensorData, tools: HostTools): Environment {
+  run(leafData: (leaf: Value) => Datum, tools: HostTools): Environment {
     const data: Environment = new Map();
     for (const leaf of this.program.inputs) data.set(leaf, leafData(leaf));
     const place = (value: Value) => this.placements.get(value);
@@ -105,7 +111,7 @@ export class Executable {
       }
       const results = runOnHost(
         step.node,
-        step.node.inputs.map((input) => data.get(input)!),
+        step.node.inputs.map((input) => inMemory(data.get(input)!)),
         tools,
       );
       step.node.outputs.forEach((output, i) => {

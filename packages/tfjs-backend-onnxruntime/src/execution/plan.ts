@@ -1,6 +1,7 @@
-import { extractProgram, type Node, type Program, type TensorData, type Value } from '@diptych/graph';
-import { isLowerable } from '../lowering/index.js';
+import { extractProgram, type Node, type Program, type Value } from '@diptych/graph';
+import type { Datum } from './device-tensor.js';
 import { HOST_KERNELS } from './host-kernels.js';
+import { runsOnHost, type Target } from './target.js';
 
 /** Operations for one session. Inputs are leaves or come from other parts; outputs are what others need. */
 export interface SessionPart {
@@ -18,25 +19,21 @@ export interface HostPart {
 
 export type Part = SessionPart | HostPart;
 
-/** Operations that always run on the host: random numbers are drawn and fed, the optimizer updates in place. */
-const ON_HOST = new Set(['PhiloxUniform', 'PhiloxMask', 'FusedAdamW']);
-
-const runsOnHost = (node: Node) => ON_HOST.has(node.op) || !isLowerable(node);
-
 /**
  * Cuts a program into sessions and host operations, in the order in which they run. Each operation goes as early as
  * its inputs allow, so that a program without host operations, or with random numbers that depend on nothing but its
  * inputs, is one session.
  */
-export function partition(program: Program): Part[] {
+export function partition(program: Program, target: Target): Part[] {
+  const isOnHost = (node: Node) => runsOnHost(target, node);
   const level = new Map<Node, number>();
   const sessions = new Map<number, Node[]>();
   const hosts = new Map<number, Node[]>();
   for (const node of program.nodes) {
-    const onHost = runsOnHost(node);
+    const onHost = isOnHost(node);
     let at = onHost ? -1 : 0;
     for (const { node: producer } of node.inputs) {
-      if (producer) at = Math.max(at, level.get(producer)! + (!onHost && runsOnHost(producer) ? 1 : 0));
+      if (producer) at = Math.max(at, level.get(producer)! + (!onHost && isOnHost(producer) ? 1 : 0));
     }
     level.set(node, at);
     const group = onHost ? hosts : sessions;
@@ -90,4 +87,4 @@ export function pruned(program: Program): Program {
 }
 
 /** Data of every value while a plan runs. */
-export type Environment = Map<Value, TensorData>;
+export type Environment = Map<Value, Datum>;

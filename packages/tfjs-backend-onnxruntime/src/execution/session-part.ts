@@ -1,28 +1,21 @@
-import { allocate, type NumericData, type TensorData, type Value } from '@diptych/graph';
+import { allocate, type NumericData, type Value } from '@diptych/graph';
 import { Emitter, onnxDtype } from '../lowering/emitter.js';
-import { LOWERINGS } from '../lowering/index.js';
 import { type OnnxGraph, writeModel } from '../onnx/index.js';
 import {
-  channelBlock,
   createSession,
+  type DeviceCopies,
   hostValue,
   type OrtSession,
   type OrtSessionOptions,
   type OrtValue,
 } from '../ort/index.js';
+import { type Datum, DeviceTensor } from './device-tensor.js';
 import type { Environment, SessionPart } from './plan.js';
+import type { Target } from './target.js';
 
-/**
- * The ONNX graph of a part. `constants` are inputs whose data goes into the graph; `blockOf` allows operators of ONNX
- * Runtime's CPU provider alone, see {@link Emitter.channelBlock}.
- */
-export function lowerPart(
-  part: SessionPart,
-  constants: ReadonlyMap<Value, NumericData> = new Map(),
-  blockOf?: () => number,
-  portable = false,
-): OnnxGraph {
-  const e = new Emitter(blockOf, portable);
+/** The ONNX graph of a part. `constants` are inputs whose data goes into the graph. */
+export function lowerPart(part: SessionPart, constants: ReadonlyMap<Value, NumericData>, target: Target): OnnxGraph {
+  const e = new Emitter(target.emitter);
   const inputs = [];
   for (const input of part.inputs) {
     const constant = constants.get(input);
@@ -34,7 +27,7 @@ export function lowerPart(
     e.bind(input, name);
     inputs.push({ name, dtype: onnxDtype(input.dtype), shape: input.shape });
   }
-  for (const node of part.nodes) e.lower(node, LOWERINGS[node.op]!);
+  for (const node of part.nodes) e.lower(node, target.lowerings[node.op]!);
   const taken = new Set([...inputs, ...e.initializers].map(({ name }) => name));
   const outputs = part.outputs.map((output) => {
     let name = e.nameOf(output);
@@ -63,33 +56,48 @@ interface Binding {
   last: OrtValue | null;
 }
 
-/** A part with its session; runs on an environment of plain data. */
+/** How a part becomes a session. */
+export interface SessionSetup {
+  options: OrtSessionOptions;
+  target: Target;
+  /** Inputs whose data goes into the graph. */
+  constants: ReadonlyMap<Value, NumericData>;
+  /** Which outputs stay on the device, for targets that have one. */
+  device?: { keeps: ReadonlySet<Value>; copies: DeviceCopies };
+}
+
+/** A part with its session; runs on an environment of data. */
 export class RunnableSession {
   readonly #session: OrtSession;
   readonly #profiled: boolean;
   readonly #feeds: Binding[];
   readonly #fetches: Binding[];
+  /** Outputs that stay on the device. */
+  readonly #kept: Binding[];
+  readonly #device: SessionSetup['device'];
   /** Bytes of the model: what the session holds at least. */
   readonly bytes: number;
   readonly nodeCount: number;
 
-  constructor(part: SessionPart, options: OrtSessionOptions, constants: ReadonlyMap<Value, NumericData>) {
-    const onCpu = !options.executionProviders || options.executionProviders.every((name) => name === 'cpu');
-    const graph = lowerPart(part, constants, onCpu ? channelBlock : undefined);
+  constructor(part: SessionPart, { options, target, constants, device }: SessionSetup) {
+    const graph = lowerPart(part, constants, target);
     const model = writeModel({ ...graph, nodes: inRunOrder(graph.nodes) });
     this.bytes = model.byteLength;
     this.nodeCount = graph.nodes.length;
-    this.#session = createSession(model, options);
+    this.#device = device;
     this.#profiled = options.enableProfiling ?? false;
     const fed = part.inputs.filter((input) => !constants.has(input));
     this.#feeds = graph.inputs.map(({ name }, i) => ({ name, value: fed[i]!, last: null }));
-    this.#fetches = graph.outputs.map(({ name }, i) => ({ name, value: part.outputs[i]!, last: null }));
+    const fetched = graph.outputs.map(({ name }, i) => ({ name, value: part.outputs[i]!, last: null }));
+    this.#kept = device ? fetched.filter(({ value }) => device.keeps.has(value)) : [];
+    this.#fetches = fetched.filter((binding) => !this.#kept.includes(binding));
+    this.#session = createSession(model, { ...options, ...keptOnDevice(this.#kept) });
   }
 
   /** Reads inputs from `data` and puts outputs there; into the memory that `place` gives, where it gives some. */
   run(data: Environment, place: (value: Value) => NumericData | undefined): void {
     const feeds: Record<string, OrtValue> = {};
-    const fetches: Record<string, OrtValue> = {};
+    const fetches: Record<string, OrtValue | null> = {};
     for (const binding of this.#feeds) feeds[binding.name] = bind(binding, data.get(binding.value)!);
     for (const binding of this.#fetches) {
       const { value } = binding;
@@ -97,7 +105,9 @@ export class RunnableSession {
       fetches[binding.name] = bind(binding, memory);
       data.set(value, memory);
     }
-    this.#session.run(feeds, fetches);
+    for (const { name } of this.#kept) fetches[name] = null;
+    const results = this.#session.run(feeds, fetches);
+    for (const { name, value } of this.#kept) data.set(value, new DeviceTensor(results[name]!, this.#device!.copies));
     // What was allocated for this run belongs to whoever reads it; holding on to it would keep it alive.
     for (const binding of this.#fetches) if (!place(binding.value)) binding.last = null;
   }
@@ -108,7 +118,13 @@ export class RunnableSession {
   }
 }
 
-function bind(binding: Binding, data: TensorData): OrtValue {
+function keptOnDevice(outputs: readonly Binding[]): OrtSessionOptions {
+  if (outputs.length === 0) return {};
+  return { preferredOutputLocation: Object.fromEntries(outputs.map(({ name }) => [name, 'gpu-buffer'])) };
+}
+
+function bind(binding: Binding, data: Datum): OrtValue {
+  if (data instanceof DeviceTensor) return data.value;
   if (binding.last?.data === data) return binding.last;
   binding.last = hostValue(onnxDtype(binding.value.dtype), data as NumericData, binding.value.shape);
   return binding.last;

@@ -7,6 +7,7 @@ import { flatten, replaceTensors } from '../compile/structure.js';
 import { fuseForInference, optimize } from '../execution/executable.js';
 import { partition } from '../execution/plan.js';
 import { lowerPart } from '../execution/session-part.js';
+import { PORTABLE } from '../execution/target.js';
 import { type OnnxGraph, type SaveModelOptions, saveModel, writeModel } from '../onnx/index.js';
 import { type DynamicAxis, withDynamicAxes } from './dynamic-axes.js';
 
@@ -123,7 +124,7 @@ function lowerFunction(
 
 /** One graph for the whole program: nothing of it may need the host. */
 function lowerWhole(program: Program, constant: (leaf: Value) => NumericData | undefined): OnnxGraph {
-  const host = partition(program).find((part) => part.kind === 'host');
+  const host = partition(program, PORTABLE).find((part) => part.kind === 'host');
   if (host?.kind === 'host') {
     throw new EngineError({
       where: 'exportOnnx',
@@ -138,7 +139,7 @@ function lowerWhole(program: Program, constant: (leaf: Value) => NumericData | u
   }
   const outputs = [...new Set(program.outputs)];
   const part = { kind: 'session' as const, inputs: [...program.inputs], nodes: [...program.nodes], outputs };
-  return lowerPart(part, constants, undefined, true);
+  return lowerPart(part, constants, PORTABLE);
 }
 
 function dynamicAxesOf(

@@ -1,4 +1,4 @@
-import type { Node, Window } from '@diptych/graph';
+import type { Window } from '@diptych/graph';
 import { windowAttributes } from './convolution.js';
 import type { Emitter, Lowering, LoweringTable } from './emitter.js';
 
@@ -6,7 +6,7 @@ import type { Emitter, Lowering, LoweringTable } from './emitter.js';
 const LARGEST = 3.4028234663852886e38;
 
 /** False for infinities and NaN: the provider has neither IsInf nor IsNaN. */
-const isFinite = (e: Emitter, x: string) => e.op('LessOrEqual', [e.op('Abs', [x]), e.scalar(LARGEST)]);
+const IsFinite: Lowering = (e, [x]) => e.op('LessOrEqual', [e.op('Abs', [x!]), e.scalar(LARGEST)]);
 
 /** The provider's BatchNormalization only infers. Mean and biased variance over images and cells, as the operator gives them. */
 const BatchNormTrain: Lowering = (e, [x, scale, shift], node) => {
@@ -104,6 +104,6 @@ export const WEBGPU_FORMS: LoweringTable = {
   Min: extreme('ReduceMin'),
   ArgMax: arg('ReduceMax'),
   ArgMin: arg('ReduceMin'),
-  IsFinite: (e, [x]) => isFinite(e, x!),
+  IsFinite,
   Step,
 };

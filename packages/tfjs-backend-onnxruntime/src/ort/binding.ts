@@ -1,6 +1,5 @@
 import { createRequire } from 'node:module';
-import type { OnnxData, OnnxDtype, OnnxGraph } from '../onnx/graph.js';
-import { writeModel } from '../onnx/write-model.js';
+import type { OnnxDtype } from '../onnx/graph.js';
 import { OrtError, toOrtError } from './ort-error.js';
 import { isHostValue, type NativeTensor, type OrtValue, wrapNative } from './ort-value.js';
 
@@ -153,7 +152,7 @@ class NativeSession implements OrtSession {
       throw toOrtError('run', cause, describe({ ...feeds, ...fetches }));
     }
     const values: Record<string, OrtValue> = {};
-    for (const name in fetches) values[name] = fetches[name] ?? wrapNative(results[name]!, download);
+    for (const name in fetches) values[name] = fetches[name] ?? wrapNative(results[name]!);
     return values;
   }
 
@@ -169,26 +168,6 @@ class NativeSession implements OrtSession {
   #open(): NativeInferenceSession {
     if (this.#native) return this.#native;
     throw new OrtError('run', { where: 'onnxruntime session', problem: 'used after dispose()' });
-  }
-}
-
-/**
- * Copies a WebGPU value to memory, by a session that does nothing else. (1.30.0's own `Tensor.getData` ends the
- * process with an uncaught native exception.)
- */
-function download(value: OrtValue): OnnxData {
-  const { dtype, dims } = value;
-  const graph: OnnxGraph = {
-    nodes: [{ opType: 'Identity', inputs: ['device'], outputs: ['host'], attributes: {} }],
-    inputs: [{ name: 'device', dtype, shape: dims }],
-    outputs: [{ name: 'host', dtype, shape: dims }],
-    initializers: [],
-  };
-  const session = createSession(writeModel(graph), { executionProviders: ['webgpu'] });
-  try {
-    return session.run({ device: value }, { host: null }).host!.data;
-  } finally {
-    session.dispose();
   }
 }
 

@@ -9,11 +9,9 @@ export interface OrtValue {
   /**
    * The elements; a view, not a copy.
    *
-   * @throws OrtError when they are on a device: use {@link OrtValue.download}
+   * @throws OrtError when they are on a device: `DeviceCopies` gets them
    */
   readonly data: OnnxData;
-  /** The elements, copied from the device where they are on one. */
-  download(): Promise<OnnxData>;
   /** Frees device memory; nothing to do for values in memory. */
   dispose(): void;
 }
@@ -68,10 +66,6 @@ export class HostValue implements OrtValue {
     return this.data.byteLength === 0 && !this.dims.includes(0);
   }
 
-  download(): Promise<OnnxData> {
-    return Promise.resolve(this.data);
-  }
-
   dispose(): void {}
 }
 
@@ -90,15 +84,10 @@ export interface NativeTensor {
   dispose(): void;
 }
 
-/** Copies a value of a device to memory. */
-export type Download = (value: OrtValue) => OnnxData;
-
 /** A value from a result of the native side. */
-export function wrapNative(tensor: NativeTensor, download: Download): OrtValue {
+export function wrapNative(tensor: NativeTensor): OrtValue {
   const dtype = tensor.type as OnnxDtype;
-  return tensor.location === 'gpu-buffer'
-    ? new DeviceValue(tensor, download)
-    : new HostValue(dtype, tensor.data, tensor.dims);
+  return tensor.location === 'gpu-buffer' ? new DeviceValue(tensor) : new HostValue(dtype, tensor.data, tensor.dims);
 }
 
 /** A value on a WebGPU device; it can be fed to the next run without a copy. */
@@ -107,11 +96,9 @@ class DeviceValue implements OrtValue {
   readonly type: OnnxDtype;
   readonly dims: readonly number[];
   #tensor: NativeTensor | undefined;
-  readonly #download: Download;
 
-  constructor(tensor: NativeTensor, download: Download) {
+  constructor(tensor: NativeTensor) {
     this.#tensor = tensor;
-    this.#download = download;
     this.type = tensor.type as OnnxDtype;
     this.dims = tensor.dims;
   }
@@ -129,12 +116,8 @@ class DeviceValue implements OrtValue {
     throw new OrtError('run', {
       where: 'onnxruntime value',
       problem: 'its elements are on the GPU',
-      remedy: 'use download(), or fetch this output to the CPU with preferredOutputLocation',
+      remedy: 'copy them with DeviceCopies, or fetch this output to the CPU with preferredOutputLocation',
     });
-  }
-
-  async download(): Promise<OnnxData> {
-    return this.#download(this);
   }
 
   dispose(): void {

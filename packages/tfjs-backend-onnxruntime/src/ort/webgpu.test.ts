@@ -16,7 +16,7 @@ const available = process.platform === 'linux' && existsSync(DRIVER);
 if (!available) console.warn(`WebGPU is not tested: no Vulkan driver at ${DRIVER}`);
 
 const SCRIPT = `
-import { createSession, hostValue } from './ort/index.ts';
+import { createSession, DeviceCopies, hostValue } from './ort/index.ts';
 import { writeModel } from './onnx/index.ts';
 
 const f32 = (name) => ({ name, dtype: 'float32', shape: [2, 2] });
@@ -50,7 +50,12 @@ try {
 } catch (error) {
   refused = error.message;
 }
-const downloaded = [...(await state.download())];
+const copies = new DeviceCopies();
+const downloaded = [...copies.download(state)];
+const uploaded = copies.upload(hostValue('float32', Float32Array.of(5, 6), [2, 1]));
+const back = [...copies.download(uploaded)];
+uploaded.dispose();
+copies.dispose();
 state.dispose();
 let disposed;
 try {
@@ -59,7 +64,7 @@ try {
   disposed = error.message;
 }
 session.dispose();
-console.log(JSON.stringify({ losses, locations, refused, downloaded, disposed }));
+console.log(JSON.stringify({ losses, locations, refused, downloaded, back, disposed }));
 process.exit(0);
 `;
 
@@ -92,6 +97,7 @@ describe.skipIf(!available)('WebGPU sessions', () => {
     expect(result.locations).toEqual(['gpu-buffer', 'gpu-buffer', 'gpu-buffer']);
     expect(result.refused).toMatch(/on the GPU/);
     expect(result.downloaded).toEqual([1, 3, 0, 1]);
+    expect(result.back).toEqual([5, 6]);
     expect(result.disposed).toMatch(/after dispose/);
   }, 120_000);
 });

@@ -1,0 +1,67 @@
+import type { Node } from '@diptych/graph';
+import type { EmitterOptions, LoweringTable } from '../lowering/emitter.js';
+import { FusedAdamW } from '../lowering/fused-adamw.js';
+import { LOWERINGS } from '../lowering/index.js';
+import { WEBGPU_FORMS } from '../lowering/webgpu.js';
+import { channelBlock, type OrtSessionOptions } from '../ort/index.js';
+
+/** What graphs are lowered for: all that differs between execution providers. */
+export interface Target {
+  readonly lowerings: LoweringTable;
+  readonly emitter: EmitterOptions;
+  /** Operations that run outside of sessions, whether they have an ONNX form or not. */
+  readonly onHost: ReadonlySet<string>;
+  /** True if variables stay on a device between runs. */
+  readonly keepsState: boolean;
+}
+
+/** Random numbers are drawn natively and fed. */
+const DRAWN = ['PhiloxUniform', 'PhiloxMask'];
+
+/** Any provider that computes in memory; AdamW updates in place, outside of the graph. */
+const IN_MEMORY: Target = {
+  lowerings: LOWERINGS,
+  emitter: {},
+  onHost: new Set([...DRAWN, 'FusedAdamW']),
+  keepsState: false,
+};
+
+const CPU: Target = { ...IN_MEMORY, emitter: { blockOf: channelBlock } };
+
+/** Parameters and moments never leave the GPU, so that AdamW is part of the graph. */
+const WEBGPU: Target = {
+  lowerings: { ...LOWERINGS, ...WEBGPU_FORMS, FusedAdamW },
+  emitter: { plainProducts: true },
+  onHost: new Set(DRAWN),
+  keepsState: true,
+};
+
+/** Other runtimes, which read exported models. */
+export const PORTABLE: Target = { ...IN_MEMORY, emitter: { portable: true, plainProducts: true } };
+
+/** The target of a list of execution providers; the first decides. */
+export function targetOf(providers: OrtSessionOptions['executionProviders'] = ['cpu']): Target {
+  const names = providers.map((provider) => (typeof provider === 'string' ? provider : provider.name));
+  if (names[0] === 'webgpu') return WEBGPU;
+  return names.every((name) => name === 'cpu') ? CPU : IN_MEMORY;
+}
+
+/** True if the node is no part of a session. */
+export function runsOnHost({ lowerings, onHost }: Target, node: Node): boolean {
+  return onHost.has(node.op) || !isLowerable(lowerings, node);
+}
+
+/** Cases in which an operation has no ONNX form, or one that means something else. */
+const EXCEPTIONS: Readonly<Record<string, (node: Node) => boolean>> = {
+  FloorDiv: ({ outputs }) => outputs[0]!.dtype === 'int32',
+  MirrorPad: ({ attrs }) => attrs.mode !== 'reflect',
+  Pow: ({ outputs }) => outputs[0]!.dtype !== 'float32',
+};
+
+/** Empty tensors are left to the portable kernels. */
+function isLowerable(lowerings: LoweringTable, node: Node): boolean {
+  if (!(node.op in lowerings) || EXCEPTIONS[node.op]?.(node)) return false;
+  return [...node.inputs, ...node.outputs].every(
+    ({ size, dtype }) => size > 0 && dtype !== 'string' && dtype !== 'complex64',
+  );
+}
