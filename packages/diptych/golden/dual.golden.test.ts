@@ -1,22 +1,22 @@
 import '@tensorflow/tfjs-backend-cpu';
-import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { inference, type Tokenizer } from '@diptych/core';
-import { checkGolden, type Float32Error, goldenBackends, goldenTensor } from '@diptych/testing/node';
+import {
+  checkGolden,
+  type Float32Error,
+  goldenBackends,
+  goldenFamily,
+  goldenTensor,
+  openGolden,
+  readGoldenJson,
+} from '@diptych/testing/node';
 import { infoNCE, sigLIP } from '@diptych/train';
-import { openSafetensors } from '@diptych/weights/node';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DualEncoder } from '../src/index.js';
 
-// transformers' CLIPModel and SiglipModel, tiny: both towers at once. The family is this repository's own addition.
-const own = resolve(import.meta.dirname, '../../../golden/dual');
-const asked = process.env.DIPTYCH_GOLDEN && resolve(process.env.DIPTYCH_GOLDEN, 'dual');
-const folder = asked && existsSync(asked) ? asked : own;
-const meta = JSON.parse(readFileSync(resolve(folder, 'meta.json'), 'utf8')) as Record<
-  string,
-  { float32_error: Float32Error }
->;
+// transformers' CLIPModel and SiglipModel, tiny: both towers at once
+const meta = readGoldenJson<Record<string, { float32_error: Float32Error }>>('dual');
 const runs = goldenBackends().flatMap((backend) => Object.keys(meta).map((name) => [name, backend] as const));
 
 /** The fixtures hold token ids. */
@@ -35,13 +35,13 @@ const hubName = (name: string) => name.replace(/^(image|text)_encoder\./, '');
 
 describe.each(runs)('golden dual, whole: %s on %s', (name, backend) => {
   const { float32_error: float32Error } = meta[name]!;
-  const expected = openSafetensors(resolve(folder, `${name}.expected.safetensors`));
+  const expected = openGolden('dual', `${name}.expected.safetensors`);
   const check = (key: string, actual: tf.Tensor) => checkGolden(expected, key, actual, { float32Error });
   let model: DualEncoder;
 
   beforeAll(async () => {
     await tf.setBackend(backend);
-    model = await DualEncoder.fromPretrained(resolve(folder, name), { tokenizer });
+    model = await DualEncoder.fromPretrained(resolve(goldenFamily('dual'), name), { tokenizer });
   });
   afterAll(() => model.dispose());
 

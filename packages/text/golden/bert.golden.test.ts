@@ -3,6 +3,7 @@ import {
   checkGolden,
   type Float32Error,
   goldenFamily,
+  goldenGradients,
   goldenTensor,
   openGolden,
   readGoldenJson,
@@ -12,7 +13,7 @@ import { folderSource } from '@diptych/weights/node';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Bert } from '../src/index.js';
-import { BACKENDS, gradientsOf, inputOf } from './fixtures.js';
+import { BACKENDS, inputOf } from './fixtures.js';
 
 const { float32_error: float32Error } = readGoldenJson<{ float32_error: Float32Error }>('bert');
 const STATES = ['state.safetensors', 'state_published_names.safetensors'];
@@ -53,7 +54,7 @@ describe.each(runs)('golden bert: %s on %s', (state, backend) => {
     tf.tidy(() => {
       const input = inputOf(expected);
       const r = goldenTensor(expected, 'r');
-      const gradients = gradientsOf(bert.namedParameters(), () => bert.encode(input, inference).pooled, r);
+      const gradients = goldenGradients(bert.namedParameters(), () => bert.encode(input, inference).pooled, r);
       for (const [name, gradient] of gradients) check(`grad.${name}`, gradient);
       const listed = Object.keys(float32Error).filter((key) => key.startsWith('grad.'));
       expect(gradients.length).toBe(listed.length);

@@ -1,30 +1,33 @@
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { inference } from '@diptych/core';
-import { checkGolden, type Float32Error, goldenTensor } from '@diptych/testing/node';
-import { folderSource, openSafetensors } from '@diptych/weights/node';
+import {
+  checkGolden,
+  type Float32Error,
+  goldenFamily,
+  goldenGradients,
+  goldenTensor,
+  openGolden,
+  readGoldenJson,
+} from '@diptych/testing/node';
+import { folderSource } from '@diptych/weights/node';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ClipText, SiglipText } from '../src/index.js';
-import { addedFamily, BACKENDS, gradientsOf, inputOf } from './fixtures.js';
+import { BACKENDS, inputOf } from './fixtures.js';
 
-const folder = addedFamily('dual');
-const meta = JSON.parse(readFileSync(resolve(folder, 'meta.json'), 'utf8')) as Record<
-  string,
-  { float32_error: Float32Error }
->;
+const meta = readGoldenJson<Record<string, { float32_error: Float32Error }>>('dual');
 const TOWERS: Readonly<Record<string, typeof ClipText | typeof SiglipText>> = { clip: ClipText, siglip: SiglipText };
 const runs = BACKENDS.flatMap((backend) => Object.keys(meta).map((name) => [name, backend] as const));
 
 describe.each(runs)('golden dual, text: %s on %s', (name, backend) => {
   const { float32_error: float32Error } = meta[name]!;
-  const expected = openSafetensors(resolve(folder, `${name}.expected.safetensors`));
+  const expected = openGolden('dual', `${name}.expected.safetensors`);
   const check = (key: string, actual: tf.Tensor) => checkGolden(expected, key, actual, { float32Error });
   let tower: ClipText | SiglipText;
 
   beforeAll(async () => {
     await tf.setBackend(backend);
-    tower = await TOWERS[name]!.fromPretrained(folderSource(resolve(folder, name)));
+    tower = await TOWERS[name]!.fromPretrained(folderSource(resolve(goldenFamily('dual'), name)));
   });
   afterAll(() => tower.dispose());
 
@@ -48,7 +51,7 @@ describe.each(runs)('golden dual, text: %s on %s', (name, backend) => {
     tf.tidy(() => {
       const input = inputOf(expected);
       const r = goldenTensor(expected, 'r.text');
-      const gradients = gradientsOf(tower.namedParameters(), () => tower.encode(input, inference).pooled, r);
+      const gradients = goldenGradients(tower.namedParameters(), () => tower.encode(input, inference).pooled, r);
       for (const [key, gradient] of gradients) check(`grad.text.${key}`, gradient);
       const listed = Object.keys(float32Error).filter((key) => key.startsWith('grad.text.'));
       expect(gradients.length).toBe(listed.length);

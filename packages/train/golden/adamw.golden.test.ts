@@ -1,10 +1,17 @@
 import '@tensorflow/tfjs-backend-cpu';
 import '@diptych/tfjs-backend-onnxruntime';
-import { goldenBackends } from '@diptych/testing/node';
+import {
+  checkGolden,
+  type Float32Error,
+  goldenBackends,
+  goldenTolerance,
+  largestDifference,
+  openGolden,
+  readGoldenJson,
+} from '@diptych/testing/node';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { AdamW } from '../src/index.js';
-import { type Float32Error, family, openFile, readJsonFile, toleranceOf, worstDifference } from './fixtures.js';
 
 interface Meta {
   readonly steps: number;
@@ -17,13 +24,12 @@ interface Meta {
   readonly float32_error: Float32Error;
 }
 
-const folder = family('adamw');
-const meta = readJsonFile<Meta>(folder, 'meta.json');
+const meta = readGoldenJson<Meta>('adamw');
 
 describe.each(goldenBackends())('golden adamw on %s', (backend) => {
   it('follows torch.optim.AdamW through every step', async () => {
     await tf.setBackend(backend);
-    const file = openFile(folder, 'trajectory.safetensors');
+    const file = openGolden('adamw', 'trajectory.safetensors');
     const names = [...file.infos.keys()].flatMap((key) => (key.startsWith('initial.') ? [key.slice(8)] : []));
     const parameters = names.map((name): [string, tf.Variable] => {
       const { data, shape } = file.read(`initial.${name}`);
@@ -56,14 +62,13 @@ describe.each(goldenBackends())('golden adamw on %s', (backend) => {
       const norm = optimizer.step(gradients, { factor, clipNorm: meta.max_norm });
       expect(norm.dataSync()[0]! / norms[step]!).toBeCloseTo(1, 5);
       for (const [name, variable] of parameters) {
-        const tolerance = Math.max(5e-6, toleranceOf(meta.float32_error[`param.${name}`]!));
-        const worst = worstDifference(variable.dataSync(), at(`param.${name}`, step).data);
-        expect(worst, `${name} after step ${step}`).toBeLessThanOrEqual(tolerance);
+        const tolerance = Math.max(5e-6, goldenTolerance(meta.float32_error[`param.${name}`]!));
+        const { error } = largestDifference(variable.dataSync(), at(`param.${name}`, step).data);
+        expect(error, `${name} after step ${step}`).toBeLessThanOrEqual(tolerance);
       }
     }
     for (const [key, moment] of optimizer.namedState()) {
-      const worst = worstDifference(moment.dataSync(), file.read(key).data);
-      expect(worst, key).toBeLessThanOrEqual(toleranceOf(meta.float32_error[key]!));
+      checkGolden(file, key, moment, { float32Error: meta.float32_error });
     }
   });
 });

@@ -2,14 +2,13 @@ import '@tensorflow/tfjs-backend-cpu';
 import '@diptych/tfjs-backend-onnxruntime';
 import { type FusedOutputs, type Loss, type PairBatch, stateless } from '@diptych/core';
 import { AttentionFusion } from '@diptych/fusion';
-import { goldenBackends } from '@diptych/testing/node';
+import { goldenBackends, openGolden, readGoldenJson } from '@diptych/testing/node';
 import { Bert } from '@diptych/text';
 import { AdamW, InfoNCE, MultiModalEncoder, Trainer, WeightedSum } from '@diptych/train';
 import { ResNet } from '@diptych/vision';
-import { loadState, type NameAdapter, type Safetensors, stateDict } from '@diptych/weights';
+import { loadState, type NameAdapter, stateDict, type TensorCollection } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import { family, openFile, readJsonFile } from './fixtures.js';
 
 interface Meta {
   readonly steps: number;
@@ -31,8 +30,7 @@ interface Trajectory {
   readonly update_error: Readonly<Record<string, number>>;
 }
 
-const folder = family('multimodal');
-const meta = readJsonFile<Meta>(folder, 'meta.json');
+const meta = readGoldenJson<Meta>('multimodal');
 const EMBED_DIM = meta.fusion_layer.embed_dim;
 
 /** The reference keeps its projection beside the text encoder, ours is the encoder's last layer. */
@@ -67,7 +65,7 @@ const meanSquare: Loss<FusedOutputs> = {
   compute: ({ fuse }) => ({ loss: tf.mean(tf.square(fuse().fused)) as tf.Scalar, parts: {} }),
 };
 
-function pairs(file: Safetensors): PairBatch {
+function pairs(file: TensorCollection): PairBatch {
   const image = file.read('input.image');
   const [batch, channels, height, width] = image.shape as [number, number, number, number];
   const data = new Float32Array(image.data.length);
@@ -99,7 +97,7 @@ describe.each(runs)('golden multimodal on %s, %s', (backend, name, trajectory) =
   it('follows the reference through ten steps', async () => {
     await tf.setBackend(backend);
     const model = referenceModel();
-    const initial = openFile(folder, 'initial.safetensors');
+    const initial = openGolden('multimodal', 'initial.safetensors');
     loadState(model, initial, { adapter: ADAPTER, fresh: [/^logit_scale$/] });
     const trainer = new Trainer(model, {
       loss: new WeightedSum<FusedOutputs>([
@@ -114,7 +112,7 @@ describe.each(runs)('golden multimodal on %s, %s', (backend, name, trajectory) =
         decayOn: 'all',
       }),
     });
-    const batch = pairs(openFile(folder, 'step0.safetensors'));
+    const batch = pairs(openGolden('multimodal', 'step0.safetensors'));
     const losses: number[] = [];
     const parts: (readonly [number, number])[] = [];
     await trainer.fit(
@@ -136,7 +134,7 @@ describe.each(runs)('golden multimodal on %s, %s', (backend, name, trajectory) =
     expect(parts[0]![0] / trajectory.loss_parts[0]![0]).toBeCloseTo(1, 4);
     expect(parts[0]![1] / trajectory.loss_parts[0]![1]).toBeCloseTo(1, 4);
 
-    const final = openFile(folder, `${name}.final.safetensors`);
+    const final = openGolden('multimodal', `${name}.final.safetensors`);
     const state = await stateDict(model);
     const ours = (key: string) => state.get(key.replace('text_projection.', 'text_encoder.projection.'))!.data;
     for (const [key, error] of Object.entries(trajectory.update_error)) {

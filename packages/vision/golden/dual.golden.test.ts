@@ -1,21 +1,22 @@
+import '@diptych/tfjs-backend-onnxruntime';
+import '@tensorflow/tfjs-backend-cpu';
 import { type EncoderOutput, inference } from '@diptych/core';
+import {
+  checkGolden,
+  type Float32Error,
+  goldenBackends,
+  goldenGradients,
+  goldenTensor,
+  openGolden,
+  readGoldenJson,
+} from '@diptych/testing/node';
 import { loadState, type NameAdapter } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ClipVision, SiglipVision } from '../src/index.js';
-import {
-  BACKENDS,
-  checkGolden,
-  type Float32Error,
-  family,
-  openFile,
-  readJsonFile,
-  tensorOf,
-  toNHWC,
-} from './fixtures.js';
+import { toNHWC } from './layout.js';
 
-const folder = family('dual');
-const meta = readJsonFile<Record<string, { float32_error: Float32Error }>>(folder, 'meta.json');
+const meta = readGoldenJson<Record<string, { float32_error: Float32Error }>>('dual');
 const visionOnly: NameAdapter = { ignore: [/^text_/, /^logit_/] };
 
 interface HubVisionConfig {
@@ -27,20 +28,20 @@ interface HubVisionConfig {
   readonly num_attention_heads: number;
 }
 
-const runs = BACKENDS.flatMap((backend) => Object.keys(meta).map((name) => [name, backend] as const));
+const runs = goldenBackends().flatMap((backend) => Object.keys(meta).map((name) => [name, backend] as const));
 
 describe.each(runs)('golden dual, vision: %s on %s', (name, backend) => {
-  const errors = meta[name]!.float32_error;
-  const expected = openFile(folder, `${name}.expected.safetensors`);
+  const { float32_error: float32Error } = meta[name]!;
+  const expected = openGolden('dual', `${name}.expected.safetensors`);
   let model: ClipVision | SiglipVision;
   let pixels: tf.Tensor4D;
 
   beforeAll(async () => {
     await tf.setBackend(backend);
-    const { vision_config: hub, projection_dim: projectionDim } = readJsonFile<{
+    const { vision_config: hub, projection_dim: projectionDim } = readGoldenJson<{
       vision_config: HubVisionConfig;
       projection_dim: number;
-    }>(folder, `${name}/config.json`);
+    }>('dual', `${name}/config.json`);
     const config = {
       imageSize: hub.image_size,
       patchSize: hub.patch_size,
@@ -50,15 +51,16 @@ describe.each(runs)('golden dual, vision: %s on %s', (name, backend) => {
       numHeads: hub.num_attention_heads,
     };
     model = name === 'clip' ? new ClipVision({ ...config, projectionDim }) : new SiglipVision(config);
-    loadState(model, openFile(folder, `${name}/model.safetensors`), { adapter: visionOnly });
-    pixels = tf.tidy(() => toNHWC(tensorOf(expected, 'pixel_values')));
+    loadState(model, openGolden('dual', `${name}/model.safetensors`), { adapter: visionOnly });
+    pixels = tf.tidy(() => toNHWC(goldenTensor(expected, 'pixel_values')));
   });
   afterAll(() => {
     model.dispose();
     pixels.dispose();
   });
 
-  const check = (key: string, actual: tf.Tensor) => checkGolden(expected, errors, key, actual);
+  const check = (key: string, actual: tf.Tensor) =>
+    checkGolden(expected, key, actual, { float32Error, relative: 1e-5 });
 
   it('features, tokens and unit vectors', () => {
     tf.tidy(() => {
@@ -77,15 +79,11 @@ describe.each(runs)('golden dual, vision: %s on %s', (name, backend) => {
 
   it('gradients of every parameter', () => {
     tf.tidy(() => {
-      const r = tensorOf(expected, 'r.image');
-      const parameters = Array.from(model.namedParameters());
-      const { grads } = tf.variableGrads(
-        () => tf.sum(tf.mul(model.encode(pixels, inference).pooled, r)) as tf.Scalar,
-        parameters.map(([, variable]) => variable),
-      );
-      for (const [key, variable] of parameters) check(`grad.image.${key}`, grads[variable.name]!);
-      const listed = Object.keys(errors).filter((key) => key.startsWith('grad.image.'));
-      expect(listed.length).toBe(parameters.length);
+      const r = goldenTensor(expected, 'r.image');
+      const gradients = goldenGradients(model.namedParameters(), () => model.encode(pixels, inference).pooled, r);
+      for (const [key, gradient] of gradients) check(`grad.image.${key}`, gradient);
+      const listed = Object.keys(float32Error).filter((key) => key.startsWith('grad.image.'));
+      expect(listed.length).toBe(gradients.length);
     });
   });
 });

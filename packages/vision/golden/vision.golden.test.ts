@@ -1,49 +1,52 @@
+import '@diptych/tfjs-backend-onnxruntime';
+import '@tensorflow/tfjs-backend-cpu';
 import { resolve } from 'node:path';
 import { type ImageEncoder, inference } from '@diptych/core';
 import { BlankGenerator } from '@diptych/nn';
+import {
+  checkGolden,
+  type Float32Error,
+  goldenBackends,
+  goldenFamily,
+  goldenGradients,
+  goldenTensor,
+  openGolden,
+  readGoldenJson,
+} from '@diptych/testing/node';
 import { loadState } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ConvNeXt, imageEncoderFromPretrained, type Pretrained, ResNet, type ResNetConfig, ViT } from '../src/index.js';
-import {
-  BACKENDS,
-  checkGolden,
-  type Float32Error,
-  family,
-  openFile,
-  readJsonFile,
-  tensorOf,
-  toNHWC,
-} from './fixtures.js';
+import { toNHWC } from './layout.js';
 
-const folder = family('vision');
-const meta = readJsonFile<Record<string, { float32_error: Float32Error }>>(folder, 'meta.json');
+const meta = readGoldenJson<Record<string, { float32_error: Float32Error }>>('vision');
 const CLASSES = 10;
 
 /** By the checkpoint's own configuration; torchvision writes none, so its networks bring ours. */
 async function openModel(name: string): Promise<ImageEncoder & Pretrained> {
-  const source = resolve(folder, name);
-  const config = readJsonFile<ResNetConfig>(folder, `${name}/config.json`);
+  const source = resolve(goldenFamily('vision'), name);
+  const config = readGoldenJson<ResNetConfig>('vision', `${name}/config.json`);
   if (!('block' in config)) return imageEncoderFromPretrained(source, { embedDim: CLASSES });
   const model = new ResNet(config, { embedDim: CLASSES, generator: new BlankGenerator() });
-  loadState(model, openFile(folder, `${name}/model.safetensors`));
+  loadState(model, openGolden('vision', `${name}/model.safetensors`));
   return model;
 }
 
-const runs = BACKENDS.flatMap((backend) => Object.keys(meta).map((name) => [name, backend] as const));
+const runs = goldenBackends().flatMap((backend) => Object.keys(meta).map((name) => [name, backend] as const));
 
 describe.each(runs)('golden vision: %s on %s', (name, backend) => {
-  const errors = meta[name]!.float32_error;
+  const { float32_error: float32Error } = meta[name]!;
   beforeAll(() => tf.setBackend(backend));
 
-  const expected = openFile(folder, `${name}.expected.safetensors`);
-  const check = (key: string, actual: tf.Tensor) => checkGolden(expected, errors, key, actual);
-  const source = resolve(folder, name);
+  const expected = openGolden('vision', `${name}.expected.safetensors`);
+  const check = (key: string, actual: tf.Tensor) =>
+    checkGolden(expected, key, actual, { float32Error, relative: 1e-5 });
+  const source = resolve(goldenFamily('vision'), name);
 
   it('last features and output', async () => {
     const model = await openModel(name);
     tf.tidy(() => {
-      const pixels = toNHWC(tensorOf(expected, 'pixel_values'));
+      const pixels = toNHWC(goldenTensor(expected, 'pixel_values'));
       check('output', model.encode(pixels, inference).pooled);
       if (model instanceof ViT) {
         const tokens = model.tokens(pixels, inference);
@@ -58,32 +61,28 @@ describe.each(runs)('golden vision: %s on %s', (name, backend) => {
     model.dispose();
   });
 
-  const withGradients = Object.keys(errors).some((key) => key.startsWith('grad.'));
+  const withGradients = Object.keys(float32Error).some((key) => key.startsWith('grad.'));
   if (withGradients)
     it('gradients of every parameter', async () => {
       const model = await openModel(name);
       tf.tidy(() => {
-        const pixels = toNHWC(tensorOf(expected, 'pixel_values'));
-        const r = tensorOf(expected, 'r');
-        const parameters = Array.from(model.namedParameters());
-        const { grads } = tf.variableGrads(
-          () => tf.sum(tf.mul(model.encode(pixels, inference).pooled, r)) as tf.Scalar,
-          parameters.map(([, variable]) => variable),
-        );
-        for (const [key, variable] of parameters) check(`grad.${key}`, grads[variable.name]!);
-        expect(Object.keys(errors).filter((key) => key.startsWith('grad.')).length).toBe(parameters.length);
+        const pixels = toNHWC(goldenTensor(expected, 'pixel_values'));
+        const r = goldenTensor(expected, 'r');
+        const gradients = goldenGradients(model.namedParameters(), () => model.encode(pixels, inference).pooled, r);
+        for (const [key, gradient] of gradients) check(`grad.${key}`, gradient);
+        expect(Object.keys(float32Error).filter((key) => key.startsWith('grad.')).length).toBe(gradients.length);
       });
       model.dispose();
     });
 
-  if ('output48' in errors)
+  if ('output48' in float32Error)
     it('position embeddings for other grids, and pictures of that size', async () => {
       const smaller = await ViT.fromPretrained(source, { imageSize: 24 });
       check('pos_embed.3', smaller.posEmbed);
       const larger = await ViT.fromPretrained(source, { imageSize: 48, embedDim: CLASSES });
       check('pos_embed.6', larger.posEmbed);
       tf.tidy(() => {
-        const pixels = toNHWC(tensorOf(expected, 'pixel_values48'));
+        const pixels = toNHWC(goldenTensor(expected, 'pixel_values48'));
         check('output48', larger.encode(pixels, inference).pooled);
       });
       expect(larger.transform?.input_size).toEqual([3, 48, 48]);

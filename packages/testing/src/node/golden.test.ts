@@ -7,7 +7,15 @@ import { writeSafetensors } from '@diptych/weights/node';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ContractViolation } from '../check.js';
-import { checkGolden, goldenFamily, goldenTensor, goldenTolerance, openGolden, readGoldenJson } from './golden.js';
+import {
+  checkGolden,
+  goldenFamily,
+  goldenGradients,
+  goldenTensor,
+  goldenTolerance,
+  openGolden,
+  readGoldenJson,
+} from './golden.js';
 
 describe('golden reader', () => {
   let root = '';
@@ -32,9 +40,12 @@ describe('golden reader', () => {
 
   it('finds families where DIPTYCH_GOLDEN says, else in the repository, else says so', () => {
     expect(goldenFamily('toy')).toBe(join(root, 'toy'));
+    // a family that the set asked for does not repeat
+    expect(goldenFamily('losses')).toMatch(/golden.losses$/);
     expect(() => goldenFamily('gone')).toThrow(/expected a folder .*gone.*set DIPTYCH_GOLDEN/);
     vi.stubEnv('DIPTYCH_GOLDEN', undefined);
     expect(goldenFamily('losses')).toMatch(/golden.losses$/);
+    expect(() => goldenFamily('toy')).toThrow(/expected a folder/);
     vi.stubEnv('DIPTYCH_GOLDEN', root);
   });
 
@@ -59,6 +70,7 @@ describe('golden reader', () => {
   it('takes family tolerances, and noise for gradients that are zero by mathematics', () => {
     const file = openGolden('toy', 'case.safetensors');
     checkGolden(file, 'x', [1, 2, 3, 4.0003], { relative: 1e-4 });
+    checkGolden(file, 'x', [1, 2, 3, 4.0003], { relative: 1e-4, float32Error: { x: [1e-6, 4] } });
     expect(() => checkGolden(file, 'x', [1, 2, 3, 4.0005], { relative: 1e-4 })).toThrow(ContractViolation);
     checkGolden(file, 'grad.q.in_proj_bias', [-9e-6], { relative: 1e-6 });
     expect(() => checkGolden(file, 'grad.q.in_proj_bias', [-2e-5], { relative: 1e-6 })).toThrow(ContractViolation);
@@ -69,6 +81,12 @@ describe('golden reader', () => {
       error = caught;
     }
     expect(isDiptychError(error)).toBe(true);
+  });
+
+  it('gives the gradients of sum(output * r) by name', () => {
+    const w = tf.variable(tf.tensor1d([1, 2]));
+    const gradients = goldenGradients([['w', w]], () => tf.square(w), tf.tensor1d([1, -1]));
+    expect(gradients.map(([name, gradient]) => [name, ...gradient.dataSync()])).toEqual([['w', 2, -4]]);
   });
 
   it('gives integers as int32', () => {

@@ -1,5 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+// registers gradients, which tfjs-core's Node bundle leaves out
+import '@diptych/nn';
 import { InputError } from '@diptych/core';
 import type { TensorCollection } from '@diptych/weights';
 import { openSafetensors } from '@diptych/weights/node';
@@ -14,19 +16,21 @@ import { largestDifference } from '../host-tensor.js';
 export type Float32Error = Readonly<Record<string, readonly [error: number, largest: number]>>;
 
 /**
- * The folder of a family of fixtures: below the environment variable DIPTYCH_GOLDEN, else below the nearest folder
- * `golden` upwards from the working directory.
+ * The folder of a family of fixtures: below the environment variable DIPTYCH_GOLDEN where that has it, else below the
+ * nearest folder `golden` upwards from the working directory. So a set of fixtures need not repeat families that only
+ * this repository has.
  *
- * @throws InputError if it is not there
+ * @throws InputError if it is in neither
  */
 export function goldenFamily(family: string): string {
   const asked = process.env.DIPTYCH_GOLDEN;
-  const root = asked ? resolve(asked) : findUpwards('golden', process.cwd());
-  const folder = root && join(root, family);
-  if (folder && existsSync(folder)) return folder;
+  const roots = [asked && resolve(asked), findUpwards('golden', process.cwd())];
+  const folders = roots.flatMap((root) => (root ? [join(root, family)] : []));
+  const found = folders.find((folder) => existsSync(folder));
+  if (found) return found;
   throw new InputError({
     where: `golden fixtures ${family}`,
-    expected: folder ? `a folder ${folder}` : 'a folder `golden` here or above',
+    expected: folders.length > 0 ? `a folder ${folders.join(' or ')}` : 'a folder `golden` here or above',
     got: 'none',
     remedy: 'set DIPTYCH_GOLDEN to the folder that holds the families',
   });
@@ -68,11 +72,25 @@ export function goldenTolerance([error, largest]: readonly [error: number, large
   return 10 * error + 1e-6 * largest;
 }
 
+/** The gradients of `sum(output * r)` in every parameter, by the model's names: what the families' gradients are of. */
+export function goldenGradients(
+  parameters: Iterable<[string, tf.Variable]>,
+  output: () => tf.Tensor,
+  r: tf.Tensor,
+): [string, tf.Tensor][] {
+  const named = [...parameters];
+  const { grads } = tf.variableGrads(
+    () => tf.sum(tf.mul(output(), r)) as tf.Scalar,
+    named.map(([, variable]) => variable),
+  );
+  return named.map(([name, variable]) => [name, grads[variable.name]!]);
+}
+
 /** How {@link checkGolden} compares. */
 export interface CheckGoldenOptions {
   /** PyTorch's own error of each tensor; from the family's `meta.json`. */
   readonly float32Error?: Float32Error;
-  /** Tolerance as a fraction of the largest value, for tensors that `float32Error` does not list. */
+  /** Least tolerance as a fraction of the largest value; the whole tolerance of tensors that `float32Error` does not list. */
   readonly relative?: number;
   /**
    * Smallest absolute tolerance, by name. Default: 1e-5 for gradients of attention's key biases, which are zero by
@@ -88,7 +106,7 @@ const NOISE: CheckGoldenOptions['absolute'] = [
 /**
  * Compares a tensor with a fixture.
  *
- * @param actual a tensor in PyTorch's layout, or its numbers
+ * @param actual a tensor in PyTorch's layout, where axes of size 1 may differ, or its numbers
  * @throws ContractViolation that says by how much they differ, where, and what was allowed
  */
 export function checkGolden(
@@ -98,7 +116,7 @@ export function checkGolden(
   { float32Error = {}, relative, absolute = NOISE }: CheckGoldenOptions,
 ): void {
   const expected = file.read(key);
-  if (actual instanceof tf.Tensor && `${actual.shape}` !== `${expected.shape}`) {
+  if (actual instanceof tf.Tensor && withoutOnes(actual.shape) !== withoutOnes(expected.shape)) {
     throw new ContractViolation(`${key}: expected shape [${expected.shape}], got [${actual.shape}]`);
   }
   const got = actual instanceof tf.Tensor ? actual.dataSync() : actual;
@@ -114,6 +132,10 @@ export function checkGolden(
   );
 }
 
+function withoutOnes(shape: readonly number[]): string {
+  return shape.filter((size) => size !== 1).join();
+}
+
 function toleranceFor(
   file: TensorCollection,
   key: string,
@@ -122,7 +144,7 @@ function toleranceFor(
 ): number {
   const least = absolute?.find(([name]) => name.test(key))?.[1] ?? 0;
   const known = float32Error?.[key];
-  if (known) return Math.max(least, goldenTolerance(known));
+  if (known) return Math.max(least, goldenTolerance(known), (relative ?? 0) * known[1]);
   if (relative === undefined) {
     throw new InputError({
       where: `${file.name}, ${key}`,

@@ -1,9 +1,11 @@
+export { largestDifference } from '../host-tensor.js';
 export {
   type CheckGoldenOptions,
   checkGolden,
   type Float32Error,
   goldenBackends,
   goldenFamily,
+  goldenGradients,
   goldenTensor,
   goldenTolerance,
   openGolden,
