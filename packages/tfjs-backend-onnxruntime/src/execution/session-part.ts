@@ -56,6 +56,8 @@ interface Binding {
   last: OrtValue | null;
 }
 
+type OrtFeeds = Readonly<Record<string, OrtValue>>;
+
 /** How a part becomes a session. */
 export interface SessionSetup {
   options: OrtSessionOptions;
@@ -73,7 +75,7 @@ export class RunnableSession {
   readonly #feeds: Binding[];
   readonly #fetches: Binding[];
   /** Outputs that stay on the device. */
-  readonly #kept: Binding[];
+  readonly #kept: ReadonlySet<Value>;
   readonly #device: SessionSetup['device'];
   /** Bytes of the model: what the session holds at least. */
   readonly bytes: number;
@@ -88,39 +90,53 @@ export class RunnableSession {
     this.#profiled = options.enableProfiling ?? false;
     const fed = part.inputs.filter((input) => !constants.has(input));
     this.#feeds = graph.inputs.map(({ name }, i) => ({ name, value: fed[i]!, last: null }));
-    const fetched = graph.outputs.map(({ name }, i) => ({ name, value: part.outputs[i]!, last: null }));
-    this.#kept = device ? fetched.filter(({ value }) => device.keeps.has(value)) : [];
-    this.#fetches = fetched.filter((binding) => !this.#kept.includes(binding));
-    this.#session = createSession(model, { ...options, ...keptOnDevice(this.#kept) });
+    this.#fetches = graph.outputs.map(({ name }, i) => ({ name, value: part.outputs[i]!, last: null }));
+    this.#kept = new Set(part.outputs.filter((output) => device?.keeps.has(output)));
+    const kept = this.#fetches.filter(({ value }) => this.#kept.has(value));
+    const locations = Object.fromEntries(kept.map(({ name }) => [name, 'gpu-buffer' as const]));
+    this.#session = createSession(
+      model,
+      kept.length > 0 ? { ...options, preferredOutputLocation: locations } : options,
+    );
   }
 
   /** Reads inputs from `data` and puts outputs there; into the memory that `place` gives, where it gives some. */
   run(data: Environment, place: (value: Value) => NumericData | undefined): void {
     const feeds: Record<string, OrtValue> = {};
-    const fetches: Record<string, OrtValue | null> = {};
     for (const binding of this.#feeds) feeds[binding.name] = bind(binding, data.get(binding.value)!);
+    if (this.#kept.size > 0) this.#runKeeping(feeds, data);
+    else this.#runInMemory(feeds, data, place);
+  }
+
+  #runInMemory(feeds: OrtFeeds, data: Environment, place: (value: Value) => NumericData | undefined): void {
+    const fetches: Record<string, OrtValue> = {};
     for (const binding of this.#fetches) {
       const { value } = binding;
       const memory = place(value) ?? allocate(value.dtype, value.size);
       fetches[binding.name] = bind(binding, memory);
       data.set(value, memory);
     }
-    for (const { name } of this.#kept) fetches[name] = null;
-    const results = this.#session.run(feeds, fetches);
-    for (const { name, value } of this.#kept) data.set(value, new DeviceTensor(results[name]!, this.#device!.copies));
+    this.#session.run(feeds, fetches);
     // What was allocated for this run belongs to whoever reads it; holding on to it would keep it alive.
     for (const binding of this.#fetches) if (!place(binding.value)) binding.last = null;
+  }
+
+  /** A run that leaves outputs on the device allocates all of them itself. */
+  #runKeeping(feeds: OrtFeeds, data: Environment): void {
+    const results = this.#session.run(feeds, Object.fromEntries(this.#fetches.map(({ name }) => [name, null])));
+    for (const { name, value } of this.#fetches) {
+      const result = results[name]!;
+      data.set(
+        value,
+        this.#kept.has(value) ? new DeviceTensor(result, this.#device!.copies) : (result.data as NumericData),
+      );
+    }
   }
 
   dispose(): void {
     if (this.#profiled) this.#session.endProfiling();
     this.#session.dispose();
   }
-}
-
-function keptOnDevice(outputs: readonly Binding[]): OrtSessionOptions {
-  if (outputs.length === 0) return {};
-  return { preferredOutputLocation: Object.fromEntries(outputs.map(({ name }) => [name, 'gpu-buffer'])) };
 }
 
 function bind(binding: Binding, data: Datum): OrtValue {
