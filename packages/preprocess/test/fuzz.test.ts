@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
-import { isDiptychError } from '@diptych/core';
-import { decodeImage, sniff } from '@diptych/preprocess/image';
+import { isDiptychError, type RgbImage } from '@diptych/core';
+import { compose, decodeImage, sniff } from '@diptych/preprocess/image';
 import { stripMarkup, tokenizer } from '@diptych/preprocess/text';
 import fc from 'fast-check';
 import sharp from 'sharp';
@@ -22,14 +22,23 @@ const files = await Promise.all([
   picture().tiff({ compression: 'lzw' }).toBuffer(),
 ]);
 
-/** A picture, or a typed error; nothing else. */
+const limits = { maxPixels: 1_000_000 };
+const pipeline = compose([], { decode: limits });
+
+/** A picture, or a typed error; nothing else, and the same by both ways of decoding. */
 async function decodes(bytes: Uint8Array): Promise<void> {
-  try {
-    const { data, width, height } = await decodeImage(bytes, { maxPixels: 1_000_000 });
-    expect(data.length).toBe(width * height * 3);
-  } catch (error) {
-    expect(isDiptychError(error) && error.code).toBe('input');
-  }
+  const outcome = (decoding: Promise<RgbImage>) =>
+    decoding.then(
+      ({ data, width, height }) => {
+        expect(data.length).toBe(width * height * 3);
+        return { data: Uint8Array.from(data), width, height };
+      },
+      (error: unknown) => {
+        expect(isDiptychError(error) && error.code).toBe('input');
+        return String(error);
+      },
+    );
+  expect(await outcome(pipeline.pixels(bytes))).toEqual(await outcome(decodeImage(bytes, limits)));
 }
 
 it('flipped bytes decode or give a typed error', { timeout: 600_000 }, async () => {

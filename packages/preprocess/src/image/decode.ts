@@ -2,8 +2,8 @@ import { ConfigError, InputError, type RgbImage } from '@diptych/core';
 import sharp from 'sharp';
 import { type Color, rgbOf } from './color.js';
 import { cmykToRgb, compositeOnto } from './pixel-formats.js';
-import { type DecodeSource, readSource } from './read-source.js';
-import { sniff } from './sniff.js';
+import { type DecodeSource, type NamedBytes, readSource } from './read-source.js';
+import { type ImageFormat, sniff } from './sniff.js';
 
 /** How encoded images are read. JSON, so that a transform's description can hold it. */
 export interface DecodeOptions {
@@ -29,23 +29,46 @@ const MAX_BYTES = 256 * 2 ** 20;
  * @throws ConfigError for options out of range
  */
 export async function decodeImage(source: DecodeSource, options: DecodeOptions = {}): Promise<RgbImage> {
-  const { orient, onto, maxPixels, maxBytes } = checkDecodeOptions(options);
+  const checked = checkDecodeOptions(options);
+  return decodeBytes(await readImage(source, checked.maxBytes), checked);
+}
+
+/** Encoded bytes of a known format. */
+export interface EncodedImage extends NamedBytes {
+  readonly format: ImageFormat;
+}
+
+/**
+ * Reads a source to its end and recognises its format.
+ *
+ * @throws InputError if it cannot be read, is larger than `maxBytes`, or is no image
+ */
+export async function readImage(source: DecodeSource, maxBytes: number): Promise<EncodedImage> {
   const { bytes, name } = await readSource(source, maxBytes);
   const found = sniff(bytes);
-  if ('instead' in found) {
-    throw new InputError({
-      where: name,
-      expected: 'a JPEG, PNG, WebP, GIF, TIFF or AVIF image',
-      got: found.instead,
-      remedy: 'check where the file came from, or convert it',
-    });
-  }
+  if ('format' in found) return { bytes, name, format: found.format };
+  throw new InputError({
+    where: name,
+    expected: 'a JPEG, PNG, WebP, GIF, TIFF or AVIF image',
+    got: found.instead,
+    remedy: 'check where the file came from, or convert it',
+  });
+}
+
+/**
+ * Decodes with sharp.
+ *
+ * @throws InputError if the image is damaged, cut short, of an unsupported kind or beyond `maxPixels`
+ */
+export async function decodeBytes(
+  { bytes, name, format }: EncodedImage,
+  { orient, onto, maxPixels }: ReturnType<typeof checkDecodeOptions>,
+): Promise<RgbImage> {
   try {
     let picture = sharp(bytes, { failOn: 'error', limitInputPixels: maxPixels, ignoreIcc: true });
     if (orient) picture = picture.autoOrient();
-    if (found.format === 'jpeg' || found.format === 'tiff') {
-      const isCmyk =
-        found.format === 'jpeg' ? jpegComponents(bytes) === 4 : (await picture.metadata()).space === 'cmyk';
+    if (format === 'jpeg' || format === 'tiff') {
+      const isCmyk = format === 'jpeg' ? jpegComponents(bytes) === 4 : (await picture.metadata()).space === 'cmyk';
       if (isCmyk) {
         const { data, info } = await picture
           .pipelineColourspace('cmyk')
@@ -60,7 +83,7 @@ export async function decodeImage(source: DecodeSource, options: DecodeOptions =
     const rgb = onto === undefined ? data : compositeOnto(data, onto);
     return { data: rgb, width: info.width, height: info.height };
   } catch (error) {
-    throw decodeError(error, name, found.format, maxPixels);
+    throw decodeError(error, name, format, maxPixels);
   }
 }
 

@@ -10,7 +10,8 @@ import {
   ShapeError,
 } from '@diptych/core';
 import type { CenterCropStep } from './crop.js';
-import { checkDecodeOptions, type DecodeOptions, decodeImage } from './decode.js';
+import type { DecodeOptions } from './decode.js';
+import { ImageDecoder } from './image-decoder.js';
 import type { Normalization, NormalizeStep } from './normalize.js';
 import { type Argument, printCall } from './print-call.js';
 import type { ResizeStep } from './resize.js';
@@ -58,6 +59,9 @@ export function compose(steps: readonly (Step | ImagePipeline)[], options: Compo
 export class ImagePipeline implements ImageTransform {
   readonly steps: readonly Step[];
   readonly decodeOptions: DecodeOptions;
+  readonly #decoder: ImageDecoder;
+  /** True if pixels may be lent to the steps: none of them is a function that might keep them. */
+  readonly #mayBorrow: boolean;
   readonly #pixelFunctions: readonly PixelFunction[];
   readonly #toTensor: ToTensorStep | undefined;
   readonly #normalize: NormalizeStep | undefined;
@@ -65,10 +69,11 @@ export class ImagePipeline implements ImageTransform {
   readonly #size: Size | undefined;
 
   constructor(steps: readonly (Step | ImagePipeline)[], { decode = {}, outputSize }: ComposeOptions = {}) {
-    checkDecodeOptions(decode);
+    this.#decoder = new ImageDecoder(decode);
     this.decodeOptions = decode;
     this.steps = steps.flatMap((step) => (step instanceof ImagePipeline ? step.steps : [step]));
     const { pixels, toTensor, normalize } = splitSteps(this.steps);
+    this.#mayBorrow = pixels.every(isPixelStep);
     this.#pixelFunctions = fuse(pixels);
     this.#toTensor = toTensor;
     this.#normalize = normalize;
@@ -108,20 +113,21 @@ export class ImagePipeline implements ImageTransform {
    * @throws InputError if the image cannot be decoded
    */
   decode(image: ImageSource): Promise<RgbImage> {
-    return decodeImage(image, this.decodeOptions);
+    return this.#decoder.lend(image, owned);
   }
 
   /** The pixels that the pixel steps give, before `toTensor`; decodes where needed. */
   async pixels(image: ImageSource | RgbImage, context: SampleContext = plainSample): Promise<RgbImage> {
-    return this.#runPixels(isRgbImage(image) ? image : await this.decode(image), context);
+    return this.#use(image, context, owned);
   }
 
   /** One image as floats, channels last. */
   async apply(image: ImageSource | RgbImage, context: SampleContext = plainSample): Promise<FloatImage> {
-    const pixels = await this.pixels(image, context);
-    const data = new Float32Array(pixels.data.length);
-    this.#writeFloats(pixels, data, 0);
-    return { data, height: pixels.height, width: pixels.width };
+    return this.#use(image, context, (pixels) => {
+      const data = new Float32Array(pixels.data.length);
+      this.#writeFloats(pixels, data, 0);
+      return { data, height: pixels.height, width: pixels.width };
+    });
   }
 
   async into(
@@ -131,8 +137,7 @@ export class ImagePipeline implements ImageTransform {
     context: SampleContext = plainSample,
   ): Promise<void> {
     this.#checkTarget(target.length, offset);
-    const pixels = this.#checkPixels(await this.pixels(image, context));
-    this.#writeFloats(pixels, target, offset);
+    await this.#use(image, context, (pixels) => this.#writeFloats(this.#checkPixels(pixels), target, offset));
   }
 
   /**
@@ -147,7 +152,7 @@ export class ImagePipeline implements ImageTransform {
     context: SampleContext = plainSample,
   ): Promise<void> {
     this.#checkTarget(target.length, offset);
-    target.set(this.#checkPixels(await this.pixels(image, context)).data, offset);
+    await this.#use(image, context, (pixels) => target.set(this.#checkPixels(pixels).data, offset));
   }
 
   /**
@@ -178,6 +183,12 @@ export class ImagePipeline implements ImageTransform {
   toString(): string {
     const decode = Object.keys(this.decodeOptions).length > 0 ? { decode: this.decodeOptions as Argument } : undefined;
     return printCall('compose', [this.steps.map(printStep), decode]);
+  }
+
+  /** Runs the pixel steps and lends the result to `use`. */
+  async #use<T>(image: ImageSource | RgbImage, context: SampleContext, use: (pixels: RgbImage) => T): Promise<T> {
+    if (isRgbImage(image)) return use(this.#runPixels(image, context));
+    return this.#decoder.lend(image, (lent) => use(this.#runPixels(this.#mayBorrow ? lent : owned(lent), context)));
   }
 
   #runPixels(image: RgbImage, context: SampleContext): RgbImage {
@@ -226,6 +237,12 @@ export class ImagePipeline implements ImageTransform {
       bits[i + 2] = table[512 + data[i + 2]!]!;
     }
   }
+}
+
+/** The picture, or a copy where its bytes are lent from a decoder's memory. */
+function owned(picture: RgbImage): RgbImage {
+  const isLent = picture.data.byteLength < picture.data.buffer.byteLength;
+  return isLent ? { ...picture, data: picture.data.slice() } : picture;
 }
 
 /** True for a decoded picture. */

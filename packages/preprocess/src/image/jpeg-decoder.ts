@@ -1,0 +1,52 @@
+import type { RgbImage } from '@diptych/core';
+import { jpegDecoderWasm } from './jpeg-decoder.wasm.js';
+
+/** Exports of wasm/jpeg-decoder.c. */
+interface JpegExports {
+  readonly memory: WebAssembly.Memory;
+  open(size: number): number;
+  decode(input: number, size: number, maxPixels: number): number;
+  width(): number;
+  height(): number;
+}
+
+/** Most pixels that are decoded here: the memory of a decoder never shrinks, and a larger picture is better off elsewhere. */
+const MAX_PIXELS = 2 ** 22;
+
+/**
+ * libjpeg-turbo in WebAssembly, for JPEG files that leave no doubt: grey or three components of 8 bits, Huffman-coded,
+ * without any error or warning. It has no threads, no fixed costs, and no access to anything but its own memory.
+ */
+export class JpegDecoder {
+  #module: WebAssembly.Module | undefined;
+  #exports: JpegExports | undefined;
+
+  /**
+   * @returns the picture, lent: its bytes are overwritten by the next call. undefined if another decoder has to judge the
+   *   file: another kind, more pixels than `maxPixels` or 2^22, damaged or cut short
+   */
+  decode(bytes: Uint8Array, maxPixels: number): RgbImage | undefined {
+    this.#exports ??= this.#instantiate();
+    const { open, decode, memory, width, height } = this.#exports;
+    try {
+      const input = open(bytes.length);
+      new Uint8Array(memory.buffer, input, bytes.length).set(bytes);
+      const pixels = decode(input, bytes.length, Math.min(maxPixels, MAX_PIXELS));
+      if (pixels === 0) return undefined;
+      const size = { width: width(), height: height() };
+      return { data: new Uint8Array(memory.buffer, pixels, size.width * size.height * 3), ...size };
+    } catch {
+      // It was left in the middle of its work: not to be used again.
+      this.#exports = undefined;
+      return undefined;
+    }
+  }
+
+  #instantiate(): JpegExports {
+    this.#module ??= new WebAssembly.Module(Buffer.from(jpegDecoderWasm, 'base64'));
+    const fail = () => {
+      throw new Error('not a plain JPEG');
+    };
+    return new WebAssembly.Instance(this.#module, { host: { fail } }).exports as unknown as JpegExports;
+  }
+}
