@@ -18,13 +18,14 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { compileFunction } from './compile/compile-function.js';
 import { OptimizerMemory } from './compile/optimizer-memory.js';
 import { type Datum, DeviceTensor, inMemory } from './execution/device-tensor.js';
-import { Executable, optimize } from './execution/executable.js';
+import { Executable } from './execution/executable.js';
 import { type HostTools, runOnHost } from './execution/host-kernels.js';
+import { optimize, skippedPasses } from './execution/passes.js';
 import type { Environment } from './execution/plan.js';
 import { type Plain, type PlainTensor, runPortable } from './execution/portable-kernels.js';
 import { ProgramCache } from './execution/program-cache.js';
 import { defaultSessionBytes, SessionBudget } from './execution/session-budget.js';
-import { type Target, targetOf } from './execution/target.js';
+import { providersOf, type Target, targetOf } from './execution/target.js';
 import { onnxDtype } from './lowering/emitter.js';
 import { DeviceCopies, hostValue, type OrtSessionOptions, spinningFor } from './ort/index.js';
 import { createPhiloxUniform } from './wasm/philox-uniform.js';
@@ -84,6 +85,8 @@ export class OnnxRuntimeBackend extends RecordingBackend {
   /** Copies to and from the device that keeps variables; null where they are in memory. */
   readonly copies: DeviceCopies | null;
   readonly sessions: SessionBudget;
+  /** Passes that programs do not go through: none but in benches and tests. */
+  readonly skippedPasses: ReadonlySet<string>;
   readonly #programs: ProgramCache;
 
   constructor(options: OnnxRuntimeOptions = {}) {
@@ -91,6 +94,7 @@ export class OnnxRuntimeBackend extends RecordingBackend {
     this.options = options;
     this.target = targetOf(options.executionProviders);
     this.copies = this.target.keepsState ? new DeviceCopies() : null;
+    this.skippedPasses = skippedPasses(options);
     this.sessions = new SessionBudget(options.sessionCacheBytes ?? defaultSessionBytes(availableBytes()));
     this.#programs = new ProgramCache(this.sessions);
   }
@@ -115,7 +119,7 @@ export class OnnxRuntimeBackend extends RecordingBackend {
   sessionOptions(work: number): OrtSessionOptions {
     const { executionProviders, intraOpNumThreads, session } = this.options;
     return {
-      executionProviders,
+      executionProviders: providersOf(executionProviders),
       intraOpNumThreads: work < ONE_THREAD_WORK ? 1 : intraOpNumThreads,
       graphOptimizationLevel: 'disabled',
       enableMemPattern: false,
@@ -214,7 +218,7 @@ export class OnnxRuntimeBackend extends RecordingBackend {
     else {
       const indices = new Map(program.inputs.map((leaf, i) => [leaf, i]));
       const isConstant = (leaf: Value) => leaf.size === 1 && !changed.has(indices.get(leaf)!);
-      const optimized = optimize(program, isConstant);
+      const optimized = optimize(program, isConstant, this.skippedPasses);
       const executable = new Executable(optimized, {
         session: this.sessionOptions(workOf(optimized)),
         target: this.target,

@@ -1,4 +1,4 @@
-import { Builder, type RuleTable, rebuild } from '../builder.js';
+import { Builder, rebuild } from '../builder.js';
 import { extractProgram, type Program } from '../program.js';
 import { type Attributes, type Node, sameShape, sizeOf, type Value } from '../value.js';
 import { SIMPLIFICATIONS } from './simplify.js';
@@ -75,9 +75,12 @@ const permute = <T>(list: readonly T[], perm: readonly number[]) => perm.map((ax
  * and a program's own transposes only relabel axes. After this pass shapes and attributes are those of memory, and the
  * operations of the table `INSISTS` work on channels-first images and `[out, in, height, width]` filters. Inputs and
  * outputs of the program keep the order they had.
+ *
+ * @param options `spread: false` keeps every value in the program's order: each convolution then transposes for itself,
+ *   which shows what the pass is worth
  */
-export function assignLayouts(program: Program, rules: RuleTable = SIMPLIFICATIONS): Program {
-  const builder = new Builder(rules);
+export function assignLayouts(program: Program, { spread = true }: { spread?: boolean } = {}): Program {
+  const builder = new Builder(SIMPLIFICATIONS);
   const stored = new Map<Value, Stored>();
   const look = (value: Value): Stored => {
     let found = stored.get(value);
@@ -90,7 +93,8 @@ export function assignLayouts(program: Program, rules: RuleTable = SIMPLIFICATIO
   for (const node of program.nodes) {
     const results = layOut(node, node.inputs.map(look), builder);
     node.outputs.forEach((output, i) => {
-      stored.set(output, results[i]!);
+      const result = results[i]!;
+      stored.set(output, spread ? result : inProgramOrder(result, builder));
     });
   }
   return extractProgram(program.outputs.map((output) => inOrder(look(output), identity(output.shape.length), builder)));
@@ -102,6 +106,10 @@ function inOrder(x: Stored, perm: readonly number[], builder: Builder): Value {
     x.value,
     perm.map((axis) => x.perm.indexOf(axis)),
   );
+}
+
+function inProgramOrder(x: Stored, builder: Builder): Stored {
+  return { value: inOwnOrder(x, builder), perm: identity(x.perm.length) };
 }
 
 function layOut(node: Node, inputs: Stored[], builder: Builder): Stored[] {

@@ -3,7 +3,8 @@ import { bytesOf, type NumericData, type Program, peakBytes, printProgram, type 
 import * as tf from '@tensorflow/tfjs-core';
 import { type OnnxRuntimeBackend, workOf } from '../backend.js';
 import { inMemory } from '../execution/device-tensor.js';
-import { Executable, fuseForInference, optimize } from '../execution/executable.js';
+import { Executable } from '../execution/executable.js';
+import { BAKE_WEIGHTS, fuseForInference, optimize } from '../execution/passes.js';
 import type { Environment } from '../execution/plan.js';
 import type { SessionHolder } from '../execution/session-budget.js';
 import type { AdamWOptions } from '../wasm/adamw-arena.js';
@@ -53,8 +54,8 @@ export class CompiledProgram implements SessionHolder {
   ) {
     const { argumentOf, variableOf, gradients } = trace;
     const isConstant = (leaf: Value) => !argumentOf.has(leaf) && !variableOf.has(leaf);
-    const program = optimize(trace.program, isConstant);
-    this.#program = gradients ? program : fuseForInference(program);
+    const program = optimize(trace.program, isConstant, backend.skippedPasses);
+    this.#program = gradients ? program : fuseForInference(program, backend.skippedPasses);
     this.#trace = trace;
     this.workingBytes = peakBytes(this.#program);
     this.#stays = this.backend.target.keepsState ? this.#onlyAssigned() : new Set();
@@ -106,6 +107,7 @@ export class CompiledProgram implements SessionHolder {
 
   /** Weights become part of the graph where nothing changes them, so that ONNX Runtime folds and packs them. */
   #canBake(): boolean {
+    if (this.backend.skippedPasses.has(BAKE_WEIGHTS)) return false;
     const { gradients, assignments } = this.#trace;
     const bytes = this.#reads.reduce((sum, { leaf }) => sum + bytesOf(leaf.shape, leaf.dtype), 0);
     return !gradients && assignments.length === 0 && this.#reads.length > 0 && bytes < BAKED_BYTES;

@@ -1,16 +1,4 @@
-import {
-  assignLayouts,
-  fuseChannelAffine,
-  fuseGelu,
-  fuseNormalization,
-  fuseSumOfSquares,
-  fuseWindows,
-  type NumericData,
-  type Program,
-  reuseActivations,
-  simplify,
-  type Value,
-} from '@diptych/graph';
+import type { NumericData, Program, Value } from '@diptych/graph';
 import type { OrtSessionOptions } from '../ort/index.js';
 import { type Datum, inMemory } from './device-tensor.js';
 import { type HostTools, runOnHost } from './host-kernels.js';
@@ -29,17 +17,6 @@ export interface ExecutableOptions {
   device?: SessionSetup['device'];
   /** Data of leaves that go into the graph as weights; undefined for those that are fed. */
   bakes?: (leaf: Value) => NumericData | undefined;
-}
-
-/** The passes that every program goes through, from recorded kernels to the order of memory. */
-export function optimize(program: Program, isConstant: (leaf: Value) => boolean): Program {
-  const fused = fuseChannelAffine(fuseNormalization(simplify(program, isConstant)));
-  return fuseSumOfSquares(fuseWindows(assignLayouts(reuseActivations(fused))));
-}
-
-/** What only programs without gradients go through: operations whose parts nobody else reads. */
-export function fuseForInference(program: Program): Program {
-  return fuseGelu(program);
 }
 
 /** A program that is ready to run: sessions and host operations in order. */

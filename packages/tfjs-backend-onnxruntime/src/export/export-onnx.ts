@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { OnnxRuntimeBackend } from '../backend.js';
 import { traceFunction } from '../compile/recording.js';
 import { flatten, replaceTensors } from '../compile/structure.js';
-import { fuseForInference, optimize } from '../execution/executable.js';
+import { fuseForInference, optimize } from '../execution/passes.js';
 import { partition } from '../execution/plan.js';
 import { lowerPart } from '../execution/session-part.js';
 import { PORTABLE } from '../execution/target.js';

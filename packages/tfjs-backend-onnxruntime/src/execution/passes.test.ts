@@ -1,0 +1,93 @@
+import { BatchNorm2d, Conv2d, Dropout, Generator, gelu, LayerNorm, Linear } from '@diptych/nn';
+import * as tf from '@tensorflow/tfjs-core';
+import { afterEach, describe, expect, it } from 'vitest';
+import { compileFunction } from '../compile/compile-function.js';
+import { type OnnxRuntimeOptions, useOnnxRuntime } from '../index.js';
+import { BAKE_WEIGHTS, PASS_NAMES, skippedPasses } from './passes.js';
+
+const SKIPPED = Symbol.for('diptych.skippedPasses');
+
+/** A convolutional and an attention block, with every pattern that some pass rewrites. */
+function network() {
+  const generator = new Generator(5);
+  const conv = new Conv2d(3, 8, 3, { padding: 1, bias: false, generator });
+  const batchNorm = new BatchNorm2d(8);
+  const linear = new Linear(8, 16, { generator });
+  const layerNorm = new LayerNorm(16);
+  const dropout = new Dropout(0.2);
+  dropout.bindPaths('dropout');
+  const weights = [conv.weight, batchNorm.weight, batchNorm.bias, linear.weight, linear.bias!, layerNorm.weight];
+  const forward = (pixels: tf.Tensor, state?: tf.Tensor) => {
+    const context = (state ? { training: true, random: { state } } : { training: false }) as never;
+    const features = tf.relu(batchNorm.forward(conv.forward(pixels as tf.Tensor4D), context));
+    const tokens = tf.reshape(features, [features.shape[0]!, -1, 8]);
+    const hidden = dropout.forward(gelu(layerNorm.forward(linear.forward(tokens))), context);
+    const mixed = tf.matMul(tf.softmax(tf.mul(tf.matMul(hidden, hidden, false, true), 0.25)), hidden);
+    return tf.mean(mixed, 1);
+  };
+  const train = (pixels: tf.Tensor, state: tf.Tensor) => {
+    const { value, grads } = tf.variableGrads(() => tf.mean(tf.square(forward(pixels, state))) as tf.Scalar, weights);
+    const gradients = weights.map((weight) => grads[weight.name]!);
+    const norm = tf.sqrt(tf.addN(gradients.map((gradient) => tf.sum(tf.square(gradient)))));
+    return [value, norm, ...gradients];
+  };
+  return { forward: (pixels: tf.Tensor) => [forward(pixels)], train };
+}
+
+type Run = Record<'forward' | 'train', { values: Float32Array[]; program: string }>;
+
+/** Values and programs of the network without some passes. */
+function run(...skipped: string[]): Run {
+  const backend = useOnnxRuntime({ forceNative: true, [SKIPPED]: skipped } as OnnxRuntimeOptions);
+  const { forward, train } = network();
+  const pixels = tf.randomNormal([2, 6, 6, 3], 0, 1, 'float32', 3);
+  const state = tf.tensor1d([1, 2, 0], 'int32');
+  const collect = <Args extends tf.Tensor[]>(fn: (...args: Args) => tf.Tensor[], ...args: Args) => {
+    const compiled = compileFunction(backend, fn);
+    const values = compiled(...args).map((result) => result.dataSync() as Float32Array);
+    const program = compiled.programs()[0]!;
+    compiled.dispose();
+    return { values, program };
+  };
+  return { forward: collect(forward, pixels), train: collect(train, pixels, state) };
+}
+
+/** Largest difference relative to the largest expected element. */
+function relativeError(actual: Float32Array, expected: Float32Array): number {
+  const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-6);
+  return expected.reduce((most, value, i) => Math.max(most, Math.abs(value - actual[i]!)), 0) / largest;
+}
+
+describe('passes', () => {
+  afterEach(() => {
+    tf.disposeVariables();
+    useOnnxRuntime();
+  });
+
+  const rewriting = PASS_NAMES.filter((name) => name !== BAKE_WEIGHTS);
+
+  it.each(PASS_NAMES)('%s keeps values and gradients', (name) => {
+    const [all, without] = [run(), run(name)];
+    for (const part of ['forward', 'train'] as const) {
+      all[part].values.forEach((values, i) => {
+        expect(relativeError(values, without[part].values[i]!), `${part} ${i}`).toBeLessThan(2e-5);
+      });
+    }
+  });
+
+  it.each(rewriting)('%s finds something to rewrite', (name) => {
+    const [all, without] = [run(), run(name)];
+    expect([all.forward.program, all.train.program]).not.toEqual([without.forward.program, without.train.program]);
+  });
+
+  it('may all be left out together', () => {
+    const [all, without] = [run(), run(...PASS_NAMES)];
+    all.train.values.forEach((values, i) => {
+      expect(relativeError(values, without.train.values[i]!), `result ${i}`).toBeLessThan(2e-5);
+    });
+  });
+
+  it('have names that are checked', () => {
+    expect(() => skippedPasses({ [SKIPPED]: ['fuseEverything'] })).toThrow(/fuseEverything/);
+  });
+});
