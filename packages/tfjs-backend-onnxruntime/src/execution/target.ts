@@ -46,6 +46,16 @@ export function targetOf(providers: OrtSessionOptions['executionProviders'] = ['
   return names.every((name) => name === 'cpu') ? CPU : IN_MEMORY;
 }
 
+/**
+ * Providers as sessions get them. WebGPU computes channels first, as graphs are recorded: channels last, its default, 1.30.0's
+ * convolutions are wrong for some numbers of channels, such as 6 in and 8 out (microsoft/onnxruntime#29651).
+ */
+export function providersOf(
+  providers: OrtSessionOptions['executionProviders'],
+): OrtSessionOptions['executionProviders'] {
+  return providers?.map((provider) => (provider === 'webgpu' ? { name: 'webgpu', preferredLayout: 'NCHW' } : provider));
+}
+
 /** True if the node is no part of a session. */
 export function runsOnHost({ lowerings, onHost }: Target, node: Node): boolean {
   return onHost.has(node.op) || !isLowerable(lowerings, node);

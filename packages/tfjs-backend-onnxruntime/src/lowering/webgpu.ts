@@ -46,21 +46,21 @@ const MaxPoolGrad: Lowering = (e, [dy, input], node) => {
     rest = e.op('Sub', [rest, share]);
     return e.reshape(share, [images, channels, 1, ...output]);
   });
-  const shares = e.reshape(e.op('Concat', taken, { axis: 2 }), [images, channels * count, ...output]);
-  return e.op('ConvTranspose', [shares, singleOnes(e, channels, kernel)], {
+  // Every channel is an image of its own: with groups of several channels the provider's ConvTranspose is wrong.
+  const shares = e.reshape(e.op('Concat', taken, { axis: 2 }), [images * channels, count, ...output]);
+  const placed = e.op('ConvTranspose', [shares, singleOnes(e, kernel)], {
     ...attributes,
-    group: channels,
     output_padding: beyondLastWindow(window),
   });
+  return e.reshape(placed, node.outputs[0]!.shape);
 };
 
-/** [channels * cells, 1, height, width]: the filter of cell i is 1 at i. */
-function singleOnes(e: Emitter, channels: number, [height, width]: readonly [number, number]): string {
+/** [cells, 1, height, width]: the filter of cell i is 1 at i. */
+function singleOnes(e: Emitter, [height, width]: readonly [number, number]): string {
   const count = height * width;
   const identity = new Float32Array(count * count);
   for (let cell = 0; cell < count; cell++) identity[cell * count + cell] = 1;
-  const one = e.constant(identity, [count, 1, height, width], 'float32');
-  return channels === 1 ? one : e.op('Tile', [one, e.int64s([channels, 1, 1, 1])]);
+  return e.constant(identity, [count, 1, height, width], 'float32');
 }
 
 /** Cells at the end of each axis that no window meets. */
