@@ -18,6 +18,7 @@ export {
 } from './errors.js';
 export type { Fusion, FusionOutput } from './fusion.js';
 export type { ImageSource, ImageTransform, RgbImage } from './image-transform.js';
+export { isLent, lend } from './lend.js';
 export type { FusedOutputs, Loss, LossBatch, LossOutput, NegativeRows, TowerOutputs } from './loss.js';
 export { philox4x32, siteOf, wordToUniform } from './philox.js';
 export {

@@ -1,4 +1,4 @@
-import { EngineError } from '@diptych/core';
+import { EngineError, lend } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -198,6 +198,13 @@ describe('RecordingBackend', () => {
     const read = x.dataSync();
     read[0] = 5;
     expect(x.dataSync()[0]).toBe(1);
+  });
+
+  it('keeps a lent array itself', async () => {
+    const given = lend(Float32Array.of(1, 2, 3));
+    const tensor = tf.tensor1d(given);
+    expect(await tensor.data()).toBe(given);
+    tensor.dispose();
   });
 
   it('makes no array for zeros until somebody reads them', () => {

@@ -1,4 +1,4 @@
-import { EngineError } from '@diptych/core';
+import { EngineError, isLent } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { callSite } from './call-site.js';
 import { SlabAllocator } from './slab.js';
@@ -218,6 +218,7 @@ export abstract class RecordingBackend extends tf.KernelBackend {
   #copied(data: tf.BackendValues, shape: number[], dtype: tf.DataType): Value {
     const typed =
       (dtype === 'float32' && data instanceof Float32Array) || (dtype === 'int32' && data instanceof Int32Array);
+    if (typed && isLent(data) && data.buffer instanceof ArrayBuffer) return Value.leaf(data, shape, dtype);
     const slab = typed ? this.#slabs.copy(data) : null;
     return Value.leaf(slab ?? copyData(data, dtype), shape, dtype);
   }

@@ -1,4 +1,4 @@
-import type { PairBatch } from '@diptych/core';
+import { lend, type PairBatch } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { type JoinedRows, joinNegatives } from './negative-rows.js';
 
@@ -30,12 +30,12 @@ export interface HostRows {
   readonly shape: readonly number[];
 }
 
-/** Copies the pairs of a batch to the device. The caller disposes it with `tf.dispose`. */
+/** Puts the pairs of a batch on the device. The caller disposes it with `tf.dispose`, and changes no pixel before. */
 export function toDevice(batch: PairBatch): DeviceBatch {
   return copyRows(batch, batch, {});
 }
 
-/** Copies a batch with its negatives and targets to the device. The caller disposes it with `tf.dispose`. */
+/** Puts a batch with its negatives and targets on the device. The caller disposes it with `tf.dispose`, and changes no pixel before. */
 export function trainingBatch(batch: PairBatch, targets: Readonly<Record<string, HostRows>>): DeviceBatch {
   return batch.negatives ? copyRows(batch, joinNegatives(batch), targets) : copyRows(batch, batch, targets);
 }
@@ -54,7 +54,7 @@ function copyRows(
   const numbers = (start: number, count: number) => tf.tensor1d(numbered.subarray(start, start + count), 'int32');
   const floats = pixels.data instanceof Float32Array ? pixels.data : Float32Array.from(pixels.data);
   return {
-    pixels: tf.tensor4d(floats, shape),
+    pixels: tf.tensor4d(lend(floats), shape),
     normalize: pixels.normalize ? { mean: [...pixels.normalize.mean], std: [...pixels.normalize.std] } : null,
     inputIds: ids(tokens.inputIds),
     attentionMask: ids(tokens.attentionMask),
