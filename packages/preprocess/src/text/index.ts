@@ -7,7 +7,14 @@ export {
 } from './from-transformers.js';
 export type { TokenizerSource } from './read-definition.js';
 export { stripMarkup } from './strip-markup.js';
-export { type DecodeOptions, type EncodeOptions, type TextRow, TextTokenizer } from './text-tokenizer.js';
+export {
+  type DecodeOptions,
+  type EncodeOptions,
+  type RowOptions,
+  type TextRow,
+  TextTokenizer,
+  type TokenRows,
+} from './text-tokenizer.js';
 export { captionTemplate, chooseCaption, type TextTransform } from './text-transforms.js';
 export {
   type TokenizerOptions,

@@ -18,6 +18,21 @@ export interface EncodeOptions extends TokenizeOptions {
   readonly addSpecialTokens?: boolean;
 }
 
+/** Settings of a call without padding. */
+export interface RowOptions extends Omit<EncodeOptions, 'padding' | 'padToMultipleOf'> {
+  readonly padding: false;
+  readonly padToMultipleOf?: undefined;
+}
+
+/** Token ids without padding: an array for each text, as long as it is. */
+export interface TokenRows {
+  readonly inputIds: readonly Int32Array[];
+  /** All 1. */
+  readonly attentionMask: readonly Int32Array[];
+  /** Segment of each token, where the model has segments. */
+  readonly tokenTypeIds?: readonly Int32Array[];
+}
+
 /** Settings of {@link TextTokenizer.decode}. */
 export interface DecodeOptions {
   /** Leave out [CLS], [PAD] and their like. Default true. */
@@ -54,50 +69,23 @@ export class TextTokenizer implements Tokenizer {
   }
 
   /**
-   * Ids of texts as rectangular arrays. Padding is `longest` and longer texts are cut, unless told otherwise; of a pair, tokens go
-   * from the longer text first. A length rounded by `padToMultipleOf` never goes beyond the tokenizer's `maxLength`.
+   * Ids of texts as rectangular arrays, or, with `padding: false`, as rows of their own lengths. Padding is `longest` and longer
+   * texts are cut, unless told otherwise; of a pair, tokens go from the longer text first. A length rounded by
+   * `padToMultipleOf` never goes beyond the tokenizer's `maxLength`.
    *
    * @throws InputError for a row that is no text, or, with `truncation: false`, is too long
    * @throws ConfigError for lengths that make no sense
    */
-  encode(texts: readonly TextRow[], options: EncodeOptions = {}): TokenBatch {
+  encode(texts: readonly TextRow[], options: RowOptions): TokenRows;
+  encode(texts: readonly TextRow[], options?: EncodeOptions): TokenBatch;
+  encode(texts: readonly TextRow[], options: EncodeOptions | RowOptions = {}): TokenBatch | TokenRows {
     const { padding = 'longest', padToMultipleOf } = options;
     const maxLength = this.#checkLengths(options);
-    if (padding !== 'longest' && padding !== 'max_length') {
-      throw new ConfigError({
-        where: 'preprocess.tokenizer',
-        expected: "padding 'longest' or 'max_length'",
-        got: JSON.stringify(padding),
-        remedy: 'for rows without padding call encodeRows',
-      });
-    }
+    checkPadding(padding, padToMultipleOf);
     const rows = texts.map((text, i) => this.#row(text, i, maxLength, options));
+    if (padding === false) return this.#unpadded(rows);
     const longest = rows.reduce((length, { ids }) => Math.max(length, ids.length), 0);
-    const length = this.#paddedLength(padding === 'max_length' ? maxLength : longest, padToMultipleOf);
-    const size = rows.length * length;
-    const inputIds = new Int32Array(size).fill(this.padTokenId);
-    const attentionMask = new Int32Array(size);
-    const tokenTypeIds = this.#parts.tokenTypeIds ? new Int32Array(size) : undefined;
-    for (const [i, { ids, typeIds }] of rows.entries()) {
-      const start = i * length + (this.#parts.paddingSide === 'left' ? length - ids.length : 0);
-      inputIds.set(ids, start);
-      attentionMask.fill(1, start, start + ids.length);
-      tokenTypeIds?.set(typeIds, start);
-    }
-    return { shape: [rows.length, length], inputIds, attentionMask, ...(tokenTypeIds && { tokenTypeIds }) };
-  }
-
-  /**
-   * Ids of texts, each row as long as it is: no padding.
-   *
-   * @throws as `encode`
-   */
-  encodeRows(
-    texts: readonly TextRow[],
-    options: Omit<EncodeOptions, 'padding' | 'padToMultipleOf'> = {},
-  ): Int32Array[] {
-    const maxLength = this.#checkLengths(options);
-    return texts.map((text, i) => this.#row(text, i, maxLength, options).ids);
+    return this.#padded(rows, this.#paddedLength(padding === 'max_length' ? maxLength : longest, padToMultipleOf));
   }
 
   /** Text of one row of ids. Spaces and letter case are those of the tokens, not of the original. */
@@ -132,7 +120,33 @@ export class TextTokenizer implements Tokenizer {
     return this.#parts.files();
   }
 
-  #checkLengths({ maxLength = this.maxLength, padToMultipleOf = 1, addSpecialTokens = true }: EncodeOptions): number {
+  #padded(rows: readonly Row[], length: number): TokenBatch {
+    const size = rows.length * length;
+    const inputIds = new Int32Array(size).fill(this.padTokenId);
+    const attentionMask = new Int32Array(size);
+    const tokenTypeIds = this.#parts.tokenTypeIds ? new Int32Array(size) : undefined;
+    for (const [i, { ids, typeIds }] of rows.entries()) {
+      const start = i * length + (this.#parts.paddingSide === 'left' ? length - ids.length : 0);
+      inputIds.set(ids, start);
+      attentionMask.fill(1, start, start + ids.length);
+      tokenTypeIds?.set(typeIds, start);
+    }
+    return { shape: [rows.length, length], inputIds, attentionMask, ...(tokenTypeIds && { tokenTypeIds }) };
+  }
+
+  #unpadded(rows: readonly Row[]): TokenRows {
+    return {
+      inputIds: rows.map(({ ids }) => ids),
+      attentionMask: rows.map(({ ids }) => new Int32Array(ids.length).fill(1)),
+      ...(this.#parts.tokenTypeIds && { tokenTypeIds: rows.map(({ typeIds }) => typeIds) }),
+    };
+  }
+
+  #checkLengths({
+    maxLength = this.maxLength,
+    padToMultipleOf = 1,
+    addSpecialTokens = true,
+  }: EncodeOptions | RowOptions): number {
     const { single, pair } = this.#parts.template;
     const fewest = addSpecialTokens
       ? Math.max(
@@ -164,7 +178,7 @@ export class TextTokenizer implements Tokenizer {
     text: TextRow,
     index: number,
     maxLength: number,
-    { truncation = true, addSpecialTokens = true }: EncodeOptions,
+    { truncation = true, addSpecialTokens = true }: EncodeOptions | RowOptions,
   ): Row {
     const template = addSpecialTokens ? this.#parts.template : bareTemplate;
     if (typeof text === 'string') {
@@ -211,6 +225,16 @@ export class TextTokenizer implements Tokenizer {
     if (!truncation && ids.length > room) throw tooLong(index, maxLength);
     return ids;
   }
+}
+
+function checkPadding(padding: unknown, padToMultipleOf: number | undefined): void {
+  const isKnown = padding === 'longest' || padding === 'max_length' || padding === false;
+  if (isKnown && !(padding === false && padToMultipleOf !== undefined)) return;
+  throw new ConfigError({
+    where: 'preprocess.tokenizer',
+    expected: "padding 'longest' or 'max_length', or false without padToMultipleOf",
+    got: `padding ${JSON.stringify(padding)}, padToMultipleOf ${padToMultipleOf}`,
+  });
 }
 
 function tooLong(index: number, maxLength: number): InputError {

@@ -43,7 +43,7 @@ describe('sources', () => {
     );
     const cased = tokenizer(path);
     expect(cased.maxLength).toBe(6);
-    expect(cased.encodeRows(['A a'])[0]).toEqual(Int32Array.of(101, 100, 1037, 102));
+    expect(cased.encode(['A a'], { padding: false }).inputIds[0]).toEqual(Int32Array.of(101, 100, 1037, 102));
     const { inputIds, attentionMask } = cased.encode(['a', 'a a']);
     expect(Array.from(inputIds)).toEqual([0, 101, 1037, 102, 101, 1037, 1037, 102]);
     expect(Array.from(attentionMask)).toEqual([0, 1, 1, 1, 1, 1, 1, 1]);
@@ -89,7 +89,7 @@ describe('sources', () => {
   it('an old vocabulary with Windows line ends', () => {
     const path = join(folder, 'windows.txt');
     writeFileSync(path, '[PAD]\r\n[UNK]\r\n[CLS]\r\n[SEP]\r\n[MASK]\r\ncat\r\n');
-    expect(tokenizer(path).encodeRows(['cat dog'])[0]).toEqual(Int32Array.of(2, 5, 1, 3));
+    expect(tokenizer(path).encode(['cat dog'], { padding: false }).inputIds[0]).toEqual(Int32Array.of(2, 5, 1, 3));
   });
 
   it.each([
@@ -199,12 +199,27 @@ describe('layout', () => {
   });
 
   it('leaves out special tokens where asked', () => {
-    expect(Array.from(bert.encodeRows(['a red'], { addSpecialTokens: false })[0]!)).toEqual([1037, 2417]);
-    expect(Array.from(bert.encodeRows([['a', 'red']], { addSpecialTokens: false, maxLength: 1 })[0]!)).toEqual([2417]);
+    expect(Array.from(bert.encode(['a red'], { padding: false, addSpecialTokens: false }).inputIds[0]!)).toEqual([
+      1037, 2417,
+    ]);
+    expect(
+      Array.from(bert.encode([['a', 'red']], { padding: false, addSpecialTokens: false, maxLength: 1 }).inputIds[0]!),
+    ).toEqual([2417]);
+  });
+
+  it('gives rows of their own lengths without padding', () => {
+    const { inputIds, attentionMask, tokenTypeIds } = bert.encode([['a', 'red'], 'a'], { padding: false });
+    expect(inputIds.map((row) => Array.from(row))).toEqual([
+      [101, 1037, 102, 2417, 102],
+      [101, 1037, 102],
+    ]);
+    expect(attentionMask).toEqual([Int32Array.of(1, 1, 1, 1, 1), Int32Array.of(1, 1, 1)]);
+    expect(tokenTypeIds).toEqual([Int32Array.of(0, 0, 0, 1, 1), Int32Array.of(0, 0, 0)]);
+    expect(bert.encode([], { padding: false }).inputIds).toEqual([]);
   });
 
   it('decodes and looks tokens up', () => {
-    const [row] = bert.encodeRows([text]);
+    const [row] = bert.encode([text], { padding: false }).inputIds;
     expect(bert.decode(row!)).toBe('a photo of a red heart, unaffable.');
     expect(bert.decode(row!, { skipSpecialTokens: false })).toMatch(/^\[CLS\] a photo .* \[SEP\]$/);
     expect(bert.decode([])).toBe('');
@@ -217,7 +232,8 @@ describe('layout', () => {
     [{ maxLength: 2 }, /maxLength from 3/],
     [{ maxLength: 7.5 }, /got maxLength 7\.5/],
     [{ padToMultipleOf: 0 }, /padToMultipleOf from 1/],
-    [{ padding: false }, /call encodeRows/],
+    [{ padding: 'all' }, /padding 'longest' or 'max_length', or false/],
+    [{ padding: false, padToMultipleOf: 8 }, /false without padToMultipleOf/],
   ])('%j is refused', (options, message) => {
     expect(() => bert.encode(['a'], options as object)).toThrow(message);
   });
@@ -251,9 +267,11 @@ describe('texts of 10 MB', () => {
 
   it.each(monsters)('%s: BERT answers in bounded time and memory', { timeout: 60_000 }, (_, monster) => {
     const before = process.memoryUsage().rss;
-    const row = bert.encodeRows([monster])[0]!;
+    const row = bert.encode([monster], { padding: false }).inputIds[0]!;
     expect(row.length).toBeLessThanOrEqual(512);
-    expect(Array.from(row)).toEqual(Array.from(bert.encodeRows([monster.slice(0, 40_000)])[0]!));
+    expect(Array.from(row)).toEqual(
+      Array.from(bert.encode([monster.slice(0, 40_000)], { padding: false }).inputIds[0]!),
+    );
     expect(process.memoryUsage().rss - before).toBeLessThan(250 * 2 ** 20);
   });
 
@@ -261,8 +279,8 @@ describe('texts of 10 MB', () => {
     'words: %s reads only what it needs, runs without an end are refused',
     (name) => {
       const library = tokenizer(fixture(`${name}.tokenizer.json`), { maxLength: 77 });
-      const words = library.encodeRows([monsters[0]![1]])[0]!;
-      expect(words).toEqual(library.encodeRows([monsters[0]![1].slice(0, 6000)])[0]);
+      const words = library.encode([monsters[0]![1]], { padding: false }).inputIds[0]!;
+      expect(words).toEqual(library.encode([monsters[0]![1].slice(0, 6000)], { padding: false }).inputIds[0]);
       for (const [, monster] of monsters.slice(1)) {
         expect(() => library.encode([monster])).toThrow(/a run of more than 65536 without a space/);
       }
@@ -273,7 +291,9 @@ describe('texts of 10 MB', () => {
 it('a prefix is enough only where the library would give the same ids for the whole', () => {
   const library = tokenizer(fixture('roberta.tokenizer.json'), { maxLength: 400 });
   const odd = `${'cat '.repeat(1020)}<mask> dog  two   spaces\n\nlines ${'red heart, '.repeat(2000)}`;
-  const rows = [5, 50, 399, 400].map((maxLength) => Array.from(library.encodeRows([odd], { maxLength })[0]!));
+  const rows = [5, 50, 399, 400].map((maxLength) =>
+    Array.from(library.encode([odd], { padding: false, maxLength }).inputIds[0]!),
+  );
   const longest = rows.at(-1)!;
   for (const row of rows) expect(row.slice(0, -1)).toEqual(longest.slice(0, row.length - 1));
 });
