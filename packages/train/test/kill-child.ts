@@ -1,12 +1,13 @@
-// Trains on, from the latest checkpoint in the folder argv[2] to step argv[3], and says each loss bit by bit.
+// Trains on, on the backend argv[4], from the latest checkpoint in the folder argv[2] to step argv[3], and says each loss bit by bit.
 import '@tensorflow/tfjs-backend-cpu';
+import '@diptych/tfjs-backend-onnxruntime';
 import { FolderCheckpoints } from '@diptych/train/node';
 import * as tf from '@tensorflow/tfjs-core';
 import { sourceOf, tinyBatches } from './tiny-model.js';
 import { tinyTrainer } from './tiny-run.js';
 
-const [folder, steps] = process.argv.slice(2);
-await tf.setBackend('cpu');
+const [folder, steps, backend] = process.argv.slice(2);
+await tf.setBackend(backend!);
 await tinyTrainer().fit(sourceOf(tinyBatches(5, 4)), {
   steps: Number(steps),
   checkpoint: new FolderCheckpoints(folder!, { onDamaged: (message) => console.log(`damaged ${message}`) }),
