@@ -8,6 +8,7 @@ import {
   type OrtSession,
   type OrtSessionOptions,
   type OrtValue,
+  outOfMemory,
 } from '../ort/index.js';
 import { type Datum, DeviceTensor } from './device-tensor.js';
 import type { Environment, SessionPart } from './plan.js';
@@ -112,7 +113,7 @@ export class RunnableSession {
     const fetches: Record<string, OrtValue> = {};
     for (const binding of this.#fetches) {
       const { value } = binding;
-      const memory = place(value) ?? allocate(value.dtype, value.size);
+      const memory = place(value) ?? memoryFor(value);
       fetches[binding.name] = bind(binding, memory);
       data.set(value, memory);
     }
@@ -136,6 +137,15 @@ export class RunnableSession {
   dispose(): void {
     if (this.#profiled) this.#session.endProfiling();
     this.#session.dispose();
+  }
+}
+
+/** @throws OrtError `memory` */
+function memoryFor({ node, dtype, shape, size }: Value): NumericData {
+  try {
+    return allocate(dtype, size);
+  } catch (cause) {
+    throw outOfMemory(node?.op ?? 'output', `${dtype} [${shape}]`, cause);
   }
 }
 

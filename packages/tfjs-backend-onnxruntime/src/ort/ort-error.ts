@@ -47,6 +47,20 @@ export function toOrtError(phase: 'model' | 'run', cause: unknown, context: stri
   );
 }
 
+/** The error for a result that cannot be allocated; `what` is its dtype and shape. */
+export function outOfMemory(op: string, what: string, cause: unknown): OrtError {
+  return new OrtError(
+    'memory',
+    {
+      where: `onnxruntime ${op}`,
+      problem: `no memory for its result, ${what}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      remedy: REMEDIES.memory,
+      opType: op,
+    },
+    cause,
+  );
+}
+
 /** ONNX Runtime's executor names the failing node in these words. */
 const NODE = /running (\w+) node\. Name:'([^']*)'/;
 
@@ -68,8 +82,9 @@ const PATTERNS: readonly (readonly [RegExp, OrtFailure])[] = [
 
 const REMEDIES: Readonly<Record<OrtFailure, string | undefined>> = {
   platform: undefined,
-  model: undefined,
+  model:
+    'look at the session options and execution providers that the backend was given; with the defaults, report this message',
   shape: 'compare the shapes above with those the function was recorded with',
   memory: 'use a smaller batch or shorter sequences, or dispose models and compiled functions that are not needed',
-  run: undefined,
+  run: 'look at the values that the operator reads, such as indices out of range',
 };
