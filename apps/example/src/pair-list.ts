@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { isDiptychError, TrainingError } from '@diptych/core';
 import {
   DataError,
+  defaultMaxImageBytes,
   pairs as inMemory,
   jsonl,
   loadImage,
@@ -15,7 +16,6 @@ import { emojiPairs, type Pair } from './emoji.js';
 
 /** Pictures that are decoded at once while they are looked through. */
 const DECODED_AT_ONCE = 8;
-const MAX_IMAGE_BYTES = 64 * 2 ** 20;
 
 /** A source of pairs in memory, for a loader. */
 export function sourceOf(pairs: readonly Pair[]): PairSource {
@@ -77,7 +77,7 @@ async function usablePairs(
   const path = image.kind === 'file' ? image.path : id;
   try {
     // through the source's own reader, which refuses links that leave the folder
-    await transform.pixels(await loadImage(image, origin, MAX_IMAGE_BYTES));
+    await transform.pixels(await loadImage(image, origin, defaultMaxImageBytes));
   } catch (cause) {
     if (cause instanceof DataError) reject(cause);
     else if (isDiptychError(cause)) reject(undecodable(origin, cause));

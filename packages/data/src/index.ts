@@ -8,7 +8,7 @@ export { type Inspection, type InspectOptions, inspect } from './inspect/inspect
 export { expandBraces } from './io/braces.js';
 export type { HttpOptions } from './io/http.js';
 export type { PathOptions } from './io/image-path.js';
-export { loadImage } from './load-image.js';
+export { defaultMaxImageBytes, loadImage } from './load-image.js';
 export type { DataLoaderOptions, LengthBuckets } from './loader-options.js';
 export type { LoaderState } from './loader-state.js';
 export { Quarantine, type QuarantineCounts, type QuarantineOptions } from './quarantine.js';

@@ -30,8 +30,13 @@ export function sendRange(
   bytes: Uint8Array,
   etag = '"1"',
 ): Uint8Array {
-  const start = Number(/bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
-  const rest = bytes.subarray(start);
-  response.writeHead(start > 0 ? 206 : 200, { 'content-length': rest.length, etag });
+  const [, from, last] = /bytes=(\d+)-(\d*)/.exec(request.headers.range ?? '') ?? [];
+  const start = Number(from ?? 0);
+  const rest = bytes.subarray(start, last ? Number(last) + 1 : bytes.length);
+  response.writeHead(from === undefined ? 200 : 206, {
+    'content-length': rest.length,
+    etag,
+    ...(from !== undefined && { 'content-range': `bytes ${start}-${start + rest.length - 1}/${bytes.length}` }),
+  });
   return rest;
 }

@@ -14,17 +14,32 @@ export interface HttpOptions {
   readonly signal?: AbortSignal;
 }
 
+/** A part of a remote file. */
+export interface HttpRange {
+  readonly start: number;
+  /** The first byte that is not wanted any more. */
+  readonly end: number;
+  /** Called with each answer 206, e.g. to see the file's size; may throw. */
+  onAnswer?(headers: Headers): void;
+}
+
 /**
- * The bytes of a remote file. A connection that breaks, stalls or answers 429 or 5xx is opened again where it stopped
+ * The bytes of a remote file, or of a part of it. A connection that breaks, stalls or answers 429 or 5xx is opened again where it stopped
  * (`Range`, guarded by `If-Range`); a server without ranges is read again from the start up to that place.
  *
- * @throws DataError `unreachable` once the attempts are used up, or at once for other answers than 2xx
+ * @throws DataError `unreachable` once the attempts are used up, or at once for other answers than 2xx, or where a part is
+ *   wanted and the server has no ranges
  */
-export async function* httpBytes(url: string, options: HttpOptions = {}): AsyncGenerator<Uint8Array> {
+export async function* httpBytes(
+  url: string,
+  options: HttpOptions = {},
+  range?: HttpRange,
+): AsyncGenerator<Uint8Array> {
   const { retries = 5, stallTimeout = 30_000, backoff = 500 } = options;
   const origin = { file: url };
-  let position = 0;
-  let total: number | undefined;
+  const start = range?.start ?? 0;
+  let position = start;
+  let total = range?.end;
   let etag: string | undefined;
   let failures = 0;
   for (;;) {
@@ -40,7 +55,8 @@ export async function* httpBytes(url: string, options: HttpOptions = {}): AsyncG
         headers: {
           ...options.headers,
           'accept-encoding': 'identity',
-          ...(position > 0 && { range: `bytes=${position}-`, ...(etag && { 'if-range': etag }) }),
+          ...((range || position > 0) && { range: `bytes=${position}-${range ? range.end - 1 : ''}` }),
+          ...(position > start && isStrong(etag) && { 'if-range': etag }),
         },
       });
       if (response.status === 416 && position === total) return;
@@ -57,23 +73,32 @@ export async function* httpBytes(url: string, options: HttpOptions = {}): AsyncG
           remedy: 'check the address and the credentials in `headers`',
         });
       }
+      if (range && response.status !== 206) {
+        await response.body.cancel();
+        throw new DataError('unreachable', origin, {
+          expected: 'a server that sends parts of files (an answer 206)',
+          got: String(response.status),
+          remedy: 'download the file first',
+        });
+      }
+      range?.onAnswer?.(response.headers);
       const tag = response.headers.get('etag') ?? undefined;
-      if (position > 0 && etag !== tag) {
+      if (position > start && etag !== tag) {
         throw new DataError('unreachable', origin, {
           problem: `the file changed on the server while it was read (ETag ${etag} became ${tag})`,
           remedy: 'read it again from the start',
         });
       }
-      etag = tag?.startsWith('W/') ? undefined : tag;
+      etag = tag;
       let skip = response.status === 206 ? 0 : position;
       const length = Number(response.headers.get('content-length') ?? Number.NaN);
-      if (Number.isFinite(length)) total = response.status === 206 ? position + length : length;
+      if (!range && Number.isFinite(length)) total = response.status === 206 ? position + length : length;
       const reader = response.body.getReader();
       for (;;) {
         const { value: chunk, done } = await readUnlessAborted(reader, connection.signal);
         if (done) break;
         watch.pause();
-        const rest = skip < chunk.byteLength ? chunk.subarray(skip) : undefined;
+        const rest = skip < chunk.byteLength ? chunk.subarray(skip, range && skip + range.end - position) : undefined;
         skip -= Math.min(skip, chunk.byteLength);
         if (rest && rest.byteLength > 0) {
           position += rest.byteLength;
@@ -107,6 +132,11 @@ export async function* httpBytes(url: string, options: HttpOptions = {}): AsyncG
       connection.abort();
     }
   }
+}
+
+/** Only a strong tag promises the same bytes (RFC 9110, 13.1.5). */
+function isStrong(etag: string | undefined): etag is string {
+  return etag !== undefined && !etag.startsWith('W/');
 }
 
 /** A read that ends with the signal: fetch's own body may then neither give a chunk nor fail (Node 20). */

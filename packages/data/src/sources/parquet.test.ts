@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
+import { sendRange, serve } from '../../test/flaky-server.js';
 import { readAll } from '../../test/read-all.js';
 import { tempFolder } from '../../test/temp-folder.js';
 import { parquet } from './parquet.js';
@@ -100,5 +101,97 @@ describe('parquet', () => {
     expect(records.length).toBe(1);
     expect(bad.map(({ reason }) => reason)).toEqual(Array.from({ length: 4 }, () => 'malformed-parquet'));
     expect((await readAll(parquet(`${folder}/gone.parquet`))).bad).toMatchObject([{ reason: 'missing-file' }]);
+  });
+});
+
+describe('remote parquet', () => {
+  const count = 300;
+  const small = {
+    name: 'text',
+    data: Array.from({ length: count }, (_, i) => `caption ${i}`),
+    type: 'STRING',
+  } as const;
+  const bytes = table(
+    [
+      { name: 'id', data: Array.from({ length: count }, (_, i) => i), type: 'INT32' },
+      {
+        name: 'image',
+        data: Array.from({ length: count }, (_, i) => new Uint8Array(2000).fill(i)),
+        type: 'BYTE_ARRAY',
+      },
+      small,
+      { name: 'other', data: Array.from({ length: count }, (_, i) => `${i}`.repeat(3000)), type: 'STRING' },
+    ],
+    { rowGroupSize: 128, codec: 'UNCOMPRESSED' },
+  );
+  const http = { backoff: 1, stallTimeout: 400, retries: 3 };
+
+  it('reads the same records as a local file, of the columns that count, once', async () => {
+    let sent = 0;
+    const { url, close } = await serve((request, response) => {
+      const part = sendRange(request, response, bytes);
+      sent += part.length;
+      response.end(part);
+    });
+    const { records, bad } = await readAll(parquet(`${url}/a.parquet`, { http }));
+    const local = await readAll(parquet(write('same.parquet', bytes)));
+    expect(bad).toEqual([]);
+    const content = ({ id, item, text, image }: (typeof records)[number]) => ({ id, item, text, image });
+    expect(records.map(content)).toEqual(local.records.map(content));
+    expect(bytes.length).toBeGreaterThan(2.5e6);
+    expect(sent).toBeLessThan(1.5e6);
+    await close();
+  });
+
+  it('goes on after a broken connection, 503 and a stall', async () => {
+    const { url, log, close } = await serve((request, response, attempt) => {
+      if (attempt === 2) return response.writeHead(503).end();
+      const part = sendRange(request, response, bytes);
+      if (attempt === 3) return response.write(part.subarray(0, 1000));
+      if (attempt === 5) return response.write(part.subarray(0, 1000), () => response.destroy());
+      return response.end(part);
+    });
+    const { records, bad } = await readAll(parquet(`${url}/a.parquet`, { http }));
+    expect([records.length, bad]).toEqual([count, []]);
+    const start = Number(/\d+/.exec(log[4]!)![0]);
+    expect(log[5]!.startsWith(`bytes=${start + 1000}-`)).toBe(true);
+    await close();
+  });
+
+  it('names what cannot be read, and goes on with the next file', async () => {
+    const servers = await Promise.all([
+      serve((_, response) => response.writeHead(404).end()),
+      serve((_, response) => response.writeHead(503).end()),
+      serve((_, response) => response.end(bytes)),
+      serve((request, response) => response.end(sendRange(request, response, bytes.subarray(0, bytes.length - 20)))),
+      serve((request, response, attempt) => response.end(sendRange(request, response, bytes, `"${attempt}"`))),
+      serve((_, response) => response.writeHead(206, { 'content-range': 'bytes 0-0/*' }).end('x')),
+      serve((request, response) => response.end(sendRange(request, response, bytes))),
+    ]);
+    const { records, bad } = await readAll(
+      parquet(
+        servers.map(({ url }) => `${url}/x.parquet`),
+        { http: { ...http, retries: 1 } },
+      ),
+    );
+    expect(records.length).toBe(count);
+    expect(bad.map(({ reason, message }) => [reason, message.replace(/^.*x\.parquet: /, '')])).toMatchObject([
+      ['unreachable', expect.stringContaining('got 404')],
+      ['unreachable', expect.stringContaining('the server answered 503')],
+      ['unreachable', expect.stringContaining('a server that sends parts of files')],
+      ['malformed-parquet', expect.stringContaining('a whole footer')],
+      ['unreachable', expect.stringContaining('changed on the server')],
+      ['unreachable', expect.stringContaining("the file's size in Content-Range, got bytes 0-0/*")],
+    ]);
+    await Promise.all(servers.map(({ close }) => close()));
+  });
+
+  it('stops at once when aborted', async () => {
+    const { url, close } = await serve(() => {});
+    const stop = new AbortController();
+    setTimeout(() => stop.abort(), 20);
+    const source = parquet(`${url}/a.parquet`, { http: { ...http, stallTimeout: 60_000 } });
+    await expect(readAll(source, { signal: stop.signal })).rejects.toThrow(/abort/i);
+    await close();
   });
 });

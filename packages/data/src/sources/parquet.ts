@@ -8,6 +8,7 @@ import {
 } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { DataError, messageOf } from '../data-error.js';
+import { HttpFile } from '../io/http-file.js';
 import { isRemote } from '../io/image-path.js';
 import { fileError } from '../io/open.js';
 import { decodeUtf8 } from '../io/utf8.js';
@@ -19,11 +20,11 @@ import { recordFromRow } from './row.js';
 import { shardedSource } from './sharded.js';
 
 /** Options of {@link parquet}. */
-export type ParquetOptions = Omit<RowFileOptions, 'http'>;
+export type ParquetOptions = RowFileOptions;
 
 /**
  * Parquet files with a column of images (bytes, paths, or the hub's `{ bytes, path }`) and one of captions (a string or
- * a list of strings). Read some megabytes of rows at a time.
+ * a list of strings). Read some megabytes of rows at a time; of remote files, only the footer and the columns that count.
  *
  * ```js
  * const source = parquet('data/train-{00000..00004}-of-00005.parquet', { fields: { text: 'caption' } });
@@ -35,13 +36,11 @@ export function parquet(files: string | readonly string[], options: ParquetOptio
   return shardedSource('parquet', files, (file, firstItem, context) => readTable(file, firstItem, options, context));
 }
 
-async function* readTable(file: string, firstItem: number, options: ParquetOptions, { reject }: ReadContext) {
+async function* readTable(file: string, firstItem: number, options: ParquetOptions, context: ReadContext) {
   if (isRemote(file)) {
-    throw new DataError(
-      'unreachable',
-      { file },
-      { expected: 'a local Parquet file', got: 'a remote one', remedy: 'download it first' },
-    );
+    const remote = await HttpFile.open(file, { ...options.http, signal: context.signal });
+    yield* readRecords(remote, file, firstItem, options, context);
+    return;
   }
   let handle: FileHandle;
   try {
@@ -50,32 +49,42 @@ async function* readTable(file: string, firstItem: number, options: ParquetOptio
     throw fileError(file, cause);
   }
   try {
-    const reader = rowReader(file, options, reject);
-    const buffer = await asBuffer(handle, file);
-    const metadata = await readMetadata(buffer, file);
-    const columns = chooseColumns(metadata, options, file);
-    let row = 0;
-    for (const { rowStart, rowEnd } of readRanges(metadata, columns, buffer.byteLength, file)) {
-      for (const values of await readRows(buffer, metadata, columns, rowStart, rowEnd, file)) {
-        const origin: Origin = { file, row };
-        const item = firstItem + row++;
-        const invalid = columns.find((column) => holdsInvalidText(values[column]));
-        if (invalid !== undefined) {
-          reject(
-            new DataError('invalid-utf8', origin, {
-              expected: `UTF-8 in "${invalid}"`,
-              got: 'bytes that are not',
-              remedy: 'convert the column',
-            }),
-          );
-          continue;
-        }
-        const record = recordFromRow(values, item, origin, reader);
-        if (record) yield record;
-      }
-    }
+    yield* readRecords(await asBuffer(handle, file), file, firstItem, options, context);
   } finally {
     await handle.close();
+  }
+}
+
+async function* readRecords(
+  buffer: AsyncBuffer | HttpFile,
+  file: string,
+  firstItem: number,
+  options: ParquetOptions,
+  { reject, signal }: ReadContext,
+) {
+  const reader = rowReader(file, options, reject);
+  const metadata = await readMetadata(buffer, file, signal);
+  const columns = chooseColumns(metadata, options, file);
+  let row = 0;
+  for (const { rowStart, rowEnd, newGroupOf } of readRanges(metadata, columns, buffer.byteLength, file)) {
+    if (buffer instanceof HttpFile && newGroupOf !== undefined) buffer.keepParts(newGroupOf <= BYTES_KEPT);
+    for (const values of await readRows(buffer, metadata, columns, { rowStart, rowEnd }, file, signal)) {
+      const origin: Origin = { file, row };
+      const item = firstItem + row++;
+      const invalid = columns.find((column) => holdsInvalidText(values[column]));
+      if (invalid !== undefined) {
+        reject(
+          new DataError('invalid-utf8', origin, {
+            expected: `UTF-8 in "${invalid}"`,
+            got: 'bytes that are not',
+            remedy: 'convert the column',
+          }),
+        );
+        continue;
+      }
+      const record = recordFromRow(values, item, origin, reader);
+      if (record) yield record;
+    }
   }
 }
 
@@ -98,10 +107,11 @@ async function asBuffer(handle: FileHandle, file: string): Promise<AsyncBuffer> 
   };
 }
 
-async function readMetadata(buffer: AsyncBuffer, file: string): Promise<FileMetaData> {
+async function readMetadata(buffer: AsyncBuffer, file: string, signal?: AbortSignal): Promise<FileMetaData> {
   try {
     return await parquetMetadataAsync(buffer, { geoparquet: false });
   } catch (cause) {
+    if (cause instanceof DataError || signal?.aborted) throw cause;
     throw malformed(file, cause, 'a Parquet file with a whole footer');
   }
 }
@@ -132,7 +142,10 @@ function chooseColumns(metadata: FileMetaData, { fields = {} }: ParquetOptions, 
   return names.includes(id) ? [...wanted, id] : wanted;
 }
 
-/** Ranges of rows that are read at once: about 32 MiB of the columns, within one row group. */
+/**
+ * Ranges of rows that are read at once: about 32 MiB of the columns, within one row group. The first of a group comes with
+ * the bytes of the group's columns.
+ */
 function* readRanges(metadata: FileMetaData, columns: readonly string[], fileSize: number, file: string) {
   let start = 0;
   for (const group of metadata.row_groups) {
@@ -149,7 +162,11 @@ function* readRanges(metadata: FileMetaData, columns: readonly string[], fileSiz
     const perRow = Math.max(1, bytes / Math.max(1, rows));
     const step = Math.min(16_384, Math.max(64, Math.floor(BYTES_AT_ONCE / perRow)));
     for (let first = 0; first < rows; first += step) {
-      yield { rowStart: start + first, rowEnd: start + Math.min(rows, first + step) };
+      yield {
+        rowStart: start + first,
+        rowEnd: start + Math.min(rows, first + step),
+        newGroupOf: first === 0 ? bytes : undefined,
+      };
     }
     start += rows;
   }
@@ -157,13 +174,16 @@ function* readRanges(metadata: FileMetaData, columns: readonly string[], fileSiz
 
 const BYTES_AT_ONCE = 32 * 2 ** 20;
 
+/** Columns of a remote row group up to this size are held until its rows are read: they are fetched once. */
+const BYTES_KEPT = 256 * 2 ** 20;
+
 async function readRows(
   buffer: AsyncBuffer,
   metadata: FileMetaData,
   columns: string[],
-  rowStart: number,
-  rowEnd: number,
+  { rowStart, rowEnd }: { readonly rowStart: number; readonly rowEnd: number },
   file: string,
+  signal?: AbortSignal,
 ): Promise<Record<string, unknown>[]> {
   try {
     const rows = await parquetReadObjects({
@@ -181,7 +201,7 @@ async function readRows(
     if (rows.length !== rowEnd - rowStart) throw new Error(`${rows.length} rows instead of ${rowEnd - rowStart}`);
     return rows as Record<string, unknown>[];
   } catch (cause) {
-    if (cause instanceof DataError) throw cause;
+    if (cause instanceof DataError || signal?.aborted) throw cause;
     throw malformed(file, cause, `rows ${rowStart} to ${rowEnd - 1}`);
   }
 }
