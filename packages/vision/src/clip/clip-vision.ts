@@ -1,12 +1,4 @@
-import {
-  type Context,
-  checkPositive,
-  type EncoderOutput,
-  type ImageEncoder,
-  type ImageInput,
-  namedConfig,
-  type PartDescription,
-} from '@diptych/core';
+import type { Context, EncoderOutput, ImageEncoder, ImageInput, PartDescription } from '@diptych/core';
 import {
   BlankGenerator,
   Conv2d,
@@ -22,7 +14,7 @@ import {
 } from '@diptych/nn';
 import type { LoadReport, WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
-import { checkDivides } from '../encoder-options.js';
+import { describeArchitecture, resolveArchitecture } from '../architecture.js';
 import { gridToTokens } from '../grid.js';
 import { checkPixels } from '../pixels.js';
 import type { ImageConfig } from '../pretrained/image-config.js';
@@ -33,7 +25,7 @@ import {
   type SizedPretrainedOptions,
   transformOf,
 } from '../pretrained/open-pretrained.js';
-import { TransformerLayers } from '../transformer-layers.js';
+import { checkVisionTower, gridSizeOf, TransformerLayers } from '../vision-tower.js';
 import { CLIP_VISION_CONFIGS, type ClipVisionConfig, type ClipVisionName } from './clip-vision-configs.js';
 import { clipVisionOf } from './clip-vision-pretrained.js';
 
@@ -52,8 +44,9 @@ class ClipVisionEmbeddings extends Module {
   /** A table whose rows are the positions, class token first; `weight` is [1 + patches, D]. */
   readonly positionEmbedding: Embedding;
 
-  constructor({ imageSize, patchSize, hiddenSize, inChannels = 3 }: ClipVisionConfig, generator: Generator) {
+  constructor(config: ClipVisionConfig, generator: Generator) {
     super();
+    const { patchSize, hiddenSize, inChannels = 3 } = config;
     const init = normal(0.02);
     this.classEmbedding = parameter(normal(hiddenSize ** -0.5)([hiddenSize], generator) as tf.Tensor1D);
     this.patchEmbedding = new Conv2d(inChannels, hiddenSize, patchSize, {
@@ -62,7 +55,7 @@ class ClipVisionEmbeddings extends Module {
       bias: false,
       init,
     });
-    const positions = Math.floor(imageSize / patchSize) ** 2 + 1;
+    const positions = gridSizeOf(config) ** 2 + 1;
     this.positionEmbedding = new Embedding(positions, hiddenSize, { generator, init });
   }
 
@@ -84,26 +77,11 @@ class ClipVisionTransformer extends Module {
 
   constructor(config: ClipVisionConfig, generator: Generator) {
     super();
-    const {
-      hiddenSize,
-      depth,
-      numHeads,
-      intermediateSize,
-      activation = 'quick_gelu',
-      layerNormEps: eps = 1e-5,
-    } = config;
+    const { hiddenSize, activation = 'quick_gelu', layerNormEps = 1e-5 } = config;
     this.embeddings = new ClipVisionEmbeddings(config, generator);
-    this.preLayrnorm = new LayerNorm(hiddenSize, { eps });
-    this.encoder = new TransformerLayers(depth, {
-      generator,
-      hiddenSize,
-      numHeads,
-      intermediateSize,
-      activation,
-      layerNormEps: eps,
-      init: normal(0.02),
-    });
-    this.postLayernorm = new LayerNorm(hiddenSize, { eps });
+    this.preLayrnorm = new LayerNorm(hiddenSize, { eps: layerNormEps });
+    this.encoder = new TransformerLayers(config, { activation, layerNormEps }, generator);
+    this.postLayernorm = new LayerNorm(hiddenSize, { eps: layerNormEps });
   }
 
   forward(pixels: tf.Tensor4D, context: Context): tf.Tensor3D {
@@ -137,23 +115,22 @@ export class ClipVision extends Module implements ImageEncoder, Pretrained {
    */
   constructor(architecture: ClipVisionName | ClipVisionConfig, options: ClipVisionOptions = {}) {
     super();
-    const named = typeof architecture === 'string';
-    this.#where = named ? `vision.${architecture}` : 'vision.ClipVision';
-    const base: ClipVisionConfig = named
-      ? namedConfig('vision.ClipVision', CLIP_VISION_CONFIGS, architecture)
-      : { ...architecture };
-    this.architecture = named ? architecture : base;
+    const asked = resolveArchitecture<ClipVisionName, ClipVisionConfig>(
+      'vision.ClipVision',
+      CLIP_VISION_CONFIGS,
+      architecture,
+    );
+    this.#where = asked.where;
+    this.architecture = asked.architecture;
+    const { config: base } = asked;
     const { imageSize = base.imageSize, embedDim = base.projectionDim } = options;
     this.config = { ...base, imageSize };
     this.embedDim = embedDim;
-    const { patchSize, hiddenSize, depth, numHeads, inChannels = 3 } = this.config;
-    const sizes = { patchSize, hiddenSize, depth, numHeads, inChannels, imageSize, embedDim };
-    for (const [what, value] of Object.entries(sizes)) checkPositive(this.#where, what, value);
-    checkDivides(this.#where, 'numHeads', numHeads, 'hiddenSize', hiddenSize);
+    checkVisionTower(this.#where, this.config, embedDim);
 
     const generator = generatorOf(options);
     this.visionModel = new ClipVisionTransformer(this.config, generator);
-    this.visualProjection = projection(hiddenSize, embedDim, generator);
+    this.visualProjection = projection(base.hiddenSize, embedDim, generator);
   }
 
   get imageSize(): number {
@@ -199,7 +176,7 @@ export class ClipVision extends Module implements ImageEncoder, Pretrained {
       positions: {
         target: 'vision_model.embeddings.position_embedding.weight',
         prefix: 1,
-        gridSize: Math.floor(made.imageSize / made.config.patchSize),
+        gridSize: gridSizeOf(made.config),
       },
       random: options,
     });
@@ -207,7 +184,7 @@ export class ClipVision extends Module implements ImageEncoder, Pretrained {
   }
 
   override describe(): PartDescription {
-    const architecture = typeof this.architecture === 'string' ? this.architecture : { ...this.architecture };
+    const architecture = describeArchitecture(this.architecture);
     return {
       kind: 'vision/clip',
       options: { architecture, embedDim: this.embedDim, imageSize: this.config.imageSize },

@@ -5,7 +5,6 @@ import {
   type EncoderOutput,
   type ImageEncoder,
   type ImageInput,
-  namedConfig,
   type PartDescription,
 } from '@diptych/core';
 import {
@@ -24,6 +23,7 @@ import {
 } from '@diptych/nn';
 import type { LoadReport, WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
+import { describeArchitecture, resolveArchitecture } from '../architecture.js';
 import { globalAverage, gridToTokens } from '../grid.js';
 import { Mlp, timmLinear } from '../mlp.js';
 import { checkPixels } from '../pixels.js';
@@ -144,12 +144,10 @@ export class ConvNeXt extends Module implements ImageEncoder, Pretrained {
    */
   constructor(architecture: ConvNeXtName | ConvNeXtConfig, options: ConvNeXtOptions = {}) {
     super();
-    const named = typeof architecture === 'string';
-    this.#where = named ? `vision.${architecture}` : 'vision.ConvNeXt';
-    const config: ConvNeXtConfig = named
-      ? namedConfig('vision.ConvNeXt', CONVNEXT_CONFIGS, architecture)
-      : structuredClone(architecture);
-    this.architecture = named ? architecture : config;
+    const asked = resolveArchitecture<ConvNeXtName, ConvNeXtConfig>('vision.ConvNeXt', CONVNEXT_CONFIGS, architecture);
+    this.#where = asked.where;
+    this.architecture = asked.architecture;
+    const { config } = asked;
     const { depths, widths, headEps = EPS, inChannels = 3 } = config;
     const { embedDim, dropPathRate = 0 } = options;
     this.dropPathRate = dropPathRate;
@@ -219,7 +217,7 @@ export class ConvNeXt extends Module implements ImageEncoder, Pretrained {
   }
 
   override describe(): PartDescription {
-    const architecture = typeof this.architecture === 'string' ? this.architecture : { ...this.architecture };
+    const architecture = describeArchitecture(this.architecture);
     const embedDim = this.head.fc ? this.embedDim : undefined;
     return { kind: 'vision/convnext', options: { architecture, embedDim, dropPathRate: this.dropPathRate } };
   }

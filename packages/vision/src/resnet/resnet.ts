@@ -5,7 +5,6 @@ import {
   type EncoderOutput,
   type ImageEncoder,
   type ImageInput,
-  namedConfig,
   type PartDescription,
 } from '@diptych/core';
 import {
@@ -21,6 +20,7 @@ import {
 } from '@diptych/nn';
 import type { LoadReport, WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
+import { describeArchitecture, resolveArchitecture } from '../architecture.js';
 import { globalAverage, gridToTokens } from '../grid.js';
 import { checkPixels } from '../pixels.js';
 import type { ImageConfig } from '../pretrained/image-config.js';
@@ -86,12 +86,10 @@ export class ResNet extends Module implements ImageEncoder, Pretrained {
    */
   constructor(architecture: ResNetName | ResNetConfig, options: ResNetOptions = {}) {
     super();
-    const named = typeof architecture === 'string';
-    this.#where = named ? `vision.${architecture}` : 'vision.ResNet';
-    const config: ResNetConfig = named
-      ? namedConfig('vision.ResNet', RESNET_CONFIGS, architecture)
-      : structuredClone(architecture);
-    this.architecture = named ? architecture : config;
+    const asked = resolveArchitecture<ResNetName, ResNetConfig>('vision.ResNet', RESNET_CONFIGS, architecture);
+    this.#where = asked.where;
+    this.architecture = asked.architecture;
+    const { config } = asked;
     const { block, layers, width = 64, groups = 1, widthPerGroup = 64, inChannels = 3 } = config;
     const { embedDim } = options;
     this.#check(config);
@@ -175,7 +173,7 @@ export class ResNet extends Module implements ImageEncoder, Pretrained {
   }
 
   override describe(): PartDescription {
-    const architecture = typeof this.architecture === 'string' ? this.architecture : { ...this.architecture };
+    const architecture = describeArchitecture(this.architecture);
     return { kind: 'vision/resnet', options: { architecture, embedDim: this.fc ? this.embedDim : undefined } };
   }
 

@@ -1,12 +1,4 @@
-import {
-  type Context,
-  checkPositive,
-  type EncoderOutput,
-  type ImageEncoder,
-  type ImageInput,
-  namedConfig,
-  type PartDescription,
-} from '@diptych/core';
+import type { Context, EncoderOutput, ImageEncoder, ImageInput, PartDescription } from '@diptych/core';
 import {
   BlankGenerator,
   Conv2d,
@@ -23,7 +15,7 @@ import {
 } from '@diptych/nn';
 import type { LoadReport, WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
-import { checkDivides } from '../encoder-options.js';
+import { describeArchitecture, resolveArchitecture } from '../architecture.js';
 import { gridToTokens } from '../grid.js';
 import { Mlp, timmLinear } from '../mlp.js';
 import { checkPixels } from '../pixels.js';
@@ -35,7 +27,7 @@ import {
   type SizedPretrainedOptions,
   transformOf,
 } from '../pretrained/open-pretrained.js';
-import { TransformerLayers } from '../transformer-layers.js';
+import { checkVisionTower, gridSizeOf, TransformerLayers } from '../vision-tower.js';
 import { SIGLIP_VISION_CONFIGS, type SiglipVisionConfig, type SiglipVisionName } from './siglip-vision-configs.js';
 import { siglipVisionOf } from './siglip-vision-pretrained.js';
 
@@ -53,10 +45,11 @@ class SiglipVisionEmbeddings extends Module {
   /** A table whose rows are the positions; `weight` is [patches, D]. */
   readonly positionEmbedding: Embedding;
 
-  constructor({ imageSize, patchSize, hiddenSize, inChannels = 3 }: SiglipVisionConfig, generator: Generator) {
+  constructor(config: SiglipVisionConfig, generator: Generator) {
     super();
+    const { patchSize, hiddenSize, inChannels = 3 } = config;
     this.patchEmbedding = new Conv2d(inChannels, hiddenSize, patchSize, { generator, stride: patchSize });
-    const positions = Math.floor(imageSize / patchSize) ** 2;
+    const positions = gridSizeOf(config) ** 2;
     this.positionEmbedding = new Embedding(positions, hiddenSize, { generator, init: normal(hiddenSize ** -0.5) });
   }
 
@@ -100,25 +93,10 @@ class SiglipVisionTransformer extends Module {
 
   constructor(config: SiglipVisionConfig, generator: Generator) {
     super();
-    const {
-      hiddenSize,
-      depth,
-      numHeads,
-      intermediateSize,
-      activation = 'gelu_tanh',
-      layerNormEps: eps = 1e-6,
-    } = config;
+    const { hiddenSize, activation = 'gelu_tanh', layerNormEps = 1e-6 } = config;
     this.embeddings = new SiglipVisionEmbeddings(config, generator);
-    this.encoder = new TransformerLayers(depth, {
-      generator,
-      hiddenSize,
-      numHeads,
-      intermediateSize,
-      activation,
-      layerNormEps: eps,
-      init: normal(0.02),
-    });
-    this.postLayernorm = new LayerNorm(hiddenSize, { eps });
+    this.encoder = new TransformerLayers(config, { activation, layerNormEps }, generator);
+    this.postLayernorm = new LayerNorm(hiddenSize, { eps: layerNormEps });
     this.head = new AttentionPoolingHead(config, generator);
   }
 
@@ -153,23 +131,22 @@ export class SiglipVision extends Module implements ImageEncoder, Pretrained {
    */
   constructor(architecture: SiglipVisionName | SiglipVisionConfig, options: SiglipVisionOptions = {}) {
     super();
-    const named = typeof architecture === 'string';
-    this.#where = named ? `vision.${architecture}` : 'vision.SiglipVision';
-    const base: SiglipVisionConfig = named
-      ? namedConfig('vision.SiglipVision', SIGLIP_VISION_CONFIGS, architecture)
-      : { ...architecture };
-    this.architecture = named ? architecture : base;
+    const asked = resolveArchitecture<SiglipVisionName, SiglipVisionConfig>(
+      'vision.SiglipVision',
+      SIGLIP_VISION_CONFIGS,
+      architecture,
+    );
+    this.#where = asked.where;
+    this.architecture = asked.architecture;
+    const { config: base } = asked;
     const { imageSize = base.imageSize, embedDim = base.hiddenSize } = options;
     this.config = { ...base, imageSize };
     this.embedDim = embedDim;
-    const { patchSize, hiddenSize, depth, numHeads, inChannels = 3 } = this.config;
-    const sizes = { patchSize, hiddenSize, depth, numHeads, inChannels, imageSize, embedDim };
-    for (const [what, value] of Object.entries(sizes)) checkPositive(this.#where, what, value);
-    checkDivides(this.#where, 'numHeads', numHeads, 'hiddenSize', hiddenSize);
+    checkVisionTower(this.#where, this.config, embedDim);
 
     const generator = generatorOf(options);
     this.visionModel = new SiglipVisionTransformer(this.config, generator);
-    this.projection = embedDim === hiddenSize ? undefined : timmLinear(hiddenSize, embedDim, generator);
+    this.projection = embedDim === base.hiddenSize ? undefined : timmLinear(base.hiddenSize, embedDim, generator);
   }
 
   get imageSize(): number {
@@ -217,7 +194,7 @@ export class SiglipVision extends Module implements ImageEncoder, Pretrained {
       positions: {
         target: 'vision_model.embeddings.position_embedding.weight',
         prefix: 0,
-        gridSize: Math.floor(made.imageSize / made.config.patchSize),
+        gridSize: gridSizeOf(made.config),
       },
       random: options,
     });
@@ -225,7 +202,7 @@ export class SiglipVision extends Module implements ImageEncoder, Pretrained {
   }
 
   override describe(): PartDescription {
-    const architecture = typeof this.architecture === 'string' ? this.architecture : { ...this.architecture };
+    const architecture = describeArchitecture(this.architecture);
     return {
       kind: 'vision/siglip',
       options: { architecture, embedDim: this.embedDim, imageSize: this.config.imageSize },

@@ -5,7 +5,6 @@ import {
   type EncoderOutput,
   type ImageEncoder,
   type ImageInput,
-  namedConfig,
   type PartDescription,
 } from '@diptych/core';
 import {
@@ -22,6 +21,7 @@ import {
 } from '@diptych/nn';
 import { chainAdapters, type LoadReport, type WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
+import { describeArchitecture, resolveArchitecture } from '../architecture.js';
 import { checkDivides } from '../encoder-options.js';
 import { gridToTokens } from '../grid.js';
 import { timmLinear } from '../mlp.js';
@@ -107,10 +107,10 @@ export class ViT extends Module implements ImageEncoder, Pretrained {
    */
   constructor(architecture: ViTName | ViTConfig, options: ViTOptions = {}) {
     super();
-    const named = typeof architecture === 'string';
-    this.#where = named ? `vision.${architecture}` : 'vision.ViT';
-    const config: ViTConfig = named ? namedConfig('vision.ViT', VIT_CONFIGS, architecture) : { ...architecture };
-    this.architecture = named ? architecture : config;
+    const asked = resolveArchitecture<ViTName, ViTConfig>('vision.ViT', VIT_CONFIGS, architecture);
+    this.#where = asked.where;
+    this.architecture = asked.architecture;
+    const { config } = asked;
     this.config = config;
     const { patchSize, hiddenSize, depth, numHeads, mlpRatio = 4, classToken = true } = config;
     const { layerNormEps = 1e-6, inChannels = 3 } = config;
@@ -203,7 +203,7 @@ export class ViT extends Module implements ImageEncoder, Pretrained {
 
   override describe(): PartDescription {
     const { imageSize, pooling, dropPathRate, head, embedDim } = this;
-    const architecture = typeof this.architecture === 'string' ? this.architecture : { ...this.architecture };
+    const architecture = describeArchitecture(this.architecture);
     const options = { architecture, embedDim: head ? embedDim : undefined, imageSize, pooling, dropPathRate };
     return { kind: 'vision/vit', options };
   }

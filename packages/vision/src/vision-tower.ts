@@ -1,0 +1,54 @@
+import { type Context, checkPositive } from '@diptych/core';
+import { type Activation, type Generator, Module, normal, PreNormBlock } from '@diptych/nn';
+import type * as tf from '@tensorflow/tfjs-core';
+import { checkDivides } from './encoder-options.js';
+
+/** The sizes that CLIP's and SigLIP's vision towers have in common. */
+export interface VisionTowerConfig {
+  readonly imageSize: number;
+  readonly patchSize: number;
+  readonly hiddenSize: number;
+  readonly depth: number;
+  readonly numHeads: number;
+  readonly intermediateSize?: number;
+  readonly inChannels?: number;
+}
+
+/** What the two families do not agree on. */
+export interface VisionTowerDefaults {
+  readonly activation: Activation;
+  readonly layerNormEps: number;
+}
+
+/**
+ * Checks the sizes of a tower.
+ *
+ * @throws ConfigError if one is no whole number above 0, or the heads do not divide the width
+ */
+export function checkVisionTower(where: string, config: VisionTowerConfig, embedDim: number): void {
+  const { imageSize, patchSize, hiddenSize, depth, numHeads, inChannels = 3 } = config;
+  const sizes = { patchSize, hiddenSize, depth, numHeads, inChannels, imageSize, embedDim };
+  for (const [what, value] of Object.entries(sizes)) checkPositive(where, what, value);
+  checkDivides(where, 'numHeads', numHeads, 'hiddenSize', hiddenSize);
+}
+
+/** Patches along a side of the pictures. */
+export function gridSizeOf({ imageSize, patchSize }: VisionTowerConfig): number {
+  return Math.floor(imageSize / patchSize);
+}
+
+/** The blocks of CLIP's and SigLIP's towers, under transformers' name for them: [B, T, D] -> [B, T, D]. */
+export class TransformerLayers extends Module {
+  readonly layers: readonly PreNormBlock[];
+
+  constructor(config: VisionTowerConfig, defaults: VisionTowerDefaults, generator: Generator) {
+    super();
+    const { hiddenSize, numHeads, intermediateSize } = config;
+    const options = { generator, hiddenSize, numHeads, intermediateSize, ...defaults, init: normal(0.02) };
+    this.layers = Array.from({ length: config.depth }, () => new PreNormBlock(options));
+  }
+
+  forward(x: tf.Tensor3D, context: Context): tf.Tensor3D {
+    return this.layers.reduce((tokens, layer) => layer.forward(tokens, undefined, context), x);
+  }
+}
