@@ -9,10 +9,11 @@ import { loadState, stateDict } from '@diptych/weights';
 import { openSafetensors, writeSafetensors } from '@diptych/weights/node';
 import * as tf from '@tensorflow/tfjs-core';
 
-/** Sizes as in reference/bench.py. */
+/** Sizes as in reference/bench.py, but for `large`, which it does not run. */
 export const SIZES = {
   seed: { resnet: 'resnet50', bert: 'bert-base-uncased', embedDim: 768 },
   small: { resnet: 'resnet18', bert: 'all-MiniLM-L6-v2', embedDim: 384 },
+  large: { resnet: 'resnet152', bert: 'bert-large-uncased', embedDim: 1024 },
 };
 export const BATCH = { size: 8, pixels: 224, tokens: 64 };
 
@@ -46,14 +47,14 @@ function random(seed) {
   };
 }
 
-/** A batch of pairs on the host; two lengths, so that the mask matters. */
-export function makeBatch() {
+/** A batch of pairs on the host; two lengths, so that the mask matters. `tokens` is the longer one. */
+export function makeBatch({ size = BATCH.size, tokens = BATCH.tokens } = {}) {
   const next = random(7);
-  const { size, pixels, tokens } = BATCH;
+  const { pixels } = BATCH;
   const image = Float32Array.from({ length: size * pixels * pixels * 3 }, () => (next() + next() + next() - 1.5) * 2);
   const inputIds = Int32Array.from({ length: size * tokens }, () => 1000 + Math.floor(next() * 29000));
   const attentionMask = Int32Array.from({ length: size * tokens }, (_, i) =>
-    i >= (size - 1) * tokens && i % tokens >= 48 ? 0 : 1,
+    i >= (size - 1) * tokens && i % tokens >= 0.75 * tokens ? 0 : 1,
   );
   return {
     size,
