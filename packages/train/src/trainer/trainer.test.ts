@@ -169,6 +169,17 @@ describe('validation', () => {
     await expect(wrong).rejects.toThrow(/one of recall, got precision/);
   });
 
+  it('embeds, all pairs or the first', async () => {
+    const trainer = newTrainer();
+    const all = await trainer.embed(sourceOf(tinyBatches(2, 6)));
+    expect(all.ids).toHaveLength(12);
+    expect(all.image.shape).toEqual([12, 8]);
+    expect(Math.hypot(...all.text.data.subarray(0, 8))).toBeCloseTo(1, 5);
+    const some = await trainer.embed(sourceOf(tinyBatches(2, 6)), { pairs: 7, normalize: false });
+    expect(some.ids).toEqual(all.ids.slice(0, 7));
+    expect(some.text.data).toHaveLength(7 * 8);
+  });
+
   it('scores both towers', async () => {
     const trainer = newTrainer();
     const before = await trainer.evaluate(sourceOf(tinyBatches(2, 6)));

@@ -6,7 +6,15 @@ import { buffersOf, parametersOf } from '../parts.js';
 import type { TrainableModel } from '../trainable-model.js';
 import type { CheckpointStore, TrainingSnapshot } from './checkpoint-store.js';
 import { Ema } from './ema.js';
-import { type EvaluateOptions, type Evaluation, embedPairs, evaluate, flatMetrics } from './evaluate.js';
+import {
+  type EmbeddedPairs,
+  type EmbedOptions,
+  type EvaluateOptions,
+  type Evaluation,
+  embedPairs,
+  evaluate,
+  flatMetrics,
+} from './evaluate.js';
 import { FreezeSchedule } from './freeze-schedule.js';
 import { openStore } from './open-store.js';
 import type { BatchSource, FitOptions, FitResult, StepReport, TrainerOptions, TrainingEvent } from './options.js';
@@ -154,6 +162,11 @@ export class Trainer<Outputs extends TowerOutputs> {
     return true;
   }
 
+  /** Embeds the pairs of a source with both towers, see {@link embedPairs}. */
+  embed(source: BatchSource, options?: EmbedOptions): Promise<EmbeddedPairs> {
+    return embedPairs(this.model, source, options);
+  }
+
   /** Embeds a source with both towers and scores their retrieval, without training. */
   evaluate(source: BatchSource, options?: EvaluateOptions): Promise<Evaluation> {
     return evaluate(this.model, source, options);
@@ -192,7 +205,7 @@ export class Trainer<Outputs extends TowerOutputs> {
     const total = runLength(source, epochs, steps);
     const early = new EarlyStopping(validate ?? {});
     early.restore(this.#earlyState);
-    const watch = validate?.towers && new TowerWatch((of, how) => embedPairs(this.model, of, how), validate.towers);
+    const watch = validate?.towers && new TowerWatch((of, how) => this.embed(of, how), validate.towers);
     const breath = new Breath();
     let loss = Number.NaN;
     let saved = -1;
