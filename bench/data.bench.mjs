@@ -23,6 +23,7 @@ const vocabulary = join(root, 'golden/tokenizer/vocab.txt');
 const [count = '1000000', part, folder] = process.argv.slice(2);
 const PAIRS = Number(count);
 const PER_SHARD = 10_000;
+const WARM_UP = 8;
 const SHARDS = Math.ceil(PAIRS / PER_SHARD);
 
 /** Takes the picture's first bytes for its pixels: decoding is measured elsewhere. */
@@ -139,9 +140,9 @@ async function resume(workplace) {
   await epoch.return();
 }
 
-/** JPEGs of 500 x 375 to 224 x 224 and BERT's tokens, a batch of 32. */
+/** JPEGs of 500 x 375 to 224 x 224 and BERT's tokens, a batch of 32: does a picture cost more with more workers? */
 async function workers(workplace) {
-  for (const count of [0, 1, 2, 4]) {
+  for (const count of [0, 1, 2]) {
     const loader = new DataLoader(photos(workplace, 1536), {
       transform: imageTransform('imagenet'),
       tokenizer: tokenizer(vocabulary),
@@ -149,13 +150,22 @@ async function workers(workplace) {
       workers: count,
     });
     let started;
+    let cpu;
     let images = 0;
+    let batches = 0;
     for await (const batch of loader.epoch(0)) {
-      // From the second batch on: threads take a while to start.
-      if (started === undefined) started = performance.now();
-      else images += batch.size;
+      // From the ninth batch on: threads take a while to start, and their code to be compiled.
+      if (++batches > WARM_UP) images += batch.size;
+      if (batches !== WARM_UP) continue;
+      started = performance.now();
+      cpu = process.cpuUsage();
     }
-    print(`data/decode/workers_${count}`, images / seconds(started), 'images/s');
+    const { user, system } = process.cpuUsage(cpu);
+    const wall = seconds(started);
+    print(`data/decode/workers_${count}`, images / wall, 'images/s');
+    // What other work on the machine hardly changes: a picture's cost, and how many cores were had.
+    print(`data/decode/workers_${count}/cpu`, (user + system) / 1000 / images, 'ms an image');
+    print(`data/decode/workers_${count}/cores`, (user + system) / 1e6 / wall, 'cores');
     await loader.close();
   }
 }

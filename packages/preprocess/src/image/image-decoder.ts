@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { isMainThread } from 'node:worker_threads';
 import type { RgbImage } from '@diptych/core';
 import { checkDecodeOptions, type DecodeOptions, decodeBytes, readImage } from './decode.js';
@@ -7,11 +8,13 @@ import type { DecodeSource } from './read-source.js';
 /**
  * Decodes one picture after the other as `decodeImage` does, to the same bytes, and faster: plain JPEG files are decoded in
  * place, without a hand-over to sharp's threads. Several pictures under way at once in the main thread still go to
- * those threads, which have more than one core.
+ * those threads where there are cores for them.
  */
 export class ImageDecoder {
   readonly #options: ReturnType<typeof checkDecodeOptions>;
   readonly #jpeg = new JpegDecoder();
+  /** Threads beside this one pay: worker threads have a core each, and on two cores the hand-over costs more than it gives. */
+  readonly #hasThreads = isMainThread && availableParallelism() >= 4;
   #underWay = 0;
 
   /** @throws ConfigError for options out of range */
@@ -28,8 +31,11 @@ export class ImageDecoder {
     this.#underWay++;
     try {
       const image = await readImage(source, this.#options.maxBytes);
-      const isFastHere = image.format === 'jpeg' && !this.#options.orient && (this.#underWay === 1 || !isMainThread);
-      const lent = isFastHere ? this.#jpeg.decode(image.bytes, this.#options.maxPixels) : undefined;
+      const isAlone = this.#underWay === 1 || !this.#hasThreads;
+      const lent =
+        isAlone && image.format === 'jpeg' && !this.#options.orient
+          ? this.#jpeg.decode(image.bytes, this.#options.maxPixels)
+          : undefined;
       return use(lent ?? (await decodeBytes(image, this.#options)));
     } finally {
       this.#underWay--;
