@@ -2,15 +2,17 @@ import * as tf from '@tensorflow/tfjs-core';
 
 type Composition = (inputs: Readonly<Record<string, tf.Tensor>>, attrs: tf.NamedAttrMap) => tf.Tensor;
 
-/** Rows of x added up by id; ids out of range are left out. */
-const UnsortedSegmentSum: Composition = ({ x, segmentIds }, attrs) => {
-  const count = attrs.numSegments as number;
-  const [rows, ...inner] = x!.shape as [number, ...number[]];
-  const known = tf.logicalAnd(tf.greaterEqual(segmentIds!, 0), tf.less(segmentIds!, count));
-  const places = tf.reshape(tf.where(known, segmentIds!, tf.zerosLike(segmentIds!)), [rows, 1]);
-  const summands = tf.mul(x!, tf.reshape(tf.cast(known, x!.dtype), [rows, ...inner.map(() => 1)]));
+const UnsortedSegmentSum: Composition = ({ x, segmentIds }, attrs) =>
+  sumRowsById(x!, segmentIds as tf.Tensor1D, attrs.numSegments as number);
+
+/** `tf.unsortedSegmentSum` by a scatter: rows of x added up by id; ids out of range are left out. */
+export function sumRowsById(x: tf.Tensor, ids: tf.Tensor1D, count: number): tf.Tensor {
+  const [rows, ...inner] = x.shape as [number, ...number[]];
+  const known = tf.logicalAnd(tf.greaterEqual(ids, 0), tf.less(ids, count));
+  const places = tf.reshape(tf.where(known, ids, tf.zerosLike(ids)), [rows, 1]);
+  const summands = tf.mul(x, tf.reshape(tf.cast(known, x.dtype), [rows, ...inner.map(() => 1)]));
   return tf.scatterND(places, summands, [count, ...inner]);
-};
+}
 
 /**
  * The filter's gradient as a convolution: channels take the place of images, images that of channels, dy is the filter, and
