@@ -1,7 +1,7 @@
 import { RECORDERS } from '@diptych/graph';
 import * as tf from '@tensorflow/tfjs-core';
 import { OnnxRuntimeBackend, type OnnxRuntimeOptions } from './backend.js';
-import { probeOrt } from './ort/index.js';
+import { type OrtProbe, probeOrt } from './ort/index.js';
 
 /** The name under which the backend is registered. */
 export const BACKEND_NAME = 'onnxruntime';
@@ -40,10 +40,12 @@ export function useOnnxRuntime(options: OnnxRuntimeOptions = {}, name = BACKEND_
   return backend;
 }
 
-/** Registers the backend under its name, if this platform has ONNX Runtime and nobody registered it before. */
-export function registerDefault(): void {
+/**
+ * Registers the backend under its name, if this platform has ONNX Runtime and nobody registered it before. Where it has
+ * none, says so and leaves the choice to tfjs.
+ */
+export function registerDefault(probe: OrtProbe = probeOrt()): void {
   if (tf.findBackendFactory(BACKEND_NAME)) return;
-  const probe = probeOrt();
   if (!probe.available) {
     console.warn(`${probe.error.message}\nThe onnxruntime backend is not registered; tfjs uses the next best one.`);
     return;
