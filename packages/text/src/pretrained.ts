@@ -1,5 +1,12 @@
+import type { Stateful } from '@diptych/core';
 import type { RandomWeights } from '@diptych/nn';
-import type { LoadReport, OpenSourceOptions } from '@diptych/weights';
+import {
+  type LoadOptions,
+  type LoadReport,
+  loadState,
+  type NamedTensors,
+  type OpenSourceOptions,
+} from '@diptych/weights';
 
 /** The tokenizer that belongs to a checkpoint. */
 export interface TokenizerSettings {
@@ -24,4 +31,24 @@ export interface FromPretrainedOptions extends RandomWeights {
   readonly file?: string;
   /** Refuse a checkpoint with missing or unexpected tensors. Default true; the report lists them in any case. */
   readonly strict?: boolean;
+}
+
+/**
+ * Copies a checkpoint into a model that was built without drawing weights, and notes what came of it. A model that cannot
+ * be filled is freed.
+ *
+ * @throws WeightsError if the checkpoint does not fit
+ */
+export function fillModel<Model extends Stateful>(
+  model: Model,
+  tensors: NamedTensors,
+  options: LoadOptions,
+  tokenizer: TokenizerSettings,
+): Model & Required<Pretrained> {
+  try {
+    return Object.assign(model, { report: loadState(model, tensors, options), tokenizer });
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
 }

@@ -22,7 +22,6 @@ import {
 import {
   chainAdapters,
   joinTensors,
-  loadState,
   openSource,
   openTensors,
   readJson,
@@ -32,7 +31,7 @@ import {
 import * as tf from '@tensorflow/tfjs-core';
 import { HubConfig } from '../hub-config.js';
 import { poolSequence, type SequencePooling, tokenAt } from '../pooling.js';
-import type { FromPretrainedOptions, Pretrained } from '../pretrained.js';
+import { type FromPretrainedOptions, fillModel, type Pretrained } from '../pretrained.js';
 import { checkTokens } from '../token-input.js';
 import type { BertConfig, BertName } from './bert-configs.js';
 import { BertDense, type BertDenseOptions } from './bert-dense.js';
@@ -143,19 +142,14 @@ export class Bert extends Module implements TextEncoder, Pretrained {
       parts.push([`dense.${index}.`, await openTensors(source, { folder: layer.folder })]);
     }
     const bert = new Bert(architecture, { embedDim, pooling, dense, normalize, seed, generator, blank: true });
-    try {
-      const report = loadState(bert, parts.length === 1 ? parts[0]![1] : joinTensors(parts), {
-        adapter: bert.pooler ? adapter : chainAdapters(adapter, { ignore: [/^pooler\./] }),
-        fresh: [/^projection\./],
-        strict,
-      });
-      const maxLength = Math.min(sentence.maxLength ?? bert.maxLength, bert.maxLength);
-      const tokenizer = { source: source.name, maxLength };
-      return Object.assign(bert, { report, tokenizer });
-    } catch (error) {
-      bert.dispose();
-      throw error;
-    }
+    const load = {
+      adapter: bert.pooler ? adapter : chainAdapters(adapter, { ignore: [/^pooler\./] }),
+      fresh: [/^projection\./],
+      strict,
+    };
+    const maxLength = Math.min(sentence.maxLength ?? bert.maxLength, bert.maxLength);
+    const whole = parts.length === 1 ? parts[0]![1] : joinTensors(parts);
+    return fillModel(bert, whole, load, { source: source.name, maxLength });
   }
 
   /**

@@ -17,11 +17,11 @@ import {
   normal,
   type RandomWeights,
 } from '@diptych/nn';
-import { adapters, loadState, openSource, openTensors, readJson, type WeightSource } from '@diptych/weights';
+import { adapters, openSource, openTensors, readJson, type WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkTextTransformer } from '../check-text-transformer.js';
 import { HubConfig } from '../hub-config.js';
-import type { FromPretrainedOptions, Pretrained } from '../pretrained.js';
+import { type FromPretrainedOptions, fillModel, type Pretrained } from '../pretrained.js';
 import { TextTransformer } from '../text-transformer.js';
 import { checkTokens } from '../token-input.js';
 import { CLIP_TEXT_CONFIGS, type ClipTextConfig, type ClipTextName } from './clip-text-configs.js';
@@ -77,15 +77,9 @@ export class ClipText extends Module implements TextEncoder, Pretrained {
     const config = readConfig(new HubConfig(`${source.name}/config.json`, await readJson(source, 'config.json')));
     const tensors = await openTensors(source, { file });
     const clip = new ClipText(config, { embedDim, seed, generator, blank: true });
-    try {
-      const fresh = clip.embedDim === config.projectionDim ? [] : [/^text_projection\./];
-      const report = loadState(clip, tensors, { adapter: adapters.clipText, fresh, strict });
-      const tokenizer = { source: source.name, maxLength: config.contextLength };
-      return Object.assign(clip, { report, tokenizer });
-    } catch (error) {
-      clip.dispose();
-      throw error;
-    }
+    const fresh = clip.embedDim === config.projectionDim ? [] : [/^text_projection\./];
+    const load = { adapter: adapters.clipText, fresh, strict };
+    return fillModel(clip, tensors, load, { source: source.name, maxLength: config.contextLength });
   }
 
   /**

@@ -18,12 +18,12 @@ import {
   type RandomWeights,
   zeros,
 } from '@diptych/nn';
-import { adapters, loadState, openSource, openTensors, readJson, type WeightSource } from '@diptych/weights';
+import { adapters, openSource, openTensors, readJson, type WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkTextTransformer } from '../check-text-transformer.js';
 import { HubConfig } from '../hub-config.js';
 import { tokenAt } from '../pooling.js';
-import type { FromPretrainedOptions, Pretrained } from '../pretrained.js';
+import { type FromPretrainedOptions, fillModel, type Pretrained } from '../pretrained.js';
 import { TextTransformer } from '../text-transformer.js';
 import { checkTokens } from '../token-input.js';
 import { SIGLIP_TEXT_CONFIGS, type SiglipTextConfig, type SiglipTextName } from './siglip-text-configs.js';
@@ -88,15 +88,9 @@ export class SiglipText extends Module implements TextEncoder, Pretrained {
     const config = readConfig(new HubConfig(`${source.name}/config.json`, await readJson(source, 'config.json')));
     const tensors = await openTensors(source, { file });
     const siglip = new SiglipText(config, { embedDim, seed, generator, blank: true });
-    try {
-      const fresh = siglip.embedDim === config.projectionSize ? [] : [/^text_model\.head\./];
-      const report = loadState(siglip, tensors, { adapter: adapters.siglipText, fresh, strict });
-      const tokenizer = { source: source.name, maxLength: config.contextLength };
-      return Object.assign(siglip, { report, tokenizer });
-    } catch (error) {
-      siglip.dispose();
-      throw error;
-    }
+    const fresh = siglip.embedDim === config.projectionSize ? [] : [/^text_model\.head\./];
+    const load = { adapter: adapters.siglipText, fresh, strict };
+    return fillModel(siglip, tensors, load, { source: source.name, maxLength: config.contextLength });
   }
 
   /**
