@@ -1,5 +1,5 @@
 /**
- * Builds src/image/jpeg-decoder.wasm.ts from wasm/, libjpeg-turbo 3.2.0 and SIMDe 0.8.4:
+ * Builds src/image/jpeg-decoder.wasm.ts from wasm/, libjpeg-turbo 3.2.0 and SIMDe (commit c285589a, after 0.8.4-rc3):
  *
  *     ZIG="zig" node scripts/build-jpeg-decoder.mjs LIBJPEG_TURBO_SOURCES SIMDE_SOURCES
  *
