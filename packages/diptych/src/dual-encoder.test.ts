@@ -2,7 +2,8 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Tokenizer } from '@diptych/core';
+import type { PairBatch, Tokenizer } from '@diptych/core';
+import { AdamW, InfoNCE, SigLIP, Trainer } from '@diptych/train';
 import { openSafetensors } from '@diptych/weights/node';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
@@ -70,6 +71,36 @@ describe.each(['clip', 'siglip'])('DualEncoder from a %s folder', (name) => {
     expect(scores).toHaveLength(2);
     expect(scores![0]! + scores![1]!).toBeCloseTo(1, 6);
     model.dispose();
+  });
+
+  it('is fine-tuned by a Trainer, both towers and the scale', async () => {
+    const model = await DualEncoder.fromPretrained(`${FIXTURES}/${name}`, {
+      tokenizer: idTokenizer(ids.data, mask, length),
+    });
+    const { data, shape } = expected.read('pixel_values');
+    const nhwc = tf.tidy(() =>
+      tf.transpose(tf.tensor4d(data, shape as [number, number, number, number]), [0, 2, 3, 1]),
+    );
+    const batch: PairBatch = {
+      size: rows,
+      pixels: { data: nhwc.dataSync<'float32'>(), shape: nhwc.shape },
+      tokens: { shape: [rows, length], inputIds: Int32Array.from(ids.data), attentionMask: Int32Array.from(mask) },
+      ids: Array.from({ length: rows }, (_, i) => `pair ${i}`),
+    };
+    const values = () => Array.from(model.encoder.namedParameters(), ([, variable]) => [...variable.dataSync()]);
+    const before = values();
+    const losses: number[] = [];
+    const trainer = new Trainer(model.encoder, {
+      loss: name === 'clip' ? new InfoNCE() : new SigLIP(),
+      optimizer: new AdamW({ learningRate: 1e-3 }),
+    });
+    await trainer.fit({ epoch: () => [batch] }, { steps: 20, onStep: ({ loss }) => void losses.push(loss) });
+    expect(losses.at(-1)!).toBeLessThan(0.7 * losses[0]!);
+    const still = values().filter((now, i) => now.every((value, j) => value === before[i]![j]));
+    expect(still).toEqual([]);
+    trainer.dispose();
+    model.dispose();
+    nhwc.dispose();
   });
 });
 
