@@ -17,5 +17,6 @@ export {
   type SiglipVisionName,
 } from './siglip/siglip-vision-configs.js';
 export { SmallCNN, type SmallCNNOptions } from './small-cnn.js';
+export type { VisionTowerConfig } from './vision-tower.js';
 export { ViT, type ViTOptions, type ViTPretrainedOptions } from './vit/vit.js';
 export { VIT_CONFIGS, type ViTConfig, type ViTName } from './vit/vit-configs.js';

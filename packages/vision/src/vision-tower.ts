@@ -5,12 +5,18 @@ import { checkDivides } from './encoder-options.js';
 
 /** The sizes that CLIP's and SigLIP's vision towers have in common. */
 export interface VisionTowerConfig {
+  /** Side of the pictures in pixels. */
   readonly imageSize: number;
+  /** Side of a square patch in pixels; pixels beyond the last whole patch are not seen. */
   readonly patchSize: number;
+  /** Width of the tokens. */
   readonly hiddenSize: number;
+  /** Number of blocks. */
   readonly depth: number;
   readonly numHeads: number;
+  /** Width inside a block's feed-forward part, default 4 * hiddenSize. */
   readonly intermediateSize?: number;
+  /** Colour channels of the pictures, default 3. */
   readonly inChannels?: number;
 }
 

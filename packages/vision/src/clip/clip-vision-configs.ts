@@ -1,26 +1,14 @@
 import type { Activation } from '@diptych/nn';
+import type { VisionTowerConfig } from '../vision-tower.js';
 
 /** Shape of CLIP's vision tower. */
-export interface ClipVisionConfig {
-  /** Side of the pictures in pixels. */
-  readonly imageSize: number;
-  /** Side of a square patch in pixels. */
-  readonly patchSize: number;
-  /** Width of the tokens. */
-  readonly hiddenSize: number;
-  /** Number of blocks. */
-  readonly depth: number;
-  readonly numHeads: number;
-  /** Width inside a block's feed-forward part, default 4 * hiddenSize. */
-  readonly intermediateSize?: number;
+export interface ClipVisionConfig extends VisionTowerConfig {
   /** Width that both towers are projected to. */
   readonly projectionDim: number;
   /** Default `quick_gelu`, as OpenAI trained; LAION's larger networks have `gelu`. */
   readonly activation?: Activation;
   /** Of the normalisations, default 1e-5. */
   readonly layerNormEps?: number;
-  /** Colour channels of the pictures, default 3. */
-  readonly inChannels?: number;
 }
 
 /** Published vision towers by the name that the hub gives the model, without its organisation. */

@@ -1,24 +1,12 @@
 import type { Activation } from '@diptych/nn';
+import type { VisionTowerConfig } from '../vision-tower.js';
 
-/** Shape of SigLIP's vision tower. */
-export interface SiglipVisionConfig {
-  /** Side of the pictures in pixels. */
-  readonly imageSize: number;
-  /** Side of a square patch in pixels; pixels beyond the last whole patch are not seen. */
-  readonly patchSize: number;
-  /** Width of the tokens and of the result. */
-  readonly hiddenSize: number;
-  /** Number of blocks. */
-  readonly depth: number;
-  readonly numHeads: number;
-  /** Width inside a block's feed-forward part, default 4 * hiddenSize. */
-  readonly intermediateSize?: number;
+/** Shape of SigLIP's vision tower, whose result is as wide as its tokens. */
+export interface SiglipVisionConfig extends VisionTowerConfig {
   /** Default `gelu_tanh`. */
   readonly activation?: Activation;
   /** Of the normalisations, default 1e-6. */
   readonly layerNormEps?: number;
-  /** Colour channels of the pictures, default 3. */
-  readonly inChannels?: number;
 }
 
 const BASE = { patchSize: 16, hiddenSize: 768, depth: 12, numHeads: 12 } as const;
