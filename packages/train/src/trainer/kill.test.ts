@@ -30,7 +30,9 @@ beforeAll(async () => {
     ignoreAnnotations: true, // tfjs-backend-cpu's main file is not in its list of side effects
     tsconfig: join(ROOT, 'tsconfig.base.json'),
     // tfjs's CommonJS bundle asks for Node's modules by require
-    banner: { js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);" },
+    banner: {
+      js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
+    },
     logLevel: 'error',
   });
 });
