@@ -27,13 +27,86 @@ def picture(width, height):
 def fixture(name, image, **options):
     file = io.BytesIO()
     image.save(file, "JPEG", **options)
-    decoded = Image.open(io.BytesIO(file.getvalue())).convert("RGB")
+    return decoded_fixture(name, file.getvalue())
+
+
+def decoded_fixture(name, jpeg):
+    decoded = Image.open(io.BytesIO(jpeg)).convert("RGB")
     return {
         "name": name,
-        "jpeg": base64.b64encode(file.getvalue()).decode(),
+        "jpeg": base64.b64encode(jpeg).decode(),
         "size": list(decoded.size),
         "sha256": hashlib.sha256(decoded.tobytes()).hexdigest(),
     }
+
+
+def huffman_codes(jpeg):
+    """(class, id) -> {symbol: (code, length)} of the tables in a file of Pillow's, and the segments that hold them."""
+    tables, segments, at = {}, b"", 2
+    while jpeg[at + 1] != 0xDA:
+        size = int.from_bytes(jpeg[at + 2 : at + 4], "big")
+        if jpeg[at + 1] == 0xC4:
+            segments += jpeg[at : at + 2 + size]
+            body = jpeg[at + 4 : at + 2 + size]
+            while body:
+                code, symbols, codes = 0, iter(body[17:]), {}
+                for length, count in enumerate(body[1:17], 1):
+                    for _ in range(count):
+                        codes[next(symbols)] = (code, length)
+                        code += 1
+                    code <<= 1
+                tables[divmod(body[0], 16)] = codes
+                body = body[17 + sum(body[1:17]) :]
+        at += 2 + size
+    return tables, segments
+
+
+def random_jpeg(width, height, sampling):
+    """A baseline file of random coefficients with the given sampling factors, which no encoder at hand writes."""
+    file = io.BytesIO()
+    picture(16, 16).save(file, "JPEG")
+    tables, huffman = huffman_codes(file.getvalue())
+    draw = np.random.default_rng([width, height, *np.ravel(sampling)]).integers
+    bits = ""
+
+    def put(table, run, value):
+        nonlocal bits
+        size = int(abs(value)).bit_length()
+        code, length = table[run << 4 | size]
+        bits += f"{code:0{length}b}"
+        if size:
+            bits += f"{value if value > 0 else value + (1 << size) - 1:0{size}b}"
+
+    across = -(-width // (8 * max(h for h, _ in sampling)))
+    down = -(-height // (8 * max(v for _, v in sampling)))
+    last = [0] * len(sampling)
+    for _ in range(across * down):
+        for component, (h, v) in enumerate(sampling):
+            for _ in range(h * v):
+                level = int(draw(-60, 60))
+                put(tables[0, min(component, 1)], 0, level - last[component])
+                last[component] = level
+                for _ in range(int(draw(0, 5))):
+                    put(tables[1, min(component, 1)], int(draw(0, 9)), int(draw(1, 12)) * (1 if draw(0, 2) else -1))
+                put(tables[1, min(component, 1)], 0, 0)
+    bits += "1" * (-len(bits) % 8)
+    scan = int(bits, 2).to_bytes(len(bits) // 8, "big").replace(b"\xff", b"\xff\0")
+
+    def segment(marker, body):
+        return bytes([0xFF, marker]) + (len(body) + 2).to_bytes(2, "big") + body
+
+    size = height.to_bytes(2, "big") + width.to_bytes(2, "big")
+    components = [bytes([i + 1, h << 4 | v, 0]) for i, (h, v) in enumerate(sampling)]
+    choices = [bytes([i + 1, min(i, 1) * 0x11]) for i in range(len(sampling))]
+    return (
+        b"\xff\xd8"
+        + segment(0xDB, bytes([0] + [4 + i // 4 for i in range(64)]))
+        + segment(0xC0, b"\x08" + size + bytes([len(sampling)]) + b"".join(components))
+        + huffman
+        + segment(0xDA, bytes([len(sampling)]) + b"".join(choices) + b"\0\x3f\0")
+        + scan
+        + b"\xff\xd9"
+    )
 
 
 def fixtures():
@@ -49,6 +122,16 @@ def fixtures():
     yield fixture("quality 1", image, quality=1)
     yield fixture("quality 100", image, quality=100, subsampling=0)
     yield fixture("one pixel", image.crop((0, 0, 1, 1)))
+    rest = [(1, 1), (1, 1)]
+    for sampling in (
+        *([first, *rest] for first in ((1, 2), (2, 1), (2, 2), (4, 1), (1, 4), (4, 2), (2, 4), (3, 1), (1, 3))),
+        [(2, 2), (2, 1), (1, 2)],
+        [(2, 2), (1, 2), (2, 2)],
+        [(1, 1), (2, 2), (2, 2)],
+        [(2, 2)],
+    ):
+        name = ", ".join(f"{h}x{v}" for h, v in sampling)
+        yield decoded_fixture(f"sampled {name}", random_jpeg(45, 37, sampling))
 
 
 Path(sys.argv[1]).write_text("[\n" + ",\n".join(json.dumps(one) for one in fixtures()) + "\n]\n")
