@@ -77,11 +77,13 @@ def random_jpeg(width, height, sampling):
         if size:
             bits += f"{value if value > 0 else value + (1 << size) - 1:0{size}b}"
 
-    across = -(-width // (8 * max(h for h, _ in sampling)))
-    down = -(-height // (8 * max(v for _, v in sampling)))
+    # A scan of one component goes block by block, whatever its sampling.
+    blocks = sampling if len(sampling) > 1 else [(1, 1)]
+    across = -(-width // (8 * max(h for h, _ in blocks)))
+    down = -(-height // (8 * max(v for _, v in blocks)))
     last = [0] * len(sampling)
     for _ in range(across * down):
-        for component, (h, v) in enumerate(sampling):
+        for component, (h, v) in enumerate(blocks):
             for _ in range(h * v):
                 level = int(draw(-60, 60))
                 put(tables[0, min(component, 1)], 0, level - last[component])
