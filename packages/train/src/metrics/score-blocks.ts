@@ -3,7 +3,7 @@ import { checkEmbeddings, type Embeddings, inverseLengths, normalizeRows } from 
 
 /** Options of everything that compares all queries with all candidates. */
 export interface BlockOptions {
-  /** Most memory for scores at a time, in bytes; default 8 MiB. */
+  /** Most memory for scores at a time, in bytes; default 4 MiB. */
   readonly blockBytes?: number;
 }
 
@@ -28,7 +28,7 @@ export interface ScoreBlock {
 export async function* scoreBlocks(
   queries: Embeddings,
   candidates: Embeddings,
-  { blockBytes = 8 * 2 ** 20 }: BlockOptions = {},
+  { blockBytes = 4 * 2 ** 20 }: BlockOptions = {},
 ): AsyncGenerator<ScoreBlock> {
   const where = 'train.metrics';
   checkEmbeddings(where, 'queries', queries);
