@@ -182,7 +182,12 @@ function facts(
     ['training', `${steps} steps of ${RECIPE.batchSize} pairs in ${formatSeconds(trainSeconds)}`],
     ['whole run', `${formatSeconds(metrics.seconds)}, at most ${Math.round(metrics.peakRssMiB)} MiB of memory`],
     ['engine', options.backend],
-    ['recipe', Object.entries(RECIPE).map(([name, value]) => `${name} ${value}`).join(', ')],
+    [
+      'recipe',
+      Object.entries(RECIPE)
+        .map(([name, value]) => `${name} ${value}`)
+        .join(', '),
+    ],
   ];
 }
 
