@@ -25,6 +25,11 @@ interface InPlaceStep {
 const ARENA_MATTERS = 2 ** 26;
 /** More weights than this do not go into one graph, and their copies would weigh more than their speed. */
 const BAKED_BYTES = 1.5 * 2 ** 30;
+/**
+ * What ONNX Runtime's optimizer must not do: SkipLayerNormalization is slower than the addition and the normalisation that
+ * it replaces (docs/engine-notes.md).
+ */
+const WITHOUT_SLOW_FUSIONS = { 'optimization.disable_specified_optimizers': 'SkipLayerNormFusion' };
 /** Weights that stayed as they are for so many runs are taken for final. */
 const RUNS_BEFORE_BAKING = 8;
 
@@ -89,7 +94,10 @@ export class CompiledProgram implements SessionHolder {
     const baked = this.#baked;
     // Memory goes back by the session's options of the user, if there are any.
     const session = { enableCpuMemArena: this.#keepsArena, ...this.backend.sessionOptions(workOf(this.#program)) };
-    if (baked) session.graphOptimizationLevel = this.backend.options.session?.graphOptimizationLevel ?? 'all';
+    if (baked) {
+      session.graphOptimizationLevel = this.backend.options.session?.graphOptimizationLevel ?? 'all';
+      session.config = { ...WITHOUT_SLOW_FUSIONS, ...session.config };
+    }
     const bakes = (leaf: Value) => {
       if (isConstant(leaf)) return leaf.data as NumericData;
       const variable = baked && variableOf.get(leaf);

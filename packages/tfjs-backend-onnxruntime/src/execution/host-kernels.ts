@@ -34,7 +34,8 @@ const philoxMask: HostKernel = (inputs, node, tools) => {
   const mask = philoxUniform(inputs, node, tools)[0] as Float32Array;
   const threshold = Math.fround(node.attrs.threshold as number);
   const scale = node.attrs.scale as number;
-  for (let i = 0; i < mask.length; i++) mask[i] = mask[i]! >= threshold ? scale : 0;
+  // A product rather than a choice: a branch that goes one way at random costs as much as the drawing.
+  for (let i = 0; i < mask.length; i++) mask[i] = Number(mask[i]! >= threshold) * scale;
   return [mask];
 };
 

@@ -1,3 +1,6 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { BatchNorm2d, Conv2d, Dropout, Generator, gelu, LayerNorm, Linear } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -85,6 +88,20 @@ describe('passes', () => {
     all.train.values.forEach((values, i) => {
       expect(relativeError(values, without.train.values[i]!), `result ${i}`).toBeLessThan(2e-5);
     });
+  });
+
+  it('are not followed by fusions of ONNX Runtime that cost time', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'diptych-passes-'));
+    const optimizedModelFilePath = join(folder, 'optimized.onnx');
+    const backend = useOnnxRuntime({ forceNative: true, session: { optimizedModelFilePath } });
+    const [linear, norm] = [new Linear(64, 64, { generator: new Generator(1) }), new LayerNorm(64)];
+    const block = compileFunction(backend, (x: tf.Tensor) => norm.forward(tf.add(x, linear.forward(x))));
+    block(tf.ones([2, 8, 64])).dispose();
+    block.dispose();
+    const model = readFileSync(optimizedModelFilePath, 'latin1');
+    expect(model).toContain('LayerNormalization');
+    expect(model).not.toContain('SkipLayerNormalization');
+    rmSync(folder, { recursive: true });
   });
 
   it('have names that are checked', () => {
