@@ -39,7 +39,11 @@ export function parseTrainOptions(argv: readonly string[]): TrainOptions {
     )
     .addOption(new Option('--split <kind>', 'how pairs are held out').choices(['random', 'base']).default('base'))
     .option('--seed <number>', 'seed of split, weights and order', wholeNumber, 0)
-    .addOption(new Option('--backend <name>', 'compute engine; cpu is for comparison, it takes minutes a step').choices(BACKENDS).default('onnxruntime'))
+    .addOption(
+      new Option('--backend <name>', 'compute engine; cpu is for comparison, it takes minutes a step')
+        .choices(BACKENDS)
+        .default('onnxruntime'),
+    )
     .option('--quick', 'a short run, for trying the path', false)
     .option('--fresh', 'start a new run even if an interrupted one could go on', false)
     .option('--data <file>', 'own pairs: JSONL with {"image": path, "text": caption} a line')
