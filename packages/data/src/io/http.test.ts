@@ -95,6 +95,28 @@ describe('httpBytes', () => {
     await Promise.all([unavailable, stalled, missing, changed].map(({ close }) => close()));
   });
 
+  it('takes a part of a file: no byte more, and no other part', async () => {
+    const part = async (url: string, options: HttpOptions = {}) => {
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of httpBytes(url, { backoff: 1, ...options }, { start: 100, end: 300 }))
+        chunks.push(chunk);
+      return Buffer.concat(chunks);
+    };
+    const endless = await serve((_, response) => {
+      response.writeHead(206, { 'content-range': `bytes 100-299/${body.length}` });
+      const timer = setInterval(() => response.write(body.subarray(100, 250)), 1);
+      response.on('close', () => clearInterval(timer));
+    });
+    expect(await part(endless.url)).toEqual(Buffer.concat([body.subarray(100, 250), body.subarray(100, 150)]));
+    const elsewhere = await serve((_, response) => {
+      response.writeHead(206, { 'content-range': `bytes 0-199/${body.length}` }).end(body.subarray(0, 200));
+    });
+    await expect(part(elsewhere.url, { retries: 1 })).rejects.toThrow('the server sent bytes from 0 instead of 100');
+    const whole = await serve((_, response) => response.end(body));
+    await expect(part(whole.url)).rejects.toThrow('expected a server that sends parts of files');
+    await Promise.all([endless, elsewhere, whole].map(({ close }) => close()));
+  });
+
   it('stops at once when aborted', async () => {
     const { url, close } = await serve(() => {});
     const stop = new AbortController();

@@ -81,6 +81,10 @@ export async function* httpBytes(
           remedy: 'download the file first',
         });
       }
+      const sent = /^bytes (\d+)-/.exec(response.headers.get('content-range') ?? '')?.[1];
+      if (response.status === 206 && sent !== undefined && Number(sent) !== position) {
+        throw new Error(`the server sent bytes from ${sent} instead of ${position}`);
+      }
       range?.onAnswer?.(response.headers);
       const tag = response.headers.get('etag') ?? undefined;
       if (position > start && etag !== tag) {
@@ -104,6 +108,7 @@ export async function* httpBytes(
           position += rest.byteLength;
           failures = 0;
           yield rest;
+          if (range && position >= range.end) return;
         }
         watch.resume();
       }
