@@ -48,7 +48,7 @@ async function trainHere() {
     const log = readFileSync(join(runs, '001', 'steps.jsonl'), 'utf8')
       .trimEnd()
       .split('\n');
-    const at = log.map((text) => JSON.parse(text).seconds);
+    const at = log.map((text) => JSON.parse(text)).flatMap(({ kind, seconds }) => (kind === 'step' ? [seconds] : []));
     return { seconds: at.at(-1), step: median(at.slice(FIRST_EPOCH).map((end, i) => end - at[FIRST_EPOCH + i - 1])) };
   } finally {
     rmSync(runs, { recursive: true, force: true });
