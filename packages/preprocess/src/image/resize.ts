@@ -75,6 +75,10 @@ export function resample(
   interpolation: Interpolation,
   window: Window = { top: 0, left: 0, ...resized },
 ): RgbImage {
+  const { height, width } = image;
+  if ([resized, window].every((size) => size.height === height && size.width === width)) {
+    return { data: image.data.slice(), height, width }; // what every filter gives for the same size
+  }
   if (interpolation === 'nearest') return nearest(image, resized, window);
   return resampler.resize(image, resized.height, resized.width, interpolation, window);
 }
