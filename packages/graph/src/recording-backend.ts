@@ -311,16 +311,24 @@ export abstract class RecordingBackend extends tf.KernelBackend {
    */
   flush(wanted: readonly Entry[] = []): void {
     this.#recorded = 0;
-    const all = [...new Set([...this.pending, ...wanted])].filter((entry) => entry.value.data === null);
-    if (all.length === 0) return;
-    try {
-      this.evaluate(all.map((entry) => entry.value));
-    } catch (error) {
-      if (wanted.length === 0 || all.length === wanted.length) throw error;
-      this.evaluate(wanted.map((entry) => entry.value));
-    }
-    for (const entry of all) if (entry.value.data !== null) this.pending.delete(entry);
+    const live = [...new Set([...this.pending, ...wanted])];
+    const isFill = ({ value }: Entry) => value.node?.op === 'Fill';
+    const all = live.filter((entry) => !entry.value.isKnown && !isFill(entry));
+    if (all.length > 0) this.#evaluate(all, wanted);
+    // What is all one element needs no array until somebody reads it.
+    for (const { value } of live.filter(isFill)) value.settleRepeated(value.node!.attrs.value as number);
+    for (const entry of live) if (entry.value.isKnown) this.pending.delete(entry);
     this.#freeAbandoned();
+  }
+
+  #evaluate(all: readonly Entry[], wanted: readonly Entry[]): void {
+    try {
+      this.evaluate(all.map(({ value }) => value));
+    } catch (error) {
+      const needed = wanted.filter((entry) => all.includes(entry));
+      if (wanted.length === 0 || all.length === needed.length) throw error;
+      if (needed.length > 0) this.evaluate(needed.map(({ value }) => value));
+    }
   }
 
   #refuseRead(value: Value): never {

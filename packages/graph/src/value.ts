@@ -95,6 +95,16 @@ export class Value {
   /** Gives the value its computed data and forgets how it was made. */
   settle(data: TensorData): void {
     this.data = data;
+    this.#forget();
+  }
+
+  /** Settles a value whose elements are all equal; it gets an array when somebody reads it. */
+  settleRepeated(element: number): void {
+    this.#repeated = element;
+    this.#forget();
+  }
+
+  #forget(): void {
     this.node = null;
     this.views = null;
   }

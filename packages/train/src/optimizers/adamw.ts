@@ -215,7 +215,8 @@ function makeMoments(slot: Slot): void {
 }
 
 function zerosLike(variable: tf.Variable): tf.Variable {
-  const zeros = tf.zeros(variable.shape);
+  // tf.zeros would make an array, as large as the model
+  const zeros = tf.fill(variable.shape, 0);
   const moment = tf.variable(zeros, false);
   zeros.dispose();
   return moment;
