@@ -19,7 +19,8 @@ const PhiloxUniform: Recorder = (b, { state }, attrs) => {
 
 /**
  * Kernel `FusedAdamW`: one AdamW step (Loshchilov and Hutter 2019) over all parameters, with clipping by global norm.
- * Inputs `hyper` [n,3], `p0`…, `g0`…, `m0`…, `v0`…; outputs p', m', v' and the norm of the gradients before clipping.
+ * Inputs `hyper` [n,3], `p0`…, `g0`…, `m0`…, `v0`…; outputs p', m', v' and `squares` [n], the sum of squares of each gradient
+ * before clipping.
  */
 const FusedAdamW: Recorder = (b, inputs, attrs) => {
   const { count, beta1, beta2, eps } = attrs as Record<string, number>;
@@ -42,7 +43,7 @@ const FusedAdamW: Recorder = (b, inputs, attrs) => {
     ...['p', 'g', 'm', 'v'].flatMap((prefix) => of(prefix).map((t, i) => [`${prefix}${i}`, t] as const)),
   ]);
   const like = parameters.map(({ shape }) => ({ shape, dtype: 'float32' as const }));
-  const types = [...like, ...like, ...like, { shape: [], dtype: 'float32' as const }];
+  const types = [...like, ...like, ...like, { shape: [count!], dtype: 'float32' as const }];
   return b.recordMany('FusedAdamW', ordered, { count, beta1, beta2, eps, maxNorm }, types);
 };
 

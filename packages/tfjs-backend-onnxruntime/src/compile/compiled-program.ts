@@ -6,6 +6,7 @@ import { inMemory } from '../execution/device-tensor.js';
 import { Executable } from '../execution/executable.js';
 import { BAKE_WEIGHTS, fuseForInference, optimize } from '../execution/passes.js';
 import type { Environment } from '../execution/plan.js';
+import type { SparseGradient } from '../execution/segment-sum.js';
 import type { SessionHolder } from '../execution/session-budget.js';
 import type { AdamWOptions } from '../wasm/adamw-arena.js';
 import type { Bound, Trained } from './optimizer-memory.js';
@@ -19,6 +20,8 @@ type Node = Program['nodes'][number];
 interface InPlaceStep {
   node: Node;
   trained: Trained[];
+  /** Gradients that are summed outside of sessions. */
+  sums: ReadonlyMap<Value, Node>;
 }
 
 /** Programs that need less than this do not compete for memory. */
@@ -204,13 +207,22 @@ export class CompiledProgram implements SessionHolder {
   }
 
   /** Moves the variables of an optimizer step into its memory, and has gradients written there. */
-  #bind({ node, trained }: InPlaceStep): Bound {
+  #bind({ node, trained, sums }: InPlaceStep): Bound {
     const bound = this.backend.optimizerMemory.bind(trained);
     const executable = this.#executable;
     const count = trained.length;
     const gradients = node.inputs.slice(1 + count, 1 + 2 * count);
     // In reverse, so that of two parameters with one gradient the first has it in place and the other copies.
-    for (let i = count - 1; i >= 0; i--) executable.placements.set(gradients[i]!, bound.slots[i]!.gradient);
+    for (let i = count - 1; i >= 0; i--) {
+      const { gradient } = bound.slots[i]!;
+      const sum = sums.get(gradients[i]!);
+      if (sum)
+        executable.overrides.set(sum, (data) => sumInPlace(sum, this.backend.optimizerMemory.sparse(gradient), data));
+      else {
+        executable.placements.set(gradients[i]!, gradient);
+        this.backend.optimizerMemory.overwrites(gradient);
+      }
+    }
     executable.overrides.set(node, (data) => {
       updateInPlace(node, bound, data);
     });
@@ -221,7 +233,10 @@ export class CompiledProgram implements SessionHolder {
   #findInPlaceSteps(): InPlaceStep[] {
     const { program } = this.#executable;
     const { variableOf, assignments, returned } = this.#trace;
-    const steps = this.#executable.hostNodes.filter(({ op }) => op === 'FusedAdamW');
+    const { hostNodes } = this.#executable;
+    const steps = hostNodes.filter(({ op }) => op === 'FusedAdamW');
+    const summing = hostNodes.filter(({ op }) => op === 'UnsortedSegmentSum');
+    const sums = new Map(summing.map((node) => [node.outputs[0]!, node]));
     return steps.flatMap((node) => {
       const count = node.attrs.count as number;
       const input = (part: number, i: number) => node.inputs[1 + part * count + i]!;
@@ -243,9 +258,14 @@ export class CompiledProgram implements SessionHolder {
       const distinct = leaves.size === 3 * count;
       if (!everyAssigned || !distinct || this.#executable.readsAfter(node, leaves)) return [];
       if (program.outputs.some((output) => leaves.has(output))) return [];
-      return [{ node, trained: trained as Trained[] }];
+      return [{ node, trained: trained as Trained[], sums }];
     });
   }
+}
+
+function sumInPlace({ inputs, outputs: [sum] }: Node, gradient: SparseGradient, data: Environment): void {
+  const [x, ids] = inputs.map((input) => inMemory(data.get(input)!) as NumericData);
+  data.set(sum!, gradient.write(x!, ids!, sum!.shape[0]!));
 }
 
 function updateInPlace(node: Node, { arena, indices, slots }: Bound, data: Environment): void {
@@ -256,13 +276,13 @@ function updateInPlace(node: Node, { arena, indices, slots }: Bound, data: Envir
   });
   const hyper = data.get(node.inputs[0]!) as Float32Array;
   const { beta1, beta2, eps, maxNorm } = node.attrs as unknown as AdamWOptions;
-  const norm = arena.step(hyper, { beta1, beta2, eps, maxNorm }, indices);
+  const squares = arena.step(hyper, { beta1, beta2, eps, maxNorm }, indices);
   slots.forEach(({ parameter, expAvg, expAvgSq }, i) => {
     data.set(node.outputs[i]!, parameter);
     data.set(node.outputs[count + i]!, expAvg);
     data.set(node.outputs[2 * count + i]!, expAvgSq);
   });
-  data.set(node.outputs[3 * count]!, Float32Array.of(norm));
+  data.set(node.outputs[3 * count]!, Float32Array.from(squares));
 }
 
 /** Says that a compiled function is gone. */

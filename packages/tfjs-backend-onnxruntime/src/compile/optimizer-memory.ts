@@ -3,6 +3,7 @@ import { runInNewContext } from 'node:vm';
 import { sizeOf, type TensorData } from '@diptych/graph';
 import type * as tf from '@tensorflow/tfjs-core';
 import type { OnnxRuntimeBackend } from '../backend.js';
+import { SparseGradient } from '../execution/segment-sum.js';
 import { AdamWArena, type AdamWSlot } from '../wasm/adamw-arena.js';
 import { setVariable, unshare } from './variables.js';
 
@@ -34,12 +35,25 @@ export interface Bound {
 export class OptimizerMemory {
   readonly #homes = new WeakMap<tf.Variable, Home>();
   readonly #buffers = new WeakSet<ArrayBufferLike>();
+  readonly #sparse = new WeakMap<Float32Array, SparseGradient>();
 
   constructor(private readonly backend: OnnxRuntimeBackend) {}
 
   /** True for data that lies in memory which a later step changes. */
   holds(data: TensorData): boolean {
     return !Array.isArray(data) && this.#buffers.has(data.buffer);
+  }
+
+  /** The gradient's memory as one of which few rows are written at a time. */
+  sparse(gradient: Float32Array<ArrayBuffer>): SparseGradient {
+    const known = this.#sparse.get(gradient) ?? new SparseGradient(gradient);
+    this.#sparse.set(gradient, known);
+    return known;
+  }
+
+  /** Says that all of the gradient's memory is going to be written. */
+  overwrites(gradient: Float32Array<ArrayBuffer>): void {
+    this.#sparse.delete(gradient);
   }
 
   /** The data as it is now, for good: a copy of what a later step changes, anything else itself. */

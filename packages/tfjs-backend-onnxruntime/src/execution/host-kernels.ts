@@ -10,6 +10,7 @@ import {
 import { shares } from '../lowering/pooling.js';
 import type { PhiloxUniform } from '../wasm/philox-uniform.js';
 import { type PlainTensor, runPortable } from './portable-kernels.js';
+import { addRows } from './segment-sum.js';
 
 /** Computes a node's outputs outside ONNX Runtime. */
 export type HostKernel = (inputs: readonly TensorData[], node: Node, tools: HostTools) => TensorData[];
@@ -44,10 +45,12 @@ const fusedAdamW: HostKernel = ([hyper, ...rest], { attrs }) => {
   const { count, beta1, beta2, eps } = attrs as Record<string, number>;
   const part = (index: number) => rest.slice(index * count!, (index + 1) * count!) as Float32Array[];
   const [parameters, gradients, firsts, seconds] = [part(0), part(1), part(2), part(3)];
-  const norm = Math.sqrt(gradients.reduce((sum, g) => sum + squares(g), 0));
+  const squares = gradients.map(sumOfSquares);
+  const norm = Math.sqrt(squares.reduce((sum, square) => sum + square, 0));
   const maxNorm = attrs.maxNorm as number | null;
   // As torch's GradScaler does: with clipping asked for, a norm that is not finite skips the update.
-  if (maxNorm !== null && !Number.isFinite(norm)) return [...parameters, ...firsts, ...seconds, Float32Array.of(norm)];
+  if (maxNorm !== null && !Number.isFinite(norm))
+    return [...parameters, ...firsts, ...seconds, Float32Array.from(squares)];
   const clip = maxNorm === null ? 1 : Math.min(1, maxNorm / (norm + 1e-6));
   const updated = parameters.map((p, i) => {
     const [rate, decay, k] = (hyper as Float32Array).subarray(i * 3, i * 3 + 3);
@@ -68,11 +71,11 @@ const fusedAdamW: HostKernel = ([hyper, ...rest], { attrs }) => {
     ...updated.map(({ p }) => p),
     ...updated.map(({ m }) => m),
     ...updated.map(({ v }) => v),
-    Float32Array.of(norm),
+    Float32Array.from(squares),
   ];
 };
 
-function squares(x: Float32Array): number {
+function sumOfSquares(x: Float32Array): number {
   let sum = 0;
   for (const value of x) sum += value * value;
   return sum;
@@ -95,12 +98,20 @@ const avgPoolGrad: HostKernel = ([dy, input], node) => {
   return [(runPortable('AvgPoolGrad', tensors, node.attrs).outputs[0] as PlainTensor).data];
 };
 
+const segmentSum: HostKernel = ([x, ids], { outputs }) => {
+  const { shape, size, dtype } = outputs[0]!;
+  const sums = allocate(dtype, size);
+  addRows(sums, x as NumericData, ids as NumericData, shape[0]!);
+  return [sums];
+};
+
 /** Operations that run here although ONNX might express them, or because tfjs has no kernel of the name. */
 export const HOST_KERNELS: Readonly<Record<string, HostKernel>> = {
   PhiloxUniform: philoxUniform,
   PhiloxMask: philoxMask,
   AvgPoolGrad: avgPoolGrad,
   FusedAdamW: fusedAdamW,
+  UnsortedSegmentSum: segmentSum,
   Identity: ([x]) => [x!],
   Reshape: ([x]) => [x!],
   Fill: (_inputs, { outputs }) => fillOf(outputs[0]!),

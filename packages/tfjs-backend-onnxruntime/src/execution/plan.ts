@@ -25,7 +25,9 @@ export type Part = SessionPart | HostPart;
  * inputs, is one session.
  */
 export function partition(program: Program, target: Target): Part[] {
-  const isOnHost = (node: Node) => runsOnHost(target, node);
+  const readers = readersOf(program);
+  const isOnHost = (node: Node) =>
+    runsOnHost(target, node) || isEmbeddingGradient(node, target, readers, program.outputs);
   const level = new Map<Node, number>();
   const sessions = new Map<number, Node[]>();
   const hosts = new Map<number, Node[]>();
@@ -42,13 +44,27 @@ export function partition(program: Program, target: Target): Part[] {
   const parts: Part[] = [];
   const last = Math.max(-1, ...sessions.keys(), ...hosts.keys());
   const wanted = new Set(program.outputs);
-  const readers = readersOf(program);
   for (let at = -1; at <= last; at++) {
     const nodes = sessions.get(at);
     if (nodes) parts.push(sessionPart(nodes, wanted, readers));
     for (const node of hosts.get(at) ?? []) parts.push({ kind: 'host', node });
   }
   return parts;
+}
+
+/**
+ * True for the gradient of an embedding that only the optimizer reads. As part of a session it would be written out in full,
+ * nearly all of it zeros; on the host a few rows are added to memory that is zero already.
+ */
+export function isEmbeddingGradient(
+  { op, inputs, outputs: [sum] }: Node,
+  { onHost }: Target,
+  readers: ReadonlyMap<Value, Node[]>,
+  wanted: readonly Value[],
+): boolean {
+  if (op !== 'UnsortedSegmentSum' || !onHost.has('FusedAdamW') || wanted.includes(sum!)) return false;
+  const read = readers.get(sum!) ?? [];
+  return read.length === 1 && read[0]!.op === 'FusedAdamW' && inputs[0]!.size < sum!.size;
 }
 
 function readersOf(program: Program): Map<Value, Node[]> {

@@ -26,12 +26,12 @@ export const FusedAdamW: Lowering = (e, [hyper, ...rest], { attrs, inputs }) => 
   const { count, beta1, beta2, eps, maxNorm } = attrs as Record<string, number> & { maxNorm: number | null };
   const part = (index: number) => rest.slice(index * count!, (index + 1) * count!);
   const [parameters, gradients, firsts, seconds] = [part(0), part(1), part(2), part(3)];
-  const norm = globalNorm(
+  const squares = squaresOf(
     e,
     gradients,
     inputs.slice(1 + count!).map(({ shape }) => shape.length),
   );
-  const shared = { ...ratesOf(e, hyper!, count!, beta1!, beta2!), ...clippingOf(e, norm, maxNorm) };
+  const shared = { ...ratesOf(e, hyper!, count!, beta1!, beta2!), ...clippingOf(e, squares, maxNorm) };
   const updated = parameters.map((p, i) => {
     const at = (rates: string) => e.slice(rates, [i], [i + 1], [0]);
     const g = shared.clip ? e.op('Mul', [gradients[i]!, shared.clip]) : gradients[i]!;
@@ -48,7 +48,7 @@ export const FusedAdamW: Lowering = (e, [hyper, ...rest], { attrs, inputs }) => 
       shared.healthy ? e.op('Where', [shared.healthy, after, before]) : after;
     return { p: unless(shaped, p), m: unless(mean, m), v: unless(square, v) };
   });
-  return [...updated.map(({ p }) => p), ...updated.map(({ m }) => m), ...updated.map(({ v }) => v), norm];
+  return [...updated.map(({ p }) => p), ...updated.map(({ m }) => m), ...updated.map(({ v }) => v), squares];
 };
 
 /** before * beta + after * (1 - beta) */
@@ -56,18 +56,15 @@ function blend(e: Emitter, before: string, beta: number, after: string): string 
   return e.op('Add', [e.op('Mul', [before, e.scalar(beta)]), e.op('Mul', [after, e.scalar(1 - beta)])]);
 }
 
-function globalNorm(e: Emitter, gradients: readonly string[], ranks: readonly number[]): string {
-  const squares = gradients.map((gradient, i) =>
-    ranks[i] === 0
-      ? e.op('Mul', [gradient, gradient])
-      : e.reduce(
-          'ReduceSumSquare',
-          gradient,
-          Array.from({ length: ranks[i]! }, (_, axis) => axis),
-          false,
-        ),
-  );
-  return e.op('Sqrt', [squares.reduce((sum, square) => e.op('Add', [sum, square]))]);
+/** [n]: the sum of squares of each gradient. */
+function squaresOf(e: Emitter, gradients: readonly string[], ranks: readonly number[]): string {
+  const squares = gradients.map((gradient, i) => {
+    const axes = Array.from({ length: ranks[i]! }, (_, axis) => axis);
+    const square =
+      ranks[i] === 0 ? e.op('Mul', [gradient, gradient]) : e.reduce('ReduceSumSquare', gradient, axes, false);
+    return e.reshape(square, [1]);
+  });
+  return e.op('Concat', squares, { axis: 0 });
 }
 
 function ratesOf(e: Emitter, hyper: string, count: number, beta1: number, beta2: number) {
@@ -89,8 +86,9 @@ function debias(e: Emitter, beta: number, k: string): string {
   return e.op('Mul', [e.op('Add', [e.op('Exp', [z]), e.scalar(1)]), half]);
 }
 
-function clippingOf(e: Emitter, norm: string, maxNorm: number | null): Pick<Shared, 'clip' | 'healthy'> {
+function clippingOf(e: Emitter, squares: string, maxNorm: number | null): Pick<Shared, 'clip' | 'healthy'> {
   if (maxNorm === null) return { clip: undefined, healthy: undefined };
+  const norm = e.op('Sqrt', [e.reduce('ReduceSum', squares, [0], false)]);
   const healthy = e.op('LessOrEqual', [norm, e.scalar(LARGEST)]);
   if (maxNorm === Number.POSITIVE_INFINITY) return { clip: undefined, healthy };
   const ratio = e.op('Div', [e.scalar(maxNorm), e.op('Add', [norm, e.scalar(CLIP_EPSILON)])]);

@@ -67,11 +67,11 @@ export class AdamWArena {
    * @param hyper `[n, 3]`: learning rate, weight decay and the step count k (from 1) of each updated parameter
    * @param indices the slots that `hyper`'s rows belong to; the others have no gradient and stay untouched, also by
    *   weight decay. All of them, in order, by default.
-   * @returns the global L2 norm of the gradients of `indices`, before clipping
+   * @returns [n]: the sum of squares of each of these gradients, before clipping
    * @throws ShapeError when `hyper` has another number of rows than there are indices
    * @throws ConfigError for an index without a slot, or k below 1
    */
-  step(hyper: Float32Array, options: AdamWOptions, indices: ArrayLike<number> = this.#all): number {
+  step(hyper: Float32Array, options: AdamWOptions, indices: ArrayLike<number> = this.#all): Float64Array {
     if (hyper.length !== indices.length * 3) {
       throw new ShapeError({
         where: 'AdamWArena.step',
@@ -83,13 +83,14 @@ export class AdamWArena {
       this.#resolve(index, hyper.subarray(row * 3, row * 3 + 3), options),
     );
     if (options.maxNorm === null) {
-      return Math.sqrt(sum(active, ({ block, rates }) => update(block, rates, options, 1, true)));
+      return Float64Array.from(active, ({ block, rates }) => update(block, rates, options, 1, true));
     }
-    const norm = Math.sqrt(sum(active, ({ block }) => squaredNorm(block)));
-    if (!Number.isFinite(norm)) return norm;
+    const squares = Float64Array.from(active, ({ block }) => sumOfSquares(block));
+    const norm = Math.sqrt(squares.reduce((sum, square) => sum + square, 0));
+    if (!Number.isFinite(norm)) return squares;
     const scale = Math.min(1, options.maxNorm / (norm + CLIP_EPSILON));
     for (const { block, rates } of active) update(block, rates, options, scale, false);
-    return norm;
+    return squares;
   }
 
   #resolve(index: number, [learningRate, weightDecay, k]: Float32Array, options: AdamWOptions) {
@@ -199,7 +200,7 @@ function update(
   return squares;
 }
 
-function squaredNorm({ size, stride, start, kernels }: Block): number {
+function sumOfSquares({ size, stride, start, kernels }: Block): number {
   let squares = 0;
   for (let at = 0; at < size; at += PIECE) {
     squares += kernels.sumOfSquares(start + stride + at * 4, padded(Math.min(PIECE, size - at)));
@@ -209,10 +210,6 @@ function squaredNorm({ size, stride, start, kernels }: Block): number {
 
 /** The floats up to the next cache line are zero and stay so: padding needs no code of its own. */
 const padded = (count: number) => Math.ceil(count / 8) * 8;
-
-function sum<T>(items: readonly T[], value: (item: T) => number): number {
-  return items.reduce((total, item) => total + value(item), 0);
-}
 
 interface AdamWExports {
   sumOfSquares(g: number, count: number): number;

@@ -1,7 +1,7 @@
 import { ConfigError } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { matchesName, type NamePattern, towerOf } from '../towers.js';
-import { fusedAdamW } from './fused-adamw.js';
+import { fusedAdamW, normOf } from './fused-adamw.js';
 import { layerDepths } from './layer-depths.js';
 import type { AppliedUpdate, Optimizer } from './optimizer.js';
 
@@ -141,7 +141,7 @@ export class AdamW implements Optimizer {
       moments!.expAvg.assign(after.expAvg[i]!);
       moments!.expAvgSq.assign(after.expAvgSq[i]!);
     }
-    return { gradNorm: after.gradNorm, updated };
+    return { squares: after.squares, updated };
   }
 
   advance(updated: readonly number[]): void {
@@ -159,17 +159,17 @@ export class AdamW implements Optimizer {
     { factor = 1, clipNorm = null }: { factor?: number; clipNorm?: number | null } = {},
   ): tf.Scalar {
     this.prepare();
-    const { gradNorm, updated } = tf.tidy(() => {
+    const { norm, updated } = tf.tidy(() => {
       const hyper = tf.tensor2d(this.hyper(factor), [this.#slots.length, 3]);
       const applied = this.apply(
         hyper,
         this.#slots.map(({ name }) => gradients[name]),
         clipNorm,
       );
-      return { ...applied };
+      return { norm: normOf(applied.squares), updated: applied.updated };
     });
     this.advance(updated);
-    return gradNorm;
+    return norm;
   }
 
   *namedState(): Iterable<[string, tf.Variable]> {

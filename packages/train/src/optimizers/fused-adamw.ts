@@ -30,14 +30,14 @@ const CLIP_EPSILON = 1e-6;
  * Runs the kernel `FusedAdamW` where the backend has one, and plain operators elsewhere.
  *
  * @param hyper float32 [n, 3]: learning rate, weight decay and step count k (from 1) of each parameter
- * @returns the new values, and the gradients' global norm before clipping
+ * @returns the new values, and float32 [n]: the sum of squares of each gradient, before clipping
  */
 export function fusedAdamW(
   hyper: tf.Tensor2D,
   state: AdamWState,
   gradients: readonly tf.Tensor[],
   attributes: AdamWAttributes,
-): AdamWState & { readonly gradNorm: tf.Scalar } {
+): AdamWState & { readonly squares: tf.Tensor1D } {
   if (!tf.getKernel('FusedAdamW', tf.getBackend())) return portableAdamW(hyper, state, gradients, attributes);
   const count = gradients.length;
   const inputs: Record<string, tf.Tensor> = { hyper };
@@ -54,7 +54,7 @@ export function fusedAdamW(
     parameters: outputs.slice(0, count),
     expAvg: outputs.slice(count, 2 * count),
     expAvgSq: outputs.slice(2 * count, 3 * count),
-    gradNorm: outputs[3 * count] as tf.Scalar,
+    squares: outputs[3 * count] as tf.Tensor1D,
   };
 }
 
@@ -63,9 +63,9 @@ function portableAdamW(
   state: AdamWState,
   gradients: readonly tf.Tensor[],
   { beta1, beta2, eps, maxNorm }: AdamWAttributes,
-): AdamWState & { readonly gradNorm: tf.Scalar } {
-  const squares = gradients.map((gradient) => tf.sum(tf.square(gradient)));
-  const gradNorm = tf.sqrt(tf.addN(squares)) as tf.Scalar;
+): AdamWState & { readonly squares: tf.Tensor1D } {
+  const squares = tf.stack(gradients.map((gradient) => tf.sum(tf.square(gradient)))) as tf.Tensor1D;
+  const gradNorm = normOf(squares);
   const scale = maxNorm === null ? tf.scalar(1) : tf.minimum(1, tf.div(maxNorm, tf.add(gradNorm, CLIP_EPSILON)));
   const healthy = maxNorm === null ? undefined : tf.isFinite(gradNorm);
   const unless = (after: tf.Tensor, before: tf.Tensor) => (healthy ? tf.where(healthy, after, before) : after);
@@ -85,8 +85,13 @@ function portableAdamW(
     parameters: updated.map(([p]) => p!),
     expAvg: updated.map(([, m]) => m!),
     expAvgSq: updated.map(([, , v]) => v!),
-    gradNorm,
+    squares,
   };
+}
+
+/** L2 norm of several gradients, from the sum of squares of each. */
+export function normOf(squares: tf.Tensor1D): tf.Scalar {
+  return tf.sqrt(tf.sum(squares)) as tf.Scalar;
 }
 
 /** 1 - beta^k, exact also where beta^k is close to 1. */

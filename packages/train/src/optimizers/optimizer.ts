@@ -1,11 +1,11 @@
-import type { Scalar, Tensor, Tensor2D, Variable } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor1D, Tensor2D, Variable } from '@tensorflow/tfjs-core';
 
 /** What an update inside a step gives. */
 export interface AppliedUpdate {
-  /** Global L2 norm of the gradients, before clipping. */
-  readonly gradNorm: Scalar;
   /** Positions (in the bound order) of the parameters that had a gradient. */
   readonly updated: number[];
+  /** float32 [updated.length]: the sum of squares of the gradient of each of them, before clipping. */
+  readonly squares: Tensor1D;
 }
 
 /**

@@ -2,6 +2,7 @@ import type { Context, EncoderOutput, Loss, LossBatch, LossOutput, TextInput, To
 import { type Compiled, compile } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { firstRows } from '../gather-rows.js';
+import { normOf } from '../optimizers/fused-adamw.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import { towerOf } from '../towers.js';
 import type { TrainableModel } from '../trainable-model.js';
@@ -146,11 +147,14 @@ export function update(
   lossParts: { readonly [name: string]: tf.Scalar },
   hyper: tf.Tensor2D,
 ): StepResultContainer {
-  const { gradNorm, updated } = optimizer.apply(hyper, poisoned(gradients, value), clipNorm);
+  const { squares, updated } = optimizer.apply(hyper, poisoned(gradients, value), clipNorm);
   const named: [string, tf.Tensor][] = [
     ['loss', value],
-    ['gradNorm', gradNorm],
-    ...towerNorms(parameters, gradients),
+    ['gradNorm', normOf(squares)],
+    ...towerNorms(
+      updated.map((index) => parameters[index]![0]),
+      squares,
+    ),
     ...Object.entries(lossParts).map(([name, part]): [string, tf.Tensor] => [`part.${name}`, part]),
   ];
   const scalars = tf.stack(named.map(([, scalar]) => tf.reshape(scalar, []))) as tf.Tensor1D;
@@ -167,19 +171,14 @@ function poisoned(gradients: readonly (tf.Tensor | undefined)[], value: tf.Scala
   return gradients.map((gradient, i) => (i === smallest ? tf.add(gradient!, tf.mul(value, 0)) : gradient));
 }
 
-/** L2 norm of each tower's gradients, before clipping. */
-function towerNorms(
-  parameters: readonly (readonly [string, tf.Variable])[],
-  gradients: readonly (tf.Tensor | undefined)[],
-): [string, tf.Tensor][] {
-  const squares = new Map<string, tf.Tensor[]>();
-  for (const [i, [name]] of parameters.entries()) {
-    const gradient = gradients[i];
-    if (!gradient) continue;
+/** L2 norm of each tower's gradients, before clipping; `squares` has a row for each name. */
+function towerNorms(names: readonly string[], squares: tf.Tensor1D): [string, tf.Tensor][] {
+  const rows = new Map<string, number[]>();
+  for (const [row, name] of names.entries()) {
     const tower = towerOf(name);
-    squares.set(tower, [...(squares.get(tower) ?? []), tf.sum(tf.square(gradient))]);
+    rows.set(tower, [...(rows.get(tower) ?? []), row]);
   }
-  return [...squares].map(([tower, parts]) => [`gradNorm.${tower}`, tf.sqrt(tf.addN(parts))]);
+  return [...rows].map(([tower, members]) => [`gradNorm.${tower}`, normOf(tf.gather(squares, members))]);
 }
 
 /** Puts buffers back where the step went bad. */
