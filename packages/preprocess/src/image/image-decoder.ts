@@ -1,12 +1,13 @@
 import { availableParallelism } from 'node:os';
 import { isMainThread } from 'node:worker_threads';
 import type { RgbImage } from '@diptych/core';
-import { checkDecodeOptions, type DecodeOptions, decodeBytes, readImage } from './decode.js';
+import { checkDecodeOptions, type DecodeOptions, decodeBytes, type EncodedImage, readImage } from './decode.js';
 import { JpegDecoder } from './jpeg-decoder.js';
+import { decodePlainPng } from './png-decoder.js';
 import type { DecodeSource } from './read-source.js';
 
 /**
- * Decodes one picture after the other as `decodeImage` does, to the same bytes, and faster: plain JPEG files are decoded in
+ * Decodes one picture after the other as `decodeImage` does, to the same bytes, and faster: plain JPEG and PNG files are decoded in
  * place, without a hand-over to sharp's threads. Several pictures under way at once in the main thread still go to
  * those threads where there are cores for them.
  */
@@ -32,13 +33,18 @@ export class ImageDecoder {
     try {
       const image = await readImage(source, this.#options.maxBytes);
       const isAlone = this.#underWay === 1 || !this.#hasThreads;
-      const lent =
-        isAlone && image.format === 'jpeg' && !this.#options.orient
-          ? this.#jpeg.decode(image.bytes, this.#options.maxPixels)
-          : undefined;
+      const lent = isAlone ? this.#decodeHere(image) : undefined;
       return use(lent ?? (await decodeBytes(image, this.#options)));
     } finally {
       this.#underWay--;
     }
+  }
+
+  /** The picture, if it is of a plain kind. */
+  #decodeHere({ bytes, format }: EncodedImage): RgbImage | undefined {
+    const { orient, onto, maxPixels } = this.#options;
+    if (orient) return undefined;
+    if (format === 'jpeg') return this.#jpeg.decode(bytes, maxPixels);
+    return format === 'png' ? decodePlainPng(bytes, maxPixels, onto) : undefined;
   }
 }
