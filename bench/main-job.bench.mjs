@@ -1,4 +1,4 @@
-// Training of the main job (`npm start`, 100 steps) beside the same recipe in PyTorch (reference/emoji_train.py), in turns.
+// Training of the main job (`npm start`, all its steps) beside the same recipe in PyTorch (reference/emoji_train.py), in turns.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { line, median } from './lib/statistics.mjs';
 
-const STEPS = 100;
-const ROUNDS = 3;
+const STEPS = 300;
+const ROUNDS = 2;
 /** The first epoch also decodes the pictures, the first step is recorded. */
 const FIRST_EPOCH = 11;
 const root = fileURLToPath(new URL('..', import.meta.url));

@@ -110,7 +110,7 @@ describe('what leaves a doubt is left to sharp', () => {
     );
     const random = generator(5);
     let accepted = 0;
-    for (let i = 0; i < Number(process.env.DIPTYCH_FUZZ ?? 2000); i++) {
+    for (let i = 0; i < Number(process.env.DIPTYCH_FUZZ_RUNS ?? 2000); i++) {
       const damaged = mutate(Buffer.from(sources[i % sources.length]!), random);
       accepted += Number(await agrees(damaged, i % 2 ? [255, 255, 255] : undefined));
     }
