@@ -37,6 +37,17 @@ describe('sources', async () => {
   });
 });
 
+it('a file too large to be read at once', async () => {
+  const noise = Uint8Array.from({ length: 200 * 200 * 3 }, (_, i) => (i * i * 7919) >> 5);
+  const png = await sharp(noise, { raw: { width: 200, height: 200, channels: 3 } })
+    .png({ compressionLevel: 0 })
+    .toBuffer();
+  const path = join(folder, 'large.png');
+  writeFileSync(path, png);
+  expect(png.length).toBeGreaterThan(2 ** 16);
+  expect(Buffer.compare((await decodeImage(path)).data, noise)).toBe(0);
+});
+
 describe('kinds of pictures become RGB', () => {
   it('grey, and 16 bits', async () => {
     const grey = await sharp(Uint8Array.from([7, 200]), { raw: { width: 2, height: 1, channels: 1 } })

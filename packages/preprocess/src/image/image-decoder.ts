@@ -6,10 +6,13 @@ import { JpegDecoder } from './jpeg-decoder.js';
 import { decodePlainPng } from './png-decoder.js';
 import type { DecodeSource } from './read-source.js';
 
+/** Most pixels of a PNG that takes this thread no longer than to hand it over to another one. */
+const SMALL_PIXELS = 2 ** 12;
+
 /**
- * Decodes one picture after the other as `decodeImage` does, to the same bytes, and faster: plain JPEG and PNG files are decoded in
- * place, without a hand-over to sharp's threads. Several pictures under way at once in the main thread still go to
- * those threads where there are cores for them.
+ * Decodes one picture after the other as `decodeImage` does, to the same bytes, and faster: plain JPEG and PNG files are
+ * decoded in place, without a hand-over to sharp's threads. Several pictures under way at once in the main thread still
+ * go to those threads where there are cores for them, but for the smallest PNG files.
  */
 export class ImageDecoder {
   readonly #options: ReturnType<typeof checkDecodeOptions>;
@@ -33,18 +36,18 @@ export class ImageDecoder {
     try {
       const image = await readImage(source, this.#options.maxBytes);
       const isAlone = this.#underWay === 1 || !this.#hasThreads;
-      const lent = isAlone ? this.#decodeHere(image) : undefined;
+      const lent = this.#decodeHere(image, isAlone);
       return use(lent ?? (await decodeBytes(image, this.#options)));
     } finally {
       this.#underWay--;
     }
   }
 
-  /** The picture, if it is of a plain kind. */
-  #decodeHere({ bytes, format }: EncodedImage): RgbImage | undefined {
+  /** The picture, if it is of a plain kind, and small where others are under way. */
+  #decodeHere({ bytes, format }: EncodedImage, isAlone: boolean): RgbImage | undefined {
     const { orient, onto, maxPixels } = this.#options;
     if (orient) return undefined;
-    if (format === 'jpeg') return this.#jpeg.decode(bytes, maxPixels);
-    return format === 'png' ? decodePlainPng(bytes, maxPixels, onto) : undefined;
+    if (format === 'png') return decodePlainPng(bytes, isAlone ? maxPixels : Math.min(maxPixels, SMALL_PIXELS), onto);
+    return format === 'jpeg' && isAlone ? this.#jpeg.decode(bytes, maxPixels) : undefined;
   }
 }

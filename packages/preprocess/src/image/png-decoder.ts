@@ -42,9 +42,13 @@ const CHANNELS: Readonly<Record<ColorType, number>> = {
 };
 
 /** Chunks that change no pixel, and in which nothing can be wrong that another decoder would complain about. */
-const WITHOUT_EFFECT = new Set(['gAMA', 'cHRM', 'sRGB', 'pHYs', 'tIME', 'tEXt', 'bKGD']);
+const WITHOUT_EFFECT = new Set(['gAMA', 'cHRM', 'sRGB', 'pHYs', 'tIME', 'tEXt', 'bKGD', 'sBIT']);
 const SIGNATURE_BYTES = 8;
 const HEADER_BYTES = 13;
+/** The farthest that deflate refers back. */
+const MAX_WINDOW = 2 ** 15;
+/** The least `chunkSize` that Node's zlib takes. */
+const MIN_CHUNK_BYTES = 64;
 /** Most pixels that are decoded here: large pictures are better off in sharp's threads. */
 const MAX_PIXELS = 2 ** 22;
 
@@ -128,9 +132,14 @@ function readSamples({ header, compressed }: Parts): Uint8Array | undefined {
 
 /** Exactly `size` bytes from a stream without anything behind it. */
 function inflate(compressed: Uint8Array, size: number): Uint8Array | undefined {
+  // References beyond the window that the stream declares are damage to sharp, but not to Node's zlib.
+  const window = 2 ** (8 + (compressed[0]! >> 4));
+  if (window < Math.min(size, MAX_WINDOW)) return undefined;
   try {
+    // One piece, with a byte over, in which the end shows: zlib would give pieces of 16 KiB to be joined.
+    const options = { maxOutputLength: size, chunkSize: Math.max(MIN_CHUNK_BYTES, size + 1), info: true };
     // With `info`, the types of Node do not know the result.
-    const { buffer, engine } = inflateSync(compressed, { maxOutputLength: size, info: true }) as unknown as {
+    const { buffer, engine } = inflateSync(compressed, options) as unknown as {
       buffer: Uint8Array;
       engine: { bytesWritten: number };
     };
@@ -175,16 +184,16 @@ const average: Filter = (out, line, to, up, pixelBytes) => {
 };
 
 const paeth: Filter = (out, line, to, up, pixelBytes) => {
+  // Zeros above leave nothing but the left.
+  if (up < 0) return sub(out, line, to, up, pixelBytes);
   for (let i = 0; i < line.length; i++) {
+    const over = out[up + i]!;
     const left = i < pixelBytes ? 0 : out[to + i - pixelBytes]!;
-    const over = up < 0 ? 0 : out[up + i]!;
-    const corner = i < pixelBytes || up < 0 ? 0 : out[up + i - pixelBytes]!;
-    const estimate = left + over - corner;
-    const [toLeft, toOver, toCorner] = [
-      Math.abs(estimate - left),
-      Math.abs(estimate - over),
-      Math.abs(estimate - corner),
-    ];
+    const corner = i < pixelBytes ? 0 : out[up + i - pixelBytes]!;
+    // How far left + over - corner is from each of the three.
+    const toLeft = Math.abs(over - corner);
+    const toOver = Math.abs(left - corner);
+    const toCorner = Math.abs(left + over - 2 * corner);
     out[to + i] = line[i]! + (toLeft <= toOver && toLeft <= toCorner ? left : toOver <= toCorner ? over : corner);
   }
 };

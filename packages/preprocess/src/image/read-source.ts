@@ -1,10 +1,13 @@
-import { createReadStream } from 'node:fs';
+import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { type ImageSource, InputError } from '@diptych/core';
 
 /** Anything that encoded image bytes can be read from: a path, a `file:` URL, bytes, or a stream of bytes. */
 export type DecodeSource = ImageSource | AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>;
+
+/** Files up to this size are read at once, those beyond as streams. */
+const SMALL_BYTES = 2 ** 16;
 
 /** Encoded bytes and the name that errors give them. */
 export interface NamedBytes {
@@ -56,12 +59,28 @@ async function readFileBounded(path: string, maxBytes: number): Promise<Uint8Arr
       throw new InputError({ where: path, expected: 'an image file', got: kind });
     }
     if (info.size > maxBytes) throw tooLarge(path, `${info.size} bytes`, maxBytes);
+    const whole = info.size <= SMALL_BYTES ? readAtOnce(path, info.size) : undefined;
+    if (whole) return whole;
     return await collect(createReadStream(path, { highWaterMark: Math.min(info.size + 1, 2 ** 24) }), maxBytes, path);
   } catch (error) {
     if (error instanceof InputError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
     const problem = code === 'ENOENT' ? 'no such file' : code === 'EACCES' ? 'no permission to read it' : message;
     throw new InputError({ where: path, problem }, { cause: error });
+  }
+}
+
+/**
+ * A file of `size` bytes; undefined if it turns out to have more or fewer. A stream's hand-overs to libuv's threads take
+ * longer than a small picture's decoding, so this thread waits instead: `stat` has found the file, its bytes are left.
+ */
+function readAtOnce(path: string, size: number): Uint8Array | undefined {
+  const file = openSync(path, 'r');
+  try {
+    const bytes = new Uint8Array(size + 1);
+    return readSync(file, bytes) === size ? bytes.subarray(0, size) : undefined;
+  } finally {
+    closeSync(file);
   }
 }
 
