@@ -8,7 +8,7 @@ const sumOfSquares: Rule = ({ inputs: [x], attrs, shape, dtype }, b) => {
   return b.emit('SumOfSquares', x!.node.inputs, attrs, shape, dtype);
 };
 
-/** Norms of gradients without a squared copy of each. Takes programs in memory order. */
+/** Norms without a squared copy of the tensor. Takes programs in memory order. */
 export function fuseSumOfSquares(program: Program): Program {
   return rebuild(program, new Builder({ Sum: [sumOfSquares] }), copyNode);
 }

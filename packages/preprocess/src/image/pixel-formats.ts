@@ -38,12 +38,16 @@ export function compositeOnto(rgba: Uint8Array, [red, green, blue]: readonly [nu
 
 /** (over * alpha + under * (255 - alpha)) / 255, rounded, in integers. */
 function mix(over: number, under: number, alpha: number): number {
-  const sum = over * alpha + under * (255 - alpha) + 128;
-  return ((sum >> 8) + sum) >> 8;
+  return over255(over * alpha + under * (255 - alpha));
 }
 
 /** a * b / 255, rounded, in integers. */
 function timesOver255(a: number, b: number): number {
-  const product = a * b + 128;
-  return ((product >> 8) + product) >> 8;
+  return over255(a * b);
+}
+
+/** value / 255 for values up to 255 * 255, rounded, in integers. */
+function over255(value: number): number {
+  const rounded = value + 128;
+  return ((rounded >> 8) + rounded) >> 8;
 }

@@ -1,9 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { crc32, deflateSync, inflateSync } from 'node:zlib';
+import { deflateSync, inflateSync } from 'node:zlib';
 import sharp, { type PngOptions, type Sharp } from 'sharp';
 import { describe, expect, it } from 'vitest';
+import { pngChunk } from '../../test/bad-images.js';
 import { picture } from '../../test/picture.js';
 import { decodeImage } from './decode.js';
 import { decodePlainPng } from './png-decoder.js';
@@ -213,13 +214,7 @@ function mutate(png: Buffer, random: (n: number) => number): Buffer {
 function withChunks(png: Buffer, change: (chunks: Chunk[]) => void): Buffer {
   const chunks = chunksOf(png);
   change(chunks);
-  const parts = chunks.map(({ type, content }) => {
-    const body = Buffer.concat([Buffer.from(type, 'latin1'), content]);
-    const [size, check] = [Buffer.alloc(4), Buffer.alloc(4)];
-    size.writeUInt32BE(content.length);
-    check.writeUInt32BE(crc32(body));
-    return Buffer.concat([size, body, check]);
-  });
+  const parts = chunks.map(({ type, content }) => pngChunk(type, content));
   return Buffer.concat([png.subarray(0, 8), ...parts]);
 }
 

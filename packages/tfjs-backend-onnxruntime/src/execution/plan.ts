@@ -56,7 +56,7 @@ export function partition(program: Program, target: Target): Part[] {
  * True for the gradient of an embedding that only the optimizer reads. As part of a session it would be written out in full,
  * nearly all of it zeros; on the host a few rows are added to memory that is zero already.
  */
-export function isEmbeddingGradient(
+function isEmbeddingGradient(
   { op, inputs, outputs: [sum] }: Node,
   { onHost }: Target,
   readers: ReadonlyMap<Value, Node[]>,
