@@ -43,6 +43,8 @@ const cases: [string, number[][], (...xs: tf.Tensor4D[]) => tf.Tensor][] = [
   ['many channels, medium image', [[1, 15, 15, 10], [3, 3, 10, 6]], convolve([[1, 1], [1, 1]], 1)],
   ['many channels, large image', [[1, 28, 29, 32], [3, 3, 32, 16]], convolve([[1, 1], [1, 1]], 1)],
   ['many channels, large image, uneven sides', [[2, 30, 28, 16], [3, 3, 16, 32]], convolve([[0, 1], [2, 0]], 1)],
+  ['many channels, small image', [[2, 7, 7, 32], [3, 3, 32, 48]], convolve([[1, 1], [1, 1]], 1)],
+  ['many channels, small image, uneven sides', [[2, 8, 9, 32], [3, 3, 32, 16]], convolve([[0, 2], [1, 0]], 1)],
   ['depthwise convolution', [[2, 7, 7, 3], [3, 3, 3, 2]], (x, w) => tf.depthwiseConv2d(pad(x, [[1, 1], [1, 1]]), w, 2, 'valid')],
   ['max pooling', [[2, 9, 8, 3]], (x) => tf.maxPool(pad(x, [[1, 1], [1, 0]], Number.NEGATIVE_INFINITY), 3, 2, 'valid')],
   ['max pooling over zeros', [[2, 9, 8, 3]], (x) => tf.maxPool(pad(x, [[1, 1], [1, 0]]), 3, 2, 'valid')],

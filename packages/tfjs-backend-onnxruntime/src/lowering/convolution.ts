@@ -1,93 +1,60 @@
-import type { Node, Window } from '@diptych/graph';
+import type { Window } from '@diptych/graph';
+import {
+  blockedConvolution,
+  blockedFilter,
+  blockedTurnedFilter,
+  blockOf,
+  imageGradientByPhase,
+} from './blocked-convolution.js';
 import type { Emitter, Lowering, LoweringTable } from './emitter.js';
+import { cells, windowAttributes, windowOf } from './window.js';
 
 /** Images above this many output cells are processed image by image, smaller ones as one large matrix. */
 const LARGE = 28 * 28;
 /** Images above this many output cells take the gradient of the image as a convolution with the turned filter. */
 const MEDIUM = 14 * 14;
-/** Up to this many channels, ONNX Runtime's plain strided convolutions run at half of the processor's speed. */
-const THIN = 32;
 /** Up to this many channels (a stem's red, green and blue), columns would be many and narrow. */
 const FEW_CHANNELS = 4;
 /** Filters up to this many cells can have all their columns in memory. */
 const SMALL_FILTER = 9;
 
-export const windowAttributes = ({ kernel, strides, pads, dilations }: Window) => ({
-  kernel_shape: kernel,
-  strides,
-  pads,
-  dilations,
-});
-
-const windowOf = (node: Node) => node.attrs.window as Window;
-const cells = ([height, width]: readonly number[]) => height! * width!;
-
-const BLOCKED = 'com.microsoft.nchwc';
-
-/**
- * A convolution in blocks of channels, ONNX Runtime's own layout: O/B I/B H W Bi Bo for filters. It reorders image, filter
- * and result and is still faster for 3x3 filters on large images, by half at 56x56, and with a stride where channels are few
- * (docs/engine-notes.md). Undefined
- * where it would not be, or cannot run.
- *
- * @param filterShape [out, in, height, width] of the convolution
- * @param perm from [a/B, a, b/B, b, height, width], the filter's two channel axes split, to blocked order
- */
-function blockedConvolution(
-  e: Emitter,
-  x: string,
-  filter: { name: string; shape: readonly number[]; perm: readonly number[] },
-  [outChannels, inChannels, ...kernel]: readonly number[],
-  attributes: { strides: readonly number[]; dilations: readonly number[]; pads: readonly number[] },
-  output: readonly number[],
-): string | undefined {
-  if (cells(kernel) !== 9 || attributes.dilations.some((step) => step !== 1)) return undefined;
-  const strided = attributes.strides.some((step) => step !== 1);
-  const pays = strided ? inChannels! <= THIN && cells(output) >= MEDIUM : cells(output) >= LARGE;
-  if (!pays) return undefined;
-  const block = e.channelBlock;
-  if (block === 0 || outChannels! % block !== 0 || inChannels! % block !== 0) return undefined;
-  const [a, b] = filter.shape as [number, number];
-  const split = e.reshape(filter.name, [a / block, block, b / block, block, ...kernel]);
-  const reordered = e.reshape(e.transpose(split, filter.perm), [outChannels!, inChannels!, ...kernel]);
-  const image = e.shared(`blocked:${x}`, () => e.op('ReorderInput', [x], {}, BLOCKED));
-  const result = e.op('Conv', [image, reordered], { kernel_shape: kernel, ...attributes }, BLOCKED);
-  return e.op('ReorderOutput', [result], { channels: outChannels! }, BLOCKED);
-}
-
 const Conv2D: Lowering = (e, [x, filter], node) => {
-  const { kernel, ...attributes } = windowOf(node);
+  const window = windowOf(node);
   const { shape } = node.inputs[1]!;
-  const { strides, dilations, pads, output } = attributes;
-  const split = { name: filter!, shape, perm: [0, 2, 4, 5, 3, 1] };
-  return (
-    blockedConvolution(e, x!, split, shape, { strides, dilations, pads }, output) ??
-    e.op('Conv', [x!, filter!], windowAttributes(windowOf(node)))
-  );
+  const block = blockOf(e, shape, window);
+  if (block === undefined) return e.op('Conv', [x!, filter!], windowAttributes(window));
+  const { strides, pads } = window;
+  return blockedConvolution(e, x!, blockedFilter(e, filter!, shape, block), shape, { strides, pads });
 };
 
 /**
- * dX. With stride 1 it is the convolution of dY with the filter flipped and its channels swapped, which is faster than
- * ConvTranspose for 1x1 filters and for images that are not small; otherwise ConvTranspose, which is the same sum.
+ * dX. With stride 1 it is the convolution of dY with the filter turned round and its channels swapped, which is faster than
+ * ConvTranspose for 1x1 filters, in blocks, and for images that are not small; otherwise ConvTranspose, which is the same sum.
  */
 const Conv2DBackpropInput: Lowering = (e, [dy, filter], node) => {
   const window = windowOf(node);
   const { kernel, strides, dilations, pads, output } = window;
-  const pointwise = cells(kernel) === 1;
-  if (strides[0] === 1 && strides[1] === 1 && (pointwise || cells(output) >= MEDIUM)) {
-    const flipped = pointwise ? filter! : e.slice(filter!, [-1, -1], [-1000, -1000], [2, 3], [-1, -1]);
-    const rest = pads.map((pad, i) => kernel[i % 2]! - 1 - pad);
-    if (rest.every((pad) => pad >= 0)) {
-      const [outChannels, inChannels] = node.inputs[1]!.shape as [number, number];
-      const split = { name: flipped, shape: node.inputs[1]!.shape, perm: [2, 0, 4, 5, 1, 3] };
-      const attributes = { strides, dilations, pads: rest };
-      return (
-        blockedConvolution(e, dy!, split, [inChannels, outChannels, ...kernel], attributes, window.input) ??
-        e.op('Conv', [dy!, e.transpose(flipped, [1, 0, 2, 3])], { kernel_shape: kernel, pads: rest })
-      );
+  const { shape } = node.inputs[1]!;
+  const [outChannels, inChannels] = shape as [number, number];
+  const rest = pads.map((pad, i) => dilations[i % 2]! * (kernel[i % 2]! - 1) - pad);
+  const block = blockOf(e, shape, window);
+  if (strides[0] === 1 && strides[1] === 1 && rest.every((pad) => pad >= 0)) {
+    if (block !== undefined) {
+      const blocked = blockedTurnedFilter(e, filter!, shape, block);
+      return blockedConvolution(e, dy!, blocked, [inChannels, outChannels, ...kernel], { strides, pads: rest });
+    }
+    const pointwise = cells(kernel) === 1;
+    if (pointwise || cells(output) >= MEDIUM) {
+      const flipped = pointwise ? filter! : e.slice(filter!, [-1, -1], [-1000, -1000], [2, 3], [-1, -1]);
+      return e.op('Conv', [dy!, e.transpose(flipped, [1, 0, 2, 3], shape)], {
+        kernel_shape: kernel,
+        dilations,
+        pads: rest,
+      });
     }
   }
-  return e.op('ConvTranspose', [dy!, filter!], transposedAttributes(window));
+  const byPhase = block === undefined ? undefined : imageGradientByPhase(e, dy!, filter!, node, block);
+  return byPhase ?? e.op('ConvTranspose', [dy!, filter!], transposedAttributes(window));
 };
 
 /** ConvTranspose that undoes a convolution's window, to exactly the size of its input. */
@@ -126,28 +93,34 @@ const padded = (e: Emitter, x: string, { pads: [top, left, bottom, right] }: Win
   top || left || bottom || right ? e.pad(x, [0, 0, top, left], [0, 0, bottom, right]) : x;
 
 /** Channels and images swapped: [C, N, H, W]. Used by several gradients of one tensor. */
-const channelsOutermost = (e: Emitter, x: string) => e.shared(`swap:${x}`, () => e.transpose(x, [1, 0, 2, 3]));
+const channelsOutermost = (e: Emitter, x: string, shape: readonly number[]) =>
+  e.shared(`swap:${x}`, () => e.transpose(x, [1, 0, 2, 3], shape));
 
 /**
  * dW as a convolution: channels take the place of images, images that of channels, and dY is the filter; strides and
  * dilations change places. Cells of x at the end that no window meets are cut off.
  */
-function filterGradientByConvolution(e: Emitter, x: string, dy: string, window: Window): string {
+function filterGradientByConvolution(
+  e: Emitter,
+  [x, xShape]: readonly [string, readonly number[]],
+  [dy, dyShape]: readonly [string, readonly number[]],
+  window: Window,
+): string {
   const { kernel, strides, pads, dilations, input, output } = window;
   const ends = [0, 1].map((i) => {
     const reached = (kernel[i]! - 1) * dilations[i]! + (output[i]! - 1) * strides[i]! + 1;
     return reached - input[i]! - pads[i]!;
   });
   const met = ends.map((pad, i) => input[i]! + Math.min(pad, 0));
-  const image = channelsOutermost(e, x);
+  const image = channelsOutermost(e, x, xShape);
   const cut = ends.some((pad) => pad < 0) ? e.slice(image, [0, 0], met, [2, 3]) : image;
-  const gradient = e.op('Conv', [cut, channelsOutermost(e, dy)], {
+  const gradient = e.op('Conv', [cut, channelsOutermost(e, dy, dyShape)], {
     kernel_shape: output,
     strides: dilations,
     dilations: strides,
     pads: [pads[0], pads[1], ...ends.map((pad) => Math.max(pad, 0))],
   });
-  return e.transpose(gradient, [1, 0, 2, 3]);
+  return e.transpose(gradient, [1, 0, 2, 3], [xShape[1]!, dyShape[1]!, ...kernel]);
 }
 
 /**
@@ -181,7 +154,7 @@ function columnsOf(e: Emitter, x: string, [batch, channels]: readonly number[], 
   const { kernel, input, output } = window;
   const pixelCount = batch! * cells(input);
   const pixels = e.shared(`pixels:${x}`, () => {
-    const flat = e.reshape(e.transpose(x, [0, 2, 3, 1]), [pixelCount, channels!]);
+    const flat = e.reshape(e.transpose(x, [0, 2, 3, 1], [batch!, channels!, ...input]), [pixelCount, channels!]);
     return e.op('Concat', [flat, e.constant(new Float32Array(channels!), [1, channels!], 'float32')], { axis: 0 });
   });
   const places = e.shared(`places:${JSON.stringify([batch, window])}`, () =>
@@ -218,7 +191,8 @@ const Conv2DBackpropFilter: Lowering = (e, [x, dy], node) => {
   const window = windowOf(node);
   const { kernel, output } = window;
   const [batch, inChannels] = node.inputs[0]!.shape as [number, number];
-  const outChannels = node.inputs[1]!.shape[1]!;
+  const dyShape = node.inputs[1]!.shape;
+  const outChannels = dyShape[1]!;
   const area = cells(output);
   const filterShape = [outChannels, inChannels, ...kernel];
   const strided = window.strides.some((stride) => stride > 1);
@@ -233,17 +207,21 @@ const Conv2DBackpropFilter: Lowering = (e, [x, dy], node) => {
     );
   };
   const wholeBatch = (columns: string) => {
-    const rows = e.shared(`flat:${dy}`, () => e.reshape(channelsOutermost(e, dy!), [outChannels, batch * area]));
+    const rows = e.shared(`flat:${dy}`, () =>
+      e.reshape(channelsOutermost(e, dy!, dyShape), [outChannels, batch * area]),
+    );
     return e.matmul(rows, e.reshape(columns, [inChannels, batch * area]), false, true);
   };
 
   if (inChannels <= FEW_CHANNELS && cells(kernel) > 1) {
-    if (cells(kernel) > SMALL_FILTER) return filterGradientByConvolution(e, x!, dy!, window);
+    if (cells(kernel) > SMALL_FILTER)
+      return filterGradientByConvolution(e, [x!, node.inputs[0]!.shape], [dy!, dyShape], window);
     return e.reshape(filterGradientByCopies(e, x!, dy!, node.inputs[0]!.shape, window), filterShape);
   }
   if (cells(kernel) === 1 && window.pads.every((pad) => pad === 0)) {
     const cellsMet = strided ? tapOf(e, x!, 0, 0, window) : x!;
-    const flat = area >= LARGE ? byImage(cellsMet) : wholeBatch(channelsOutermost(e, cellsMet));
+    const flat =
+      area >= LARGE ? byImage(cellsMet) : wholeBatch(channelsOutermost(e, cellsMet, [batch, inChannels, ...output]));
     return e.reshape(flat, filterShape);
   }
   if (area >= LARGE && cells(kernel) <= SMALL_FILTER && inChannels > 8 && !strided) {
@@ -254,8 +232,14 @@ const Conv2DBackpropFilter: Lowering = (e, [x, dy], node) => {
     return e.reshape(e.op('Concat', parts, { axis: 2 }), filterShape);
   }
   const columns = columnsOf(e, x!, node.inputs[0]!.shape, window);
-  const rows = e.shared(`flat:${dy}`, () => e.reshape(channelsOutermost(e, dy!), [outChannels, batch * area]));
-  return e.transpose(e.reshape(e.matmul(rows, columns), [outChannels, ...kernel, inChannels]), [0, 3, 1, 2]);
+  const rows = e.shared(`flat:${dy}`, () => e.reshape(channelsOutermost(e, dy!, dyShape), [outChannels, batch * area]));
+  const tapsFirst = e.matmul(rows, columns);
+  const turned = e.transpose(
+    e.reshape(tapsFirst, [outChannels, cells(kernel), inChannels]),
+    [0, 2, 1],
+    [outChannels, cells(kernel), inChannels],
+  );
+  return e.reshape(turned, filterShape);
 };
 
 /** The layout pass gives depthwise filters as [channel, multiplier, height, width]. */

@@ -15,7 +15,7 @@ const BatchMatMul: Lowering = (e, [a, b], { attrs, inputs }) => {
   const axes = Array.from({ length: rank }, (_, i) => i);
   const perm = [...axes.slice(0, -2), rank - 1, rank - 2];
   return e.matmul(
-    e.shared(`swap:${a}:${perm}`, () => e.transpose(a!, perm)),
+    e.shared(`swap:${a}:${perm}`, () => e.transpose(a!, perm, shape)),
     b!,
     false,
     transposeB,

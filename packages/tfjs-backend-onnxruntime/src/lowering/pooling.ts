@@ -1,6 +1,6 @@
 import { type Node, sizeOf, type Window } from '@diptych/graph';
-import { windowAttributes } from './convolution.js';
 import type { Lowering, LoweringTable } from './emitter.js';
+import { windowAttributes } from './window.js';
 
 const attributesOf = (node: Node) => {
   const { dilations: _, ...attributes } = windowAttributes(node.attrs.window as Window);

@@ -54,7 +54,7 @@ const Reverse: Lowering = (e, [x], { attrs }) => {
 /** Kernels that move elements. */
 export const SHAPE: LoweringTable = {
   Reshape: (e, [x], { outputs }) => e.reshape(x!, outputs[0]!.shape),
-  Transpose: (e, [x], { attrs }) => e.transpose(x!, attrs.perm as number[]),
+  Transpose: (e, [x], { attrs, inputs }) => e.transpose(x!, attrs.perm as number[], inputs[0]!.shape),
   Tile: (e, [x], { attrs }) => e.op('Tile', [x!, e.int64s(attrs.reps as number[])]),
   Concat: (e, inputs, { attrs }) => e.op('Concat', inputs, { axis: attrs.axis as number }),
   Slice,

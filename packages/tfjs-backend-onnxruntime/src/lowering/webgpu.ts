@@ -1,6 +1,6 @@
 import type { Window } from '@diptych/graph';
-import { windowAttributes } from './convolution.js';
 import type { Emitter, Lowering, LoweringTable } from './emitter.js';
+import { windowAttributes } from './window.js';
 
 /** Largest finite float32. */
 const LARGEST = 3.4028234663852886e38;
