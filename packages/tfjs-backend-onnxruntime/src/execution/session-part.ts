@@ -12,7 +12,7 @@ import {
 } from '../ort/index.js';
 import { type Datum, DeviceTensor } from './device-tensor.js';
 import type { Environment, SessionPart } from './plan.js';
-import type { Target } from './target.js';
+import { asLaidOutBy, type Target } from './target.js';
 
 /** The ONNX graph of a part. `constants` are inputs whose data goes into the graph. */
 export function lowerPart(part: SessionPart, constants: ReadonlyMap<Value, NumericData>, target: Target): OnnxGraph {
@@ -83,7 +83,7 @@ export class RunnableSession {
   readonly nodeCount: number;
 
   constructor(part: SessionPart, { options, target, constants, device }: SessionSetup) {
-    const graph = lowerPart(part, constants, target);
+    const graph = lowerPart(part, constants, asLaidOutBy(options, target));
     const model = writeModel({ ...graph, nodes: inRunOrder(graph.nodes) });
     this.bytes = model.byteLength;
     this.nodeCount = graph.nodes.length;

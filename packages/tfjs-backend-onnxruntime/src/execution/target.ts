@@ -47,6 +47,14 @@ export function targetOf(providers: OrtSessionOptions['executionProviders'] = ['
 }
 
 /**
+ * The target in a session of those options. One that optimises everything chooses blocks of channels itself: with constant
+ * filters it keeps images in them from one convolution to the next.
+ */
+export function asLaidOutBy({ graphOptimizationLevel }: OrtSessionOptions, target: Target): Target {
+  return graphOptimizationLevel === 'all' && target === CPU ? IN_MEMORY : target;
+}
+
+/**
  * Providers as sessions get them. WebGPU computes channels first, as graphs are recorded: channels last, its default, 1.30.0's
  * convolutions are wrong for some numbers of channels, such as 6 in and 8 out (microsoft/onnxruntime#29651).
  */
