@@ -477,3 +477,35 @@ describe('the loader', () => {
     await first.return();
   });
 });
+
+describe('recycle', () => {
+  it('decodes later batches, with gaps filled too, into the memory of those that came back', async () => {
+    const source = () => pairs(someItems(40, (i) => i % 9 === 5));
+    const expected = await allOf(makeLoader(source()));
+    const loader = makeLoader(source());
+    const batches: ReturnType<typeof plain>[] = [];
+    const memory = new Set<unknown>();
+    for await (const batch of loader.epoch(0)) {
+      batches.push(plain(batch));
+      memory.add(batch.pixels.data);
+      loader.recycle(batch);
+    }
+    expect(batches).toEqual(expected);
+    expect(memory.size).toBeLessThan(batches.length);
+  });
+
+  it('leaves batches alone that are not its own, or came back before', async () => {
+    const [first, second] = [makeLoader(pairs(someItems(24))), makeLoader(pairs(someItems(24)))];
+    const strangers: PairBatch[] = [];
+    for await (const batch of first.epoch(0)) strangers.push(batch);
+    const before = strangers.map(plain);
+    const memory: unknown[] = [];
+    for await (const batch of second.epoch(0)) {
+      memory.push(batch.pixels.data);
+      second.recycle(strangers[memory.length % strangers.length]!);
+      if (memory.length === 1) for (let i = 0; i < 2; i++) second.recycle(batch);
+    }
+    expect(strangers.map(plain)).toEqual(before);
+    expect(memory.length - new Set(memory).size).toBe(1);
+  });
+});

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CheckpointError, ConfigError, InputError, type PairBatch, type TokenizeOptions } from '@diptych/core';
 import { assembleBatches, type DecodedBatch, type SpareRow } from './assemble.js';
+import { BatchMemory } from './batch-memory.js';
 import { DataError } from './data-error.js';
 import {
   canDecode,
@@ -11,6 +12,7 @@ import {
   decodeRows,
   givesBytes,
   type PixelOutput,
+  rowSizeOf,
 } from './decode-rows.js';
 import { DecodedCache } from './decoded-cache.js';
 import { defaultMaxImageBytes } from './load-image.js';
@@ -52,6 +54,7 @@ export class DataLoader {
   readonly #quarantine: Quarantine;
   readonly #imageKeys = new Map<number, string>();
   readonly #cache: DecodedCache | undefined;
+  readonly #memory = new BatchMemory();
   #pool: DecodePool | undefined;
   #state: LoaderState;
   #resumed: LoaderState | undefined;
@@ -125,6 +128,14 @@ export class DataLoader {
   }
 
   /**
+   * Takes back a batch of this loader that nobody reads any more: a later one may be decoded into its memory. Trainers call
+   * it after each step. Without it, batches stay as they are.
+   */
+  recycle({ pixels }: PairBatch): void {
+    if (!this.#options.workers) this.#memory.takeBack(pixels.data);
+  }
+
+  /**
    * The batches of an epoch. Leaving the loop early stops reading and decoding.
    *
    * @throws DataError for the first bad item with `strict`
@@ -178,6 +189,7 @@ export class DataLoader {
         planned = state.planned;
         this.#pairs += batch.size;
         this.#state = this.#stateAt(epoch, batches, planned, state.spares);
+        this.#memory.give(batch.pixels.data);
         let left = true;
         try {
           yield batch;
@@ -298,7 +310,7 @@ export class DataLoader {
       output: this.#output,
       maxImageBytes: this.#maxImageBytes,
     };
-    if (workers === 0) return decodeRows(task, parts);
+    if (workers === 0) return decodeRows(task, parts, this.#memory.reuse(task.rows.length * this.#rowSize));
     this.#pool ??= new DecodePool({
       workers,
       setup: {
@@ -418,7 +430,7 @@ export class DataLoader {
   }
 
   get #rowSize(): number {
-    return this.#options.transform.outputShape.reduce((product, size) => product * size, 1);
+    return rowSizeOf(this.#options.transform);
   }
 }
 

@@ -45,6 +45,11 @@ export function makePixels(output: PixelOutput, length: number): Pixels {
   return output === 'uint8' ? new Uint8Array(length) : new Float32Array(length);
 }
 
+/** Pixels of one picture, channels included. */
+export function rowSizeOf({ outputShape }: ImageTransform): number {
+  return outputShape.reduce((product, size) => product * size, 1);
+}
+
 /** The rows of one batch, as plain data that a worker thread takes. */
 export interface DecodeTask {
   readonly rows: readonly {
@@ -87,11 +92,16 @@ export interface DecodeParts {
 /**
  * Decodes, transforms and tokenizes a batch. Bad rows are listed, not thrown; errors that are not about input (a
  * transform's wrong options) are thrown.
+ *
+ * @param pixels memory for the pictures, overwritten; new by default
  */
-export async function decodeRows({ rows, keepDecoded }: DecodeTask, parts: DecodeParts): Promise<DecodeResult> {
-  const { transform, tokenizer, tokenize, output, maxImageBytes } = parts;
-  const rowSize = transform.outputShape.reduce((product, size) => product * size, 1);
-  const pixels = makePixels(output, rows.length * rowSize);
+export async function decodeRows(
+  { rows, keepDecoded }: DecodeTask,
+  parts: DecodeParts,
+  pixels = makePixels(parts.output, rows.length * rowSizeOf(parts.transform)),
+): Promise<DecodeResult> {
+  const { transform, tokenizer, tokenize, maxImageBytes } = parts;
+  const rowSize = rowSizeOf(transform);
   const failures: RowFailure[] = [];
   const decoded = keepDecoded && canDecode(transform) ? new Array<RgbImage | undefined>(rows.length) : undefined;
 

@@ -216,9 +216,12 @@ export class CompiledProgram implements SessionHolder {
     for (let i = count - 1; i >= 0; i--) {
       const { gradient } = bound.slots[i]!;
       const sum = sums.get(gradients[i]!);
-      if (sum)
-        executable.overrides.set(sum, (data) => sumInPlace(sum, this.backend.optimizerMemory.sparse(gradient), data));
-      else {
+      if (sum) {
+        const sparse = this.backend.optimizerMemory.sparse(gradient);
+        executable.overrides.set(sum, (data) => sumInPlace(sum, sparse, data));
+        const rows = sum.inputs[0]!;
+        if (this.#isOnlySummed(rows)) executable.placements.set(rows, sparse.roomFor(rows.size));
+      } else {
         executable.placements.set(gradients[i]!, gradient);
         this.backend.optimizerMemory.overwrites(gradient);
       }
@@ -227,6 +230,14 @@ export class CompiledProgram implements SessionHolder {
       updateInPlace(node, bound, data);
     });
     return bound;
+  }
+
+  /** True for float values of a session that nobody reads but sums by segment: their memory can be the same at each run. */
+  #isOnlySummed(rows: Value): boolean {
+    const readers = this.#executable.hostNodes.filter(({ inputs }) => inputs.includes(rows));
+    const { outputs } = this.#executable.program;
+    const summed = readers.every(({ op }) => op === 'UnsortedSegmentSum');
+    return rows.node !== null && rows.dtype === 'float32' && summed && !outputs.includes(rows);
   }
 
   /** Optimizer steps whose parameters and moments are variables, assigned from its results and not read afterwards. */

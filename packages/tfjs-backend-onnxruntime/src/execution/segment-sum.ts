@@ -22,8 +22,15 @@ export function addRows(sums: NumericData, x: NumericData, ids: NumericData, num
  */
 export class SparseGradient {
   #written: NumericData | undefined;
+  #room = new Float32Array(0);
 
   constructor(private readonly memory: Float32Array<ArrayBuffer>) {}
+
+  /** Memory for the rows to be summed, the same for all programs, which take turns. */
+  roomFor(size: number): Float32Array {
+    if (this.#room.length < size) this.#room = new Float32Array(size);
+    return this.#room.subarray(0, size);
+  }
 
   /** Overwrites the memory with the sums of `x` by `ids`, and returns it. */
   write(x: NumericData, ids: NumericData, numSegments: number): Float32Array<ArrayBuffer> {

@@ -22,6 +22,8 @@ export interface BatchSource {
   state?(): unknown;
   /** Makes the next `epoch` of that state go on after it. Without it, a resumed run skips the batches that it has had. */
   resume?(state: unknown): void | Promise<void>;
+  /** Takes back a batch that was trained on. The source may write a later batch to its memory: nobody reads it any more. */
+  recycle?(batch: PairBatch): void;
 }
 
 /** How a {@link Trainer} trains. */

@@ -250,6 +250,7 @@ export class Trainer<Outputs extends TowerOutputs> {
         if (seen <= done.skip) continue;
         if (signal?.aborted) return ended('aborted');
         const report = await this.#trainOn(batch, progress, total, options);
+        source.recycle?.(batch);
         this.#batch = seen;
         loss = report.loss;
         score = undefined;
