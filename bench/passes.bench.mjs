@@ -77,6 +77,7 @@ const CASES = {
   layouts_fed: pass('assignLayouts', () => forward(resnet(), pixels()), { fed: true }),
   batch_norm_training: pass('fuseNormalization', () => gradients(resnet(), pixels())),
   batch_norm_gradients: pass('fuseChannelAffine', () => gradients(resnet(), pixels())),
+  batch_norm_factors: pass('scaleFilters', () => gradients(resnet(), pixels())),
   padding_inside: pass('fuseWindows', () => gradients(resnet(), pixels())),
   unneeded_gradients: {
     work: () => gradients(resnet(), pixels()),

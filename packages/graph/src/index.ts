@@ -9,6 +9,7 @@ export * from './passes/fuse-windows.js';
 export * from './passes/layout.js';
 export * from './passes/liveness.js';
 export { reuseActivations } from './passes/reuse-activations.js';
+export { scaleFilters } from './passes/scale-filters.js';
 export * from './passes/simplify.js';
 export * from './printer.js';
 export * from './program.js';

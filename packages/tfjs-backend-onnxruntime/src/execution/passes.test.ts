@@ -13,16 +13,26 @@ const SKIPPED = Symbol.for('diptych.skippedPasses');
 /** A convolutional and an attention block, with every pattern that some pass rewrites. */
 function network() {
   const generator = new Generator(5);
-  const conv = new Conv2d(3, 8, 3, { padding: 1, bias: false, generator });
+  const stem = new Conv2d(3, 8, 1, { generator });
+  const conv = new Conv2d(8, 8, 3, { padding: 1, bias: false, generator });
   const batchNorm = new BatchNorm2d(8);
   const linear = new Linear(8, 16, { generator });
   const layerNorm = new LayerNorm(16);
   const dropout = new Dropout(0.2);
   dropout.bindPaths('dropout');
-  const weights = [conv.weight, batchNorm.weight, batchNorm.bias, linear.weight, linear.bias!, layerNorm.weight];
+  const weights = [
+    stem.weight,
+    conv.weight,
+    batchNorm.weight,
+    batchNorm.bias,
+    linear.weight,
+    linear.bias!,
+    layerNorm.weight,
+  ];
   const forward = (pixels: tf.Tensor, state?: tf.Tensor) => {
     const context = (state ? { training: true, random: { state } } : { training: false }) as never;
-    const features = tf.relu(batchNorm.forward(conv.forward(pixels as tf.Tensor4D), context));
+    const convolved = conv.forward(stem.forward(pixels as tf.Tensor4D));
+    const features = tf.relu(batchNorm.forward(convolved, context));
     const tokens = tf.reshape(features, [features.shape[0]!, -1, 8]);
     const hidden = dropout.forward(gelu(layerNorm.forward(linear.forward(tokens))), context);
     const mixed = tf.matMul(tf.softmax(tf.mul(tf.matMul(hidden, hidden, false, true), 0.25)), hidden);
@@ -43,7 +53,7 @@ type Run = Record<'forward' | 'train', { values: Float32Array[]; program: string
 function run(...skipped: string[]): Run {
   const backend = useOnnxRuntime({ forceNative: true, [SKIPPED]: skipped } as OnnxRuntimeOptions);
   const { forward, train } = network();
-  const pixels = tf.randomNormal([2, 6, 6, 3], 0, 1, 'float32', 3);
+  const pixels = tf.randomNormal([8, 6, 6, 3], 0, 1, 'float32', 3);
   const state = tf.tensor1d([1, 2, 0], 'int32');
   const collect = <Args extends tf.Tensor[]>(fn: (...args: Args) => tf.Tensor[], ...args: Args) => {
     const compiled = compileFunction(backend, fn);

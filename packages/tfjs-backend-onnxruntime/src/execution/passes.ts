@@ -8,6 +8,7 @@ import {
   fuseWindows,
   type Program,
   reuseActivations,
+  scaleFilters,
   simplify,
   type Value,
 } from '@diptych/graph';
@@ -25,6 +26,8 @@ interface Pass {
 const PASSES: Readonly<Record<string, Pass>> = {
   simplify: { run: simplify },
   fuseNormalization: { run: fuseNormalization },
+  // Before sums of affine forms hide the factors.
+  scaleFilters: { run: scaleFilters },
   fuseChannelAffine: { run: fuseChannelAffine },
   reuseActivations: { run: reuseActivations },
   // Convolutions need channels first; without the pass each transposes its operands and its result.

@@ -38,7 +38,18 @@ export function lowerPart(part: SessionPart, constants: ReadonlyMap<Value, Numer
     e.bind(output, name);
     return { name, dtype: onnxDtype(output.dtype), shape: output.shape };
   });
-  return { nodes: e.nodes, initializers: e.initializers, inputs, outputs };
+  return { nodes: onlyRead(e.nodes, taken), initializers: e.initializers, inputs, outputs };
+}
+
+/** Without operators whose results nobody reads: lowerings may take another way to a value than through its inputs. */
+function onlyRead(nodes: OnnxGraph['nodes'], read: ReadonlySet<string>): OnnxGraph['nodes'] {
+  const wanted = new Set(read);
+  const kept = [...nodes].reverse().filter(({ inputs, outputs }) => {
+    if (!outputs.some((name) => wanted.has(name))) return false;
+    for (const name of inputs) wanted.add(name);
+    return true;
+  });
+  return kept.reverse();
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Node } from '@diptych/graph';
+import { type Node, splatOf, type Value } from '@diptych/graph';
 import type { Emitter, Lowering, LoweringTable } from './emitter.js';
 
 /** tfjs kernels that are ONNX operators by another name, or by the same. */
@@ -62,8 +62,26 @@ const EluGrad: Lowering = (e, [dy, y]) => {
   return e.op('Mul', [dy!, slope]);
 };
 
-/** Float to int32 truncates, NaN and infinities aside; anything to bool is `!= 0`. */
-const Cast: Lowering = (e, [x], node) => e.cast(x!, node.outputs[0]!.dtype as 'float32');
+/** Any positive number but a denormal, times this, is at least one. */
+const STEEP = 3.4028234e38;
+
+/** `relu(x) > 0`: what it compares, else undefined. */
+function activationOf(mask: Value): Value | undefined {
+  if (mask.node?.op !== 'Greater') return undefined;
+  const [x, threshold] = mask.node.inputs as [Value, Value];
+  return x.node?.op === 'Relu' && x.dtype === 'float32' && splatOf(threshold) === 0 ? x : undefined;
+}
+
+/**
+ * Float to int32 truncates, NaN and infinities aside; anything to bool is `!= 0`. The mask of ReLU's gradient is a steep
+ * HardSigmoid, 0 or 1 but at denormal numbers, in half the time of a comparison and a cast.
+ */
+const Cast: Lowering = (e, [x], node) => {
+  const to = node.outputs[0]!.dtype;
+  const activation = to === 'float32' && !e.portable ? activationOf(node.inputs[0]!) : undefined;
+  if (!activation || !e.has(activation)) return e.cast(x!, to as 'float32');
+  return e.op('HardSigmoid', [e.nameOf(activation)], { alpha: { float: STEEP }, beta: { float: 0 } });
+};
 
 const Select: Lowering = (e, [condition, t, f], node) => {
   if (node.outputs[0]!.dtype !== 'bool') return e.op('Where', [condition!, t!, f!]);

@@ -54,6 +54,11 @@ export class Emitter {
     this.#names.set(value, name);
   }
 
+  /** True if the value is an input of the graph, or computed in it so far. */
+  has(value: Value): boolean {
+    return this.#names.has(value);
+  }
+
   nameOf(value: Value): string {
     const name = this.#names.get(value);
     if (name === undefined) throw new Error(`value of ${value.node?.op} [${value.shape}] was used before it was made`);

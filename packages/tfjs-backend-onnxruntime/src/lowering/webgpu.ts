@@ -96,6 +96,8 @@ const arg =
 const Step: Lowering = (e, [x], { attrs }) =>
   e.op('Where', [e.op('Greater', [x!, e.scalar(0)]), e.scalar(1), e.scalar((attrs.alpha as number | undefined) ?? 0)]);
 
+const Cast: Lowering = (e, [x], node) => e.cast(x!, node.outputs[0]!.dtype as 'float32');
+
 /** Operations whose usual form has operators that ONNX Runtime's WebGPU provider lacks or only partly has. */
 export const WEBGPU_FORMS: LoweringTable = {
   BatchNormTrain,
@@ -105,5 +107,6 @@ export const WEBGPU_FORMS: LoweringTable = {
   ArgMax: arg('ReduceMax'),
   ArgMin: arg('ReduceMin'),
   IsFinite,
+  Cast,
   Step,
 };
