@@ -40,7 +40,7 @@ export function parseTrainOptions(argv: readonly string[]): TrainOptions {
     .addOption(new Option('--split <kind>', 'how pairs are held out').choices(['random', 'base']).default('base'))
     .option('--seed <number>', 'seed of split, weights and order', wholeNumber, 0)
     .addOption(
-      new Option('--backend <name>', 'compute engine; cpu is for comparison, it takes minutes a step')
+      new Option('--backend <name>', 'compute engine; cpu is for comparison, it takes a quarter of an hour a step')
         .choices(BACKENDS)
         .default('onnxruntime'),
     )

@@ -1,7 +1,7 @@
 import type { NumericData, Program, Value } from '@diptych/graph';
 import type { OrtSessionOptions } from '../ort/index.js';
 import { type Datum, inMemory } from './device-tensor.js';
-import { type HostTools, runOnHost } from './host-kernels.js';
+import { DRAWN, type HostTools, runOnHost } from './host-kernels.js';
 import { type Environment, type HostPart, type Part, partition } from './plan.js';
 import { RunnableSession, type SessionSetup } from './session-part.js';
 import type { Target } from './target.js';
@@ -22,7 +22,7 @@ export interface ExecutableOptions {
 /** A program that is ready to run: sessions and host operations in order. */
 export class Executable {
   readonly program: Program;
-  /** Bytes of all models. */
+  /** Bytes of all models, and of random numbers. */
   readonly bytes: number;
   readonly #parts: readonly Part[];
   readonly #steps: (RunnableSession | HostPart)[] = [];
@@ -30,6 +30,8 @@ export class Executable {
   readonly overrides = new Map<HostPart['node'], HostOverride>();
   /** Memory that outputs of sessions are to be written to. */
   readonly placements = new Map<Value, NumericData>();
+  /** Memory for random numbers that only sessions read: drawn anew at each run. */
+  readonly #drawn = new Map<Value, Float32Array>();
 
   /** @param program already optimized */
   constructor(program: Program, options: ExecutableOptions) {
@@ -50,7 +52,17 @@ export class Executable {
       this.dispose();
       throw error;
     }
+    for (const { op, outputs } of this.hostNodes) {
+      if (DRAWN.includes(op) && this.#isSessions(outputs[0]!))
+        this.#drawn.set(outputs[0]!, new Float32Array(outputs[0]!.size));
+    }
     this.bytes = this.#steps.reduce((sum, step) => sum + (step instanceof RunnableSession ? step.bytes : 0), 0);
+    for (const { byteLength } of this.#drawn.values()) this.bytes += byteLength;
+  }
+
+  /** True if neither the caller nor a host operation, which might hand it on, reads the value. */
+  #isSessions(value: Value): boolean {
+    return !this.program.outputs.includes(value) && this.hostNodes.every(({ inputs }) => !inputs.includes(value));
   }
 
   /** ONNX operators in all sessions. */
@@ -76,6 +88,7 @@ export class Executable {
     const data: Environment = new Map();
     for (const leaf of this.program.inputs) data.set(leaf, leafData(leaf));
     const place = (value: Value) => this.placements.get(value);
+    const toolsHere = { ...tools, roomFor: (value: Value) => this.#drawn.get(value) };
     for (const step of this.#steps) {
       if (step instanceof RunnableSession) {
         step.run(data, place);
@@ -89,7 +102,7 @@ export class Executable {
       const results = runOnHost(
         step.node,
         step.node.inputs.map((input) => inMemory(data.get(input)!)),
-        tools,
+        toolsHere,
       );
       step.node.outputs.forEach((output, i) => {
         data.set(output, results[i]!);

@@ -18,14 +18,19 @@ export type HostKernel = (inputs: readonly TensorData[], node: Node, tools: Host
 /** What host kernels share; belongs to a backend. */
 export interface HostTools {
   philox: PhiloxUniform;
+  /** Memory of an earlier run for random numbers, overwritten; new where there is none. */
+  roomFor?: (value: Value) => Float32Array | undefined;
 }
 
+/** Random numbers, which are written to `roomFor` them. */
+export const DRAWN = ['PhiloxUniform', 'PhiloxMask'];
+
 /** Random numbers are drawn natively and fed; they depend on nothing but the state. */
-const philoxUniform: HostKernel = ([state], node, { philox }) => {
+const philoxUniform: HostKernel = ([state], node, { philox, roomFor }) => {
   const [seed, step, rowOffset] = state as Int32Array;
   const { shape } = node.outputs[0]!;
   const rows = shape[0] ?? 1;
-  const out = new Float32Array(sizeOf(shape));
+  const out = roomFor?.(node.outputs[0]!) ?? new Float32Array(sizeOf(shape));
   if (out.length > 0) philox(out, rows, out.length / rows, seed!, step!, rowOffset!, node.attrs.site as number);
   return [out];
 };

@@ -4,6 +4,7 @@ import { FusedAdamW } from '../lowering/fused-adamw.js';
 import { LOWERINGS } from '../lowering/index.js';
 import { WEBGPU_FORMS } from '../lowering/webgpu.js';
 import { channelBlock, type OrtSessionOptions } from '../ort/index.js';
+import { DRAWN } from './host-kernels.js';
 
 /** What graphs are lowered for: all that differs between execution providers. */
 export interface Target {
@@ -14,9 +15,6 @@ export interface Target {
   /** True if variables stay on a device between runs. */
   readonly keepsState: boolean;
 }
-
-/** Random numbers are drawn natively and fed. */
-const DRAWN = ['PhiloxUniform', 'PhiloxMask'];
 
 /** Any provider that computes in memory; AdamW updates in place, outside of the graph. */
 const IN_MEMORY: Target = {

@@ -2,6 +2,7 @@
 // Its operators see only shapes, so that images in it can be reshaped, cut and joined like any other memory.
 import type { Node, Window } from '@diptych/graph';
 import type { Emitter } from './emitter.js';
+import { permutation } from './permutation.js';
 import { cells, windowOf } from './window.js';
 
 /** Images from this many output cells on are convolved in blocks of channels. */
@@ -51,16 +52,7 @@ export function blockedFilter(
   block: number,
 ): string {
   const rows = e.reshape(filter, [outs! / block, block, ins! * cells(kernel)]);
-  const columns = e.matmul(
-    rows,
-    e.constant(
-      ones(block, (channel) => channel),
-      [block, block],
-      'float32',
-    ),
-    true,
-    false,
-  );
+  const columns = e.matmul(rows, permutation(e, block), true, false);
   const split = [outs! / block, ins! / block, block, cells(kernel), block];
   return e.transpose(e.reshape(columns, split), [0, 1, 3, 2, 4], split);
 }
@@ -73,12 +65,12 @@ function tapsOutermost(
   order: readonly number[],
 ) {
   const count = cells(kernel);
-  const permutation = e.constant(
-    ones(count, (row) => order[row]!),
-    [count, count],
-    'float32',
+  return e.matmul(
+    permutation(e, count, (row) => order[row]!),
+    e.reshape(filter, [outs! * ins!, count]),
+    false,
+    true,
   );
-  return e.matmul(permutation, e.reshape(filter, [outs! * ins!, count]), false, true);
 }
 
 /** [tap, out, in] in blocked order, channels swapped. */
@@ -92,13 +84,6 @@ export function blockedTurnedFilter(e: Emitter, filter: string, shape: readonly 
   const count = cells(shape.slice(2));
   const lastFirst = Array.from({ length: count }, (_, i) => count - 1 - i);
   return blockedSwapped(e, tapsOutermost(e, filter, shape, lastFirst), shape, count, block);
-}
-
-/** A square matrix of zeros with a one in each row, at `column` of the row: a product with it puts rows in that order. */
-function ones(size: number, column: (row: number) => number): Float32Array {
-  const matrix = new Float32Array(size * size);
-  for (let row = 0; row < size; row++) matrix[row * size + column(row)] = 1;
-  return matrix;
 }
 
 /**

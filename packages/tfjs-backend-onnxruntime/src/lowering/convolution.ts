@@ -7,6 +7,7 @@ import {
   imageGradientByPhase,
 } from './blocked-convolution.js';
 import type { Emitter, Lowering, LoweringTable } from './emitter.js';
+import { turnOver } from './permutation.js';
 import { cells, windowAttributes, windowOf } from './window.js';
 
 /** Images above this many output cells are processed image by image, smaller ones as one large matrix. */
@@ -233,13 +234,8 @@ const Conv2DBackpropFilter: Lowering = (e, [x, dy], node) => {
   }
   const columns = columnsOf(e, x!, node.inputs[0]!.shape, window);
   const rows = e.shared(`flat:${dy}`, () => e.reshape(channelsOutermost(e, dy!, dyShape), [outChannels, batch * area]));
-  const tapsFirst = e.matmul(rows, columns);
-  const turned = e.transpose(
-    e.reshape(tapsFirst, [outChannels, cells(kernel), inChannels]),
-    [0, 2, 1],
-    [outChannels, cells(kernel), inChannels],
-  );
-  return e.reshape(turned, filterShape);
+  const tapsFirst = [outChannels, cells(kernel), inChannels] as const;
+  return e.reshape(turnOver(e, e.reshape(e.matmul(rows, columns), tapsFirst), tapsFirst), filterShape);
 };
 
 /** The layout pass gives depthwise filters as [channel, multiplier, height, width]. */

@@ -37,11 +37,13 @@ export class Emitter {
   #prefix = '';
 
   readonly portable: boolean;
+  readonly plainProducts: boolean;
   readonly #options: EmitterOptions;
 
   constructor(options: EmitterOptions = {}) {
     this.#options = options;
     this.portable = options.portable ?? false;
+    this.plainProducts = options.plainProducts ?? false;
   }
 
   /** Channels in a block of ONNX Runtime's NCHWc operators; 0 where they cannot be used. */
@@ -180,7 +182,7 @@ export class Emitter {
   /** Matrix product of the last two axes, either operand transposed. */
   matmul(a: string, b: string, transA = false, transB = false, ranks: readonly [number, number] = [2, 2]): string {
     if (!transA && !transB) return this.op('MatMul', [a, b]);
-    if (this.#options.plainProducts) {
+    if (this.plainProducts) {
       const swapped = (x: string, rank: number) =>
         this.transpose(x, [...Array.from({ length: rank - 2 }, (_, axis) => axis), rank - 1, rank - 2]);
       return this.op('MatMul', [transA ? swapped(a, ranks[0]) : a, transB ? swapped(b, ranks[1]) : b]);
