@@ -40,13 +40,13 @@ class BertSelfAttention extends Module {
     this.dropout = new Dropout(config.attentionProbsDropoutProb);
   }
 
-  forward(x: tf.Tensor3D, bias: tf.Tensor4D, context: Context): tf.Tensor3D {
-    const heads = (layer: Linear) => splitHeads(layer.forward(x), this.numHeads); // [B, heads, T, headDim]
-    const { output } = scaledDotProductAttention(heads(this.query), heads(this.key), heads(this.value), {
+  forward(x: tf.Tensor3D, asking: tf.Tensor3D, bias: tf.Tensor4D, context: Context): tf.Tensor3D {
+    const heads = (layer: Linear, of: tf.Tensor3D) => splitHeads(layer.forward(of), this.numHeads); // [B, heads, T, headDim]
+    const { output } = scaledDotProductAttention(heads(this.query, asking), heads(this.key, x), heads(this.value, x), {
       bias,
       transformWeights: (weights) => this.dropout.forward(weights, context),
     });
-    return mergeHeads(output); // [B, T, D]
+    return mergeHeads(output); // as asking
   }
 }
 
@@ -81,8 +81,8 @@ class BertAttention extends Module {
     this.output = new BertOutput(config.hiddenSize, config, generator);
   }
 
-  forward(x: tf.Tensor3D, bias: tf.Tensor4D, context: Context): tf.Tensor3D {
-    return this.output.forward(this.self.forward(x, bias, context), x, context);
+  forward(x: tf.Tensor3D, asking: tf.Tensor3D, bias: tf.Tensor4D, context: Context): tf.Tensor3D {
+    return this.output.forward(this.self.forward(x, asking, bias, context), asking, context);
   }
 }
 
@@ -102,7 +102,7 @@ class BertIntermediate extends Module {
   }
 }
 
-/** One layer of BERT, normalisation last (Devlin et al. 2019): [B, T, D] -> [B, T, D]. */
+/** One layer of BERT, normalisation last (Devlin et al. 2019). */
 export class BertLayer extends Module {
   readonly attention: BertAttention;
   readonly intermediate: BertIntermediate;
@@ -115,9 +115,14 @@ export class BertLayer extends Module {
     this.output = new BertOutput(config.intermediateSize, config, generator);
   }
 
-  /** @param bias [B, 1, 1, T], added to the attention scores */
-  forward(x: tf.Tensor3D, bias: tf.Tensor4D, context: Context): tf.Tensor3D {
-    const attended = this.attention.forward(x, bias, context);
+  /**
+   * [B, T, D] -> [B, T, D], or the result for some of the tokens, [B, A, D].
+   *
+   * @param bias [B, 1, 1, T], added to the attention scores
+   * @param asking the rows of `x` to compute, [B, A, D]; all by default
+   */
+  forward(x: tf.Tensor3D, bias: tf.Tensor4D, context: Context, asking = x): tf.Tensor3D {
+    const attended = this.attention.forward(x, asking, bias, context);
     return this.output.forward(this.intermediate.forward(attended), attended, context);
   }
 }
