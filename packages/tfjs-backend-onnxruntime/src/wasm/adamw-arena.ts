@@ -83,13 +83,13 @@ export class AdamWArena {
       this.#resolve(index, hyper.subarray(row * 3, row * 3 + 3), options),
     );
     if (options.maxNorm === null) {
-      return Float64Array.from(active, ({ block, rates }) => update(block, rates, options, 1, true));
+      return Float64Array.from(active, ({ block, rates }) => update(block, rates, options, 1));
     }
     const squares = Float64Array.from(active, ({ block }) => sumOfSquares(block));
     const norm = Math.sqrt(squares.reduce((sum, square) => sum + square, 0));
     if (!Number.isFinite(norm)) return squares;
     const scale = Math.min(1, options.maxNorm / (norm + CLIP_EPSILON));
-    for (const { block, rates } of active) update(block, rates, options, scale, false);
+    for (const { block, rates } of active) update(block, rates, options, scale);
     return squares;
   }
 
@@ -112,7 +112,7 @@ const CLIP_EPSILON = 1e-6;
 const MAX_MEMORY_BYTES = 65535 * PAGE_BYTES;
 /** Cache lines, and a multiple of the eight floats that the kernels take at once. */
 const ALIGNMENT = 64;
-/** Floats that a kernel call handles: four arrays of 64 KiB stay in a second-level cache between norm and update. */
+/** Floats that a kernel call handles: sums of squares in pieces stay accurate beside a large element. */
 const PIECE = 2 ** 14;
 
 /** Where a slot lies: its four arrays follow each other, `stride` bytes apart. */
@@ -177,23 +177,20 @@ function toRates(learningRate: number, weightDecay: number, k: number, { beta1, 
   };
 }
 
-/** Updates one parameter; returns the sum of squares of its gradient when asked. */
+/** Updates one parameter; returns the sum of squares of its gradient, before scaling. */
 function update(
   { size, stride, start, kernels }: Block,
   { decay, rate, correction }: ReturnType<typeof toRates>,
   { beta1, beta2, eps }: AdamWOptions,
   scale: number,
-  withNorm: boolean,
 ): number {
   let squares = 0;
   for (let at = 0; at < size; at += PIECE) {
     const p = start + at * 4;
     const g = p + stride;
-    const count = padded(Math.min(PIECE, size - at));
-    if (withNorm) squares += kernels.sumOfSquares(g, count);
     // biome-ignore format: pointers, then numbers
-    kernels.update(
-      p, g + stride, g + 2 * stride, g, count,
+    squares += kernels.update(
+      p, g + stride, g + 2 * stride, g, padded(Math.min(PIECE, size - at)),
       scale, beta1, 1 - beta1, beta2, 1 - beta2, decay, rate, correction, eps,
     );
   }
@@ -228,5 +225,5 @@ interface AdamWExports {
     rate: number,
     correction: number,
     eps: number,
-  ): void;
+  ): number;
 }
