@@ -1,4 +1,4 @@
-import { deflateSync, crc32 as zlibCrc32 } from 'node:zlib';
+import { crc32, deflateSync } from 'node:zlib';
 
 /** A chunk of a PNG file; `length` and `crc` can be made wrong. */
 export function pngChunk(type: string, data: Uint8Array, wrong: { length?: number; crc?: number } = {}): Buffer {
@@ -30,8 +30,3 @@ export function pngHeader(width: number, height: number): Buffer {
 }
 
 export const PNG_SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
-
-/** Node's own from 20.15 and 22.2 on. */
-function crc32(data: Uint8Array): number {
-  return zlibCrc32(data);
-}
