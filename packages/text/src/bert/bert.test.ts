@@ -94,6 +94,25 @@ describe('Bert', () => {
     expect(difference(tf.norm(unit, 2, 1), tf.ones([2]))).toBeLessThan(1e-6);
   });
 
+  it('computes the first token by itself, with the values and gradients that it has among the others', () => {
+    for (const pooling of ['cls', 'pooler'] as const) {
+      const bert = make({ pooling, embedDim: 5 });
+      const direction = tf.linspace(-1, 1, 5);
+      const gradientsOf = (vectors: () => tf.Tensor) =>
+        tf.variableGrads(() => tf.sum(tf.mul(vectors(), direction)) as tf.Scalar).grads;
+      const whole = gradientsOf(() => {
+        const states = bert.hiddenStates(tokens(rows), inference).at(-1)!;
+        const first = tf.reshape(tf.slice(states, [0, 0, 0], [2, 1, 8]), [2, 8]) as tf.Tensor2D;
+        return bert.projection!.forward(bert.pooler ? bert.pooler.forward(first) : first);
+      });
+      const alone = gradientsOf(() => bert.encode(tokens(rows), inference).pooled);
+      expect(Object.keys(alone).sort()).toEqual(Object.keys(whole).sort());
+      for (const [name, gradient] of Object.entries(whole)) {
+        expect(difference(alone[name]!, gradient)).toBeLessThan(1e-6);
+      }
+    }
+  });
+
   it('gives a text the same vector whatever the padding beside it', () => {
     for (const config of [{}, { positions: 'roberta', padTokenId: 0 }] as const) {
       const bert = make({ pooling: 'mean' }, config);
