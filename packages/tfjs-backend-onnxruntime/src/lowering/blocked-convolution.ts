@@ -2,7 +2,7 @@
 // Its operators see only shapes, so that images in it can be reshaped, cut and joined like any other memory.
 import type { Node, Window } from '@diptych/graph';
 import type { Emitter } from './emitter.js';
-import { permutation } from './permutation.js';
+import { moveRows, permutation } from './permutation.js';
 import { cells, windowOf } from './window.js';
 
 /** Images from this many output cells on are convolved in blocks of channels. */
@@ -54,7 +54,7 @@ export function blockedFilter(
   const rows = e.reshape(filter, [outs! / block, block, ins! * cells(kernel)]);
   const columns = e.matmul(rows, permutation(e, block), true, false);
   const split = [outs! / block, ins! / block, block, cells(kernel), block];
-  return e.transpose(e.reshape(columns, split), [0, 1, 3, 2, 4], split);
+  return moveRows(e, columns, split, [0, 1, 3, 2]);
 }
 
 /** A filter as [tap, out, in], its taps in another order: a product with a permutation, which two threads share. */
@@ -76,7 +76,7 @@ function tapsOutermost(
 /** [tap, out, in] in blocked order, channels swapped. */
 function blockedSwapped(e: Emitter, taps: string, [outs, ins]: readonly number[], count: number, block: number) {
   const split = [count, outs! / block, block, ins! / block, block];
-  return e.transpose(e.reshape(taps, split), [3, 1, 0, 2, 4], split);
+  return moveRows(e, taps, split, [3, 1, 0, 2]);
 }
 
 /** The filter of the convolution that undoes another, in blocked order: taps turned round, channels swapped. */

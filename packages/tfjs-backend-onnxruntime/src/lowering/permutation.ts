@@ -16,3 +16,26 @@ export function turnOver(e: Emitter, matrices: string, shape: readonly [number, 
   if (e.plainProducts) return e.transpose(matrices, [0, 2, 1], shape);
   return e.matmul(matrices, permutation(e, shape[1]), true, false);
 }
+
+/**
+ * A transposition that leaves the last axis in its place, as one Gather of its rows: two threads share it, and take half
+ * the time of `Transpose` for a large filter (docs/engine-notes.md). The result is [rows, last axis].
+ */
+export function moveRows(e: Emitter, x: string, shape: readonly number[], perm: readonly number[]): string {
+  const outer = shape.slice(0, -1);
+  const count = outer.reduce((product, size) => product * size, 1);
+  const places = e.shared(`rows:${JSON.stringify([shape, perm])}`, () =>
+    e.constant(Int32Array.from(rowsInOrder(outer, perm)), [count], 'int32'),
+  );
+  return e.op('Gather', [e.reshape(x, [count, shape.at(-1)!]), places], { axis: 0 });
+}
+
+/** Flat positions of the elements of a transposed array. */
+function rowsInOrder(shape: readonly number[], perm: readonly number[]): number[] {
+  const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((product, size) => product * size, 1));
+  return perm.reduce<number[]>(
+    (starts, axis) =>
+      starts.flatMap((start) => Array.from({ length: shape[axis]! }, (_, i) => start + i * strides[axis]!)),
+    [0],
+  );
+}
