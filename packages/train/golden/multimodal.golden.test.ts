@@ -128,7 +128,8 @@ describe.each(runs)('golden multimodal on %s, %s', (backend, name, trajectory) =
 
     const smooth = trajectory.lr <= 1e-3;
     for (const [step, wanted] of trajectory.loss.entries()) {
-      const tolerance = smooth || step < 3 ? 5e-5 : 0.05;
+      // the large rate is chaotic: what rounding does to the third loss differs between two orders of the same sums
+      const tolerance = smooth ? 5e-5 : step < 3 ? 2e-4 : 0.05;
       expect(Math.abs(losses[step]! - wanted) / wanted, `loss of step ${step}`).toBeLessThanOrEqual(tolerance);
     }
     expect(parts[0]![0] / trajectory.loss_parts[0]![0]).toBeCloseTo(1, 4);
