@@ -9,9 +9,6 @@ const DRIVER = process.env.VK_ICD_FILENAMES ?? '/usr/lib/chromium/vk_swiftshader
 /** Chromium brings Vulkan's loader along, for machines that have none. */
 const LIBRARIES = [dirname(DRIVER), process.env.LD_LIBRARY_PATH].filter(Boolean).join(':');
 
-/** On a busy machine the process sometimes dies of a signal, without a word. */
-const ATTEMPTS = 3;
-
 const root = resolve(import.meta.dirname, '../../..');
 const GRADIENTS = '@tensorflow/tfjs-core/dist/register_all_gradients.js';
 
@@ -36,19 +33,15 @@ export async function runWithVulkan<Result>(entry: string): Promise<Result> {
   try {
     const outfile = join(folder, 'run.mjs');
     await bundle(entry, outfile);
-    for (let attempt = 1; ; attempt++) {
-      const { stdout, stderr, status, signal } = spawnSync(process.execPath, [outfile], {
-        encoding: 'utf8',
-        maxBuffer: 2 ** 28,
-        cwd: root,
-        env: { ...process.env, VK_ICD_FILENAMES: DRIVER, XDG_RUNTIME_DIR: folder, LD_LIBRARY_PATH: LIBRARIES },
-      });
-      const last = stdout.trimEnd().split('\n').at(-1) ?? '';
-      if (last.startsWith('{')) return JSON.parse(last) as Result;
-      const end = `ended with ${signal ?? status}: ${stdout.slice(-1000)}\n${stderr.slice(-3000)}`;
-      if (!signal || attempt === ATTEMPTS) throw new Error(`no result, ${end}`);
-      console.warn(`WebGPU on the software driver, attempt ${attempt}: ${end}`);
-    }
+    const { stdout, stderr, status, signal } = spawnSync(process.execPath, [outfile], {
+      encoding: 'utf8',
+      maxBuffer: 2 ** 28,
+      cwd: root,
+      env: { ...process.env, VK_ICD_FILENAMES: DRIVER, XDG_RUNTIME_DIR: folder, LD_LIBRARY_PATH: LIBRARIES },
+    });
+    const last = stdout.trimEnd().split('\n').at(-1) ?? '';
+    if (last.startsWith('{')) return JSON.parse(last) as Result;
+    throw new Error(`no result, ended with ${signal ?? status}: ${stdout.slice(-1000)}\n${stderr.slice(-3000)}`);
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -45,5 +45,25 @@ copies.dispose();
 state.dispose();
 const disposed = errorOf(() => session.run({ state, x }, { loss: null }));
 session.dispose();
-console.log(JSON.stringify({ losses, locations, refused, downloaded, back, disposed }));
+const closed = errorOf(() => session.run({ state: x, x }, { loss: null }));
+
+/** Doubles on the device, by a session of its own that ends before its output. */
+function doubled(value: OrtValue): OrtValue {
+  const nodes = [{ opType: 'Add', inputs: ['x', 'x'], outputs: ['y'], attributes: {} }];
+  const own = createSession(writeModel({ nodes, inputs: [f32('x')], outputs: [f32('y')], initializers: [] }), {
+    executionProviders: ['webgpu'],
+    preferredOutputLocation: 'gpu-buffer',
+  });
+  const { y } = own.run({ x: value }, { y: null });
+  own.dispose();
+  return y!;
+}
+const orphans = [doubled(x)];
+for (let i = 0; i < 20; i++) orphans.push(doubled(orphans[i]!));
+const reader = new DeviceCopies();
+const outlived = [...(reader.download(orphans.at(-1)!) as Float32Array)];
+reader.dispose();
+for (const value of [...orphans, ...orphans]) value.dispose();
+
+console.log(JSON.stringify({ losses, locations, refused, downloaded, back, disposed, closed, outlived }));
 process.exit(0);

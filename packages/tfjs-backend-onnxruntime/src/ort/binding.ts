@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import type { OnnxDtype } from '../onnx/graph.js';
 import { OrtError, toOrtError } from './ort-error.js';
-import { isHostValue, type NativeTensor, type OrtValue, wrapNative } from './ort-value.js';
+import { DeviceValue, isHostValue, type NativeTensor, nativeHostValue, type OrtValue } from './ort-value.js';
 
 /**
  * Every call to onnxruntime-node is in this file.
@@ -62,7 +62,10 @@ export interface OrtSession {
   run(feeds: OrtValues, fetches: OrtFetches): Record<string, OrtValue>;
   /** Writes the profile, when profiling was enabled. */
   endProfiling(): void;
-  /** Frees the native session with its weights and memory arena. Safe to call twice. */
+  /**
+   * Ends the use of the session. Its weights and memory arena are freed at once, or with the last of its outputs that is
+   * still on a device: that memory is the session's to give back. Safe to call twice.
+   */
   dispose(): void;
 }
 
@@ -136,6 +139,9 @@ class NativeSession implements OrtSession {
   readonly inputs: readonly OrtMetadata[];
   readonly outputs: readonly OrtMetadata[];
   #native: NativeInferenceSession | undefined;
+  /** Outputs on a device that are not disposed. Freeing one after its session ends the process (1.30.0). */
+  #onDevice = 0;
+  #disposed = false;
 
   constructor(native: NativeInferenceSession) {
     this.#native = native;
@@ -152,7 +158,7 @@ class NativeSession implements OrtSession {
       throw toOrtError('run', cause, describe({ ...feeds, ...fetches }));
     }
     const values: Record<string, OrtValue> = {};
-    for (const name in fetches) values[name] = fetches[name] ?? wrapNative(results[name]!);
+    for (const name in fetches) values[name] = fetches[name] ?? this.#wrap(results[name]!);
     return values;
   }
 
@@ -161,12 +167,27 @@ class NativeSession implements OrtSession {
   }
 
   dispose(): void {
+    this.#disposed = true;
+    this.#freeUnused();
+  }
+
+  #wrap(tensor: NativeTensor): OrtValue {
+    if (tensor.location !== 'gpu-buffer') return nativeHostValue(tensor);
+    this.#onDevice++;
+    return new DeviceValue(tensor, () => {
+      this.#onDevice--;
+      this.#freeUnused();
+    });
+  }
+
+  #freeUnused(): void {
+    if (!this.#disposed || this.#onDevice > 0) return;
     this.#native?.dispose();
     this.#native = undefined;
   }
 
   #open(): NativeInferenceSession {
-    if (this.#native) return this.#native;
+    if (this.#native && !this.#disposed) return this.#native;
     throw new OrtError('run', { where: 'onnxruntime session', problem: 'used after dispose()' });
   }
 }

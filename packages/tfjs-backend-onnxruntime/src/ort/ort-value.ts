@@ -84,21 +84,23 @@ export interface NativeTensor {
   dispose(): void;
 }
 
-/** A value from a result of the native side. */
-export function wrapNative(tensor: NativeTensor): OrtValue {
-  const dtype = tensor.type as OnnxDtype;
-  return tensor.location === 'gpu-buffer' ? new DeviceValue(tensor) : new HostValue(dtype, tensor.data, tensor.dims);
+/** A value from a result of the native side in memory. */
+export function nativeHostValue({ type, data, dims }: NativeTensor): OrtValue {
+  return new HostValue(type as OnnxDtype, data, dims);
 }
 
 /** A value on a WebGPU device; it can be fed to the next run without a copy. */
-class DeviceValue implements OrtValue {
+export class DeviceValue implements OrtValue {
   readonly location = 'gpu-buffer';
   readonly type: OnnxDtype;
   readonly dims: readonly number[];
+  readonly #freed: () => void;
   #tensor: NativeTensor | undefined;
 
-  constructor(tensor: NativeTensor) {
+  /** @param freed called once the device memory is */
+  constructor(tensor: NativeTensor, freed: () => void) {
     this.#tensor = tensor;
+    this.#freed = freed;
     this.type = tensor.type as OnnxDtype;
     this.dims = tensor.dims;
   }
@@ -121,8 +123,10 @@ class DeviceValue implements OrtValue {
   }
 
   dispose(): void {
-    this.#tensor?.dispose();
+    if (!this.#tensor) return;
+    this.#tensor.dispose();
     this.#tensor = undefined;
+    this.#freed();
   }
 
   #open(): NativeTensor {

@@ -12,6 +12,8 @@ describe.skipIf(!hasVulkan())('WebGPU sessions', () => {
       downloaded: [1, 3, 0, 1],
       back: [5, 6],
       disposed: expect.stringMatching(/after dispose/),
+      closed: expect.stringMatching(/after dispose/),
+      outlived: [2 ** 21, 2 ** 21, 0, 2 ** 21],
     });
   }, 120_000);
 });
