@@ -95,6 +95,24 @@ it.each(bad)('refuses %s, and holds no memory', (_what, make, message) => {
   expect(tf.memory().numTensors).toBe(before);
 });
 
+it("computes ViT's class token by itself, with the gradients that it has among the patches", () => {
+  const vit = new ViT(tower, { embedDim: 5 });
+  const direction = tf.linspace(-1, 1, 5);
+  const gradientsOf = (vectors: () => tf.Tensor) =>
+    tf.variableGrads(() => tf.sum(tf.mul(vectors(), direction)) as tf.Scalar).grads;
+  const input = pixels(2, 32);
+  const among = gradientsOf(() => {
+    const first = tf.reshape(tf.slice(vit.tokens(input, inference), [0, 0, 0], [2, 1, 12]), [2, 12]);
+    return vit.head!.forward(vit.norm!.forward(first));
+  });
+  const alone = gradientsOf(() => vit.encode(input, inference).pooled);
+  expect(Object.keys(alone).sort()).toEqual(Object.keys(among).sort());
+  for (const [name, gradient] of Object.entries(among)) {
+    expect(tf.max(tf.abs(tf.sub(alone[name]!, gradient))).dataSync()[0]).toBeLessThan(1e-6);
+  }
+  vit.dispose();
+});
+
 it('keeps running statistics of frozen batch normalisations in training', () => {
   const encoder = new ResNet({ block: 'basic', layers: [1, 1, 1, 1], width: 4 }, { seed: 5 });
   const training = { training: true, random: randomStream(0, 0) } as const;

@@ -15,7 +15,7 @@ import {
 import type { LoadReport, WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { describeArchitecture, resolveArchitecture } from '../architecture.js';
-import { gridToTokens } from '../grid.js';
+import { asRow, gridToTokens, tokensAfter } from '../grid.js';
 import { checkPixels } from '../pixels.js';
 import type { ImageConfig } from '../pretrained/image-config.js';
 import {
@@ -67,7 +67,7 @@ class ClipVisionEmbeddings extends Module {
   }
 }
 
-/** CLIPVisionTransformer: [B, H, W, C] -> tokens [B, 1 + patches, D] before the last normalisation. */
+/** CLIPVisionTransformer. */
 class ClipVisionTransformer extends Module {
   readonly embeddings: ClipVisionEmbeddings;
   /** Transformers' spelling. */
@@ -84,8 +84,9 @@ class ClipVisionTransformer extends Module {
     this.postLayernorm = new LayerNorm(hiddenSize, { eps: layerNormEps });
   }
 
-  forward(pixels: tf.Tensor4D, context: Context): tf.Tensor3D {
-    return this.encoder.forward(this.preLayrnorm.forward(this.embeddings.forward(pixels)), context);
+  /** [B, H, W, C] -> all tokens [B, 1 + patches, D], and the class token [B, 1, D], before the last normalisation. */
+  forward(pixels: tf.Tensor4D, context: Context): { tokens: tf.Tensor3D; first: tf.Tensor3D } {
+    return this.encoder.forwardWithFirst(this.preLayrnorm.forward(this.embeddings.forward(pixels)), context);
   }
 }
 
@@ -145,12 +146,9 @@ export class ClipVision extends Module implements ImageEncoder, Pretrained {
   encode(pixels: ImageInput, context: Context): EncoderOutput {
     const { imageSize, inChannels = 3 } = this.config;
     checkPixels(this.#where, pixels, { height: imageSize, width: imageSize, channels: inChannels });
-    const tokens = this.visionModel.forward(pixels, context);
-    const normalized = this.visionModel.postLayernorm.forward(tokens);
-    const projected = this.visualProjection.forward(normalized); // [B, 1 + patches, embedDim]
-    const [batch, length, width] = projected.shape;
-    const pooled = tf.reshape(tf.slice(projected, [0, 0, 0], [batch, 1, width]), [batch, width]) as tf.Tensor2D;
-    return { pooled, sequence: tf.slice(projected, [0, 1, 0], [batch, length - 1, width]) };
+    const { tokens, first } = this.visionModel.forward(pixels, context);
+    const project = (x: tf.Tensor3D) => this.visualProjection.forward(this.visionModel.postLayernorm.forward(x));
+    return { pooled: asRow(project(first)), sequence: project(tokensAfter(tokens, 1)) };
   }
 
   /**

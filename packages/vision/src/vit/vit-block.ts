@@ -23,7 +23,7 @@ export interface ViTBlockOptions {
   readonly generator: Generator;
 }
 
-/** Self-attention with queries, keys and values from one product: [B, T, D] -> [B, T, D]. */
+/** Self-attention with queries, keys and values from one product. */
 class ViTAttention extends Module {
   readonly qkv: Linear;
   readonly proj: Linear;
@@ -36,10 +36,17 @@ class ViTAttention extends Module {
     this.proj = timmLinear(hiddenSize, hiddenSize, generator);
   }
 
-  forward(x: tf.Tensor3D): tf.Tensor3D {
-    const parts: tf.Tensor3D[] = tf.split(this.qkv.forward(x), 3, 2); // [B, T, D] each
-    const [q, k, v] = parts.map((part) => splitHeads(part, this.numHeads)) as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
+  /** [B, T, D] and the rows that ask of them, [B, A, D] -> [B, A, D]. */
+  forward(x: tf.Tensor3D, asking: tf.Tensor3D): tf.Tensor3D {
+    const [queries, k, v] = this.#split(x);
+    const q = asking === x ? queries : this.#split(asking)[0];
     return this.proj.forward(mergeHeads(scaledDotProductAttention(q, k, v).output));
+  }
+
+  /** Queries, keys and values of rows: [B, R, D] -> [B, heads, R, headDim] each. */
+  #split(rows: tf.Tensor3D): [q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D] {
+    const parts: tf.Tensor3D[] = tf.split(this.qkv.forward(rows), 3, 2);
+    return parts.map((part) => splitHeads(part, this.numHeads)) as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
   }
 }
 
@@ -66,8 +73,15 @@ export class ViTBlock extends Module {
     this.dropPath2 = new DropPath(dropPath);
   }
 
-  forward(x: tf.Tensor3D, context: Context): tf.Tensor3D {
-    const y: tf.Tensor3D = tf.add(x, this.dropPath1.forward(this.attn.forward(this.norm1.forward(x)), context));
+  /**
+   * [B, T, D] -> [B, A, D].
+   *
+   * @param asking the rows of `x` to compute, [B, A, D]; all by default
+   */
+  forward(x: tf.Tensor3D, context: Context, asking = x): tf.Tensor3D {
+    const keys = this.norm1.forward(x);
+    const queries = asking === x ? keys : this.norm1.forward(asking);
+    const y: tf.Tensor3D = tf.add(asking, this.dropPath1.forward(this.attn.forward(keys, queries), context));
     return tf.add(y, this.dropPath2.forward(this.mlp.forward(this.norm2.forward(y)), context));
   }
 }

@@ -23,7 +23,7 @@ import { chainAdapters, type LoadReport, type WeightSource } from '@diptych/weig
 import * as tf from '@tensorflow/tfjs-core';
 import { describeArchitecture, resolveArchitecture } from '../architecture.js';
 import { checkDivides } from '../encoder-options.js';
-import { gridToTokens } from '../grid.js';
+import { asRow, firstToken, gridToTokens, tokensAfter } from '../grid.js';
 import { timmLinear } from '../mlp.js';
 import { checkPixels } from '../pixels.js';
 import type { ImageConfig } from '../pretrained/image-config.js';
@@ -148,26 +148,31 @@ export class ViT extends Module implements ImageEncoder, Pretrained {
    * @throws ShapeError if the pictures have another size
    */
   encode(pixels: ImageInput, context: Context): EncoderOutput {
-    const tokens = this.tokens(pixels, context); // [B, 1 + patches, D]
-    const [batch, length, width] = tokens.shape;
-    const first = this.clsToken ? 1 : 0;
-    const patches = first === 0 ? tokens : tf.slice(tokens, [0, first, 0], [batch, length - first, width]);
+    const before = this.#tokensBefore(pixels, context);
+    const last = (asking?: tf.Tensor3D) => this.#lastBlock.forward(before, context, asking);
+    const patches = tokensAfter(last(), this.clsToken ? 1 : 0);
+    // computed by itself: where nobody reads the patches, a compiled function leaves them out of the last block
+    const pooled = this.pooling === 'mean' ? tf.mean<tf.Tensor2D>(patches, 1) : asRow(last(firstToken(before)));
     const norm = (this.norm ?? this.fcNorm)!;
-    const pooled =
-      this.pooling === 'mean'
-        ? (tf.mean(patches, 1) as tf.Tensor2D)
-        : (tf.reshape(tf.slice(tokens, [0, 0, 0], [batch, 1, width]), [batch, width]) as tf.Tensor2D);
     return { pooled: this.#project(norm.forward(pooled)), sequence: this.#project(norm.forward(patches)) };
   }
 
   /** All tokens after the last block, before the last normalisation, the class token first: [B, 1 + patches, hiddenSize]. */
   tokens(pixels: ImageInput, context: Context): tf.Tensor3D {
+    return this.#lastBlock.forward(this.#tokensBefore(pixels, context), context);
+  }
+
+  get #lastBlock(): ViTBlock {
+    return this.blocks.at(-1)!;
+  }
+
+  /** What the last block reads: [B, 1 + patches, hiddenSize]. */
+  #tokensBefore(pixels: ImageInput, context: Context): tf.Tensor3D {
     const { imageSize, config } = this;
     checkPixels(this.#where, pixels, { height: imageSize, width: imageSize, channels: config.inChannels ?? 3 });
     const patches = this.patchEmbed.forward(pixels);
-    let tokens: tf.Tensor3D = tf.add(this.clsToken ? withFirstToken(this.clsToken, patches) : patches, this.posEmbed);
-    for (const block of this.blocks) tokens = block.forward(tokens, context);
-    return tokens;
+    const tokens: tf.Tensor3D = tf.add(this.clsToken ? withFirstToken(this.clsToken, patches) : patches, this.posEmbed);
+    return this.blocks.slice(0, -1).reduce((x, block) => block.forward(x, context), tokens);
   }
 
   /**
