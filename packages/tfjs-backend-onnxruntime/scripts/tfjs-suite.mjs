@@ -5,7 +5,7 @@
  *
  * Prints a summary; the exit status is 1 when a test fails.
  */
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -24,10 +24,8 @@ const { values: options } = parseArgs({
 const root = resolve(import.meta.dirname, '..');
 const core = resolve(dirname(require.resolve('@tensorflow/tfjs-core/package.json')), 'dist');
 
-/** Tests of tfjs-core's own tooling, which need a browser or its build. */
-const SKIPPED_FILES = [];
-
 const bundle = await bundleTests();
+process.on('exit', () => rmSync(bundle));
 const summary = await runTests(bundle);
 if (options.json) writeFileSync(options.json, JSON.stringify(summary, null, 1));
 for (const { name, message } of summary.failures) console.log(`FAILED ${name}\n    ${message}`);
@@ -62,7 +60,7 @@ async function bundleTests() {
 
 function entry() {
   const tests = readdirSync(core, { recursive: true })
-    .filter((file) => file.endsWith('_test.js') && !SKIPPED_FILES.some((skipped) => file.endsWith(skipped)))
+    .filter((file) => file.endsWith('_test.js'))
     .sort();
   return `
     import '@tensorflow/tfjs-core';

@@ -25,24 +25,19 @@ export interface HostTools {
 /** Random numbers, which are written to `roomFor` them. */
 export const DRAWN = ['PhiloxUniform', 'PhiloxMask'];
 
-/** Random numbers are drawn natively and fed; they depend on nothing but the state. */
-const philoxUniform: HostKernel = ([state], node, { philox, roomFor }) => {
+/**
+ * Random numbers, or dropout masks of them where the node has a threshold and a scale. They are drawn natively and fed:
+ * they depend on nothing but the state.
+ */
+const philox: HostKernel = ([state], { outputs, attrs }, { philox: draw, roomFor }) => {
   const [seed, step, rowOffset] = state as Int32Array;
-  const { shape } = node.outputs[0]!;
+  const { shape } = outputs[0]!;
   const rows = shape[0] ?? 1;
-  const out = roomFor?.(node.outputs[0]!) ?? new Float32Array(sizeOf(shape));
-  if (out.length > 0) philox(out, rows, out.length / rows, seed!, step!, rowOffset!, node.attrs.site as number);
+  const out = roomFor?.(outputs[0]!) ?? new Float32Array(sizeOf(shape));
+  const { site, threshold, scale } = attrs as { site: number; threshold?: number; scale?: number };
+  const mask = threshold !== undefined && scale !== undefined ? { threshold, scale } : undefined;
+  if (out.length > 0) draw(out, rows, out.length / rows, seed!, step!, rowOffset!, site, mask);
   return [out];
-};
-
-/** A dropout mask: `scale` where the number drawn is at least `threshold`, else 0. */
-const philoxMask: HostKernel = (inputs, node, tools) => {
-  const mask = philoxUniform(inputs, node, tools)[0] as Float32Array;
-  const threshold = Math.fround(node.attrs.threshold as number);
-  const scale = node.attrs.scale as number;
-  // A product rather than a choice: a branch that goes one way at random costs as much as the drawing.
-  for (let i = 0; i < mask.length; i++) mask[i] = Number(mask[i]! >= threshold) * scale;
-  return [mask];
 };
 
 /** AdamW on plain arrays, for programs that are not compiled: the same arithmetic as the WASM kernel, in float64. */
@@ -112,8 +107,8 @@ const segmentSum: HostKernel = ([x, ids], { outputs }) => {
 
 /** Operations that run here although ONNX might express them, or because tfjs has no kernel of the name. */
 export const HOST_KERNELS: Readonly<Record<string, HostKernel>> = {
-  PhiloxUniform: philoxUniform,
-  PhiloxMask: philoxMask,
+  PhiloxUniform: philox,
+  PhiloxMask: philox,
   AvgPoolGrad: avgPoolGrad,
   FusedAdamW: fusedAdamW,
   UnsortedSegmentSum: segmentSum,

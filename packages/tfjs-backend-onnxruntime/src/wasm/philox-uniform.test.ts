@@ -52,6 +52,19 @@ describe('createPhiloxUniform', () => {
     expect(part).toEqual(whole.subarray(150, 250));
   });
 
+  it.each([
+    [1, 5],
+    [3, 70_001],
+  ])('makes dropout masks of %i rows of %i', (rows, rowSize) => {
+    const [numbers, mask] = [new Float32Array(rows * rowSize), new Float32Array(rows * rowSize)];
+    uniform(numbers, rows, rowSize, 1, 2, 3, 4);
+    // a number that is drawn is at least itself
+    const threshold = numbers[4]!;
+    uniform(mask, rows, rowSize, 1, 2, 3, 4, { threshold, scale: 1 / 0.9 });
+    expect(mask[4]).toBe(Math.fround(1 / 0.9));
+    expect(mask).toEqual(numbers.map((x) => (x >= threshold ? 1 / 0.9 : 0)));
+  });
+
   it('writes into a view and nothing beside it', () => {
     const buffer = new Float32Array(20).fill(-1);
     uniform(buffer.subarray(5, 12), 1, 7, 0, 0, 0, 0);

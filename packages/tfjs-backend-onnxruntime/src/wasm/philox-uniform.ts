@@ -8,6 +8,7 @@ import { philoxWasm } from './philox.wasm.js';
  * Flat index i inside row r is word `i & 3` of counter `(i >> 2, rowOffset + r, step, site)` under key `(seed, 0)`, as
  * `(word >>> 8) * 2^-24`. A value depends on its global row and not on how the rows are cut into batches.
  *
+ * @param mask makes dropout masks of them: `scale` where a float is at least `threshold`, else 0
  * @throws ShapeError when `out` does not hold rows * rowSize floats
  */
 export type PhiloxUniform = (
@@ -18,15 +19,16 @@ export type PhiloxUniform = (
   step: number,
   rowOffset: number,
   site: number,
+  mask?: { readonly threshold: number; readonly scale: number },
 ) => void;
 
 /** A {@link PhiloxUniform} with scratch memory of its own (256 KiB). */
 export function createPhiloxUniform(): PhiloxUniform {
   const memory = new WebAssembly.Memory({ initial: SCRATCH_BYTES / PAGE_BYTES + 1 });
-  const { fill } = instantiate<PhiloxExports>(compileInlined(philoxWasm), memory);
+  const exports = instantiate<PhiloxExports>(compileInlined(philoxWasm), memory);
   const scratch = new Float32Array(memory.buffer, 0, SCRATCH_FLOATS);
 
-  return (out, rows, rowSize, seed, step, rowOffset, site) => {
+  return (out, rows, rowSize, seed, step, rowOffset, site, mask) => {
     if (out.length !== rows * rowSize) {
       throw new ShapeError({
         where: 'philoxUniform',
@@ -42,7 +44,8 @@ export function createPhiloxUniform(): PhiloxUniform {
       const count = Math.min(height, rows - row);
       for (let column = 0; column < rowSize; column += width) {
         const floats = count * Math.min(width, rowSize - column);
-        fill(0, count, floats / count, column / 4, rowOffset + row, step, site, seed);
+        exports.fill(0, count, floats / count, column / 4, rowOffset + row, step, site, seed);
+        if (mask) exports.mask(0, floats, mask.threshold, mask.scale);
         out.set(scratch.subarray(0, floats), row * rowSize + column);
       }
     }
@@ -64,4 +67,5 @@ interface PhiloxExports {
     site: number,
     seed: number,
   ): void;
+  mask(out: number, floats: number, threshold: number, scale: number): void;
 }

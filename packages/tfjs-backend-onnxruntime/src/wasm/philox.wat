@@ -96,4 +96,16 @@
         (local.set $out (local.get $end))
         (local.set $row (i32.add (local.get $row) (i32.const 1)))
         (local.set $rows (i32.sub (local.get $rows) (i32.const 1)))
-        (br $nextRow)))))
+        (br $nextRow))))
+  ;; Dropout masks in place: `scale` where a float is at least `threshold`, else 0. By blocks of 4 floats, so 12 bytes after
+  ;; the last must be writable.
+  (func (export "mask")
+    (param $at i32) (param $floats i32) (param $threshold f32) (param $scale f32)
+    (local $end i32) (local $thresholds v128) (local $scales v128)
+    (local.set $end (i32.add (local.get $at) (i32.shl (local.get $floats) (i32.const 2))))
+    (local.set $thresholds (f32x4.splat (local.get $threshold)))
+    (local.set $scales (f32x4.splat (local.get $scale)))
+    (loop $block
+      (v128.store (local.get $at)
+        (v128.and (local.get $scales) (f32x4.ge (v128.load (local.get $at)) (local.get $thresholds))))
+      (br_if $block (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 16))) (local.get $end))))))
