@@ -1,3 +1,4 @@
+import { sizeOf } from '@diptych/graph';
 import type { Emitter } from './emitter.js';
 
 /**
@@ -23,7 +24,7 @@ export function turnOver(e: Emitter, matrices: string, shape: readonly [number, 
  */
 export function moveRows(e: Emitter, x: string, shape: readonly number[], perm: readonly number[]): string {
   const outer = shape.slice(0, -1);
-  const count = outer.reduce((product, size) => product * size, 1);
+  const count = sizeOf(outer);
   const places = e.shared(`rows:${JSON.stringify([shape, perm])}`, () =>
     e.constant(Int32Array.from(rowsInOrder(outer, perm)), [count], 'int32'),
   );
@@ -32,7 +33,7 @@ export function moveRows(e: Emitter, x: string, shape: readonly number[], perm: 
 
 /** Flat positions of the elements of a transposed array. */
 function rowsInOrder(shape: readonly number[], perm: readonly number[]): number[] {
-  const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((product, size) => product * size, 1));
+  const strides = shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
   return perm.reduce<number[]>(
     (starts, axis) =>
       starts.flatMap((start) => Array.from({ length: shape[axis]! }, (_, i) => start + i * strides[axis]!)),

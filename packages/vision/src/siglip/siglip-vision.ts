@@ -16,7 +16,7 @@ import {
 import type { LoadReport, WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { describeArchitecture, resolveArchitecture } from '../architecture.js';
-import { gridToTokens } from '../grid.js';
+import { asRow, gridToTokens } from '../grid.js';
 import { Mlp, timmLinear } from '../mlp.js';
 import { checkPixels } from '../pixels.js';
 import type { ImageConfig } from '../pretrained/image-config.js';
@@ -76,11 +76,11 @@ class AttentionPoolingHead extends Module {
   }
 
   forward(tokens: tf.Tensor3D, context: Context): tf.Tensor2D {
-    const [batch, , width] = tokens.shape;
+    const [batch] = tokens.shape;
     const query = tf.tile(this.probe, [batch, 1, 1]) as tf.Tensor3D;
     const { output } = this.attention.forward(query, tokens, tokens, { needWeights: false }, context); // [B, 1, D]
     const pooled: tf.Tensor3D = tf.add(output, this.mlp.forward(this.layernorm.forward(output)));
-    return tf.reshape(pooled, [batch, width]);
+    return asRow(pooled);
   }
 }
 
