@@ -1,4 +1,4 @@
-import { inference, type PairBatch, type Tokenizer } from '@diptych/core';
+import { inference, type PairBatch, type Tokenizer, tokenShape } from '@diptych/core';
 import { Bert } from '@diptych/text';
 import type { BatchSource } from '@diptych/train';
 import * as tf from '@tensorflow/tfjs-core';
@@ -31,12 +31,14 @@ export async function freezeText(
   const rows = [...captions];
   for (let start = 0; start < rows.length; start += BLOCK) {
     const block = rows.slice(start, start + BLOCK);
-    const { inputIds, attentionMask, shape } = tokenizer.encode(
+    const tokens = tokenizer.encode(
       block.map(([, caption]) => caption),
       { maxLength, padding: 'longest' },
     );
+    const { inputIds, attentionMask } = tokens;
+    const shape = tokenShape(tokens);
     const pooled = tf.tidy(() => {
-      const ints = (values: Int32Array) => tf.tensor2d(values, [...shape], 'int32');
+      const ints = (values: Int32Array) => tf.tensor2d(values, shape, 'int32');
       return tower.encode({ inputIds: ints(inputIds), attentionMask: ints(attentionMask) }, inference).pooled;
     });
     const data = await pooled.data();

@@ -1,6 +1,6 @@
 import '@diptych/tfjs-backend-onnxruntime';
 import { fileURLToPath } from 'node:url';
-import { isDiptychError, type PairBatch, type TextInput, type Tokenizer } from '@diptych/core';
+import { isDiptychError, type PairBatch, pixelShape, type TextInput, type Tokenizer, tokenShape } from '@diptych/core';
 import { DataLoader, pairs as inMemory } from '@diptych/data';
 import { tokenizer as openTokenizer } from '@diptych/preprocess/text';
 import { type BatchSource, embedPairs, matchingAccuracy, retrieval, type ScorePairs, Trainer } from '@diptych/train';
@@ -112,10 +112,11 @@ interface LoaderLayout {
  */
 async function matcherOf(model: ReturnType<typeof buildModel>, all: BatchSource): Promise<ScorePairs> {
   const { size, pixels, tokens } = await firstOf(all.epoch(0));
-  const images = tf.tensor4d(Float32Array.from(pixels.data), [...pixels.shape]);
+  const images = tf.tensor4d(Float32Array.from(pixels.data), pixelShape(pixels));
+  const shape = tokenShape(tokens);
   const text: TextInput = {
-    inputIds: tf.tensor2d(tokens.inputIds, [...tokens.shape], 'int32'),
-    attentionMask: tf.tensor2d(tokens.attentionMask, [...tokens.shape], 'int32'),
+    inputIds: tf.tensor2d(tokens.inputIds, shape, 'int32'),
+    attentionMask: tf.tensor2d(tokens.attentionMask, shape, 'int32'),
     ...(tokens.features && { features: tf.tensor2d(tokens.features, [size, tokens.features.length / size]) }),
   };
   return async (imageRows, textRows) => {

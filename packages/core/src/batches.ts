@@ -1,15 +1,19 @@
+import { ShapeError } from './errors.js';
+import { formatShape } from './shapes.js';
+
 /** Pixels of a batch on the host, channels last: float32 as a network wants them, or uint8 to be normalised on the device. */
-export interface PixelBatch {
+export interface PixelBatch<Shape extends readonly number[] = readonly number[]> {
   readonly data: Float32Array | Uint8Array;
-  /** [B, height, width, channels]. */
-  readonly shape: readonly [number, number, number, number];
+  /** [B, height, width, channels]; {@link pixelShape} makes sure. */
+  readonly shape: Shape;
   /** With uint8 data: what the device still has to do, `(x / 255 - mean) / std` per channel. */
   readonly normalize?: { readonly mean: readonly number[]; readonly std: readonly number[] };
 }
 
 /** Token ids of a batch on the host. All arrays are [B, length], row by row. */
-export interface TokenBatch {
-  readonly shape: readonly [number, number];
+export interface TokenBatch<Shape extends readonly number[] = readonly number[]> {
+  /** [B, length]; {@link tokenShape} makes sure. */
+  readonly shape: Shape;
   readonly inputIds: Int32Array;
   /** 1 for a real token, 0 for padding. */
   readonly attentionMask: Int32Array;
@@ -36,4 +40,49 @@ export interface PairBatch {
 export interface NegativeBatch {
   readonly images?: { readonly pixels: PixelBatch; readonly ids: readonly string[] };
   readonly texts?: { readonly tokens: TokenBatch; readonly ids: readonly string[] };
+}
+
+/**
+ * The shape of pixels, with the number of its axes.
+ *
+ * @param where the place that an error names
+ * @throws ShapeError unless it is [B, height, width, channels] and there are as many numbers
+ */
+export function pixelShape({ shape, data }: PixelBatch, where = 'pixels'): [number, number, number, number] {
+  checkEntries(where, 'pixels', shape, ['B', 'height', 'width', 'channels'], { data });
+  return [...shape] as [number, number, number, number];
+}
+
+/**
+ * The shape of token ids, with the number of its axes.
+ *
+ * @param where the place that an error names
+ * @throws ShapeError unless it is [B, length] and every array has as many entries
+ */
+export function tokenShape(tokens: TokenBatch, where = 'tokens'): [number, number] {
+  const { shape, inputIds, attentionMask, tokenTypeIds } = tokens;
+  checkEntries(where, 'tokens', shape, ['B', 'length'], { inputIds, attentionMask, tokenTypeIds });
+  return [...shape] as [number, number];
+}
+
+function checkEntries(
+  where: string,
+  what: string,
+  shape: readonly number[],
+  axes: readonly string[],
+  arrays: Readonly<Record<string, { readonly length: number } | undefined>>,
+): void {
+  if (!Array.isArray(shape) || shape.length !== axes.length) {
+    const got = Array.isArray(shape) ? formatShape(shape) : String(shape);
+    throw new ShapeError({ where, expected: `${what}.shape to be [${axes.join(', ')}]`, got });
+  }
+  const entries = shape.reduce((product, size) => product * size, 1);
+  for (const [name, array] of Object.entries(arrays)) {
+    if (array === undefined || array.length === entries) continue;
+    throw new ShapeError({
+      where,
+      expected: `${entries} entries in ${what}.${name}, for shape ${formatShape(shape)}`,
+      got: String(array.length),
+    });
+  }
 }

@@ -1,19 +1,43 @@
-import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
-import type { EncoderOutput } from './encoder.js';
+import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Encoded } from './encoder.js';
 import type { Context } from './random.js';
+import { checkShape } from './shapes.js';
 import type { Stateful } from './stateful.js';
 
-/** What a fusion gives: one joint vector a pair, and how it looked at its inputs. */
-export interface FusionOutput {
+/** What a fusion gives: one joint vector a pair, and how it looked at its inputs. {@link checkFused} makes sure of the shapes. */
+export type FusionOutput = {
+  /** [B, D]. */
+  readonly fused: Tensor;
+  /** Attention maps by name, [B, heads, queries, keys] each, for fusions that attend. */
+  readonly attention?: { readonly [name: string]: Tensor };
+};
+
+/** A {@link FusionOutput} whose shapes were checked. */
+export type Fused = {
   /** [B, D]. */
   readonly fused: Tensor2D;
   /** Attention maps by name, [B, heads, queries, keys] each, for fusions that attend. */
   readonly attention?: { readonly [name: string]: Tensor4D };
-}
+};
 
 /** Joins the two towers: row i of `image` with row i of `text`. It runs inside `tf.tidy`. */
 export interface Fusion extends Stateful {
   /** Width of both inputs and of `fused`. */
   readonly embedDim: number;
-  fuse(image: EncoderOutput, text: EncoderOutput, context: Context): FusionOutput;
+  fuse(image: Encoded, text: Encoded, context: Context): FusionOutput;
+}
+
+/**
+ * Checks what a fusion gave.
+ *
+ * @param where the place that an error names
+ * @returns the same object
+ * @throws ShapeError unless `fused` is [B, embedDim] and each attention map [B, heads, queries, keys]
+ */
+export function checkFused(where: string, output: FusionOutput, embedDim: number): Fused {
+  const { B } = checkShape(where, 'fused', output.fused, ['B', embedDim]);
+  for (const [name, map] of Object.entries(output.attention ?? {})) {
+    checkShape(where, `attention.${name}`, map, [B!, 'heads', 'queries', 'keys']);
+  }
+  return output as Fused;
 }

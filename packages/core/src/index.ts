@@ -1,7 +1,25 @@
-export type { NegativeBatch, PairBatch, PixelBatch, TokenBatch } from './batches.js';
+export {
+  type NegativeBatch,
+  type PairBatch,
+  type PixelBatch,
+  pixelShape,
+  type TokenBatch,
+  tokenShape,
+} from './batches.js';
 export { checkPositive, namedConfig } from './config-checks.js';
 export type { Json, JsonObject, PartDescription } from './description.js';
-export type { Encoder, EncoderOutput, ImageEncoder, ImageInput, TextEncoder, TextInput } from './encoder.js';
+export {
+  checkEncoded,
+  checkTextTensors,
+  type Encoded,
+  type Encoder,
+  type EncoderOutput,
+  type ImageEncoder,
+  type ImageInput,
+  type TextEncoder,
+  type TextInput,
+  type TextTensors,
+} from './encoder.js';
 export {
   CheckpointError,
   ConfigError,
@@ -16,10 +34,19 @@ export {
   TrainingError,
   WeightsError,
 } from './errors.js';
-export type { Fusion, FusionOutput } from './fusion.js';
+export { checkFused, type Fused, type Fusion, type FusionOutput } from './fusion.js';
 export type { ImageSource, ImageTransform, RgbImage } from './image-transform.js';
 export { isLent, lend } from './lend.js';
-export type { FusedOutputs, Loss, LossBatch, LossOutput, NegativeRows, TowerOutputs } from './loss.js';
+export {
+  checkLossOutput,
+  type FusedOutputs,
+  type Loss,
+  type LossBatch,
+  type LossOutput,
+  type LossValues,
+  type NegativeRows,
+  type TowerOutputs,
+} from './loss.js';
 export { philox4x32, siteOf, wordToUniform } from './philox.js';
 export {
   type Context,
@@ -30,5 +57,5 @@ export {
   SampleRandom,
 } from './random.js';
 export { checkDtype, checkShape, type Dimension, formatShape, type Shaped } from './shapes.js';
-export { type Stateful, stateless } from './stateful.js';
+export { buffersOf, type NamedVariables, parametersOf, type Stateful, stateless } from './stateful.js';
 export type { TokenizeOptions, Tokenizer } from './tokenizer.js';

@@ -1,13 +1,14 @@
 import type { Scalar, Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
-import type { EncoderOutput } from './encoder.js';
-import type { FusionOutput } from './fusion.js';
+import type { Encoded } from './encoder.js';
+import type { Fused } from './fusion.js';
 import type { Context } from './random.js';
+import { checkShape } from './shapes.js';
 import type { Stateful } from './stateful.js';
 
 /** What every two-tower model gives to a loss; row i of both belongs to pair i. */
 export interface TowerOutputs {
-  readonly image: EncoderOutput;
-  readonly text: EncoderOutput;
+  readonly image: Encoded;
+  readonly text: Encoded;
   /** ln of the factor on cosine similarities, a scalar; clamp and meaning as in CLIP. */
   readonly logitScale: Scalar;
   /** Added to scaled similarities (SigLIP), a scalar; absent where the model has none. */
@@ -19,9 +20,9 @@ export interface FusedOutputs extends TowerOutputs {
   /**
    * Fuses image row `imageRows[p]` with text row `textRows[p]`; both int32 [P]. Without arguments: pair i with i.
    */
-  fuse(imageRows?: Tensor1D, textRows?: Tensor1D): FusionOutput;
-  /** One logit a fused row, [P]: above 0 means that picture and text belong together. */
-  matchLogits(fused: Tensor2D): Tensor1D;
+  fuse(imageRows?: Tensor, textRows?: Tensor): Fused;
+  /** One logit a fused row, [P, D] -> [P]: above 0 means that picture and text belong together. */
+  matchLogits(fused: Tensor): Tensor1D;
 }
 
 /** What a loss may know of the batch beside the model's outputs. */
@@ -43,8 +44,14 @@ export interface NegativeRows {
   readonly ids: Tensor1D;
 }
 
-/** A loss and its named parts for the log; all scalars. */
+/** A loss and its named parts for the log. All hold one number; the trainer checks it. */
 export interface LossOutput {
+  readonly loss: Tensor;
+  readonly parts: { readonly [name: string]: Tensor };
+}
+
+/** A {@link LossOutput} whose values were checked to be scalars. */
+export interface LossValues extends LossOutput {
   readonly loss: Scalar;
   readonly parts: { readonly [name: string]: Scalar };
 }
@@ -56,4 +63,18 @@ export interface LossOutput {
 export interface Loss<Outputs extends TowerOutputs = TowerOutputs> extends Stateful {
   // a property, not a method: methods are checked loosely, and a loss that needs a fusion would pass for one that does not
   readonly compute: (outputs: Outputs, batch: LossBatch, context: Context) => LossOutput;
+}
+
+/**
+ * Checks what a loss gave.
+ *
+ * @param where the place that an error names
+ * @returns the same object
+ * @throws ShapeError unless the loss and each of its parts are scalars
+ */
+export function checkLossOutput(where: string, output: LossOutput): LossValues {
+  const remedy = 'reduce it first: tf.mean(values)';
+  checkShape(where, 'loss', output.loss, [], remedy);
+  for (const [name, part] of Object.entries(output.parts)) checkShape(where, `parts.${name}`, part, [], remedy);
+  return output as LossValues;
 }

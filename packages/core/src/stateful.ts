@@ -1,5 +1,12 @@
 import type { Variable } from '@tensorflow/tfjs-core';
 import type { PartDescription } from './description.js';
+import { ConfigError } from './errors.js';
+
+/**
+ * Names with their variables, `[['weight', w], ['bias', b]]`. Typed so that such a literal is accepted where TypeScript
+ * widens its rows to arrays; {@link parametersOf} and {@link buffersOf} read it and make sure of the rows.
+ */
+export type NamedVariables = Iterable<readonly (string | Variable)[]>;
 
 /**
  * A part that may own parameters and buffers. Structural: nn's `Module` implements it, and so does any object with
@@ -7,9 +14,9 @@ import type { PartDescription } from './description.js';
  */
 export interface Stateful {
   /** Trainable values, named by property path as PyTorch's state dict names them (`layer1.0.conv1.weight`). */
-  namedParameters(): Iterable<[string, Variable]>;
+  namedParameters(): NamedVariables;
   /** Values that are saved but not trained, such as running statistics. */
-  namedBuffers(): Iterable<[string, Variable]>;
+  namedBuffers(): NamedVariables;
   /** Frees every parameter and buffer. */
   dispose(): void;
   /**
@@ -25,3 +32,39 @@ export const stateless: Stateful = Object.freeze({
   namedBuffers: () => [],
   dispose: () => {},
 });
+
+/**
+ * A part's parameters.
+ *
+ * @param prefix of the names, `loss` gives `loss.weight`; default none
+ * @throws ConfigError if `namedParameters()` gives anything else than names with variables
+ */
+export function parametersOf(
+  part: Pick<Stateful, 'namedParameters'>,
+  prefix = '',
+): [name: string, variable: Variable][] {
+  return Array.from(part.namedParameters(), (row) => checkRow('namedParameters', row, prefix));
+}
+
+/**
+ * A part's buffers.
+ *
+ * @param prefix of the names; default none
+ * @throws ConfigError if `namedBuffers()` gives anything else than names with variables
+ */
+export function buffersOf(part: Pick<Stateful, 'namedBuffers'>, prefix = ''): [name: string, variable: Variable][] {
+  return Array.from(part.namedBuffers(), (row) => checkRow('namedBuffers', row, prefix));
+}
+
+function checkRow(where: string, row: readonly (string | Variable)[], prefix: string): [string, Variable] {
+  const [name, variable] = Array.isArray(row) ? row : [];
+  // by its method: core loads no tfjs
+  if (typeof name === 'string' && typeof variable === 'object' && typeof variable.assign === 'function') {
+    return [prefix === '' ? name : `${prefix}.${name}`, variable];
+  }
+  throw new ConfigError({
+    where,
+    expected: "rows of a name and a tf.Variable, ['weight', variable]",
+    got: Array.isArray(row) ? `[${row.map((entry) => typeof entry).join(', ')}]` : typeof row,
+  });
+}

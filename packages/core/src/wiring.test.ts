@@ -1,12 +1,17 @@
+import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expectTypeOf, it } from 'vitest';
 import {
+  checkEncoded,
   type Encoder,
+  type EncoderOutput,
   type FusedOutputs,
   type Fusion,
   type ImageEncoder,
   type ImageTransform,
+  inference,
   type Loss,
+  type PixelBatch,
   stateless,
   type TextEncoder,
   type Tokenizer,
@@ -55,16 +60,54 @@ describe('wiring', () => {
     expectTypeOf<ImageTransform>().not.toMatchTypeOf<Tokenizer>();
   });
 
-  it('takes a plain object as an encoder', () => {
-    const own = {
+  it('takes plain objects as parts, with tensors and names as tfjs and TypeScript type them', () => {
+    const weight = tf.variable(tf.ones([3, 3]));
+    const parts = {
+      dispose: () => weight.dispose(),
+      namedBuffers: () => [],
+      namedParameters: () => [['weight', weight]],
+    };
+    const image = {
+      ...parts,
+      embedDim: 3,
+      encode: (pixels: tf.Tensor4D) => {
+        const pooled = tf.matMul(tf.mean(pixels, [1, 2]), weight);
+        const sequence = tf.reshape(pixels, [pixels.shape[0], -1, 3]);
+        return { pooled, sequence };
+      },
+    };
+    const fusion = {
       ...stateless,
       embedDim: 3,
-      encode: (pixels: tf.Tensor4D) => ({
-        pooled: tf.mean(pixels, [1, 2]) as tf.Tensor2D,
-        sequence: tf.reshape(pixels, [pixels.shape[0], -1, 3]) as tf.Tensor3D,
-      }),
+      fuse: (a: EncoderOutput, b: EncoderOutput) => {
+        const fused = tf.concat([a.pooled, b.pooled], 1);
+        return { fused };
+      },
     };
-    expectTypeOf(own).toMatchTypeOf<Encoder<tf.Tensor4D>>();
-    expectTypeOf(own).not.toMatchTypeOf<TextEncoder>();
+    const loss = {
+      ...parts,
+      compute: ({ image: { pooled } }: TowerOutputs) => {
+        const mean = tf.mean(pooled);
+        return { loss: mean, parts: { mean } };
+      },
+    };
+    const shape = [2, 4, 4, 3];
+    expectTypeOf(image).toExtend<Encoder<tf.Tensor4D>>();
+    expectTypeOf(image).not.toExtend<TextEncoder>();
+    expectTypeOf(fusion).toExtend<Fusion>();
+    expectTypeOf(loss).toExtend<Loss>();
+    expectTypeOf({ data: new Float32Array(96), shape }).toExtend<PixelBatch>();
+    weight.dispose();
+  });
+
+  it('gives containers that tfjs frees', () => {
+    const check = (encoder: ImageEncoder, fusion: Fusion, pixels: tf.Tensor4D) => {
+      const encoded = tf.tidy(() => encoder.encode(pixels, inference));
+      const fused = tf.tidy(() =>
+        fusion.fuse(checkEncoded('test', encoded, 3), checkEncoded('test', encoded, 3), inference),
+      );
+      tf.dispose([encoded, fused]);
+    };
+    expectTypeOf(check).toBeFunction();
   });
 });

@@ -366,11 +366,9 @@ export class DataLoader {
   }
 
   #tokenLengths(texts: readonly string[]): number[] {
-    const { inputIds, attentionMask, shape } = this.#options.tokenizer.encode(texts, {
-      ...this.#tokenize,
-      padding: 'longest',
-    });
-    const [rows, length] = shape;
+    const tokens = this.#options.tokenizer.encode(texts, { ...this.#tokenize, padding: 'longest' });
+    const { inputIds, attentionMask } = tokens;
+    const [rows, length] = tokens.shape as [number, number];
     if (attentionMask.length !== inputIds.length) return new Array<number>(rows).fill(length);
     return Array.from({ length: rows }, (_, row) => {
       let sum = 0;

@@ -7,6 +7,7 @@ import {
   type RgbImage,
   type TokenizeOptions,
   type Tokenizer,
+  tokenShape,
 } from '@diptych/core';
 import { type Compiled, compile, l2Normalize } from '@diptych/nn';
 import type { MultiModalEncoder } from '@diptych/train';
@@ -162,10 +163,11 @@ export class JointModel {
   }
 
   #tokens(texts: readonly string[]): { inputIds: tf.Tensor2D; attentionMask: tf.Tensor2D } {
-    const { inputIds, attentionMask, shape } = this.tokenizer.encode(texts, { truncation: true, ...this.tokenize });
+    const tokens = this.tokenizer.encode(texts, { truncation: true, ...this.tokenize });
+    const shape = tokenShape(tokens, 'diptych: tokenizer');
     return {
-      inputIds: tf.tensor2d(inputIds, [...shape], 'int32'),
-      attentionMask: tf.tensor2d(attentionMask, [...shape], 'int32'),
+      inputIds: tf.tensor2d(tokens.inputIds, shape, 'int32'),
+      attentionMask: tf.tensor2d(tokens.attentionMask, shape, 'int32'),
     };
   }
 

@@ -1,9 +1,9 @@
 import {
   type Context,
   checkPositive,
-  type EncoderOutput,
+  type Encoded,
+  type Fused,
   type Fusion,
-  type FusionOutput,
   type PartDescription,
 } from '@diptych/core';
 import { generatorOf, l2Normalize, MultiheadAttention } from '@diptych/nn';
@@ -51,7 +51,7 @@ export class AttentionFusion extends MultiheadAttention implements Fusion {
    * @param text undefined where there is none
    * @throws ShapeError if the two are not [B, embedDim] of one batch
    */
-  fuse(image: EncoderOutput | undefined, text: EncoderOutput | undefined, context: Context): FusionOutput {
+  fuse(image: Encoded | undefined, text: Encoded | undefined, context: Context): Fused {
     const pair = this.missing.complete(image, text, context);
     const tokens = [pair.image.pooled, pair.text.pooled].map((vector) =>
       this.normalize ? tf.mul(l2Normalize(vector), Math.sqrt(this.embedDim)) : vector,

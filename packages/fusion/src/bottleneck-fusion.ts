@@ -1,9 +1,9 @@
 import {
   type Context,
   checkPositive,
-  type EncoderOutput,
+  type Encoded,
+  type Fused,
   type Fusion,
-  type FusionOutput,
   type PartDescription,
 } from '@diptych/core';
 import { generatorOf, LayerNorm, Module, normal, parameter } from '@diptych/nn';
@@ -64,7 +64,7 @@ export class BottleneckFusion extends Module implements Fusion {
    * @param text undefined where there is none
    * @throws ShapeError if batches or widths differ
    */
-  fuse(image: EncoderOutput | undefined, text: EncoderOutput | undefined, context: Context): FusionOutput {
+  fuse(image: Encoded | undefined, text: Encoded | undefined, context: Context): Fused {
     const pair = this.missing.complete(image, text, context);
     const seen = joinTokens(
       withPooledToken('fusion.BottleneckFusion: image', pair.image),
@@ -79,7 +79,7 @@ export class BottleneckFusion extends Module implements Fusion {
       latents = x;
       attention[`layer${i}`] = map;
     }
-    return { fused: tf.mean(this.norm.forward(latents), 1) as tf.Tensor2D, attention };
+    return { fused: tf.mean(this.norm.forward(latents), 1), attention };
   }
 
   override describe(): PartDescription {

@@ -1,9 +1,9 @@
 import {
   type Context,
   checkPositive,
-  type EncoderOutput,
+  type Encoded,
+  type Fused,
   type Fusion,
-  type FusionOutput,
   type PartDescription,
 } from '@diptych/core';
 import { type Generator, generatorOf, LayerNorm, Linear, Module } from '@diptych/nn';
@@ -75,7 +75,7 @@ export class CoAttentionFusion extends Module implements Fusion {
    * @param text undefined where there is none
    * @throws ShapeError if batches or widths differ
    */
-  fuse(image: EncoderOutput | undefined, text: EncoderOutput | undefined, context: Context): FusionOutput {
+  fuse(image: Encoded | undefined, text: Encoded | undefined, context: Context): Fused {
     const pair = this.missing.complete(image, text, context);
     let patches = withPooledToken('fusion.CoAttentionFusion: image', pair.image);
     let tokens = withPooledToken('fusion.CoAttentionFusion: text', pair.text);
@@ -89,7 +89,7 @@ export class CoAttentionFusion extends Module implements Fusion {
       tokens = { ...tokens, values: text1.x };
     }
     const ends = [this.normImage.forward(firstToken(patches.values)), this.normText.forward(firstToken(tokens.values))];
-    return { fused: this.projection.forward(tf.concat(ends, 1) as tf.Tensor2D), attention };
+    return { fused: this.projection.forward(tf.concat(ends, 1)), attention };
   }
 
   override describe(): PartDescription {

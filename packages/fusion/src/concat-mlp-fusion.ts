@@ -1,9 +1,9 @@
 import {
   type Context,
   checkPositive,
-  type EncoderOutput,
+  type Encoded,
+  type Fused,
   type Fusion,
-  type FusionOutput,
   type PartDescription,
 } from '@diptych/core';
 import { generatorOf, Module } from '@diptych/nn';
@@ -48,9 +48,9 @@ export class ConcatMlpFusion extends Module implements Fusion {
    * @param text undefined where there is none
    * @throws ShapeError if batches or widths differ
    */
-  fuse(image: EncoderOutput | undefined, text: EncoderOutput | undefined, context: Context): FusionOutput {
+  fuse(image: Encoded | undefined, text: Encoded | undefined, context: Context): Fused {
     const pair = this.missing.complete(image, text, context);
-    const both = tf.concat([pair.image.pooled, pair.text.pooled], 1) as tf.Tensor2D;
+    const both = tf.concat([pair.image.pooled, pair.text.pooled], 1);
     return { fused: this.mlp.forward(both, context) };
   }
 

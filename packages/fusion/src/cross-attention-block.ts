@@ -46,7 +46,7 @@ export class CrossAttentionBlock extends Module {
       { keyPaddingMask: paddingOf(other), averageWeights: false },
       context,
     );
-    const attended = tf.add(x, output) as tf.Tensor3D;
+    const attended = tf.add(x, output);
     const hidden = this.feedForward.forward(this.normHidden.forward(attended), context);
     return { x: tf.add(attended, hidden), map: weights as tf.Tensor4D };
   }

@@ -1,9 +1,9 @@
 import {
   type Context,
   checkPositive,
-  type EncoderOutput,
+  type Encoded,
+  type Fused,
   type Fusion,
-  type FusionOutput,
   type PartDescription,
 } from '@diptych/core';
 import { generatorOf, Linear, Module } from '@diptych/nn';
@@ -45,7 +45,7 @@ export class GatedFusion extends Module implements Fusion {
    * @param text undefined where there is none
    * @throws ShapeError if batches or widths differ
    */
-  fuse(image: EncoderOutput | undefined, text: EncoderOutput | undefined, context: Context): FusionOutput {
+  fuse(image: Encoded | undefined, text: Encoded | undefined, context: Context): Fused {
     const pair = this.missing.complete(image, text, context);
     const [x, y] = [pair.image.pooled, pair.text.pooled];
     const z = tf.sigmoid(this.gate.forward(tf.concat([x, y], 1) as tf.Tensor2D));

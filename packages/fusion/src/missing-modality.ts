@@ -1,12 +1,12 @@
-import { ConfigError, type Context, checkShape, type EncoderOutput, ShapeError, siteOf } from '@diptych/core';
+import { ConfigError, type Context, checkShape, type Encoded, ShapeError, siteOf } from '@diptych/core';
 import { generatorOf, Module, normal, parameter, philoxUniform } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import type { FusionOptions } from './fusion-options.js';
 
 /** Both modalities of a batch, none of them missing. */
 export interface Pair {
-  readonly image: EncoderOutput;
-  readonly text: EncoderOutput;
+  readonly image: Encoded;
+  readonly text: Encoded;
 }
 
 /**
@@ -48,7 +48,7 @@ export class MissingModality extends Module {
    * @throws ShapeError if the two do not have one batch and the width embedDim, or both are missing
    * @throws ConfigError if one is missing and there are no placeholders
    */
-  complete(image: EncoderOutput | undefined, text: EncoderOutput | undefined, context: Context): Pair {
+  complete(image: Encoded | undefined, text: Encoded | undefined, context: Context): Pair {
     const batch = (image ?? text)?.pooled.shape[0];
     if (batch === undefined) {
       throw new ShapeError({ where: this.#where, expected: 'a picture or a text', got: 'neither' });
@@ -75,7 +75,7 @@ export class MissingModality extends Module {
     return { placeholders: this.image !== undefined, modalityDropout: this.modalityDropout };
   }
 
-  #standIn(modality: 'image' | 'text', batch: number): EncoderOutput {
+  #standIn(modality: 'image' | 'text', batch: number): Encoded {
     const vector = this[modality];
     if (!vector) {
       throw new ConfigError({
@@ -91,7 +91,7 @@ export class MissingModality extends Module {
 }
 
 /** Puts `vector` in the place of the rows where `drops` is 1, as their only visible token. */
-function replaceRows(output: EncoderOutput, drops: tf.Tensor1D, vector: tf.Tensor1D): EncoderOutput {
+function replaceRows(output: Encoded, drops: tf.Tensor1D, vector: tf.Tensor1D): Encoded {
   const [batch, length] = output.sequence.shape;
   const drop = tf.reshape(drops, [batch, 1]);
   const keep = tf.sub(1, drop);

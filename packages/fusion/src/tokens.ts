@@ -1,4 +1,4 @@
-import { checkShape, type EncoderOutput } from '@diptych/core';
+import { checkShape, type Encoded } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Tokens of a batch, and which of them are real. */
@@ -15,7 +15,7 @@ export interface Tokens {
  *
  * @throws ShapeError if the sequence does not have the pooled vector's batch and width
  */
-export function withPooledToken(where: string, { pooled, sequence, mask }: EncoderOutput): Tokens {
+export function withPooledToken(where: string, { pooled, sequence, mask }: Encoded): Tokens {
   const [batch, width] = pooled.shape;
   checkShape(where, 'sequence', sequence, [batch, 'T', width]);
   const values = tf.concat([tf.reshape(pooled, [batch, 1, width]), sequence], 1) as tf.Tensor3D;
@@ -26,10 +26,10 @@ export function withPooledToken(where: string, { pooled, sequence, mask }: Encod
 
 /** Both lists of tokens as one, [B, T1 + T2, D]. */
 export function joinTokens(a: Tokens, b: Tokens): Tokens {
-  const values = tf.concat([a.values, b.values], 1) as tf.Tensor3D;
+  const values = tf.concat([a.values, b.values], 1);
   if (!a.mask && !b.mask) return { values };
-  const maskOf = ({ values: { shape }, mask }: Tokens) => mask ?? (tf.ones([shape[0], shape[1]]) as tf.Tensor2D);
-  return { values, mask: tf.concat([maskOf(a), maskOf(b)], 1) as tf.Tensor2D };
+  const maskOf = ({ values: { shape }, mask }: Tokens) => mask ?? tf.ones([shape[0], shape[1]]);
+  return { values, mask: tf.concat([maskOf(a), maskOf(b)], 1) };
 }
 
 /** torch's key_padding_mask: 1 where a token is to be ignored. */
@@ -40,5 +40,5 @@ export function paddingOf({ mask }: Tokens): tf.Tensor2D | undefined {
 /** [B, T, D] -> the first token, [B, D]. */
 export function firstToken(values: tf.Tensor3D): tf.Tensor2D {
   const [batch, , width] = values.shape;
-  return tf.reshape(tf.slice(values, [0, 0, 0], [batch, 1, width]), [batch, width]) as tf.Tensor2D;
+  return tf.reshape(tf.slice(values, [0, 0, 0], [batch, 1, width]), [batch, width]);
 }

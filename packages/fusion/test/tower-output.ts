@@ -1,4 +1,4 @@
-import type { EncoderOutput } from '@diptych/core';
+import type { Encoded } from '@diptych/core';
 import { Generator } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 
@@ -9,7 +9,7 @@ export function towerOutput(
   length: number,
   width: number,
   mask?: readonly (readonly number[])[],
-): EncoderOutput {
+): Encoded {
   const generator = new Generator(seed);
   return {
     pooled: tf.tensor2d(generator.normal(batch * width), [batch, width]),

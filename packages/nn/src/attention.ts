@@ -49,13 +49,13 @@ export function scaledDotProductAttention(
 /** [B, T, heads * headDim] -> [B, heads, T, headDim]. */
 export function splitHeads(x: tf.Tensor3D, numHeads: number): tf.Tensor4D {
   const [batch, length, width] = x.shape;
-  return tf.transpose(tf.reshape(x, [batch, length, numHeads, width / numHeads]), [0, 2, 1, 3]) as tf.Tensor4D;
+  return tf.transpose(tf.reshape(x, [batch, length, numHeads, width / numHeads]), [0, 2, 1, 3]);
 }
 
 /** [B, heads, T, headDim] -> [B, T, heads * headDim]. */
 export function mergeHeads(x: tf.Tensor4D): tf.Tensor3D {
   const [batch, heads, length, headDim] = x.shape;
-  return tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [batch, length, heads * headDim]) as tf.Tensor3D;
+  return tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [batch, length, heads * headDim]);
 }
 
 /**

@@ -35,10 +35,10 @@ export class BatchNorm2d extends Module {
     super();
     this.eps = eps;
     this.momentum = momentum;
-    this.weight = parameter(tf.ones([numFeatures]) as tf.Tensor1D);
-    this.bias = parameter(tf.zeros([numFeatures]) as tf.Tensor1D);
-    this.runningMean = buffer(tf.zeros([numFeatures]) as tf.Tensor1D);
-    this.runningVar = buffer(tf.ones([numFeatures]) as tf.Tensor1D);
+    this.weight = parameter(tf.ones([numFeatures]));
+    this.bias = parameter(tf.zeros([numFeatures]));
+    this.runningMean = buffer(tf.zeros([numFeatures]));
+    this.runningVar = buffer(tf.ones([numFeatures]));
   }
 
   /** [B, H, W, C] -> the same shape. */
@@ -56,7 +56,7 @@ export class BatchNorm2d extends Module {
 }
 
 function move(running: tf.Variable<tf.Rank.R1>, value: tf.Tensor1D, momentum: number): void {
-  running.assign(tf.add(tf.mul(running, 1 - momentum), tf.mul(value, momentum)) as tf.Tensor1D);
+  running.assign(tf.add(tf.mul(running, 1 - momentum), tf.mul(value, momentum)));
 }
 
 /**
@@ -70,8 +70,8 @@ function batchNormTrain(
   eps: number,
 ): { y: tf.Tensor4D; mean: tf.Tensor1D; variance: tf.Tensor1D } {
   const axes = [0, 1, 2];
-  const mean = tf.mean(x, axes) as tf.Tensor1D;
-  const variance = tf.mean(tf.square(tf.sub(x, mean)), axes) as tf.Tensor1D;
+  const mean: tf.Tensor1D = tf.mean(x, axes);
+  const variance: tf.Tensor1D = tf.mean(tf.square(tf.sub(x, mean)), axes);
   const normalize = tf.customGrad((...args) => {
     const [input, scale, shift, save] = args as unknown as [tf.Tensor4D, tf.Tensor1D, tf.Tensor1D, tf.GradSaveFunc];
     const inverse = tf.rsqrt(tf.add(variance, eps));

@@ -14,7 +14,7 @@ async function gradientsOn(backend: string, make: () => { layer: { dispose(): vo
   const { value, grads } = tf.variableGrads(() => {
     const y = run();
     const weights = tf.tensor(new Generator(5).normal(y.size), y.shape);
-    return tf.sum(tf.mul(y, weights)) as tf.Scalar;
+    return tf.sum(tf.mul(y, weights));
   }, [weight]);
   const gradient = grads[weight.name]!;
   const data = Array.from(await gradient.data());

@@ -72,12 +72,12 @@ describe('Conv2d', () => {
         const lossAt = (shift: number) => {
           const moved = weight.slice();
           moved[at]! += shift;
-          layer.weight.assign(tf.tensor(moved, layer.weight.shape) as tf.Tensor4D);
+          layer.weight.assign(tf.tensor(moved, layer.weight.shape));
           return tf.sum(tf.mul(layer.forward(x), r)).dataSync()[0]!;
         };
         const numeric = (lossAt(1e-2) - lossAt(-1e-2)) / 2e-2;
         expect(Math.abs(numeric - gradient.dataSync()[at]!)).toBeLessThan(5e-3);
-        layer.weight.assign(tf.tensor(weight, layer.weight.shape) as tf.Tensor4D);
+        layer.weight.assign(tf.tensor(weight, layer.weight.shape));
       }
     });
   }

@@ -98,7 +98,7 @@ export class Conv2d extends Module {
 
   #convolve(x: tf.Tensor4D, weight: tf.Tensor4D): tf.Tensor4D {
     ensureKernel('Conv2DBackpropFilter');
-    const filter = tf.transpose(weight, [2, 3, 1, 0]) as tf.Tensor4D; // OIHW -> HWIO
+    const filter = tf.transpose(weight, [2, 3, 1, 0]); // OIHW -> HWIO
     return tf.conv2d(x, spread(filter, this.dilation), this.stride, 'valid');
   }
 

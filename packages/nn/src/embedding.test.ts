@@ -20,14 +20,14 @@ describe('Embedding', () => {
   it('adds up gradients of rows that are used more than once', () => {
     const layer = make();
     const { grads } = tf.variableGrads(() => tf.sum(layer.forward(ids())));
-    const perRow = (tf.sum(grads[layer.weight.name]!, 1) as tf.Tensor1D).arraySync();
+    const perRow = tf.sum(grads[layer.weight.name]!, 1).arraySync();
     expect(perRow).toEqual([3, 0, 6, 0, 3]);
   });
 
   it('keeps gradients from the padding row', () => {
     const layer = make(0);
     const { grads } = tf.variableGrads(() => tf.sum(layer.forward(ids())));
-    const perRow = (tf.sum(grads[layer.weight.name]!, 1) as tf.Tensor1D).arraySync();
+    const perRow = tf.sum(grads[layer.weight.name]!, 1).arraySync();
     expect(perRow).toEqual([0, 0, 6, 0, 3]);
   });
 

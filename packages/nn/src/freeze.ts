@@ -1,4 +1,4 @@
-import { ConfigError, type Stateful } from '@diptych/core';
+import { ConfigError, parametersOf, type Stateful } from '@diptych/core';
 import type * as tf from '@tensorflow/tfjs-core';
 import { BatchNorm2d } from './batch-norm2d.js';
 import { Module } from './module.js';
@@ -64,7 +64,7 @@ function blockPaths(model: Module, prefix = ''): string[] {
 }
 
 function setTrainable(pattern: ParameterPattern, model: Stateful, trainable: boolean): string[] {
-  const parameters = [...model.namedParameters()];
+  const parameters = parametersOf(model);
   const patterns = patternsOf(pattern);
   const idle = patterns.find((one) => !parameters.some(([name]) => matchesPattern(name, one)));
   if (idle !== undefined) {

@@ -33,8 +33,8 @@ export class GroupNorm extends Module {
       });
     }
     this.eps = eps;
-    this.weight = parameter(tf.ones([numChannels]) as tf.Tensor1D);
-    this.bias = parameter(tf.zeros([numChannels]) as tf.Tensor1D);
+    this.weight = parameter(tf.ones([numChannels]));
+    this.bias = parameter(tf.zeros([numChannels]));
   }
 
   /** [B, ..., C] -> the same shape. */

@@ -21,8 +21,8 @@ export class LayerNorm extends Module {
   ) {
     super();
     this.eps = eps;
-    this.weight = parameter(tf.ones([normalizedShape]) as tf.Tensor1D);
-    this.bias = parameter(tf.zeros([normalizedShape]) as tf.Tensor1D);
+    this.weight = parameter(tf.ones([normalizedShape]));
+    this.bias = parameter(tf.zeros([normalizedShape]));
   }
 
   /** [..., D] -> the same shape. */

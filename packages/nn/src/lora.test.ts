@@ -135,7 +135,7 @@ describe.each(['cpu', 'onnxruntime'])('LoRA on %s', (backend) => {
       const change = tf.mul(tf.matMul(tf.abs(B), tf.abs(A)), 2);
       const perWeight = tf.add(tf.mul(change, 2 * 11), tf.mul(tf.abs(lora!.merged(weight)), 2 * 769));
       return tf
-        .mul(tf.matMul(tf.abs(x), perWeight as tf.Tensor2D, false, true), 2 ** -24)
+        .mul(tf.matMul(tf.abs(x), perWeight, false, true), 2 ** -24)
         .dataSync()
         .slice();
     });

@@ -30,7 +30,7 @@ export class LoraAdapter extends Module {
     super();
     this.scale = alpha / rank;
     this.A = parameter(kaimingUniform([rank, layer.inFeatures], generator) as tf.Tensor2D);
-    this.B = parameter(tf.zeros([layer.outFeatures, rank]) as tf.Tensor2D);
+    this.B = parameter(tf.zeros([layer.outFeatures, rank]));
     this.trainedBefore = { weight: layer.weight.trainable, bias: layer.bias?.trainable ?? false };
   }
 
@@ -57,7 +57,7 @@ export class LoraAdapter extends Module {
       save([x, A, B]);
       const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
         const gradients = this.#gradients(dy as tf.Tensor2D, saved, weight);
-        return trains ? [...gradients, tf.matMul(dy as tf.Tensor2D, x, true)] : gradients;
+        return trains ? [...gradients, tf.matMul(dy, x, true)] : gradients;
       };
       return { value: tf.matMul(x, this.merged(weight), false, true), gradFunc };
     });

@@ -82,7 +82,7 @@ export class MultiheadAttention extends Module {
       this.kProjWeight = parameter(xavier([embedDim, kdim], generator) as tf.Tensor2D);
       this.vProjWeight = parameter(xavier([embedDim, vdim], generator) as tf.Tensor2D);
     }
-    this.inProjBias = bias ? parameter(tf.zeros([3 * embedDim]) as tf.Tensor1D) : undefined;
+    this.inProjBias = bias ? parameter(tf.zeros([3 * embedDim])) : undefined;
     this.outProj = new Linear(embedDim, embedDim, { generator, bias, biasInit: zeros });
   }
 
@@ -181,6 +181,6 @@ type Heads = [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
 /** x W^T + b on the last axis of [B, T, in]. */
 function linear(x: tf.Tensor3D, weight: tf.Tensor2D, bias: tf.Tensor1D | undefined): tf.Tensor3D {
   const [batch, length, width] = x.shape;
-  const product = tf.matMul(tf.reshape(x, [batch * length, width]) as tf.Tensor2D, weight, false, true);
-  return tf.reshape(bias ? tf.add(product, bias) : product, [batch, length, weight.shape[0]]) as tf.Tensor3D;
+  const product = tf.matMul(tf.reshape(x, [batch * length, width]), weight, false, true);
+  return tf.reshape(bias ? tf.add(product, bias) : product, [batch, length, weight.shape[0]]);
 }

@@ -14,7 +14,7 @@ import { philoxWords } from './philox-words.js';
  */
 export function philoxUniform<S extends number[]>(stream: RandomStream, shape: S, site: number): tf.Tensor {
   if (tf.getKernel('PhiloxUniform', tf.getBackend())) {
-    return tf.engine().runKernel('PhiloxUniform', { state: stream.state }, { shape, site }) as tf.Tensor;
+    return tf.engine().runKernel('PhiloxUniform', { state: stream.state }, { shape, site });
   }
   const [seed, step, rowOffset] = stream.state.dataSync();
   return tf.tensor(drawUniform(shape, seed!, step!, rowOffset!, site), shape);

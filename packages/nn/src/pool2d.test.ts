@@ -6,7 +6,7 @@ import { avgPool2d, maxPool2d } from './index.js';
 
 /** One picture of one channel. */
 const picture = (rows: number[][]) => tf.tensor4d(rows.flat(), [1, rows.length, rows[0]!.length, 1]);
-const plain = (x: tf.Tensor4D) => (tf.squeeze(x, [0, 3]) as tf.Tensor2D).arraySync();
+const plain = (x: tf.Tensor4D) => tf.squeeze(x, [0, 3]).arraySync();
 
 // 5 x 5 with the numbers -1 .. -25: padding with zeros would win every maximum at the border
 const negative = picture([0, 1, 2, 3, 4].map((y) => [1, 2, 3, 4, 5].map((x) => -(5 * y + x))));

@@ -51,7 +51,7 @@ export function avgPool2d(x: tf.Tensor4D, kernelSize: number, options: AvgPool2d
       tf.tensor4d(factor(rows), [1, rows.windows, 1, 1]),
       tf.tensor4d(factor(columns), [1, 1, columns.windows, 1]),
     ),
-  ) as tf.Tensor4D;
+  );
 }
 
 /** How windows lie along one axis. */

@@ -29,7 +29,7 @@ describe('PreNormBlock', () => {
   it('hides padding and later tokens', () => {
     const block = make();
     const x = randn<tf.Rank.R3>([1, 4, 8], 1);
-    const changed = tf.concat([tf.slice(x, [0, 0, 0], [1, 3, 8]), randn<tf.Rank.R3>([1, 1, 8], 9)], 1) as tf.Tensor3D;
+    const changed = tf.concat([tf.slice(x, [0, 0, 0], [1, 3, 8]), randn<tf.Rank.R3>([1, 1, 8], 9)], 1);
     const first3 = (y: tf.Tensor3D) => [...tf.slice(y, [0, 0, 0], [1, 3, 8]).dataSync()];
     const same = (bias: tf.Tensor | undefined) =>
       first3(block.forward(x, bias, inference)).every(

@@ -24,8 +24,8 @@ class Tower extends Module {
 
   encode(pixels: tf.Tensor4D, context: Context): EncoderOutput {
     const grid = this.depthwise.forward(this.bn.forward(this.conv.forward(pixels), context));
-    const pooled = this.fc.forward(tf.mean(grid, [1, 2]) as tf.Tensor2D);
-    return { pooled, sequence: tf.expandDims(pooled, 1) as tf.Tensor3D };
+    const pooled = this.fc.forward(tf.mean(grid, [1, 2]));
+    return { pooled, sequence: tf.expandDims(pooled, 1) };
   }
 }
 

@@ -1,4 +1,4 @@
-import { inference, type Stateful } from '@diptych/core';
+import { inference, parametersOf, type Stateful } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Module } from './module.js';
 
@@ -32,7 +32,7 @@ export interface ModelSummary {
 
 /** Number of entries in a part's parameters. */
 export function parameterCount(part: Stateful, options: { readonly trainableOnly?: boolean } = {}): number {
-  const counted = [...part.namedParameters()].filter(([, { trainable }]) => trainable || !options.trainableOnly);
+  const counted = parametersOf(part).filter(([, { trainable }]) => trainable || !options.trainableOnly);
   return counted.reduce((sum, [, variable]) => sum + variable.size, 0);
 }
 

@@ -21,7 +21,7 @@ export function checkGradients(
 ): void {
   tf.tidy(() => {
     const r = randn(fn(...inputs).shape, 991);
-    const loss = (...args: tf.Tensor[]) => tf.sum(tf.mul(fn(...args), r)) as tf.Scalar;
+    const loss = (...args: tf.Tensor[]) => tf.sum(tf.mul(fn(...args), r));
     const gradients = tf.grads(loss as (...args: tf.Tensor[]) => tf.Tensor)(inputs);
     for (const [index, input] of inputs.entries()) {
       const values = input.dataSync<'float32'>();

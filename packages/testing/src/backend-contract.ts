@@ -86,7 +86,7 @@ export function backendChecks(contract: BackendContract): Check[] {
           return {
             joined: tf.concat([none, tf.ones([2, 3])], 0),
             sum: tf.sum(none, 0),
-            product: tf.matMul(none as tf.Tensor2D, tf.ones([3, 2])),
+            product: tf.matMul(none, tf.ones([3, 2])),
           };
         });
         ensure(`${joined.shape}` === '2,3', `concat with nothing has shape [${joined.shape}]`);
@@ -99,8 +99,8 @@ export function backendChecks(contract: BackendContract): Check[] {
       run: here(async () => {
         const start = tf.tensor1d([1, 2]);
         const variable = tf.variable(start);
-        tf.tidy(() => variable.assign(tf.add(variable, 1) as tf.Tensor1D));
-        tf.tidy(() => variable.assign(tf.mul(variable, 2) as tf.Tensor1D));
+        tf.tidy(() => variable.assign(tf.add(variable, 1)));
+        tf.tidy(() => variable.assign(tf.mul(variable, 2)));
         ensure(`${await start.data()}` === '1,2', `the first tensor became [${await start.data()}]`);
         ensure(`${await variable.data()}` === '4,6', `the variable is [${await variable.data()}], not [4,6]`);
         variable.dispose();
@@ -229,10 +229,10 @@ async function descend(steps = 50): Promise<number[]> {
   for (let step = 0; step < steps; step++) {
     const { value, grads } = tf.variableGrads(() => {
       const hidden = tf.relu(tf.matMul(x, first, false, true));
-      return tf.mean(tf.squaredDifference(tf.matMul(hidden, second, false, true), y)) as tf.Scalar;
+      return tf.mean(tf.squaredDifference(tf.matMul(hidden, second, false, true), y));
     }, [first, second]);
     for (const variable of [first, second]) {
-      tf.tidy(() => variable.assign(tf.sub(variable, tf.mul(grads[variable.name]!, 0.1)) as tf.Tensor2D));
+      tf.tidy(() => variable.assign(tf.sub(variable, tf.mul(grads[variable.name]!, 0.1))));
     }
     losses.push((await value.data())[0]!);
     tf.dispose([value, grads]);

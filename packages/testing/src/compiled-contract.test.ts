@@ -23,7 +23,7 @@ function scaling(weight: number): Encoder<tf.Tensor2D> {
 const checksOf = (create: () => Encoder<tf.Tensor2D>) =>
   compiledEncoderChecks({
     create,
-    input: (size, seed) => tf.randomNormal([size, 4], 0, 1, 'float32', seed) as tf.Tensor2D,
+    input: (size, seed) => tf.randomNormal([size, 4], 0, 1, 'float32', seed),
     backend: 'cpu',
     tolerance: { values: 1e-5, gradients: 1e-5 },
   });

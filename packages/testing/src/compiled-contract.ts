@@ -1,4 +1,4 @@
-import { type Context, type Encoder, inference } from '@diptych/core';
+import { buffersOf, type Context, type Encoder, inference, parametersOf } from '@diptych/core';
 import { compile, randomStream } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { type Check, ensure, type Runner, register } from './check.js';
@@ -60,7 +60,7 @@ async function encodeAndTrain<Input extends EncoderInput>(
     return [pooled, sequence];
   };
   const encode = compile((batch: Input) => outputs(batch, inference));
-  const variables = Array.from(encoder.namedParameters(), ([, variable]) => variable);
+  const variables = parametersOf(encoder).map(([, variable]) => variable);
   const step = compile((batch: Input, state: tf.Tensor1D) => {
     const loss = () => tf.addN(outputs(batch, { training: true, random: { state } }).map(weightedSum)) as tf.Scalar;
     const { grads } = tf.variableGrads(loss, variables);
@@ -69,7 +69,7 @@ async function encodeAndTrain<Input extends EncoderInput>(
   const batches = [1, 2].map((seed) => input(3, seed));
   const values = batches.flatMap((batch) => encode(batch).map(read));
   const gradients = batches.flatMap((batch, index) => step(batch, randomStream(3, index).state).map(read));
-  for (const [, buffer] of encoder.namedBuffers()) values.push(read(buffer));
+  for (const [, buffer] of buffersOf(encoder)) values.push(read(buffer));
   for (const part of [encode, step, encoder]) part.dispose();
   return { values, gradients };
 }

@@ -45,10 +45,10 @@ describe('a broken image encoder is found out', () => {
       (part) => ({
         encode: (pixels, context) => {
           const { sequence } = part.encode(pixels, context);
-          const centred = tf.sub(sequence, tf.mean(sequence, 0, true)) as tf.Tensor3D;
+          const centred = tf.sub(sequence, tf.mean(sequence, 0, true));
           const std = tf.sqrt(tf.mean(tf.square(centred), 0, true));
-          const scaled = tf.div(centred, std) as tf.Tensor3D;
-          return { pooled: tf.mean(scaled, 1) as tf.Tensor2D, sequence: scaled };
+          const scaled = tf.div(centred, std);
+          return { pooled: tf.mean(scaled, 1), sequence: scaled };
         },
       }),
       'gives pooled',
@@ -58,7 +58,7 @@ describe('a broken image encoder is found out', () => {
       (part) => ({
         encode: (pixels, context) => {
           const { pooled, sequence } = part.encode(pixels, context);
-          return { pooled: tf.sub(pooled, tf.mean(pooled, 0, true)) as tf.Tensor2D, sequence };
+          return { pooled: tf.sub(pooled, tf.mean(pooled, 0, true)), sequence };
         },
       }),
       'encodes a row the same in any batch',
@@ -68,7 +68,7 @@ describe('a broken image encoder is found out', () => {
       (part) => ({
         encode: (pixels, context) => {
           const { pooled, sequence } = part.encode(pixels, context);
-          return { pooled: tf.add(pooled, Math.random()) as tf.Tensor2D, sequence };
+          return { pooled: tf.add(pooled, Math.random()), sequence };
         },
       }),
       'gives the same result twice',
@@ -78,7 +78,7 @@ describe('a broken image encoder is found out', () => {
       (part) => ({
         encode: (pixels, context) => {
           const { pooled, sequence } = part.encode(pixels, context);
-          return { pooled: tf.mul(pooled, 0) as tf.Tensor2D, sequence };
+          return { pooled: tf.mul(pooled, 0), sequence };
         },
       }),
       'tells different items apart',
@@ -163,8 +163,8 @@ describe('a broken image encoder is found out', () => {
       ...owning({ shared }),
       embedDim: 6,
       encode: (pixels) => {
-        const mean = tf.matMul(tf.mean(pixels, [1, 2]) as tf.Tensor2D, shared as tf.Tensor2D, false, true);
-        return { pooled: mean as tf.Tensor2D, sequence: tf.expandDims(mean, 1) as tf.Tensor3D };
+        const mean = tf.matMul(tf.mean(pixels, [1, 2]), shared, false, true);
+        return { pooled: mean, sequence: tf.expandDims(mean, 1) };
       },
       dispose: () => {},
     });
@@ -183,7 +183,7 @@ describe('broken parts of other kinds are found out', () => {
         ...part,
         encode: (input) => {
           const { sequence, mask } = part.encode(input, inference);
-          return { pooled: tf.mean(sequence, 1) as tf.Tensor2D, sequence, mask };
+          return { pooled: tf.mean(sequence, 1), sequence, mask };
         },
       };
     };
@@ -209,7 +209,7 @@ describe('broken parts of other kinds are found out', () => {
       'a fusion that mixes pairs',
       (part) => (image, text, context) => {
         const { fused } = part.fuse(image, text, context);
-        return { fused: tf.sub(fused, tf.mean(fused, 0, true)) as tf.Tensor2D };
+        return { fused: tf.sub(fused, tf.mean(fused, 0, true)) };
       },
       'fuses a pair the same',
     ],
@@ -217,7 +217,7 @@ describe('broken parts of other kinds are found out', () => {
       'attention that does not add up',
       (part) => (image, text, context) => ({
         ...part.fuse(image, text, context),
-        attention: { map: tf.fill([image.pooled.shape[0], 1, 1, 1], 2) as tf.Tensor4D },
+        attention: { map: tf.fill([image.pooled.shape[0], 1, 1, 1], 2) },
       }),
       'gives fused',
     ],
@@ -250,30 +250,30 @@ describe('broken parts of other kinds are found out', () => {
       'a loss without the epsilon',
       ({ image, text }) => {
         const unit = (x: tf.Tensor2D) => tf.div(x, tf.norm(x, 2, 1, true));
-        const loss = tf.neg(tf.mean(tf.sum(tf.mul(unit(image.pooled), unit(text.pooled)), 1))) as tf.Scalar;
+        const loss = tf.neg(tf.mean(tf.sum(tf.mul(unit(image.pooled), unit(text.pooled)), 1)));
         return { loss, parts: {} };
       },
       'gives finite scalars and gradients for rows of zeros',
     ],
     [
       'a loss a pair, not a scalar',
-      ({ image, text }) => ({ loss: tf.sum(tf.mul(image.pooled, text.pooled), 1) as tf.Scalar, parts: {} }),
+      ({ image, text }) => ({ loss: tf.sum(tf.mul(image.pooled, text.pooled), 1), parts: {} }),
       'gives finite scalars and gradients for a usual batch',
     ],
     [
       'a loss with the wrong sign',
-      ({ image, text }) => ({ loss: tf.mean(tf.mul(image.pooled, text.pooled)) as tf.Scalar, parts: {} }),
+      ({ image, text }) => ({ loss: tf.mean(tf.mul(image.pooled, text.pooled)), parts: {} }),
       'is smaller for pairs that are alike',
     ],
     [
       'a loss of one tower',
-      ({ image }) => ({ loss: tf.mean(tf.square(image.pooled)) as tf.Scalar, parts: {} }),
+      ({ image }) => ({ loss: tf.mean(tf.square(image.pooled)), parts: {} }),
       'gets a gradient to both towers',
     ],
     [
       'a loss with a random part',
       ({ image, text }) => {
-        const loss = tf.mul(tf.mean(tf.squaredDifference(image.pooled, text.pooled)), Math.random()) as tf.Scalar;
+        const loss = tf.mul(tf.mean(tf.squaredDifference(image.pooled, text.pooled)), Math.random());
         return { loss, parts: {} };
       },
       'gives the same result twice',

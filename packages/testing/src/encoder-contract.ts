@@ -1,4 +1,4 @@
-import { type Context, type Encoder, type EncoderOutput, inference, type TextInput } from '@diptych/core';
+import { buffersOf, type Context, type Encoder, type EncoderOutput, inference, type TextInput } from '@diptych/core';
 import { randomStream } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { type Check, ensure, type Runner, register } from './check.js';
@@ -134,12 +134,12 @@ export function encoderChecks<Input extends EncoderInput>(contract: EncoderContr
       run: () =>
         withPart(create, (encoder) =>
           withInput(4, 5, async (batch) => {
-            const buffers = await snapshot(encoder.namedBuffers());
+            const buffers = await snapshot(buffersOf(encoder));
             const train = async () => {
               const random = randomStream(7, 3);
               const result = await run(encoder, batch, { training: true, random });
               random.state.dispose();
-              restore(encoder.namedBuffers(), buffers);
+              restore(buffersOf(encoder), buffers);
               return result;
             };
             const first = await train();
@@ -157,7 +157,7 @@ export function encoderChecks<Input extends EncoderInput>(contract: EncoderContr
             await requireGradients(encoder, withoutGradient, () => {
               const { pooled, sequence } = encoder.encode(batch, { training: true, random });
               const weights = [randomNormal(pooled.shape, 11), randomNormal(sequence.shape, 12)] as const;
-              return tf.add(tf.sum(tf.mul(pooled, weights[0])), tf.sum(tf.mul(sequence, weights[1]))) as tf.Scalar;
+              return tf.add(tf.sum(tf.mul(pooled, weights[0])), tf.sum(tf.mul(sequence, weights[1])));
             });
             random.state.dispose();
           }),

@@ -44,13 +44,13 @@ export function quarters(embedDim = 6): Encoder<ImageInput> {
     encode(pixels: ImageInput, context: Context): EncoderOutput {
       const [batch, height] = pixels.shape;
       const cells = tf.avgPool(pixels, height / 2, height / 2, 'valid');
-      const flat = tf.reshape(cells, [batch * 4, 3]) as tf.Tensor2D;
-      const vectors = tf.add(tf.matMul(flat, projection as tf.Tensor2D, false, true), bias);
-      let sequence = tf.reshape(vectors, [batch, 4, embedDim]) as tf.Tensor3D;
+      const flat = tf.reshape(cells, [batch * 4, 3]);
+      const vectors = tf.add(tf.matMul(flat, projection, false, true), bias);
+      let sequence = tf.reshape(vectors, [batch, 4, embedDim]);
       if (context.training) {
         sequence = tf.mul(sequence, tf.greater(philoxUniform(context.random, sequence.shape, 1), 0.1));
       }
-      return { pooled: tf.mean(sequence, 1) as tf.Tensor2D, sequence };
+      return { pooled: tf.mean(sequence, 1), sequence };
     },
     describe: () => ({ kind: 'example/quarters', options: { embedDim } }),
   };
@@ -65,8 +65,8 @@ export function tokenMean(embedDim = 6): Encoder<TextInput> {
     encode({ inputIds, attentionMask }: TextInput): EncoderOutput {
       const [batch, length] = inputIds.shape;
       const rows = tf.gather(table, tf.reshape(inputIds, [-1]));
-      const sequence = tf.reshape(rows, [batch, length, embedDim]) as tf.Tensor3D;
-      const mask = tf.cast(attentionMask, 'float32') as tf.Tensor2D;
+      const sequence = tf.reshape(rows, [batch, length, embedDim]);
+      const mask = tf.cast(attentionMask, 'float32');
       const sum = tf.sum(tf.mul(sequence, tf.expandDims(mask, 2)), 1);
       return { pooled: tf.div(sum, tf.sum(mask, 1, true)), sequence, mask };
     },
@@ -80,7 +80,7 @@ export function product(embedDim = 6): Fusion {
     ...owning({ 'mixing.weight': mixing }),
     embedDim,
     fuse: (image: EncoderOutput, text: EncoderOutput): FusionOutput => ({
-      fused: tf.matMul(tf.mul(image.pooled, text.pooled) as tf.Tensor2D, mixing as tf.Tensor2D, false, true),
+      fused: tf.matMul(tf.mul(image.pooled, text.pooled), mixing, false, true),
     }),
   };
 }
@@ -90,16 +90,16 @@ export function contrastive(): Loss<FusedOutputs> {
   return {
     ...stateless,
     compute({ image, text, logitScale }: FusedOutputs, { size }: LossBatch) {
-      const unit = (x: tf.Tensor2D) => tf.div(x, tf.sqrt(tf.add(tf.sum(tf.square(x), 1, true), 1e-12))) as tf.Tensor2D;
+      const unit = (x: tf.Tensor2D) => tf.div(x, tf.sqrt(tf.add(tf.sum(tf.square(x), 1, true), 1e-12)));
       const cosine = tf.matMul(unit(image.pooled), unit(text.pooled), false, true);
       const logits = tf.mul(cosine, tf.exp(logitScale));
       const own = tf.eye(size);
       const entropy = (axis: 0 | 1) => {
         const right = axis === 1 ? logits : tf.transpose(logits);
-        return tf.neg(tf.mean(tf.sum(tf.mul(tf.logSoftmax(right as tf.Tensor2D), own), 1))) as tf.Scalar;
+        return tf.neg(tf.mean(tf.sum(tf.mul(tf.logSoftmax(right), own), 1)));
       };
       const [rows, columns] = [entropy(1), entropy(0)];
-      return { loss: tf.div(tf.add(rows, columns), 2) as tf.Scalar, parts: { rows, columns } };
+      return { loss: tf.div(tf.add(rows, columns), 2), parts: { rows, columns } };
     },
   };
 }

@@ -1,4 +1,4 @@
-import { type Context, type EncoderOutput, type Fusion, inference } from '@diptych/core';
+import { buffersOf, type Context, type Encoded, type Fusion, inference } from '@diptych/core';
 import { randomStream } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { type Check, ensure, type Runner, register } from './check.js';
@@ -42,7 +42,7 @@ export function fusionChecks(contract: FusionContract): Check[] {
     try {
       return await use({ image, text });
     } finally {
-      tf.dispose([image, text] as unknown as tf.TensorContainer);
+      tf.dispose([image, text]);
     }
   };
   const withShortTowers = async (fusion: Fusion, use: (towers: Towers) => Promise<void>) => {
@@ -53,7 +53,7 @@ export function fusionChecks(contract: FusionContract): Check[] {
     try {
       await use({ image, text });
     } finally {
-      tf.dispose([image, text] as unknown as tf.TensorContainer);
+      tf.dispose([image, text]);
     }
   };
   const run = (fusion: Fusion, { image, text }: Towers, context: Context = inference) =>
@@ -131,7 +131,7 @@ export function fusionChecks(contract: FusionContract): Check[] {
             for (const row of [0, 2]) {
               const single = { image: sliceRow(towers.image, row), text: sliceRow(towers.text, row) };
               const alone = await run(fusion, single);
-              tf.dispose(single as unknown as tf.TensorContainer);
+              tf.dispose(single);
               const width = fusion.embedDim;
               const values = fused!.values.slice(row * width, (row + 1) * width);
               const wanted = { shape: [1, width], dtype: 'float32', values };
@@ -174,12 +174,12 @@ export function fusionChecks(contract: FusionContract): Check[] {
       run: () =>
         withPart(create, (fusion) =>
           withTowers(4, 7, fusion.embedDim, async (towers) => {
-            const buffers = await snapshot(fusion.namedBuffers());
+            const buffers = await snapshot(buffersOf(fusion));
             const train = async () => {
               const random = randomStream(7, 3);
               const result = await run(fusion, towers, { training: true, random });
               random.state.dispose();
-              restore(fusion.namedBuffers(), buffers);
+              restore(buffersOf(fusion), buffers);
               return result;
             };
             const first = await train();
@@ -213,8 +213,8 @@ export function fusionChecks(contract: FusionContract): Check[] {
 }
 
 interface Towers {
-  readonly image: EncoderOutput;
-  readonly text: EncoderOutput;
+  readonly image: Encoded;
+  readonly text: Encoded;
 }
 
 function requireSame(actual: Record<string, HostTensor>, expected: Record<string, HostTensor>): void {
@@ -223,11 +223,11 @@ function requireSame(actual: Record<string, HostTensor>, expected: Record<string
   }
 }
 
-function withoutMask({ pooled, sequence }: EncoderOutput): EncoderOutput {
+function withoutMask({ pooled, sequence }: Encoded): Encoded {
   return { pooled, sequence };
 }
 
-function sliceRow({ pooled, sequence, mask }: EncoderOutput, row: number): EncoderOutput {
+function sliceRow({ pooled, sequence, mask }: Encoded, row: number): Encoded {
   return tf.tidy(() => ({
     pooled: tf.slice(pooled, row, 1),
     sequence: tf.slice(sequence, row, 1),
@@ -236,7 +236,7 @@ function sliceRow({ pooled, sequence, mask }: EncoderOutput, row: number): Encod
 }
 
 /** Adds 5 to the numbers of masked positions; the pooled vectors stay. */
-function changeHidden({ pooled, sequence, mask }: EncoderOutput): EncoderOutput {
+function changeHidden({ pooled, sequence, mask }: Encoded): Encoded {
   const hidden = tf.tidy(() => {
     const shift = tf.mul(tf.sub(1, mask!), 5);
     return tf.add(sequence, tf.expandDims(shift, 2)) as tf.Tensor3D;
@@ -250,7 +250,7 @@ async function requireTowerGradients(towers: Towers, compute: (towers: Towers) =
     const { pooled, sequence, mask } = towers[modality];
     // Added zeros tie both inputs to the result, so that tfjs does not refuse the one that is not used.
     const gradients = tf.grads((p: tf.Tensor, s: tf.Tensor) => {
-      const changed = { pooled: p as tf.Tensor2D, sequence: s as tf.Tensor3D, mask };
+      const changed = { pooled: p, sequence: s, mask };
       const tie = tf.mul(tf.add(tf.sum(p), tf.sum(s)), 0);
       return tf.add(compute({ ...towers, [modality]: changed }), tie);
     })([pooled, sequence]);

@@ -91,7 +91,7 @@ describe('a broken tokenizer is found out', () => {
           const batch = part.encode(texts, options);
           return {
             ...batch,
-            inputIds: batch.inputIds.map((id, i) => (id > 2 ? 3 + ((id + batch.shape[0] + i * 0) % 900) : id)),
+            inputIds: batch.inputIds.map((id, i) => (id > 2 ? 3 + ((id + batch.shape[0]! + i * 0) % 900) : id)),
           };
         },
       }),

@@ -98,7 +98,7 @@ export function lossChecks(contract: LossContract): Check[] {
                 `the gradient of the ${key} vectors is zero everywhere`,
               );
             }
-            await requireGradients(loss, withoutGradient, () => compute(loss).loss);
+            await requireGradients(loss, withoutGradient, () => compute(loss).loss as tf.Scalar);
           }),
         ),
     },

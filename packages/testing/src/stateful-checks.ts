@@ -1,4 +1,4 @@
-import type { Stateful } from '@diptych/core';
+import { buffersOf, parametersOf, type Stateful } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { type Check, ensure } from './check.js';
 import { type HostTensor, largestMagnitude, requireFinite, restore, snapshot } from './host-tensor.js';
@@ -36,7 +36,7 @@ export async function createBound<Part extends Stateful>(create: PartContract<Pa
 
 /** All variables of a part. */
 export function variablesOf(part: Stateful): [string, tf.Variable][] {
-  return [...part.namedParameters(), ...part.namedBuffers()];
+  return [...parametersOf(part), ...buffersOf(part)];
 }
 
 /**
@@ -141,15 +141,15 @@ export async function requireGradients(
   withoutGradient: readonly RegExp[],
   compute: () => tf.Scalar,
 ): Promise<void> {
-  const parameters = [...part.namedParameters()].filter(([, variable]) => variable.trainable);
+  const parameters = parametersOf(part).filter(([, variable]) => variable.trainable);
   if (parameters.length === 0) return;
-  const buffers = await snapshot(part.namedBuffers());
+  const buffers = await snapshot(buffersOf(part));
   const { value, grads } = tf.variableGrads(
     compute,
     parameters.map(([, variable]) => variable),
   );
   value.dispose();
-  restore(part.namedBuffers(), buffers);
+  restore(buffersOf(part), buffers);
   const found: [string, tf.Variable, HostTensor | undefined][] = [];
   for (const [name, variable] of parameters) {
     // tfjs gives null for variables that the result does not depend on.

@@ -1,4 +1,4 @@
-import { isDiptychError, type TokenBatch, type Tokenizer } from '@diptych/core';
+import { isDiptychError, type TokenBatch, type Tokenizer, tokenShape } from '@diptych/core';
 import { type Check, ensure, type Runner, register } from './check.js';
 import { requireDescription } from './stateful-checks.js';
 
@@ -79,7 +79,7 @@ export function tokenizerChecks({ create, texts: more = [] }: TokenizerContract)
         const short = tokenizer.encode(['a'], { padding: 'max_length', maxLength: eight });
         ensure(short.shape[1] === eight, `max_length ${eight}: ${short.shape[1]} columns`);
         const rounded = tokenizer.encode(['a', 'a red heart'], { padding: 'longest', padToMultipleOf: 4 });
-        const columns = rounded.shape[1];
+        const columns = rounded.shape[1]!;
         ensure(columns % 4 === 0 || columns === tokenizer.maxLength, `padToMultipleOf 4: ${columns} columns`);
       },
     },
@@ -90,7 +90,7 @@ export function tokenizerChecks({ create, texts: more = [] }: TokenizerContract)
         const long = 'word '.repeat(tokenizer.maxLength + 10);
         const cut = tokenizer.encode([long], { truncation: true });
         ensure(
-          cut.shape[1] <= tokenizer.maxLength,
+          cut.shape[1]! <= tokenizer.maxLength,
           `${cut.shape[1]} tokens, more than maxLength ${tokenizer.maxLength}`,
         );
         const six = tokenizer.encode([long], { truncation: true, maxLength: Math.min(6, tokenizer.maxLength) });
@@ -137,9 +137,11 @@ export function tokenizerChecks({ create, texts: more = [] }: TokenizerContract)
 
 function requireBatch(tokenizer: Tokenizer, batch: TokenBatch, rows: number): void {
   const { shape, inputIds, attentionMask, tokenTypeIds } = batch;
-  const size = shape[0] * shape[1];
-  ensure(shape[0] === rows, `${shape[0]} rows for ${rows} texts`);
-  ensure(shape[1] <= tokenizer.maxLength, `${shape[1]} columns, more than maxLength ${tokenizer.maxLength}`);
+  ensure(shape.length === 2, `a shape of ${shape.length} numbers, not [rows, columns]`);
+  const [height, columns] = shape as [number, number];
+  const size = height * columns;
+  ensure(height === rows, `${height} rows for ${rows} texts`);
+  ensure(columns <= tokenizer.maxLength, `${columns} columns, more than maxLength ${tokenizer.maxLength}`);
   for (const [key, array] of Object.entries({ inputIds, attentionMask, tokenTypeIds })) {
     if (array === undefined) continue;
     ensure(array instanceof Int32Array, `${key} is no Int32Array`);
@@ -159,13 +161,15 @@ function requireBatch(tokenizer: Tokenizer, batch: TokenBatch, rows: number): vo
   }
 }
 
-function lengthsOf({ shape, attentionMask }: TokenBatch): number[] {
-  return Array.from({ length: shape[0] }, (_, row) =>
-    attentionMask.subarray(row * shape[1], (row + 1) * shape[1]).reduce((sum, value) => sum + value, 0),
+function lengthsOf(batch: TokenBatch): number[] {
+  const [rows, columns] = tokenShape(batch);
+  return Array.from({ length: rows }, (_, row) =>
+    batch.attentionMask.subarray(row * columns, (row + 1) * columns).reduce((sum, value) => sum + value, 0),
   );
 }
 
-function realTokens({ shape, inputIds, attentionMask }: TokenBatch, row: number): number[] {
-  const [start, end] = [row * shape[1], (row + 1) * shape[1]];
-  return Array.from(inputIds.subarray(start, end)).filter((_, i) => attentionMask[start + i] === 1);
+function realTokens(batch: TokenBatch, row: number): number[] {
+  const [, columns] = tokenShape(batch);
+  const [start, end] = [row * columns, (row + 1) * columns];
+  return Array.from(batch.inputIds.subarray(start, end)).filter((_, i) => batch.attentionMask[start + i] === 1);
 }

@@ -1,4 +1,4 @@
-import type { EncoderOutput, FusedOutputs, FusionOutput } from '@diptych/core';
+import type { Encoded, Fused, FusedOutputs } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { randomNormal } from './random-normal.js';
 
@@ -7,7 +7,7 @@ import { randomNormal } from './random-normal.js';
  *
  * @param length tokens of the sequence
  */
-export function randomEncoderOutput(size: number, length: number, width: number, seed: number): EncoderOutput {
+export function randomEncoderOutput(size: number, length: number, width: number, seed: number): Encoded {
   const mask = Float32Array.from({ length: size * length }, (_, i) => {
     const [row, position] = [Math.floor(i / length), i % length];
     return row % 2 === 1 && position >= Math.ceil(length / 2) ? 0 : 1;
@@ -49,7 +49,7 @@ export function randomTowers(
     const image = randomNormal<tf.Rank.R2>([size, width], seed);
     const other = randomNormal<tf.Rank.R2>([size, width], seed + 1);
     const text = tf.add(tf.mul(image, alignment), tf.mul(other, 1 - alignment));
-    return { image: tf.mul(image, kept) as tf.Tensor2D, text: tf.mul(text, kept) as tf.Tensor2D };
+    return { image: tf.mul<tf.Tensor2D>(image, kept), text: tf.mul<tf.Tensor2D>(text, kept) };
   });
 }
 
@@ -59,17 +59,17 @@ export function randomTowers(
  */
 export function fusedOutputs({ image, text }: TowerVectors): FusedOutputs {
   const [size, width] = image.shape;
-  const output = (pooled: tf.Tensor2D): EncoderOutput => ({ pooled, sequence: tf.reshape(pooled, [size, 1, width]) });
-  const normalized = (x: tf.Tensor2D) => tf.div(x, tf.sqrt(tf.add(tf.sum(tf.square(x), 1, true), 1e-6))) as tf.Tensor2D;
+  const output = (pooled: tf.Tensor2D): Encoded => ({ pooled, sequence: tf.reshape(pooled, [size, 1, width]) });
+  const normalized = (x: tf.Tensor2D) => tf.div(x, tf.sqrt(tf.add(tf.sum(tf.square(x), 1, true), 1e-6)));
   return {
     image: output(image),
     text: output(text),
     logitScale: tf.scalar(Math.log(10)),
     logitBias: tf.scalar(-1),
-    fuse: (imageRows?: tf.Tensor1D, textRows?: tf.Tensor1D): FusionOutput => {
+    fuse: (imageRows?: tf.Tensor1D, textRows?: tf.Tensor1D): Fused => {
       const pick = (x: tf.Tensor2D, rows?: tf.Tensor1D) => (rows ? tf.gather(x, rows) : x);
       return { fused: tf.mul(normalized(pick(image, imageRows)), normalized(pick(text, textRows))) };
     },
-    matchLogits: (fused) => tf.sum(fused, 1) as tf.Tensor1D,
+    matchLogits: (fused) => tf.sum(fused, 1),
   };
 }

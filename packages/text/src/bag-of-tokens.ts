@@ -1,7 +1,7 @@
 import {
   type Context,
   checkPositive,
-  type EncoderOutput,
+  type Encoded,
   type PartDescription,
   type TextEncoder,
   type TextInput,
@@ -55,7 +55,7 @@ export class BagOfTokens extends Module implements TextEncoder {
    *
    * @throws ShapeError if ids and mask do not fit
    */
-  encode(input: TextInput, _context: Context): EncoderOutput {
+  encode(input: TextInput, _context: Context): Encoded {
     checkTokens('text.BagOfTokens', input);
     const mask = tf.cast(input.attentionMask, 'float32');
     const tokens = this.embedding.forward(input.inputIds) as tf.Tensor3D; // [B, T, hiddenSize]

@@ -1,7 +1,7 @@
 import {
   type Context,
   checkPositive,
-  type EncoderOutput,
+  type Encoded,
   type PartDescription,
   type TextEncoder,
   type TextInput,
@@ -85,7 +85,7 @@ export class SmallTransformer extends Module implements TextEncoder {
    *
    * @throws ShapeError if ids and mask do not fit, or rows are longer than `maxLength`
    */
-  encode(input: TextInput, context: Context): EncoderOutput {
+  encode(input: TextInput, context: Context): Encoded {
     checkTokens('text.SmallTransformer', input, this.maxLength);
     const mask = tf.cast(input.attentionMask, 'float32');
     const hidden = this.transformer.forward(input.inputIds, attentionBias(input.attentionMask), context);

@@ -62,7 +62,7 @@ function referenceModel() {
 /** mean(fused^2), as the fixtures' second term. */
 const meanSquare: Loss<FusedOutputs> = {
   ...stateless,
-  compute: ({ fuse }) => ({ loss: tf.mean(tf.square(fuse().fused)) as tf.Scalar, parts: {} }),
+  compute: ({ fuse }) => ({ loss: tf.mean(tf.square(fuse().fused)), parts: {} }),
 };
 
 function pairs(file: TensorCollection): PairBatch {

@@ -1,4 +1,4 @@
-import type { EncoderOutput } from '@diptych/core';
+import type { Encoded } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 /**
@@ -7,19 +7,19 @@ import * as tf from '@tensorflow/tfjs-core';
  *
  * @param rows int32 [P]
  */
-export function gatherRows(output: EncoderOutput, rows: tf.Tensor1D): EncoderOutput {
+export function gatherRows(output: Encoded, rows: tf.Tensor): Encoded {
   return lazily(output, (part) => tf.gather(part, rows));
 }
 
 /** The first rows of an encoder's output, each part cut when it is first read. */
-export function firstRows(output: EncoderOutput, count: number): EncoderOutput {
+export function firstRows(output: Encoded, count: number): Encoded {
   return lazily(output, (part) => tf.slice(part, 0, count));
 }
 
 /** Reads a part of `output` when it is asked for, and takes from it once. */
-function lazily(output: EncoderOutput, take: (part: tf.Tensor) => tf.Tensor): EncoderOutput {
-  const taken = new Map<keyof EncoderOutput, tf.Tensor | undefined>();
-  const part = (name: keyof EncoderOutput) => {
+function lazily(output: Encoded, take: (part: tf.Tensor) => tf.Tensor): Encoded {
+  const taken = new Map<keyof Encoded, tf.Tensor | undefined>();
+  const part = (name: keyof Encoded) => {
     if (!taken.has(name)) taken.set(name, output[name] && take(output[name]));
     return taken.get(name);
   };

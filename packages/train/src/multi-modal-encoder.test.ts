@@ -10,7 +10,7 @@ import { ImageTextMatching, InfoNCE, MultiModalEncoder, Trainer, WeightedSum } f
 beforeAll(() => tf.setBackend('cpu'));
 
 const towers = () => ({ image: new TinyImageEncoder(), text: new TinyTextEncoder() });
-const pixels = () => tf.randomUniform([3, 4, 4, 3]) as tf.Tensor4D;
+const pixels = () => tf.randomUniform([3, 4, 4, 3]);
 const tokens = () => ({
   inputIds: tf.tensor2d([1, 2, 3, 4, 5, 6], [3, 2], 'int32'),
   attentionMask: tf.tensor2d([1, 1, 1, 0, 1, 1], [3, 2], 'int32'),
@@ -30,15 +30,15 @@ describe('MultiModalEncoder', () => {
   });
 
   it('takes plain objects as parts, finds their parameters and frees them', () => {
-    const weight = tf.variable(tf.ones([3, 8]) as tf.Tensor2D);
+    const weight = tf.variable(tf.ones([3, 8]));
     const image = {
       ...stateless,
       embedDim: 8,
       encode: (x: tf.Tensor4D) => {
-        const pooled: tf.Tensor2D = tf.matMul(tf.mean(x, [1, 2]) as tf.Tensor2D, weight);
-        return { pooled, sequence: tf.expandDims(pooled, 1) as tf.Tensor3D };
+        const pooled = tf.matMul(tf.mean(x, [1, 2]), weight);
+        return { pooled, sequence: tf.expandDims(pooled, 1) };
       },
-      namedParameters: (): [string, tf.Variable][] => [['weight', weight]],
+      namedParameters: () => [['weight', weight]],
       dispose: () => weight.dispose(),
     };
     const model = new MultiModalEncoder({ image, text: new TinyTextEncoder() });
@@ -106,6 +106,23 @@ describe('MultiModalEncoder', () => {
     expect(() => new MultiModalEncoder({ image: nameless, text: new TinyTextEncoder() }).describe()).toThrow(
       /image_encoder: this part has no describe/,
     );
+  });
+
+  it('checks the shapes of what parts give and of what it is given', () => {
+    const part = { ...stateless, embedDim: 8 };
+    const encode = () => ({ pooled: tf.ones([3, 8, 1]), sequence: tf.ones([3, 1, 8]) });
+    const fuse = () => ({ fused: tf.ones([3, 16]) });
+    const model = new MultiModalEncoder({
+      image: { ...part, encode },
+      text: new TinyTextEncoder(),
+      fusion: { ...part, fuse },
+    });
+    expect(() => model.encodeImage(pixels())).toThrow(/encodeImage: expected pooled of shape \[B,8\], got \[3,8,1\]/);
+    expect(() => model.encodeImage(tf.ones([4, 4, 3]))).toThrow(/pixels of shape \[B,height,width,channels\]/);
+    expect(() => model.encodeText({ ...tokens(), attentionMask: tf.ones([3, 1], 'int32') })).toThrow(/attentionMask/);
+    const text = model.encodeText(tokens());
+    expect(() => model.fuse(text, text)).toThrow(/fused of shape \[B,8\], got \[3,16\]/);
+    expect(() => model.matchLogits(tf.ones([3, 7]))).toThrow(/fused of shape \[P,8\]/);
   });
 
   it('refuses parts that do not fit, with what to do', () => {

@@ -1,28 +1,33 @@
 import {
+  buffersOf,
   ConfigError,
   type Context,
+  checkEncoded,
+  checkFused,
+  checkShape,
+  checkTextTensors,
+  type Encoded,
   type EncoderOutput,
+  type Fused,
   type FusedOutputs,
   type Fusion,
-  type FusionOutput,
   type ImageEncoder,
-  type ImageInput,
   inference,
   type PartDescription,
+  parametersOf,
   type Stateful,
   type TextEncoder,
-  type TextInput,
+  type TextTensors,
   type TowerOutputs,
 } from '@diptych/core';
 import { Generator, Linear, Module, parameter } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { gatherRows } from './gather-rows.js';
-import { buffersOf, type NamedPart, parametersOf } from './parts.js';
 import type { TrainableModel } from './trainable-model.js';
 
-/** Turns joint vectors [P, D] into one logit each, [P, 1]: a Linear, or a part of one's own. */
+/** Turns joint vectors [P, D] into one logit each, [P, 1] or [P]: a Linear, or a part of one's own. */
 export interface Matcher extends Stateful {
-  forward(fused: tf.Tensor2D): tf.Tensor2D;
+  forward(fused: tf.Tensor2D): tf.Tensor;
 }
 
 /** What a model with fusion `F` gives: without one, nothing that a matching loss could use. */
@@ -93,7 +98,7 @@ export class MultiModalEncoder<F extends Fusion | undefined = undefined>
   }
 
   /** The parts that own parameters, by the prefix of their names. */
-  *namedParts(): Iterable<NamedPart> {
+  *namedParts(): Iterable<readonly [prefix: string, part: Stateful]> {
     yield ['image_encoder', this.imageEncoder];
     yield ['text_encoder', this.textEncoder];
     if (this.fusionLayer) yield ['fusion_layer', this.fusionLayer];
@@ -101,13 +106,13 @@ export class MultiModalEncoder<F extends Fusion | undefined = undefined>
   }
 
   override *namedParameters(): Iterable<[string, tf.Variable]> {
-    yield* parametersOf(this.namedParts());
+    for (const [prefix, part] of this.namedParts()) yield* parametersOf(part, prefix);
     yield ['logit_scale', this.logitScale];
     if (this.logitBias) yield ['logit_bias', this.logitBias];
   }
 
-  override namedBuffers(): Iterable<[string, tf.Variable]> {
-    return buffersOf(this.namedParts());
+  override *namedBuffers(): Iterable<[string, tf.Variable]> {
+    for (const [prefix, part] of this.namedParts()) yield* buffersOf(part, prefix);
   }
 
   /** Frees the parameters of the model and of all its parts. */
@@ -117,13 +122,13 @@ export class MultiModalEncoder<F extends Fusion | undefined = undefined>
   }
 
   /** [B, height, width, 3] -> `pooled` [B, D], `sequence` [B, T, D]. The caller disposes them. */
-  encodeImage(pixels: ImageInput, context: Context = inference): EncoderOutput {
-    return tidyOutputs(() => this.imageEncoder.encode(pixels, context));
+  encodeImage(pixels: tf.Tensor, context: Context = inference): Encoded {
+    return tf.tidy(() => this.#encodeImage(pixels, context));
   }
 
   /** Token ids [B, T] -> `pooled` [B, D], `sequence` [B, T, D]. The caller disposes them. */
-  encodeText(text: TextInput, context: Context = inference): EncoderOutput {
-    return tidyOutputs(() => this.textEncoder.encode(text, context));
+  encodeText(text: TextTensors, context: Context = inference): Encoded {
+    return tf.tidy(() => this.#encodeText(text, context));
   }
 
   /**
@@ -131,23 +136,27 @@ export class MultiModalEncoder<F extends Fusion | undefined = undefined>
    *
    * @throws ConfigError if the model has no fusion
    */
-  fuse(image: EncoderOutput, text: EncoderOutput, context: Context = inference): FusionOutput {
-    const fusion = this.#fusion();
-    return tidyOutputs(() => fusion.fuse(image, text, context));
+  fuse(image: EncoderOutput, text: EncoderOutput, context: Context = inference): Fused {
+    const where = 'train.MultiModalEncoder.fuse';
+    const pair = [
+      checkEncoded(`${where}: image`, image, this.embedDim),
+      checkEncoded(`${where}: text`, text, this.embedDim),
+    ] as const;
+    return tf.tidy(() => this.#fuse(...pair, context));
   }
 
   /** Both towers; what a loss sees of them. Call it inside `tf.tidy`. */
-  forward(image: ImageInput, text: TextInput, context: Context = inference): OutputsOf<F> {
-    return this.relate(this.imageEncoder.encode(image, context), this.textEncoder.encode(text, context), context);
+  forward(image: tf.Tensor, text: TextTensors, context: Context = inference): OutputsOf<F> {
+    return this.relate(this.#encodeImage(image, context), this.#encodeText(text, context), context);
   }
 
-  relate(image: EncoderOutput, text: EncoderOutput, context: Context): OutputsOf<F> {
+  relate(image: Encoded, text: Encoded, context: Context): OutputsOf<F> {
     const towers: TowerOutputs = { image, text, logitScale: this.logitScale, logitBias: this.logitBias };
     if (!this.fusionLayer) return towers as OutputsOf<F>;
     const fused: FusedOutputs = {
       ...towers,
       fuse: (imageRows, textRows) =>
-        this.#fusion().fuse(
+        this.#fuse(
           imageRows ? gatherRows(image, imageRows) : image,
           textRows ? gatherRows(text, textRows) : text,
           context,
@@ -162,7 +171,7 @@ export class MultiModalEncoder<F extends Fusion | undefined = undefined>
    *
    * @throws ConfigError if the model has no matcher
    */
-  matchLogits(fused: tf.Tensor2D): tf.Tensor1D {
+  matchLogits(fused: tf.Tensor): tf.Tensor1D {
     const { matcher } = this;
     if (!matcher) {
       throw new ConfigError({
@@ -171,7 +180,13 @@ export class MultiModalEncoder<F extends Fusion | undefined = undefined>
         remedy: 'build it with a fusion, and without `matcher: false`',
       });
     }
-    return tf.tidy(() => tf.reshape(matcher.forward(fused), [fused.shape[0]]) as tf.Tensor1D);
+    const where = 'train.MultiModalEncoder.matchLogits';
+    const { P } = checkShape(where, 'fused', fused, ['P', this.embedDim]);
+    return tf.tidy(() => {
+      const logits = matcher.forward(fused as tf.Tensor2D);
+      checkShape(where, 'what the matcher gives', logits, logits.rank === 1 ? [P!] : [P!, 1]);
+      return tf.reshape(logits, [P!]);
+    });
   }
 
   /** Clamps `logit_scale` to [0, ln maxScale], as CLIP does after each step. */
@@ -193,6 +208,21 @@ export class MultiModalEncoder<F extends Fusion | undefined = undefined>
       kind: 'train/multi-modal-encoder',
       options: { ...parts, maxScale, matcher: matcher !== undefined, logitBias: logitBias ? 0 : undefined },
     };
+  }
+
+  #encodeImage(pixels: tf.Tensor, context: Context): Encoded {
+    const where = 'train.MultiModalEncoder.encodeImage';
+    checkShape(where, 'pixels', pixels, ['B', 'height', 'width', 'channels']);
+    return checkEncoded(where, this.imageEncoder.encode(pixels as tf.Tensor4D, context), this.embedDim);
+  }
+
+  #encodeText(text: TextTensors, context: Context): Encoded {
+    const where = 'train.MultiModalEncoder.encodeText';
+    return checkEncoded(where, this.textEncoder.encode(checkTextTensors(where, text), context), this.embedDim);
+  }
+
+  #fuse(image: Encoded, text: Encoded, context: Context): Fused {
+    return checkFused('train.MultiModalEncoder.fuse', this.#fusion().fuse(image, text, context), this.embedDim);
   }
 
   #fusion(): Fusion {
@@ -231,9 +261,4 @@ function checkWidths(image: ImageEncoder, text: TextEncoder, fusion: Fusion | un
       .join(', '),
     remedy: 'build the towers with the same `embedDim`: each then ends in a linear layer to that width',
   });
-}
-
-/** `tf.tidy` for outputs of encoders and fusions, whose types name their tensors one by one. */
-function tidyOutputs<T extends EncoderOutput | FusionOutput>(run: () => T): T {
-  return tf.tidy(run as unknown as () => tf.TensorContainer) as unknown as T;
 }

@@ -1,4 +1,4 @@
-import type { Context, EncoderOutput, ImageInput, Stateful, TextInput, TowerOutputs } from '@diptych/core';
+import type { Context, Encoded, ImageInput, Stateful, TextInput, TowerOutputs } from '@diptych/core';
 
 /**
  * What the Trainer asks of a model. `MultiModalEncoder` is one; an own one is any object with these methods.
@@ -6,10 +6,10 @@ import type { Context, EncoderOutput, ImageInput, Stateful, TextInput, TowerOutp
  * All methods run inside `tf.tidy`, some of them more than once a step (two-pass accumulation), so they keep no state.
  */
 export interface TrainableModel<Outputs extends TowerOutputs = TowerOutputs> extends Stateful {
-  encodeImage(pixels: ImageInput, context: Context): EncoderOutput;
-  encodeText(text: TextInput, context: Context): EncoderOutput;
+  encodeImage(pixels: ImageInput, context: Context): Encoded;
+  encodeText(text: TextInput, context: Context): Encoded;
   /** What a loss sees, from the towers' outputs. */
-  relate(image: EncoderOutput, text: EncoderOutput, context: Context): Outputs;
+  relate(image: Encoded, text: Encoded, context: Context): Outputs;
   /** Brings parameters back into their range after an update, by assigning them. */
   constrain?(): void;
 }

@@ -32,8 +32,8 @@ export class TinyImageEncoder extends Module implements ImageEncoder {
     const convolved = this.conv.forward(pixels);
     const grid = tf.relu(this.bn ? this.bn.forward(convolved, context) : convolved);
     const [batch, height, width] = grid.shape;
-    const tokens = this.drop.forward(tf.reshape(grid, [batch, height * width, 6]) as tf.Tensor3D, context);
-    return { pooled: this.fc.forward(tf.mean(tokens, 1) as tf.Tensor2D), sequence: this.fc.forward(tokens) };
+    const tokens = this.drop.forward(tf.reshape(grid, [batch, height * width, 6]), context);
+    return { pooled: this.fc.forward(tf.mean(tokens, 1)), sequence: this.fc.forward(tokens) };
   }
 
   override describe() {
@@ -60,9 +60,9 @@ export class TinyTextEncoder extends Module implements TextEncoder {
   encode({ inputIds, attentionMask }: TextInput, context: Context): EncoderOutput {
     const mask = tf.cast(attentionMask, 'float32');
     const [batch, length] = inputIds.shape;
-    const tokens = this.drop.forward(this.embeddings.forward(inputIds) as tf.Tensor3D, context);
+    const tokens = this.drop.forward(this.embeddings.forward(inputIds), context);
     const weighted = tf.mul(tokens, tf.reshape(mask, [batch, length, 1]));
-    const mean = tf.div(tf.sum(weighted, 1), tf.maximum(tf.sum(mask, 1, true), 1)) as tf.Tensor2D;
+    const mean = tf.div(tf.sum(weighted, 1), tf.maximum(tf.sum(mask, 1, true), 1));
     return { pooled: this.fc.forward(mean), sequence: this.fc.forward(tokens), mask };
   }
 

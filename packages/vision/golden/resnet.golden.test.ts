@@ -77,7 +77,7 @@ describe.each(runs)('golden resnet: %s on %s', (name, backend, meta) => {
       check('train.output', model.encode(pixels, training).pooled);
       for (const [key, buffer] of statistics) check(`after.${key}`, buffer);
       restore();
-      check('grad.input', toNCHW(tf.grad((x: tf.Tensor4D) => tf.sum(tf.mul(run(x), r)))(pixels)));
+      check('grad.input', toNCHW(tf.grad((x) => tf.sum(tf.mul(run(x as tf.Tensor4D), r)))(pixels)));
       restore();
       const gradients = goldenGradients(model.namedParameters(), () => run(pixels), r);
       for (const [key, gradient] of gradients) check(`grad.${key}`, gradient);

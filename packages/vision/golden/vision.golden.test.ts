@@ -1,7 +1,7 @@
 import '@diptych/tfjs-backend-onnxruntime';
 import '@tensorflow/tfjs-backend-cpu';
 import { resolve } from 'node:path';
-import { type ImageEncoder, inference } from '@diptych/core';
+import { type ImageEncoder, inference, parametersOf } from '@diptych/core';
 import { BlankGenerator } from '@diptych/nn';
 import {
   checkGolden,
@@ -68,7 +68,7 @@ describe.each(runs)('golden vision: %s on %s', (name, backend) => {
       tf.tidy(() => {
         const pixels = toNHWC(goldenTensor(expected, 'pixel_values'));
         const r = goldenTensor(expected, 'r');
-        const gradients = goldenGradients(model.namedParameters(), () => model.encode(pixels, inference).pooled, r);
+        const gradients = goldenGradients(parametersOf(model), () => model.encode(pixels, inference).pooled, r);
         for (const [key, gradient] of gradients) check(`grad.${key}`, gradient);
         expect(Object.keys(float32Error).filter((key) => key.startsWith('grad.')).length).toBe(gradients.length);
       });

@@ -1,5 +1,5 @@
 import '@tensorflow/tfjs-backend-cpu';
-import { type ImageEncoder, inference } from '@diptych/core';
+import { type ImageEncoder, inference, parametersOf } from '@diptych/core';
 import { BlankGenerator, randomStream } from '@diptych/nn';
 import { testEncoder } from '@diptych/testing';
 import * as tf from '@tensorflow/tfjs-core';
@@ -34,8 +34,7 @@ describe.each(Object.entries(SMALL_ENCODERS))('%s', (name, { make, size, tokens 
     const description = JSON.parse(JSON.stringify(encoder.describe!()));
     expect(IMAGE_ENCODER_KINDS).toContain(description.kind);
     const again = imageEncoderFrom(description, new BlankGenerator());
-    const shapes = (model: ImageEncoder) =>
-      Array.from(model.namedParameters(), ([key, { shape }]) => `${key} ${shape}`);
+    const shapes = (model: ImageEncoder) => parametersOf(model).map(([key, { shape }]) => `${key} ${shape}`);
     expect(shapes(again)).toEqual(shapes(encoder));
     expect(again.describe!()).toEqual(encoder.describe!());
     encoder.dispose();

@@ -8,7 +8,7 @@ export function gridToTokens(grid: tf.Tensor4D): tf.Tensor3D {
 
 /** torch's adaptive_avg_pool2d(1) and flatten: [B, H, W, C] -> [B, C]. */
 export function globalAverage(grid: tf.Tensor4D): tf.Tensor2D {
-  return tf.mean(grid, [1, 2]) as tf.Tensor2D;
+  return tf.mean(grid, [1, 2]);
 }
 
 /** The class token, by itself: [B, T, D] -> [B, 1, D]. */

@@ -1,5 +1,5 @@
 import '@tensorflow/tfjs-backend-cpu';
-import type { Stateful } from '@diptych/core';
+import { parametersOf, type Stateful } from '@diptych/core';
 import { BlankGenerator } from '@diptych/nn';
 import { expect, it } from 'vitest';
 import {
@@ -50,7 +50,7 @@ const generator = new BlankGenerator();
 
 function expectCount(model: Stateful, count: number): void {
   let found = 0;
-  for (const [, { size }] of model.namedParameters()) found += size;
+  for (const [, { size }] of parametersOf(model)) found += size;
   model.dispose();
   expect(found).toBe(count);
 }

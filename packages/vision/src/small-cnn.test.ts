@@ -5,8 +5,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SmallCNN } from './small-cnn.js';
 
-const pixels = (batch: number, size: number, channels = 3) =>
-  tf.randomNormal([batch, size, size, channels], 0, 1, 'float32', 7) as tf.Tensor4D;
+const pixels = (batch: number, size: number, channels = 3): tf.Tensor4D =>
+  tf.randomNormal([batch, size, size, channels], 0, 1, 'float32', 7);
 
 describe('SmallCNN', () => {
   beforeEach(() => {

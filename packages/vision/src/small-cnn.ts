@@ -1,7 +1,7 @@
 import {
   type Context,
   checkPositive,
-  type EncoderOutput,
+  type Encoded,
   type ImageEncoder,
   type ImageInput,
   type PartDescription,
@@ -89,7 +89,7 @@ export class SmallCNN extends Module implements ImageEncoder {
    *
    * @throws ShapeError if the pictures have another size
    */
-  encode(pixels: ImageInput, context: Context): EncoderOutput {
+  encode(pixels: ImageInput, context: Context): Encoded {
     const { imageSize, inChannels } = this;
     checkPixels('vision.SmallCNN', pixels, { height: imageSize, width: imageSize, channels: inChannels });
     let grid = pixels;

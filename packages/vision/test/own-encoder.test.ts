@@ -9,7 +9,7 @@ import { colourGrid } from './own-encoder.js';
 
 testEncoder({ describe, it }, "an encoder of one's own", {
   create: () => colourGrid(8),
-  input: (batch, noise) => tf.randomNormal([batch, 32, 32, 3], 0, 1, 'float32', noise) as tf.Tensor4D,
+  input: (batch, noise) => tf.randomNormal([batch, 32, 32, 3], 0, 1, 'float32', noise),
 });
 
 it('stands in the README as it was tested, in fewer than 20 lines', () => {

@@ -12,8 +12,8 @@ export function colourGrid(embedDim: number): ImageEncoder {
     encode(pixels) {
       const [batch, height] = pixels.shape;
       const cells = tf.reshape(tf.avgPool(pixels, height / 4, height / 4, 'valid'), [batch * 16, 3]);
-      const sequence = tf.reshape(tf.matMul(cells as tf.Tensor2D, weight as tf.Tensor2D), [batch, 16, embedDim]);
-      return { pooled: tf.mean(sequence, 1), sequence: sequence as tf.Tensor3D };
+      const sequence = tf.reshape(tf.matMul(cells, weight), [batch, 16, embedDim]);
+      return { pooled: tf.mean(sequence, 1), sequence: sequence };
     },
   };
 }

@@ -1,4 +1,4 @@
-import { formatShape, type Stateful, WeightsError } from '@diptych/core';
+import { buffersOf, formatShape, parametersOf, type Stateful, WeightsError } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { adaptName, type NameAdapter } from './adapter.js';
 import { STORED_DTYPES } from './dtypes.js';
@@ -49,7 +49,7 @@ const ALWAYS_IGNORED = /(^|\.)num_batches_tracked$/;
 export function loadState(target: Stateful, tensors: NamedTensors, options: LoadOptions = {}): LoadReport {
   const { adapter = {}, strict = true, fresh: freshNames = [] } = options;
   const checkpoint = asCollection(tensors);
-  const variables = new Map([...target.namedParameters(), ...target.namedBuffers()]);
+  const variables = new Map([...parametersOf(target), ...buffersOf(target)]);
   const { places, unexpected, ignored } = assignPlaces(checkpoint, variables, adapter);
 
   const loaded: LoadedTensor[] = [];

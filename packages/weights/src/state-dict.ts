@@ -1,4 +1,4 @@
-import type { Stateful } from '@diptych/core';
+import { buffersOf, parametersOf, type Stateful } from '@diptych/core';
 import type { TensorData } from './tensor-collection.js';
 
 /**
@@ -9,7 +9,7 @@ import type { TensorData } from './tensor-collection.js';
  */
 export async function stateDict(target: Stateful): Promise<Map<string, TensorData>> {
   const tensors = new Map<string, TensorData>();
-  for (const [name, variable] of [...target.namedParameters(), ...target.namedBuffers()]) {
+  for (const [name, variable] of [...parametersOf(target), ...buffersOf(target)]) {
     const dtype = variable.dtype as 'float32' | 'int32' | 'bool';
     // Backends may hand out their own memory.
     const data = (await variable.data()).slice();

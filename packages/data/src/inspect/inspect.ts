@@ -1,5 +1,12 @@
 import { createHash } from 'node:crypto';
-import { type ImageTransform, isDiptychError, plainSample, type RgbImage, type Tokenizer } from '@diptych/core';
+import {
+  type ImageTransform,
+  isDiptychError,
+  plainSample,
+  type RgbImage,
+  type Tokenizer,
+  tokenShape,
+} from '@diptych/core';
 import { imageSize } from 'image-size';
 import { DataError, messageOf } from '../data-error.js';
 import { canDecode } from '../decode-rows.js';
@@ -181,8 +188,11 @@ async function tryDecode(bytes: Uint8Array, transform: ImageTransform | undefine
 
 function tokenLengths(texts: readonly string[], tokenizer: Tokenizer | undefined): number[] {
   if (!tokenizer) return [];
-  const { attentionMask, shape } = tokenizer.encode(texts, { padding: 'longest', truncation: true });
-  return texts.map((_, row) => attentionMask.subarray(row * shape[1], (row + 1) * shape[1]).reduce((a, b) => a + b, 0));
+  const tokens = tokenizer.encode(texts, { padding: 'longest', truncation: true });
+  const [, length] = tokenShape(tokens, 'data.inspect: tokenizer');
+  return texts.map((_, row) =>
+    tokens.attentionMask.subarray(row * length, (row + 1) * length).reduce((a, b) => a + b, 0),
+  );
 }
 
 async function* take(records: AsyncIterable<PairRecord>, limit: number): AsyncGenerator<PairRecord> {

@@ -77,8 +77,11 @@ export class TextTokenizer implements Tokenizer {
    * @throws ConfigError for lengths that make no sense
    */
   encode(texts: readonly TextRow[], options: RowOptions): TokenRows;
-  encode(texts: readonly TextRow[], options?: EncodeOptions): TokenBatch;
-  encode(texts: readonly TextRow[], options: EncodeOptions | RowOptions = {}): TokenBatch | TokenRows {
+  encode(texts: readonly TextRow[], options?: EncodeOptions): TokenBatch<readonly [number, number]>;
+  encode(
+    texts: readonly TextRow[],
+    options: EncodeOptions | RowOptions = {},
+  ): TokenBatch<readonly [number, number]> | TokenRows {
     const { padding = 'longest', padToMultipleOf } = options;
     const maxLength = this.#checkLengths(options);
     checkPadding(padding, padToMultipleOf);
@@ -120,7 +123,7 @@ export class TextTokenizer implements Tokenizer {
     return this.#parts.files();
   }
 
-  #padded(rows: readonly Row[], length: number): TokenBatch {
+  #padded(rows: readonly Row[], length: number): TokenBatch<readonly [number, number]> {
     const size = rows.length * length;
     const inputIds = new Int32Array(size).fill(this.padTokenId);
     const attentionMask = new Int32Array(size);

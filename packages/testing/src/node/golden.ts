@@ -80,7 +80,7 @@ export function goldenGradients(
 ): [string, tf.Tensor][] {
   const named = [...parameters];
   const { grads } = tf.variableGrads(
-    () => tf.sum(tf.mul(output(), r)) as tf.Scalar,
+    () => tf.sum(tf.mul(output(), r)),
     named.map(([, variable]) => variable),
   );
   return named.map(([name, variable]) => [name, grads[variable.name]!]);

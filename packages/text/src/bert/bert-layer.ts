@@ -64,9 +64,7 @@ class BertOutput extends Module {
   }
 
   forward(x: tf.Tensor3D, residual: tf.Tensor3D, context: Context): tf.Tensor3D {
-    return this.LayerNorm.forward(
-      tf.add(this.dropout.forward(this.dense.forward(x), context), residual),
-    ) as tf.Tensor3D;
+    return this.LayerNorm.forward(tf.add(this.dropout.forward(this.dense.forward(x), context), residual));
   }
 }
 

@@ -2,7 +2,7 @@ import {
   ConfigError,
   type Context,
   checkPositive,
-  type EncoderOutput,
+  type Encoded,
   type PartDescription,
   type TextEncoder,
   type TextInput,
@@ -193,7 +193,7 @@ export class Bert extends Module implements TextEncoder, Pretrained {
    *
    * @throws ShapeError if ids and mask do not fit, or rows are longer than `maxLength`
    */
-  encode(input: TextInput, context: Context): EncoderOutput {
+  encode(input: TextInput, context: Context): Encoded {
     const [states, bias] = this.#statesBefore(input, context);
     const last = (asking?: tf.Tensor3D) => this.#lastLayer.forward(states.at(-1)!, bias, context, asking);
     const hidden = last();

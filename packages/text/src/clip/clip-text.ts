@@ -1,7 +1,7 @@
 import {
   type Context,
   checkPositive,
-  type EncoderOutput,
+  type Encoded,
   namedConfig,
   type PartDescription,
   type TextEncoder,
@@ -117,7 +117,7 @@ export class ClipText extends Module implements TextEncoder, Pretrained {
    *
    * @throws ShapeError if ids and mask do not fit, or rows are longer than `maxLength`
    */
-  encode(input: TextInput, context: Context): EncoderOutput {
+  encode(input: TextInput, context: Context): Encoded {
     const mask = tf.cast(input.attentionMask, 'float32');
     const hidden = this.hiddenState(input, context);
     const [batch, length, width] = hidden.shape;

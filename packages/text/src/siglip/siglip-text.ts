@@ -1,7 +1,7 @@
 import {
   type Context,
   checkPositive,
-  type EncoderOutput,
+  type Encoded,
   namedConfig,
   type PartDescription,
   ShapeError,
@@ -125,7 +125,7 @@ export class SiglipText extends Module implements TextEncoder, Pretrained {
    *
    * @throws ShapeError if ids and mask do not fit, or rows have another length
    */
-  encode(input: TextInput, context: Context): EncoderOutput {
+  encode(input: TextInput, context: Context): Encoded {
     const sequence = this.textModel.head.forward(this.hiddenState(input, context));
     const mask = tf.cast(input.attentionMask, 'float32');
     return { pooled: tokenAt(sequence, sequence.shape[1] - 1), sequence, mask };

@@ -1,11 +1,14 @@
 import {
+  buffersOf,
   ConfigError,
   type Context,
+  checkEncoded,
   checkShape,
-  type EncoderOutput,
+  type Encoded,
   type ImageEncoder,
   type ImageInput,
   type PartDescription,
+  parametersOf,
   ShapeError,
   type TextEncoder,
   type TextInput,
@@ -33,10 +36,10 @@ export class ImageFeatureHead extends Module implements ImageEncoder {
   }
 
   /** @throws ShapeError if the features have another width */
-  encode(features: ImageInput): EncoderOutput {
+  encode(features: ImageInput): Encoded {
     const { inFeatures } = this.linear;
     checkShape('train.ImageFeatureHead', 'features', features, ['B', 1, 1, inFeatures]);
-    return oneToken(this.linear.forward(tf.reshape(features, [-1, inFeatures]) as tf.Tensor2D));
+    return oneToken(this.linear.forward(tf.reshape(features, [-1, inFeatures])));
   }
 
   override describe(): PartDescription {
@@ -56,7 +59,7 @@ export class TextFeatureHead extends Module implements TextEncoder {
   }
 
   /** @throws ShapeError if there are no features, or of another width */
-  encode({ features }: TextInput): EncoderOutput {
+  encode({ features }: TextInput): Encoded {
     if (!features) {
       throw new ShapeError({
         where: 'train.TextFeatureHead',
@@ -74,8 +77,8 @@ export class TextFeatureHead extends Module implements TextEncoder {
   }
 }
 
-function oneToken(pooled: tf.Tensor2D): EncoderOutput {
-  return { pooled, sequence: tf.expandDims(pooled, 1) as tf.Tensor3D };
+function oneToken(pooled: tf.Tensor2D): Encoded {
+  return { pooled, sequence: tf.expandDims(pooled, 1) };
 }
 
 function describeHead(kind: string, { inFeatures, outFeatures }: Linear): PartDescription {
@@ -117,8 +120,12 @@ class HeadedTower extends Module implements ImageEncoder {
     this.#tower = tower;
   }
 
-  encode(input: ImageInput, context: Context): EncoderOutput {
-    const { pooled, sequence, mask } = this.#tower.encode(input, context);
+  encode(input: ImageInput, context: Context): Encoded {
+    const { pooled, sequence, mask } = checkEncoded(
+      'train.withHead',
+      this.#tower.encode(input, context),
+      this.head.inFeatures,
+    );
     return { pooled: this.head.forward(pooled), sequence: this.head.forward(sequence), mask };
   }
 
@@ -128,12 +135,12 @@ class HeadedTower extends Module implements ImageEncoder {
   }
 
   override *namedParameters(): Iterable<[string, tf.Variable]> {
-    for (const [name, variable] of this.#tower.namedParameters()) yield [`tower.${name}`, variable];
+    for (const [name, variable] of parametersOf(this.#tower)) yield [`tower.${name}`, variable];
     for (const [name, variable] of this.head.namedParameters()) yield [`head.${name}`, variable];
   }
 
   override *namedBuffers(): Iterable<[string, tf.Variable]> {
-    for (const [name, variable] of this.#tower.namedBuffers()) yield [`tower.${name}`, variable];
+    for (const [name, variable] of buffersOf(this.#tower)) yield [`tower.${name}`, variable];
   }
 
   override dispose(): void {

@@ -28,7 +28,7 @@ export function distillCosine(student: tf.Tensor2D, teacher: tf.Tensor2D): tf.Sc
     l2Normalize(student),
     withoutGradient(() => l2Normalize(teacher)),
   );
-  return tf.sub(1, tf.mean(tf.sum(product, 1))) as tf.Scalar;
+  return tf.sub(1, tf.mean(tf.sum(product, 1)));
 }
 
 /**
@@ -92,6 +92,6 @@ export class Distillation extends StatelessLoss {
         remedy: 'give the Trainer the option `targets: storedTargets(embeddings)`',
       });
     }
-    return { loss: tf.addN(Object.values(parts)) as tf.Scalar, parts };
+    return { loss: tf.addN(Object.values(parts)), parts };
   }
 }

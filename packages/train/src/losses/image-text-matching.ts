@@ -13,9 +13,9 @@ import { StatelessLoss } from './stateless-loss.js';
  * @param weights float32 [P]; pairs with 0 do not count
  */
 export function matchingLoss(logits: tf.Tensor1D, labels: tf.Tensor1D, weights?: tf.Tensor1D): tf.Scalar {
-  const losses = tf.sub(tf.softplus(logits), tf.mul(logits, labels)) as tf.Tensor1D;
-  if (!weights) return tf.mean(losses) as tf.Scalar;
-  return tf.div(tf.sum(tf.mul(losses, weights)), tf.maximum(tf.sum(weights), 1)) as tf.Scalar;
+  const losses = tf.sub(tf.softplus(logits), tf.mul(logits, labels));
+  if (!weights) return tf.mean(losses);
+  return tf.div(tf.sum(tf.mul(losses, weights)), tf.maximum(tf.sum(weights), 1));
 }
 
 /**
@@ -84,7 +84,7 @@ function hardNegatives(outputs: FusedOutputs, usable: tf.Tensor2D, context: Cont
   const draw = (scores: tf.Tensor, allowed: tf.Tensor2D, site: number): tf.Tensor1D => {
     // Gumbel-max: the largest of logit + noise is a draw from their softmax
     const noisy = context.training ? tf.add(scores, gumbel(context.random, [size, size], site)) : scores;
-    return tf.argMax(tf.add(noisy, tf.mul(tf.sub(1, allowed), HIDDEN)), 1) as tf.Tensor1D;
+    return tf.argMax(tf.add(noisy, tf.mul(tf.sub(1, allowed), HIDDEN)), 1);
   };
   const allowedImages = tf.transpose(usable);
   return {

@@ -52,7 +52,7 @@ export function infoNCE(
     valid,
     labelSmoothing,
   );
-  return tf.mul(tf.add(byImage, byText), 0.5) as tf.Scalar;
+  return tf.mul(tf.add(byImage, byText), 0.5);
 }
 
 /** Added to the logits of columns that do not count. */
@@ -160,6 +160,6 @@ export class InfoNCE extends StatelessLoss {
       negativeImages: negatives?.image?.pooled,
       negativeImageIds: negatives?.image?.ids,
     });
-    return { loss, parts: { infoNCE: loss, scale: tf.exp(used) as tf.Scalar } };
+    return { loss, parts: { infoNCE: loss, scale: tf.exp(used) } };
   }
 }

@@ -42,9 +42,9 @@ function outputs(image: tf.Tensor2D, text: tf.Tensor2D): FusedOutputs {
     logitBias: tf.scalar(-5),
     fuse: (imageRows, textRows) => {
       const [a, b] = [imageRows ? tf.gather(image, imageRows) : image, textRows ? tf.gather(text, textRows) : text];
-      return { fused: tf.mul(a, b) as tf.Tensor2D };
+      return { fused: tf.mul(a, b) };
     },
-    matchLogits: (fused) => tf.sum(fused, 1) as tf.Tensor1D,
+    matchLogits: (fused) => tf.sum(fused, 1),
   };
 }
 
@@ -103,8 +103,8 @@ describe('InfoNCE', () => {
     expect(read(infoNCE(image, text, 1, { negativeTexts: more }))).toBeGreaterThan(plain);
     expect(read(infoNCE(image, text, 1, { negativeImages: more }))).toBeGreaterThan(plain);
     // as extra rows that are nobody's partner would do
-    const all = tf.concat([text, more]) as tf.Tensor2D;
-    const unit = (x: tf.Tensor2D) => tf.div(x, tf.norm(x, 2, 1, true)) as tf.Tensor2D;
+    const all = tf.concat([text, more]);
+    const unit = (x: tf.Tensor2D) => tf.div(x, tf.norm(x, 2, 1, true));
     const logits = tf.mul(tf.matMul(unit(image), unit(all), false, true), Math.E);
     const wanted = tf.neg(tf.mean(tf.sum(tf.mul(tf.slice(tf.logSoftmax(logits), [0, 0], [4, 4]), tf.eye(4)), 1)));
     const back = 2 * plain - read(infoNCE(image, text, 1, { negativeTexts: more })) * 2;
@@ -141,8 +141,8 @@ describe('InfoNCE', () => {
 describe('ids', () => {
   it('make other captions of one picture positives, not negatives', () => {
     const image = random(1, 3);
-    const text = tf.gather(image, ids(0, 0, 2)) as tf.Tensor2D; // captions 0 and 1 say the same
-    const twins = tf.gather(image, ids(0, 0, 2)) as tf.Tensor2D;
+    const text = tf.gather(image, ids(0, 0, 2)); // captions 0 and 1 say the same
+    const twins = tf.gather(image, ids(0, 0, 2));
     expect(read(triplet(twins, text, {}, ids(7, 7, 9)))).toBeLessThan(read(triplet(twins, text)));
     expect(read(sigLIP(twins, text, 2, -5, ids(7, 7, 9)))).toBeLessThan(read(sigLIP(twins, text, 2, -5)));
   });
@@ -177,7 +177,7 @@ describe('ImageTextMatching', () => {
   it('draws the more similar ones more often', () => {
     const image = tf.tensor2d([1, 0, 0, 1, 0.9, 0.1], [3, 2]);
     let near = 0;
-    const towers = outputs(image as tf.Tensor2D, image as tf.Tensor2D);
+    const towers = outputs(image, image);
     const counting: FusedOutputs = {
       ...towers,
       fuse: (imageRows, textRows) => {
@@ -225,7 +225,7 @@ describe('WeightedSum', () => {
     const variable = tf.variable(tf.scalar(1));
     class Own extends StatelessLoss {
       override compute() {
-        return { loss: tf.mul(variable, 2) as tf.Scalar, parts: {} };
+        return { loss: tf.mul(variable, 2), parts: {} };
       }
       override namedParameters(): Iterable<[string, tf.Variable]> {
         return [['weight', variable]];

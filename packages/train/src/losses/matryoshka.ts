@@ -1,7 +1,7 @@
 import {
   ConfigError,
   type Context,
-  type EncoderOutput,
+  type Encoded,
   type Loss,
   type LossBatch,
   type LossOutput,
@@ -54,14 +54,14 @@ export class Matryoshka implements Loss<TowerOutputs> {
         got: `[${this.dims.join(', ')}]`,
       });
     }
-    const parts: Record<string, tf.Scalar> = {};
+    const parts: Record<string, tf.Tensor> = {};
     const weighted = this.dims.map((dim, i) => {
       const cut = { ...outputs, image: cutTo(outputs.image, dim), text: cutTo(outputs.text, dim) };
       const { loss } = this.loss.compute(cut, { ...batch, negatives: cutNegatives(batch.negatives, dim) }, context);
       parts[`dim${dim}`] = loss;
       return tf.mul(loss, this.weights[i]!);
     });
-    return { loss: tf.addN(weighted) as tf.Scalar, parts };
+    return { loss: tf.addN(weighted), parts };
   }
 
   namedParameters() {
@@ -82,7 +82,7 @@ function cutNegatives({ image, text }: LossBatch['negatives'] = {}, dim: number)
   return { image: cut(image), text: cut(text) };
 }
 
-function cutTo(output: EncoderOutput, dim: number): EncoderOutput {
+function cutTo(output: Encoded, dim: number): Encoded {
   return {
     pooled: cutRows(output.pooled, dim),
     get sequence() {

@@ -24,9 +24,9 @@ export function sigLIP(
   const logits = tf.add(tf.mul(cosineSimilarity(image, text), tf.exp(logitScale)), logitBias);
   const sign = tf.sub(1, tf.mul(positive, 2)); // -z
   const losses = tf.softplus(tf.mul(logits, sign));
-  if (!valid) return tf.div(tf.sum(losses), size) as tf.Scalar;
+  if (!valid) return tf.div(tf.sum(losses), size);
   const counts = tf.mul(tf.reshape(valid, [size, 1]), tf.reshape(valid, [1, size]));
-  return tf.div(tf.sum(tf.mul(losses, counts)), tf.maximum(tf.sum(valid), 1)) as tf.Scalar;
+  return tf.div(tf.sum(tf.mul(losses, counts)), tf.maximum(tf.sum(valid), 1));
 }
 
 /**
@@ -46,6 +46,6 @@ export class SigLIP extends StatelessLoss {
       });
     }
     const loss = sigLIP(image.pooled, text.pooled, logitScale, logitBias, batch.positives);
-    return { loss, parts: { sigLIP: loss, scale: tf.exp(logitScale) as tf.Scalar, bias: tf.clone(logitBias) } };
+    return { loss, parts: { sigLIP: loss, scale: tf.exp(logitScale), bias: tf.clone(logitBias) } };
   }
 }

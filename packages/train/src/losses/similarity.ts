@@ -43,6 +43,6 @@ export function identity(size: number): tf.Tensor2D {
 
 /** The mean of `values` [N] over the rows that count; 0 where none does. */
 export function meanOverValid(values: tf.Tensor1D, valid: tf.Tensor1D | undefined): tf.Scalar {
-  if (!valid) return tf.mean(values) as tf.Scalar;
-  return tf.div(tf.sum(tf.mul(values, valid)), tf.maximum(tf.sum(valid), 1)) as tf.Scalar;
+  if (!valid) return tf.mean(values);
+  return tf.div(tf.sum(tf.mul(values, valid)), tf.maximum(tf.sum(valid), 1));
 }

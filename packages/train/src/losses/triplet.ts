@@ -43,7 +43,7 @@ export function triplet(
 function sumOfRowMaxima(rows: tf.Tensor2D): tf.Tensor {
   // tf.oneHot wants two classes or more.
   if (rows.shape[1] === 1) return tf.sum(rows);
-  const chosen = withoutGradient(() => tf.cast(tf.oneHot(tf.argMax(rows, 1) as tf.Tensor1D, rows.shape[1]), 'float32'));
+  const chosen = withoutGradient(() => tf.cast(tf.oneHot(tf.argMax(rows, 1), rows.shape[1]), 'float32'));
   return tf.sum(tf.mul(rows, chosen));
 }
 

@@ -1,13 +1,15 @@
 import {
+  buffersOf,
   ConfigError,
   type Context,
+  checkLossOutput,
   type Loss,
   type LossBatch,
   type LossOutput,
+  parametersOf,
   type TowerOutputs,
 } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { buffersOf, parametersOf } from '../parts.js';
 
 /** One term of a {@link WeightedSum}. */
 export interface WeightedTerm<Outputs extends TowerOutputs = TowerOutputs> {
@@ -40,9 +42,9 @@ export class WeightedSum<Outputs extends TowerOutputs = TowerOutputs> implements
   }
 
   compute(outputs: Outputs, batch: LossBatch, context: Context): LossOutput {
-    const parts: Record<string, tf.Scalar> = {};
+    const parts: Record<string, tf.Tensor> = {};
     const weighted = this.terms.map(({ loss, weight = 1, name }) => {
-      const term = loss.compute(outputs, batch, context);
+      const term = checkLossOutput(`train.WeightedSum: ${name}`, loss.compute(outputs, batch, context));
       parts[name] = term.loss;
       // a loss that reports itself under one name would appear twice
       for (const [part, value] of Object.entries(term.parts)) {
@@ -50,22 +52,18 @@ export class WeightedSum<Outputs extends TowerOutputs = TowerOutputs> implements
       }
       return tf.mul(term.loss, weight);
     });
-    return { loss: tf.addN(weighted) as tf.Scalar, parts };
+    return { loss: tf.addN(weighted), parts };
   }
 
   namedParameters() {
-    return parametersOf(this.#parts());
+    return this.terms.flatMap(({ name, loss }) => parametersOf(loss, name));
   }
 
   namedBuffers() {
-    return buffersOf(this.#parts());
+    return this.terms.flatMap(({ name, loss }) => buffersOf(loss, name));
   }
 
   dispose(): void {
     for (const { loss } of this.terms) loss.dispose();
-  }
-
-  #parts() {
-    return this.terms.map(({ name, loss }) => [name, loss] as const);
   }
 }

@@ -1,4 +1,4 @@
-import type { Context, EncoderOutput, TowerOutputs } from '@diptych/core';
+import type { Context, Encoded, TowerOutputs } from '@diptych/core';
 import type { Compiled } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { compileNested } from './compile-nested.js';
@@ -6,11 +6,11 @@ import { type DeviceBatch, normalizedPixels } from './device-batch.js';
 import { type DeviceTexts, lossOf, type StepParts, type StepResultContainer, textOf, update } from './training-step.js';
 
 /** A tower's output as a compiled function can give and take it. */
-type Encoded = { pooled: tf.Tensor2D; sequence: tf.Tensor3D | null; mask: tf.Tensor2D | null };
-type EncodedPair = { image: Encoded; text: Encoded };
+type TowerTensors = { pooled: tf.Tensor2D; sequence: tf.Tensor3D | null; mask: tf.Tensor2D | null };
+type EncodedPair = { image: TowerTensors; text: TowerTensors };
 /** Some rows of a batch; one side is null where it has fewer rows, counting negatives, than the other. */
 type Chunk = { images: Pick<DeviceBatch, 'pixels' | 'normalize'> | null; texts: DeviceTexts | null };
-type EncodedChunk = { image: Encoded | null; text: Encoded | null };
+type EncodedChunk = { image: TowerTensors | null; text: TowerTensors | null };
 /** Gradients of the loss with respect to a tower's output; null where the loss does not use it. */
 type EncodedGradient = { pooled: tf.Tensor2D | null; sequence: tf.Tensor3D | null };
 
@@ -142,7 +142,7 @@ export class ChunkedStep<Outputs extends TowerOutputs> {
       if (gradient) connected.push(i);
       this.#sums[i]!.assign(gradient ?? tf.zeros(variable.shape));
     }
-    const of = ({ pooled, sequence }: Encoded): EncodedGradient => ({
+    const of = ({ pooled, sequence }: TowerTensors): EncodedGradient => ({
       pooled: (gradientOf.get(pooled) ?? null) as tf.Tensor2D | null,
       sequence: sequence && ((gradientOf.get(sequence) ?? null) as tf.Tensor3D | null),
     });
@@ -208,7 +208,7 @@ function encodeChunk(
     statistics[i] = tf.clone(buffer);
     buffer.assign(before[i]!);
   }
-  const kept = (output: EncoderOutput | null): Encoded | null =>
+  const kept = (output: Encoded | null): TowerTensors | null =>
     output && { pooled: output.pooled, sequence: sequences ? output.sequence : null, mask: output.mask ?? null };
   return { image: kept(image), text: kept(text), statistics };
 }
@@ -217,7 +217,7 @@ function encodeRows(
   model: StepParts['model'],
   { images, texts }: Chunk,
   context: Context,
-): { image: EncoderOutput | null; text: EncoderOutput | null } {
+): { image: Encoded | null; text: Encoded | null } {
   return {
     image: images && model.encodeImage(normalizedPixels(images), context),
     text: texts && model.encodeText(textOf(texts), context),
@@ -225,12 +225,12 @@ function encodeRows(
 }
 
 /** An encoder's output again. A loss that reads a sequence which was left out gets an error from tfjs at once. */
-function asOutput({ pooled, sequence, mask }: Encoded): EncoderOutput {
+function asOutput({ pooled, sequence, mask }: TowerTensors): Encoded {
   return { pooled, sequence: sequence as tf.Tensor3D, mask: mask ?? undefined };
 }
 
 /** Sums of outputs times their gradients: what backpropagation starts from. */
-function products(output: EncoderOutput | null, gradient: EncodedGradient): tf.Scalar[] {
+function products(output: Encoded | null, gradient: EncodedGradient): tf.Scalar[] {
   const terms: tf.Scalar[] = [];
   if (!output) return terms;
   if (gradient.pooled) terms.push(tf.sum(tf.mul(output.pooled, gradient.pooled)));
@@ -242,7 +242,7 @@ function keepAll(parts: Readonly<Record<string, tf.Scalar>>): Record<string, tf.
   return Object.fromEntries(Object.entries(parts).map(([name, part]) => [name, tf.keep(tf.clone(part))]));
 }
 
-function concatEncoded(chunks: readonly Encoded[]): Encoded {
+function concatEncoded(chunks: readonly TowerTensors[]): TowerTensors {
   const all = <T extends tf.Tensor>(parts: readonly (T | null)[]): T | null =>
     parts.every((part): part is T => part !== null) ? (tf.concat([...parts] as tf.Tensor[], 0) as T) : null;
   return {

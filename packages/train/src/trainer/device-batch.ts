@@ -1,4 +1,4 @@
-import { lend, type PairBatch } from '@diptych/core';
+import { lend, type PairBatch, pixelShape, tokenShape } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { type JoinedRows, joinNegatives } from './negative-rows.js';
 
@@ -45,10 +45,11 @@ function copyRows(
   { pixels, tokens }: JoinedRows,
   targets: Readonly<Record<string, HostRows>>,
 ): DeviceBatch {
-  const shape = [...pixels.shape] as [number, number, number, number];
-  const ids = (values: Int32Array) => tf.tensor2d(values, [...tokens.shape] as [number, number], 'int32');
-  const images = pixels.shape[0] - pairIds.length;
-  const texts = tokens.shape[0] - pairIds.length;
+  const shape = pixelShape(pixels, 'train: batch.pixels');
+  const tokensShape = tokenShape(tokens, 'train: batch.tokens');
+  const ids = (values: Int32Array) => tf.tensor2d(values, tokensShape, 'int32');
+  const images = shape[0] - pairIds.length;
+  const texts = tokensShape[0] - pairIds.length;
   const others = [...(images > 0 ? negatives!.images!.ids : []), ...(texts > 0 ? negatives!.texts!.ids : [])];
   const numbered = numberIds([...pairIds, ...others]);
   const numbers = (start: number, count: number) => tf.tensor1d(numbered.subarray(start, start + count), 'int32');
@@ -60,7 +61,7 @@ function copyRows(
     attentionMask: ids(tokens.attentionMask),
     tokenTypeIds: tokens.tokenTypeIds ? ids(tokens.tokenTypeIds) : null,
     textFeatures: tokens.features
-      ? tf.tensor2d(tokens.features, [tokens.shape[0], tokens.features.length / tokens.shape[0]])
+      ? tf.tensor2d(tokens.features, [tokensShape[0], tokens.features.length / tokensShape[0]])
       : null,
     positives: numbers(0, pairIds.length),
     negativeImages: images > 0 ? numbers(pairIds.length, images) : null,

@@ -1,4 +1,4 @@
-import { ConfigError, type PairBatch, type PixelBatch, type TokenBatch } from '@diptych/core';
+import { ConfigError, type PairBatch, type PixelBatch, pixelShape, type TokenBatch, tokenShape } from '@diptych/core';
 
 /** A batch's pictures and texts with its negatives as further rows. */
 export interface JoinedRows {
@@ -14,8 +14,8 @@ export interface JoinedRows {
  */
 export function joinNegatives({ size, pixels, tokens, negatives = {} }: PairBatch): JoinedRows {
   const { images, texts } = negatives;
-  if (images) checkRows('images', images.ids.length, images.pixels.shape[0]);
-  if (texts) checkRows('texts', texts.ids.length, texts.tokens.shape[0]);
+  if (images) checkRows('images', images.ids.length, pixelShape(images.pixels, 'batch.negatives.images')[0]);
+  if (texts) checkRows('texts', texts.ids.length, tokenShape(texts.tokens, 'batch.negatives.texts')[0]);
   return {
     pixels: images ? joinPixels(pixels, images.pixels) : pixels,
     tokens: texts ? joinTokens(tokens, texts.tokens, size) : tokens,
@@ -26,26 +26,27 @@ function joinPixels(pairs: PixelBatch, more: PixelBatch): PixelBatch {
   const layout = ({ data, shape, normalize }: PixelBatch) =>
     JSON.stringify([data.constructor.name, shape.slice(1), normalize ?? null]);
   if (layout(pairs) !== layout(more)) throw otherLayout('images', layout(pairs), layout(more));
-  const [rows, ...picture] = pairs.shape;
+  const [rows, ...picture] = pixelShape(pairs);
   const length = pairs.data.length + more.data.length;
   const data = pairs.data instanceof Float32Array ? new Float32Array(length) : new Uint8Array(length);
   data.set(pairs.data);
   data.set(more.data, pairs.data.length);
-  return { ...pairs, data, shape: [rows + more.shape[0], ...picture] };
+  return { ...pairs, data, shape: [rows + pixelShape(more)[0], ...picture] };
 }
 
 /** Rows padded to the longer of both. */
 function joinTokens(pairs: TokenBatch, more: TokenBatch, size: number): TokenBatch {
   const layout = ({ tokenTypeIds, features, shape }: TokenBatch) =>
-    JSON.stringify({ tokenTypeIds: tokenTypeIds !== undefined, featureDim: (features?.length ?? 0) / shape[0] });
+    JSON.stringify({ tokenTypeIds: tokenTypeIds !== undefined, featureDim: (features?.length ?? 0) / shape[0]! });
   if (layout(pairs) !== layout(more)) throw otherLayout('texts', layout(pairs), layout(more));
-  const length = Math.max(pairs.shape[1], more.shape[1]);
-  const rows = size + more.shape[0];
+  const length = Math.max(tokenShape(pairs)[1], tokenShape(more)[1]);
+  const rows = size + tokenShape(more)[0];
   const join = (a: Int32Array, b: Int32Array): Int32Array => {
     const joined = new Int32Array(rows * length);
-    for (const [values, first, { shape }] of [[a, 0, pairs] as const, [b, size, more] as const]) {
-      for (let row = 0; row < shape[0]; row++) {
-        joined.set(values.subarray(row * shape[1], (row + 1) * shape[1]), (first + row) * length);
+    for (const [values, first, tokens] of [[a, 0, pairs] as const, [b, size, more] as const]) {
+      const [count, columns] = tokenShape(tokens);
+      for (let row = 0; row < count; row++) {
+        joined.set(values.subarray(row * columns, (row + 1) * columns), (first + row) * length);
       }
     }
     return joined;

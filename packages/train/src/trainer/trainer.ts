@@ -1,8 +1,15 @@
-import { ConfigError, type Json, type PairBatch, type TowerOutputs, TrainingError } from '@diptych/core';
+import {
+  buffersOf,
+  ConfigError,
+  type Json,
+  type PairBatch,
+  parametersOf,
+  type TowerOutputs,
+  TrainingError,
+} from '@diptych/core';
 import { BatchNorm2d, Module } from '@diptych/nn';
 import { AdamW } from '../optimizers/adamw.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
-import { buffersOf, parametersOf } from '../parts.js';
 import type { TrainableModel } from '../trainable-model.js';
 import type { CheckpointStore, TrainingSnapshot } from './checkpoint-store.js';
 import { Ema } from './ema.js';
@@ -64,15 +71,14 @@ export class Trainer<Outputs extends TowerOutputs> {
     this.options = options;
     this.optimizer = options.optimizer ?? new AdamW();
     checkChunks(options.chunkSize);
-    const owners = [['', model] as const, ['loss', options.loss] as const];
-    const parameters = [...parametersOf(owners)];
+    const parameters = [...parametersOf(model), ...parametersOf(options.loss, 'loss')];
     this.optimizer.bind(parameters);
     this.#parts = {
       model,
       loss: options.loss,
       optimizer: this.optimizer,
       parameters,
-      buffers: [...buffersOf(owners)],
+      buffers: [...buffersOf(model), ...buffersOf(options.loss, 'loss')],
       clipNorm: options.clipNorm ?? Number.POSITIVE_INFINITY,
       recompute: options.recompute?.length ? new Recomputation(model, options.recompute) : undefined,
     };

@@ -1,4 +1,13 @@
-import type { Context, EncoderOutput, Loss, LossBatch, LossOutput, TextInput, TowerOutputs } from '@diptych/core';
+import {
+  type Context,
+  checkLossOutput,
+  type Encoded,
+  type Loss,
+  type LossBatch,
+  type LossValues,
+  type TextInput,
+  type TowerOutputs,
+} from '@diptych/core';
 import { type Compiled, compile } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { firstRows } from '../gather-rows.js';
@@ -88,11 +97,11 @@ export function textOf({ inputIds, attentionMask, tokenTypeIds, textFeatures }: 
  */
 export function lossOf<Outputs extends TowerOutputs>(
   { model, loss }: Pick<StepParts<Outputs>, 'model' | 'loss'>,
-  image: EncoderOutput,
-  text: EncoderOutput,
+  image: Encoded,
+  text: Encoded,
   { positives, targets, negativeImages, negativeTexts }: DeviceBatch,
   context: Context,
-): LossOutput {
+): LossValues {
   const size = positives.shape[0];
   const negatives = (negativeImages ?? negativeTexts) && {
     ...(negativeImages && { image: { pooled: lastRows(image.pooled, size), ids: negativeImages } }),
@@ -104,7 +113,7 @@ export function lossOf<Outputs extends TowerOutputs>(
     context,
   );
   const batch: LossBatch = { size, positives, targets, ...(negatives && { negatives }) };
-  return loss.compute(outputs, batch, context);
+  return checkLossOutput('train.Trainer: loss', loss.compute(outputs, batch, context));
 }
 
 function lastRows(rows: tf.Tensor2D, start: number): tf.Tensor2D {
@@ -122,12 +131,12 @@ export interface LossAndGradients {
 /** Runs the loss and its gradients with respect to every parameter that trains now. */
 export function lossAndGradients(
   parts: Pick<StepParts, 'parameters' | 'recompute'>,
-  run: () => LossOutput,
+  run: () => LossValues,
 ): LossAndGradients {
   return parts.recompute ? parts.recompute.around(() => differentiate(parts, run)) : differentiate(parts, run);
 }
 
-function differentiate(parts: Pick<StepParts, 'parameters'>, run: () => LossOutput): LossAndGradients {
+function differentiate(parts: Pick<StepParts, 'parameters'>, run: () => LossValues): LossAndGradients {
   const training = parts.parameters.map(([, variable]) => variable).filter((variable) => variable.trainable);
   let lossParts: { readonly [name: string]: tf.Scalar } = {};
   const { value, grads } = tf.variableGrads(() => {

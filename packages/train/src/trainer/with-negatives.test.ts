@@ -41,9 +41,9 @@ describe.each(['cpu', 'onnxruntime'])('batches with hard negatives on %s', (back
   it('train on what infoNCE makes of the towers’ vectors of all of them', async () => {
     await tf.setBackend(backend);
     const model = new MultiModalEncoder({ image: new TinyImageEncoder(), text: new TinyTextEncoder() });
-    const ints = (values: Int32Array, shape: readonly [number, number]) => tf.tensor2d(values, [...shape], 'int32');
+    const ints = (values: Int32Array, shape: readonly number[]) => tf.tensor(values, [...shape], 'int32');
     const image = ({ pixels: { data, shape } }: Pick<PairBatch, 'pixels'>) =>
-      model.encodeImage(tf.tensor4d(data as Float32Array, [...shape]), inference).pooled;
+      model.encodeImage(tf.tensor(data, [...shape]), inference).pooled;
     const text = ({ tokens: { inputIds, attentionMask, shape } }: Pick<PairBatch, 'tokens'>) =>
       model.encodeText({ inputIds: ints(inputIds, shape), attentionMask: ints(attentionMask, shape) }).pooled;
     const numbers = (...values: number[]) => tf.tensor1d(values, 'int32');

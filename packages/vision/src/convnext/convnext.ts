@@ -2,7 +2,7 @@ import {
   ConfigError,
   type Context,
   checkPositive,
-  type EncoderOutput,
+  type Encoded,
   type ImageEncoder,
   type ImageInput,
   type PartDescription,
@@ -172,7 +172,7 @@ export class ConvNeXt extends Module implements ImageEncoder, Pretrained {
    *
    * @throws ShapeError if the pictures do not have this shape
    */
-  encode(pixels: ImageInput, context: Context): EncoderOutput {
+  encode(pixels: ImageInput, context: Context): Encoded {
     const grid = this.features(pixels, context);
     return { pooled: this.head.forward(globalAverage(grid)), sequence: this.head.forward(gridToTokens(grid)) };
   }

@@ -2,7 +2,7 @@ import {
   ConfigError,
   type Context,
   checkPositive,
-  type EncoderOutput,
+  type Encoded,
   type ImageEncoder,
   type ImageInput,
   type PartDescription,
@@ -122,7 +122,7 @@ export class ResNet extends Module implements ImageEncoder, Pretrained {
    *
    * @throws ShapeError if the pictures do not have this shape
    */
-  encode(pixels: ImageInput, context: Context): EncoderOutput {
+  encode(pixels: ImageInput, context: Context): Encoded {
     const { layer4, avgpool } = this.stages(pixels, context);
     const tokens = gridToTokens(layer4);
     if (!this.fc) return { pooled: avgpool, sequence: tokens };

@@ -1,4 +1,4 @@
-import type { Context, EncoderOutput, ImageEncoder, ImageInput, PartDescription } from '@diptych/core';
+import type { Context, Encoded, ImageEncoder, ImageInput, PartDescription } from '@diptych/core';
 import {
   BlankGenerator,
   Conv2d,
@@ -158,7 +158,7 @@ export class SiglipVision extends Module implements ImageEncoder, Pretrained {
    *
    * @throws ShapeError if the pictures have another size
    */
-  encode(pixels: ImageInput, context: Context): EncoderOutput {
+  encode(pixels: ImageInput, context: Context): Encoded {
     const { imageSize, inChannels = 3 } = this.config;
     checkPixels(this.#where, pixels, { height: imageSize, width: imageSize, channels: inChannels });
     const sequence = this.visionModel.forward(pixels, context);

@@ -2,7 +2,7 @@ import {
   ConfigError,
   type Context,
   checkPositive,
-  type EncoderOutput,
+  type Encoded,
   type ImageEncoder,
   type ImageInput,
   type PartDescription,
@@ -147,7 +147,7 @@ export class ViT extends Module implements ImageEncoder, Pretrained {
    *
    * @throws ShapeError if the pictures have another size
    */
-  encode(pixels: ImageInput, context: Context): EncoderOutput {
+  encode(pixels: ImageInput, context: Context): Encoded {
     const before = this.#tokensBefore(pixels, context);
     const last = (asking?: tf.Tensor3D) => this.#lastBlock.forward(before, context, asking);
     const patches = tokensAfter(last(), this.clsToken ? 1 : 0);
