@@ -1,6 +1,6 @@
 // Retrieval of 50,000 pictures against 250,000 captions of width 64, both ways: time, and memory beyond the inputs.
 import './lib/backend.mjs';
-import { retrieval } from '@diptych/train';
+import { retrieval } from '@diptych/metrics';
 import { pooled } from './lib/samples.mjs';
 import { line } from './lib/statistics.mjs';
 

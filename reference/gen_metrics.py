@@ -1,7 +1,7 @@
-"""Retrieval metrics and a linear probe by scikit-learn, for packages/train/src/metrics.
+"""Retrieval metrics and a linear probe by scikit-learn, for packages/metrics/src.
 
     pip install numpy scikit-learn
-    python reference/gen_metrics.py packages/train/src/metrics/__fixtures__/metrics.json
+    python reference/gen_metrics.py packages/metrics/src/__fixtures__/metrics.json
 """
 import json
 import sys

@@ -1,16 +1,15 @@
-import { philox4x32 } from '@diptych/core';
-import { l2Normalize } from '@diptych/nn';
+import { type MatrixData, permutation, takeRows } from '@diptych/core';
 import {
-  type Embeddings,
+  cosineSimilarity,
   matchingAccuracy,
+  type PairScorer,
   type RetrievalScores,
   rerank,
   retrieval,
-  type ScorePairs,
-  takeRows,
-} from '@diptych/train';
+} from '@diptych/metrics';
+import { l2Normalize } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
-import { type JointModel, type Matrix, similarity } from 'diptych';
+import type { JointModel, Matrix } from 'diptych';
 import type { MetricsFile, RetrievalFigures } from './metrics-file.js';
 
 /** How many of the best by cosine the matcher orders anew. */
@@ -33,7 +32,7 @@ export type Evaluation = Pick<
 export async function evaluate(model: JointModel, image: Matrix, text: Matrix, seed: number): Promise<Evaluation> {
   const [candidates] = image.shape;
   const { textToImage, imageToText } = await retrieval(image, text);
-  const shuffled = takeRows(image, permutation(candidates, seed));
+  const shuffled = takeRows(image, permutation(candidates, seed, 0, 'example.shuffled'));
   return {
     textToImage: figures(textToImage),
     imageToText: figures(imageToText),
@@ -56,8 +55,8 @@ export async function evaluate(model: JointModel, image: Matrix, text: Matrix, s
  */
 async function matchRows(
   model: JointModel,
-  image: Embeddings,
-  text: Embeddings,
+  image: MatrixData,
+  text: MatrixData,
   imageRows: Int32Array,
   textRows: Int32Array,
 ): Promise<Float32Array> {
@@ -65,7 +64,7 @@ async function matchRows(
   for (let start = 0; start < logits.length; start += MATCHED_AT_ONCE) {
     const end = Math.min(start + MATCHED_AT_ONCE, logits.length);
     const part = tf.tidy(() => {
-      const output = (rows: Embeddings, order: Int32Array) => {
+      const output = (rows: MatrixData, order: Int32Array) => {
         const chosen = takeRows(rows, order.subarray(start, end));
         const pooled = l2Normalize(tf.tensor2d(chosen.data, [...chosen.shape]));
         return { pooled, sequence: tf.expandDims(pooled, 1) as tf.Tensor3D };
@@ -81,7 +80,7 @@ async function matchRows(
 
 /** Rank of each caption's own picture by cosine, from 1; the others that score as high stand before it. */
 export function ownRanks(image: Matrix, text: Matrix): number[] {
-  const scores = similarity(text, image);
+  const scores = cosineSimilarity(text, image);
   return Array.from({ length: text.shape[0] }, (_, i) => {
     const row = scores.row(i);
     return row.reduce((rank, score, j) => (j !== i && score >= row[i]! ? rank + 1 : rank), 1);
@@ -98,7 +97,7 @@ async function rerankedRecall(model: JointModel, image: Matrix, text: Matrix): P
 }
 
 /** The matcher on rows of these embeddings. */
-export function matcherOf(model: JointModel, image: Embeddings, text: Embeddings): ScorePairs {
+export function matcherOf(model: JointModel, image: MatrixData, text: MatrixData): PairScorer {
   return (imageRows, textRows) => matchRows(model, image, text, imageRows, textRows);
 }
 
@@ -110,11 +109,3 @@ function figures(scores: RetrievalScores): RetrievalFigures {
     medianRank: scores.medianRank,
   };
 }
-
-/** Rows in an order drawn by seed: sorted by their Philox words. */
-function permutation(length: number, seed: number): number[] {
-  const key = (row: number) => philox4x32([row, 0, 0, SHUFFLE_SITE], [seed, 0])[0];
-  return Array.from({ length }, (_, row) => row).sort((a, b) => key(a) - key(b));
-}
-
-const SHUFFLE_SITE = 0x5b1f;

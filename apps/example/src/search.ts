@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { isDiptychError } from '@diptych/core';
-import { rerank, topK } from '@diptych/train';
+import { rerank, topK } from '@diptych/metrics';
 import { load } from 'diptych';
 import { matcherOf } from './evaluate.js';
 import { inlinePicture, pictureProtocol } from './inline-picture.js';

@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { topK } from '@diptych/train';
+import { topK } from '@diptych/metrics';
 import type { Matrix } from 'diptych';
 import type { Pair } from './emoji.js';
 import { ownRanks } from './evaluate.js';

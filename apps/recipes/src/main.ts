@@ -2,8 +2,9 @@ import '@diptych/tfjs-backend-onnxruntime';
 import { fileURLToPath } from 'node:url';
 import { isDiptychError, type PairBatch, pixelShape, type TextInput, type Tokenizer, tokenShape } from '@diptych/core';
 import { DataLoader, pairs as inMemory } from '@diptych/data';
+import { matchingAccuracy, type PairScorer, retrieval } from '@diptych/metrics';
 import { tokenizer as openTokenizer } from '@diptych/preprocess/text';
-import { type BatchSource, embedPairs, matchingAccuracy, retrieval, type ScorePairs, Trainer } from '@diptych/train';
+import { type BatchSource, embedPairs, Trainer } from '@diptych/train';
 import * as tf from '@tensorflow/tfjs-core';
 import { Command } from 'commander';
 import { emojiPairs, type Pair } from '../../example/src/emoji.js';
@@ -110,7 +111,7 @@ interface LoaderLayout {
  * The fused matcher on any rows of some pairs. It sees the towers' whole outputs, which fusions over patches and tokens read, so all
  * pairs go through the towers at once.
  */
-async function matcherOf(model: ReturnType<typeof buildModel>, all: BatchSource): Promise<ScorePairs> {
+async function matcherOf(model: ReturnType<typeof buildModel>, all: BatchSource): Promise<PairScorer> {
   const { size, pixels, tokens } = await firstOf(all.epoch(0));
   const images = tf.tensor4d(Float32Array.from(pixels.data), pixelShape(pixels));
   const shape = tokenShape(tokens);

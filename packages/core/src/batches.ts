@@ -29,6 +29,11 @@ export interface PairBatch {
   readonly tokens: TokenBatch;
   /** Identity of each pair's positives: pairs with equal ids match each other. Unique where nothing else is known. */
   readonly ids: readonly string[];
+  /**
+   * What is known of each pair beside its text, by column: [B] with one number a pair, or [B, C] row by row. A class number below 0
+   * and a NaN say that a pair has no such label.
+   */
+  readonly labels?: { readonly [name: string]: Float32Array | Int32Array };
   /** Pictures and texts that stand against the pairs without being pairs, for losses that contrast. */
   readonly negatives?: NegativeBatch;
 }

@@ -47,6 +47,7 @@ export {
   type NegativeRows,
   type TowerOutputs,
 } from './loss.js';
+export { checkMatrix, Matrix, type MatrixData, takeRows } from './matrix.js';
 export { philox4x32, siteOf, wordToUniform } from './philox.js';
 export {
   type Context,
@@ -57,5 +58,6 @@ export {
   SampleRandom,
 } from './random.js';
 export { checkDtype, checkShape, type Dimension, formatShape, type Shaped } from './shapes.js';
+export { permutation, shuffle } from './shuffle.js';
 export { buffersOf, type NamedVariables, parametersOf, type Stateful, stateless } from './stateful.js';
 export type { TokenizeOptions, Tokenizer } from './tokenizer.js';

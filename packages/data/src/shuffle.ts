@@ -3,24 +3,6 @@ import { heldBytes, type PairRecord } from './record.js';
 import type { BufferLimits, PairSource, ReadContext } from './source.js';
 
 /**
- * A uniform permutation of 0 … length - 1 by (seed, epoch): Fisher and Yates' shuffle on Philox words.
- *
- * @param site what the permutation is for; two uses need two sites
- */
-export function permutation(length: number, seed: number, epoch: number, site: string): Uint32Array {
-  const random = new SampleRandom({ training: true, seed, epoch, item: 0 }, siteOf(site));
-  const order = new Uint32Array(length);
-  for (let i = 0; i < length; i++) order[i] = i;
-  for (let i = length - 1; i > 0; i--) {
-    const j = random.integer(i + 1);
-    const held = order[i]!;
-    order[i] = order[j]!;
-    order[j] = held;
-  }
-  return order;
-}
-
-/**
  * Shuffles a stream through a bounded buffer: once it is full, each record that comes in takes the place of a random
  * one, which goes out. A stream that fits the buffer is permuted uniformly.
  *

@@ -3,6 +3,7 @@ import {
   type Fusion,
   type ImageEncoder,
   type ImageTransform,
+  Matrix,
   type TextEncoder,
   type TokenizeOptions,
   type Tokenizer,
@@ -31,7 +32,6 @@ import {
   type WeightSource,
 } from '@diptych/weights';
 import { type EmbedOptions, JointModel, type Picture } from './joint-model.js';
-import { Matrix } from './matrix.js';
 
 /** Options of {@link DualEncoder.fromPretrained}. */
 export interface DualEncoderOptions {

@@ -1,5 +1,6 @@
 import '@diptych/tfjs-backend-onnxruntime';
 
+export { Matrix, type MatrixData, takeRows } from '@diptych/core';
 export { csv, DataLoader, folder, inspect, jsonl, mix, pairs, parquet, webdataset } from '@diptych/data';
 export {
   AttentionFusion,
@@ -8,6 +9,26 @@ export {
   ConcatMlpFusion,
   GatedFusion,
 } from '@diptych/fusion';
+export {
+  accuracy,
+  alignment,
+  auroc,
+  classify,
+  cosineSimilarity,
+  linearProbe,
+  macroF1,
+  matchingAccuracy,
+  mineHardNegatives,
+  modalityGap,
+  normalizeRows,
+  r2,
+  rerank,
+  retrieval,
+  topK,
+  uniformity,
+  zeroShotAccuracy,
+  zeroShotClasses,
+} from '@diptych/metrics';
 export {
   centerCrop,
   clip,
@@ -34,11 +55,9 @@ export {
   InfoNCE,
   Matryoshka,
   MultiModalEncoder,
-  retrieval,
   SigLIP,
   Trainer,
   Triplet,
-  topK,
   WeightedSum,
   warmupConstant,
   warmupCosine,
@@ -48,6 +67,5 @@ export { ClipVision, ConvNeXt, ResNet, SiglipVision, SmallCNN, ViT } from '@dipt
 export { DualEncoder, type DualEncoderOptions } from './dual-encoder.js';
 export { type EmbedOptions, JointModel, type JointModelParts, type Picture } from './joint-model.js';
 export type { BuildContext, Part, PartBuilder, PartBuilders } from './kinds.js';
-export { Matrix, similarity } from './matrix.js';
 export { type LoadModelOptions, load, save } from './model-folder.js';
 export { type SeedModelOptions, seedModel } from './seed-model.js';

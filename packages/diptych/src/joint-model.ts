@@ -3,16 +3,17 @@ import {
   type Fusion,
   type ImageSource,
   type ImageTransform,
+  Matrix,
   plainSample,
   type RgbImage,
   type TokenizeOptions,
   type Tokenizer,
   tokenShape,
 } from '@diptych/core';
+import { cosineSimilarity } from '@diptych/metrics';
 import { type Compiled, compile, l2Normalize } from '@diptych/nn';
 import type { MultiModalEncoder } from '@diptych/train';
 import * as tf from '@tensorflow/tfjs-core';
-import { Matrix, similarity } from './matrix.js';
 
 /** A model with the preprocessing that belongs to it. */
 export interface JointModelParts {
@@ -92,7 +93,7 @@ export class JointModel {
 
   /** Cosine similarities of embeddings: [N, D] with [M, D] gives [N, M]. */
   similarity(a: Matrix, b: Matrix): Matrix {
-    return similarity(a, b);
+    return cosineSimilarity(a, b);
   }
 
   /**

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import * as core from '@diptych/core';
 import * as fusion from '@diptych/fusion';
+import * as metrics from '@diptych/metrics';
 import { Bert, type BertOptions } from '@diptych/text';
 import * as train from '@diptych/train';
 import * as trainNode from '@diptych/train/node';
@@ -52,6 +53,7 @@ function scope() {
   return {
     ...core,
     ...fusion,
+    ...metrics,
     ...train,
     ...trainNode,
     tf,

@@ -9,25 +9,6 @@ export { cosineSimilarity, type PairMask, pairMask } from './losses/similarity.j
 export { StatelessLoss } from './losses/stateless-loss.js';
 export { Triplet, type TripletOptions, triplet } from './losses/triplet.js';
 export { WeightedSum, type WeightedTerm } from './losses/weighted-sum.js';
-export type { Embeddings } from './metrics/embeddings.js';
-export { normalizeRows, takeRows } from './metrics/embeddings.js';
-export { type HardNegatives, type MineOptions, mineHardNegatives } from './metrics/hard-negatives.js';
-export { type LinearProbe, type LinearProbeOptions, linearProbe } from './metrics/linear-probe.js';
-export { type QueryRanks, rankRelevant } from './metrics/ranks.js';
-export { matchingAccuracy, type RerankOptions, rerank, type ScorePairs } from './metrics/rerank.js';
-export { type RetrievalOptions, type RetrievalReport, type RetrievalScores, retrieval } from './metrics/retrieval.js';
-export type { BlockOptions, ScoreBlock } from './metrics/score-blocks.js';
-export { scoreBlocks } from './metrics/score-blocks.js';
-export { alignment, modalityGap, uniformity } from './metrics/space.js';
-export { type Nearest, topK } from './metrics/top-k.js';
-export {
-  type Classified,
-  classify,
-  PHOTO_TEMPLATES,
-  type ZeroShotClasses,
-  zeroShotAccuracy,
-  zeroShotClasses,
-} from './metrics/zero-shot.js';
 export {
   type Matcher,
   MultiModalEncoder,
@@ -50,7 +31,6 @@ export type { CheckpointStore, TrainingSnapshot } from './trainer/checkpoint-sto
 export type { HostRows } from './trainer/device-batch.js';
 export { Ema, type EmaOptions } from './trainer/ema.js';
 export {
-  type EmbeddedPairs,
   type EmbedOptions,
   type EvaluateOptions,
   type Evaluation,

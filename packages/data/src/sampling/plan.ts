@@ -1,4 +1,4 @@
-import { ConfigError, type SampleContext, SampleRandom, siteOf } from '@diptych/core';
+import { ConfigError, type SampleContext, SampleRandom, shuffle, siteOf } from '@diptych/core';
 import { heldBytes, type PairRecord } from '../record.js';
 
 /** A pair on its way into a batch: a record with one caption chosen. */
@@ -124,16 +124,11 @@ function sortByLength(rows: readonly PlannedRow[], { lengthsOf }: PlanOptions): 
   return order.map((i) => rows[i]!);
 }
 
-function shuffleBatches(batches: PlannedRow[][], { shuffle, seed, epoch }: PlanOptions, window: number) {
-  if (!shuffle || batches.length < 2) return batches;
+function shuffleBatches(batches: PlannedRow[][], options: PlanOptions, window: number) {
+  const { seed, epoch } = options;
+  if (!options.shuffle || batches.length < 2) return batches;
   const random = new SampleRandom({ training: true, seed, epoch, item: window }, siteOf('data/batch-order'));
-  for (let i = batches.length - 1; i > 0; i--) {
-    const j = random.integer(i + 1);
-    const held = batches[i]!;
-    batches[i] = batches[j]!;
-    batches[j] = held;
-  }
-  return batches;
+  return shuffle(batches, random);
 }
 
 function tooManyDuplicates(pending: readonly PlannedRow[], batchSize: number): ConfigError {

@@ -1,6 +1,6 @@
+import { permutation } from '@diptych/core';
 import type { DataError } from '../data-error.js';
 import type { PairRecord } from '../record.js';
-import { permutation } from '../shuffle.js';
 import { type PairSource, plainRead, type ReadContext } from '../source.js';
 
 /**

@@ -1,9 +1,8 @@
-import { type ImageSource, isDiptychError, type RgbImage } from '@diptych/core';
+import { type ImageSource, isDiptychError, permutation, type RgbImage } from '@diptych/core';
 import { checkCaptions, describe } from '../captions.js';
 import { DataError, messageOf } from '../data-error.js';
 import { imageAt, type PathOptions } from '../io/image-path.js';
 import { type ImageRef, type Origin, type PairRecord, toImageRef } from '../record.js';
-import { permutation } from '../shuffle.js';
 import type { PairSource, ReadContext } from '../source.js';
 import { defaultLimits, type RowLimits } from './row.js';
 

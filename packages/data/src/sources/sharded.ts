@@ -1,9 +1,8 @@
 import { basename } from 'node:path';
-import { ConfigError } from '@diptych/core';
+import { ConfigError, permutation } from '@diptych/core';
 import { DataError } from '../data-error.js';
 import { expandBraces } from '../io/braces.js';
 import type { PairRecord } from '../record.js';
-import { permutation } from '../shuffle.js';
 import type { PairSource, ReadContext } from '../source.js';
 
 /** Reads one file of a source that lies in one file or more. */

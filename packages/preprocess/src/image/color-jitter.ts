@@ -1,4 +1,4 @@
-import { ConfigError, type RgbImage, type SampleRandom } from '@diptych/core';
+import { ConfigError, type RgbImage, shuffle } from '@diptych/core';
 import { adjustBrightness, adjustContrast, adjustSaturation } from './enhance.js';
 import { adjustHue } from './hue.js';
 import { type PixelStep, pixelStep } from './step.js';
@@ -49,7 +49,8 @@ export function colorJitter(options: ColorJitterOptions): PixelStep {
       if (!context.training) return image;
       const draw = random();
       let result = image;
-      for (const { adjust, range } of shuffled(active, draw)) result = adjust(result, draw.uniform(range[0], range[1]));
+      for (const { adjust, range } of shuffle([...active], draw))
+        result = adjust(result, draw.uniform(range[0], range[1]));
       return result;
     },
   });
@@ -67,14 +68,4 @@ function rangeOf(name: keyof ColorJitterOptions, range: JitterRange, neutral: nu
     expected: isHue ? 'hue from 0 to 0.5, or [low, high] within [-0.5, 0.5]' : `${name} from 0, or [low, high] from 0`,
     got: JSON.stringify(range),
   });
-}
-
-/** Fisher-Yates. */
-function shuffled<T>(items: readonly T[], random: SampleRandom): T[] {
-  const order = [...items];
-  for (let i = order.length - 1; i > 0; i--) {
-    const other = random.integer(i + 1);
-    [order[i], order[other]] = [order[other]!, order[i]!];
-  }
-  return order;
 }

@@ -1,5 +1,4 @@
-import { ConfigError, type PairBatch, SampleRandom, siteOf } from '@diptych/core';
-import { type Embeddings, takeRows } from '../metrics/embeddings.js';
+import { ConfigError, type MatrixData, type PairBatch, permutation, takeRows } from '@diptych/core';
 import type { BatchSource } from '../trainer/options.js';
 import { type FeatureHeadOptions, ImageFeatureHead, TextFeatureHead } from './feature-heads.js';
 
@@ -14,16 +13,14 @@ export interface FeatureBatchOptions {
   readonly dropLast?: boolean;
 }
 
-const SHUFFLE_SITE = siteOf('train.FeatureSet.shuffle');
-
 /** What two frozen towers gave for every pair of a data set. */
 export class FeatureSet {
-  readonly image: Embeddings;
-  readonly text: Embeddings;
+  readonly image: MatrixData;
+  readonly text: MatrixData;
   readonly ids: readonly string[];
 
   /** @throws ConfigError if the rows are not as many as the ids */
-  constructor(image: Embeddings, text: Embeddings, ids: readonly string[]) {
+  constructor(image: MatrixData, text: MatrixData, ids: readonly string[]) {
     if (image.shape[0] !== ids.length || text.shape[0] !== ids.length) {
       throw new ConfigError({
         where: 'train.FeatureSet',
@@ -60,7 +57,8 @@ export class FeatureSet {
     const batches = this.#batches.bind(this);
     return {
       batchesPerEpoch: count,
-      epoch: (epoch) => batches(shuffle ? permutation(total, seed, epoch) : undefined, batchSize, count),
+      epoch: (epoch) =>
+        batches(shuffle ? permutation(total, seed, epoch, 'train.FeatureSet.shuffle') : undefined, batchSize, count),
     };
   }
 
@@ -82,15 +80,4 @@ export class FeatureSet {
       };
     }
   }
-}
-
-/** Fisher and Yates's shuffle. */
-function permutation(length: number, seed: number, epoch: number): Uint32Array {
-  const random = new SampleRandom({ training: true, seed, epoch, item: 0 }, SHUFFLE_SITE);
-  const order = Uint32Array.from({ length }, (_, i) => i);
-  for (let i = length - 1; i > 0; i--) {
-    const j = random.integer(i + 1);
-    [order[i], order[j]] = [order[j]!, order[i]!];
-  }
-  return order;
 }

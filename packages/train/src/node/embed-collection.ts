@@ -1,10 +1,9 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { CheckpointError, ConfigError, inference } from '@diptych/core';
+import { CheckpointError, ConfigError, inference, type MatrixData } from '@diptych/core';
 import { compile, l2Normalize } from '@diptych/nn';
 import { openSafetensors, writeSafetensors } from '@diptych/weights/node';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Embeddings } from '../metrics/embeddings.js';
 import type { TrainableModel } from '../trainable-model.js';
 import { type DeviceBatch, normalizedPixels, toDevice } from '../trainer/device-batch.js';
 import type { BatchSource } from '../trainer/options.js';
@@ -82,7 +81,7 @@ export async function embedCollection(
       }
       const onDevice = toDevice(batch);
       const encoded = encode(onDevice);
-      const rows: Record<string, Embeddings> = {};
+      const rows: Record<string, MatrixData> = {};
       for (const [tower, tensor] of Object.entries(encoded)) {
         rows[tower] = { data: (await tensor.data()) as Float32Array, shape: tensor.shape as [number, number] };
       }
@@ -134,7 +133,7 @@ class ShardWriter {
   }
 
   /** @param from first row of the batch that is not stored yet */
-  async add(ids: readonly string[], rows: Readonly<Record<string, Embeddings>>, from: number): Promise<void> {
+  async add(ids: readonly string[], rows: Readonly<Record<string, MatrixData>>, from: number): Promise<void> {
     for (let row = from; row < ids.length; row++) {
       this.#ids.push(ids[row]!);
       for (const [tower, { data, shape }] of Object.entries(rows)) {

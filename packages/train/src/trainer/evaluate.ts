@@ -1,9 +1,13 @@
-import { type Context, inference } from '@diptych/core';
+import { type Context, inference, Matrix } from '@diptych/core';
+import {
+  type EmbeddedPairs,
+  type RetrievalOptions,
+  type RetrievalReport,
+  retrieval,
+  uniformity,
+} from '@diptych/metrics';
 import { compile, l2Normalize } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Embeddings } from '../metrics/embeddings.js';
-import { type RetrievalOptions, type RetrievalReport, retrieval } from '../metrics/retrieval.js';
-import { uniformity } from '../metrics/space.js';
 import type { TrainableModel } from '../trainable-model.js';
 import { type DeviceBatch, normalizedPixels, toDevice } from './device-batch.js';
 import type { BatchSource } from './options.js';
@@ -20,13 +24,6 @@ export interface EmbedOptions {
   /** Scale vectors to length 1; default true. A fusion that does not normalise its inputs wants them as they are. */
   readonly normalize?: boolean;
   readonly signal?: AbortSignal;
-}
-
-/** Both towers' vectors of some pairs, row by row. */
-export interface EmbeddedPairs {
-  readonly image: Embeddings;
-  readonly text: Embeddings;
-  readonly ids: readonly string[];
 }
 
 /** Embeds every pair of a source with both towers, batch by batch. */
@@ -61,14 +58,14 @@ export async function embedPairs(
     both.dispose();
   }
   const rows = Math.min(ids.length, pairs);
-  const join = (of: 'image' | 'text'): Embeddings => {
+  const join = (of: 'image' | 'text'): Matrix => {
     const data = new Float32Array(ids.length * width);
     let at = 0;
     for (const part of parts) {
       data.set(part[of], at);
       at += part[of].length;
     }
-    return { data: data.subarray(0, rows * width), shape: [rows, width] };
+    return new Matrix(data.subarray(0, rows * width), [rows, width]);
   };
   return { image: join('image'), text: join('text'), ids: ids.slice(0, rows) };
 }

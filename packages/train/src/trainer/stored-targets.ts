@@ -1,13 +1,11 @@
-import { InputError, type PairBatch } from '@diptych/core';
-import type { Embeddings } from '../metrics/embeddings.js';
-import { takeRows } from '../metrics/embeddings.js';
+import { InputError, type MatrixData, type PairBatch, takeRows } from '@diptych/core';
 import type { HostRows } from './device-batch.js';
 
 /** A teacher's vectors of many pairs. */
 export interface StoredEmbeddings {
   readonly ids: readonly string[];
-  readonly image?: Embeddings;
-  readonly text?: Embeddings;
+  readonly image?: MatrixData;
+  readonly text?: MatrixData;
 }
 
 /**

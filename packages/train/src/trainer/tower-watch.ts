@@ -1,9 +1,6 @@
-import { ConfigError } from '@diptych/core';
-import { type Embeddings, takeRows } from '../metrics/embeddings.js';
-import { rankRelevant } from '../metrics/ranks.js';
-import { ridgeMap } from '../metrics/ridge.js';
-import { alignment, uniformity } from '../metrics/space.js';
-import type { EmbeddedPairs, EmbedOptions } from './evaluate.js';
+import { ConfigError, type MatrixData, takeRows } from '@diptych/core';
+import { alignment, type EmbeddedPairs, rankRelevant, ridgeMap, uniformity } from '@diptych/metrics';
+import type { EmbedOptions } from './evaluate.js';
 import type { BatchSource } from './options.js';
 import type { ValidationMetrics } from './validation.js';
 
@@ -159,7 +156,7 @@ function rankPairs({ image, text, ids }: EmbeddedPairs): Promise<Float64Array> {
 }
 
 /** 1 / rank of the best partner by cosine, from `a` to `b` and then from `b` to `a`; rows with equal ids are partners. */
-async function reciprocalRanks(a: Embeddings, b: Embeddings, ids: readonly string[]): Promise<Float64Array> {
+async function reciprocalRanks(a: MatrixData, b: MatrixData, ids: readonly string[]): Promise<Float64Array> {
   const rows = new Map<string, number[]>();
   for (const [i, id] of ids.entries()) rows.set(id, [...(rows.get(id) ?? []), i]);
   const partners = (query: number) => rows.get(ids[query]!)!;

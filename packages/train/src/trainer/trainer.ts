@@ -7,6 +7,7 @@ import {
   type TowerOutputs,
   TrainingError,
 } from '@diptych/core';
+import type { EmbeddedPairs } from '@diptych/metrics';
 import { BatchNorm2d, Module } from '@diptych/nn';
 import { AdamW } from '../optimizers/adamw.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
@@ -14,7 +15,6 @@ import type { TrainableModel } from '../trainable-model.js';
 import type { CheckpointStore, TrainingSnapshot } from './checkpoint-store.js';
 import { Ema } from './ema.js';
 import {
-  type EmbeddedPairs,
   type EmbedOptions,
   type EvaluateOptions,
   type Evaluation,

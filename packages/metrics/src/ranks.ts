@@ -1,4 +1,4 @@
-import type { Embeddings } from './embeddings.js';
+import type { MatrixData } from '@diptych/core';
 import { type BlockOptions, scoreBlocks } from './score-blocks.js';
 
 /** Where a query's relevant candidates stand. */
@@ -16,8 +16,8 @@ export interface QueryRanks {
  * @param relevant positions of each query's relevant candidates
  */
 export async function* rankRelevant(
-  queries: Embeddings,
-  candidates: Embeddings,
+  queries: MatrixData,
+  candidates: MatrixData,
   relevant: (query: number) => ArrayLike<number>,
   options?: BlockOptions,
 ): AsyncGenerator<QueryRanks> {

@@ -1,13 +1,13 @@
 import '@tensorflow/tfjs-backend-cpu';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import type { MatrixData } from '@diptych/core';
 import { Generator } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
   alignment,
   classify,
-  type Embeddings,
   linearProbe,
   matchingAccuracy,
   modalityGap,
@@ -16,7 +16,7 @@ import {
   uniformity,
   zeroShotAccuracy,
   zeroShotClasses,
-} from '../index.js';
+} from './index.js';
 
 beforeAll(() => tf.setBackend('cpu'));
 
@@ -51,7 +51,7 @@ const fixtures = JSON.parse(
   readFileSync(resolve(import.meta.dirname, '__fixtures__/metrics.json'), 'utf8'),
 ) as Fixtures;
 
-function rows(values: readonly (readonly number[])[]): Embeddings {
+function rows(values: readonly (readonly number[])[]): MatrixData {
   return { data: Float32Array.from(values.flat()), shape: [values.length, values[0]!.length] };
 }
 

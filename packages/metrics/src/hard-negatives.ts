@@ -1,6 +1,5 @@
-import { ConfigError } from '@diptych/core';
-import type { EmbeddedPairs } from '../trainer/evaluate.js';
-import type { Embeddings } from './embeddings.js';
+import { ConfigError, type MatrixData } from '@diptych/core';
+import type { EmbeddedPairs } from './rows.js';
 import { type BlockOptions, scoreBlocks } from './score-blocks.js';
 import { largest } from './top-k.js';
 
@@ -35,9 +34,9 @@ export async function mineHardNegatives(
   { k = 5, below = Number.POSITIVE_INFINITY, blockBytes }: MineOptions = {},
 ): Promise<HardNegatives> {
   if (!(Number.isInteger(k) && k > 0)) {
-    throw new ConfigError({ where: 'train.mineHardNegatives', expected: 'a whole k above 0', got: String(k) });
+    throw new ConfigError({ where: 'metrics.mineHardNegatives', expected: 'a whole k above 0', got: String(k) });
   }
-  const oneWay = async (queries: Embeddings, candidates: Embeddings): Promise<Int32Array> => {
+  const oneWay = async (queries: MatrixData, candidates: MatrixData): Promise<Int32Array> => {
     const found = new Int32Array(ids.length * k).fill(-1);
     const total = candidates.shape[0];
     for await (const { first, rows, scores } of scoreBlocks(queries, candidates, { blockBytes })) {

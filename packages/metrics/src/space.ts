@@ -1,5 +1,5 @@
-import { ShapeError } from '@diptych/core';
-import { checkEmbeddings, type Embeddings, meanRow, normalizeRows } from './embeddings.js';
+import { checkMatrix, type MatrixData, ShapeError } from '@diptych/core';
+import { meanRow, normalizeRows } from './rows.js';
 
 /**
  * Mean of |x - y|^2 over positive pairs of unit vectors (Wang and Isola 2020, alpha 2): 0 where pairs coincide, 2 where they
@@ -8,7 +8,7 @@ import { checkEmbeddings, type Embeddings, meanRow, normalizeRows } from './embe
  * @param image [N, D], row i belongs to row i of `text`
  * @throws ShapeError if the shapes differ
  */
-export function alignment(image: Embeddings, text: Embeddings): number {
+export function alignment(image: MatrixData, text: MatrixData): number {
   checkPairs('alignment', image, text);
   const [a, b] = [normalizeRows(image).data, normalizeRows(text).data];
   let sum = 0;
@@ -22,8 +22,8 @@ export function alignment(image: Embeddings, text: Embeddings): number {
  *
  * Takes at most `sample` rows, evenly spaced, since it compares all with all.
  */
-export function uniformity(embeddings: Embeddings, sample = 1024): number {
-  checkEmbeddings('train.metrics.uniformity', 'embeddings', embeddings);
+export function uniformity(embeddings: MatrixData, sample = 1024): number {
+  checkMatrix('metrics.uniformity', 'embeddings', embeddings);
   const [rows, width] = embeddings.shape;
   const count = Math.min(rows, sample);
   if (count < 2) return Number.NaN;
@@ -45,19 +45,19 @@ export function uniformity(embeddings: Embeddings, sample = 1024): number {
  *
  * @throws ShapeError if the widths differ
  */
-export function modalityGap(image: Embeddings, text: Embeddings): number {
-  checkEmbeddings('train.metrics.modalityGap', 'image', image);
-  checkEmbeddings('train.metrics.modalityGap', 'text', text, image.shape[1]);
+export function modalityGap(image: MatrixData, text: MatrixData): number {
+  checkMatrix('metrics.modalityGap', 'image', image);
+  checkMatrix('metrics.modalityGap', 'text', text, image.shape[1]);
   const [a, b] = [meanRow(normalizeRows(image)), meanRow(normalizeRows(text))];
   return Math.sqrt(a.reduce((sum, value, d) => sum + (value - b[d]!) ** 2, 0));
 }
 
-function checkPairs(what: string, image: Embeddings, text: Embeddings): void {
-  checkEmbeddings(`train.metrics.${what}`, 'image', image);
-  checkEmbeddings(`train.metrics.${what}`, 'text', text, image.shape[1]);
+function checkPairs(what: string, image: MatrixData, text: MatrixData): void {
+  checkMatrix(`metrics.${what}`, 'image', image);
+  checkMatrix(`metrics.${what}`, 'text', text, image.shape[1]);
   if (image.shape[0] === text.shape[0]) return;
   throw new ShapeError({
-    where: `train.metrics.${what}`,
+    where: `metrics.${what}`,
     expected: `as many texts as images, ${image.shape[0]}`,
     got: String(text.shape[0]),
   });

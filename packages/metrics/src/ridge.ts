@@ -1,13 +1,13 @@
-import { ShapeError } from '@diptych/core';
+import { checkMatrix, type MatrixData, ShapeError } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { checkEmbeddings, type Embeddings, meanRow } from './embeddings.js';
+import { meanRow } from './rows.js';
 
 /** An affine map between two spaces of vectors. */
 export interface RidgeMap {
   /** [M, D] of the first space to [M, E] of the second, less the second's centre. */
-  predict(x: Embeddings): Promise<Embeddings>;
+  predict(x: MatrixData): Promise<MatrixData>;
   /** Vectors of the second space less its centre: what predictions are compared with. */
-  centre(y: Embeddings): Embeddings;
+  centre(y: MatrixData): MatrixData;
 }
 
 /**
@@ -19,10 +19,10 @@ export interface RidgeMap {
  * @param penalty relative to the mean eigenvalue of X'X
  * @throws ShapeError if the rows are not as many
  */
-export async function ridgeMap(x: Embeddings, y: Embeddings, penalty = 0.1): Promise<RidgeMap> {
-  const where = 'train.metrics.ridgeMap';
-  checkEmbeddings(where, 'x', x);
-  checkEmbeddings(where, 'y', y);
+export async function ridgeMap(x: MatrixData, y: MatrixData, penalty = 0.1): Promise<RidgeMap> {
+  const where = 'metrics.ridgeMap';
+  checkMatrix(where, 'x', x);
+  checkMatrix(where, 'y', y);
   const [rows, width] = x.shape;
   if (y.shape[0] !== rows) {
     throw new ShapeError({ where, expected: `${rows} rows of y, as many as of x`, got: String(y.shape[0]) });
@@ -34,10 +34,10 @@ export async function ridgeMap(x: Embeddings, y: Embeddings, penalty = 0.1): Pro
   const ridge = (penalty * trace) / width || 1;
   for (let i = 0; i < width; i++) gram[i * width + i]! += ridge;
   const solution = solveCholesky(gram, right, width);
-  const weight: Embeddings = { data: Float32Array.from(solution), shape: [width, y.shape[1]] };
+  const weight: MatrixData = { data: Float32Array.from(solution), shape: [width, y.shape[1]] };
   return {
     predict: async (of) => {
-      checkEmbeddings(where, 'x', of, width);
+      checkMatrix(where, 'x', of, width);
       const product = tf.tidy(() => tf.matMul(onDevice(less(of, xMean)), onDevice(weight)));
       const data = Float32Array.from(await product.data());
       product.dispose();
@@ -48,7 +48,7 @@ export async function ridgeMap(x: Embeddings, y: Embeddings, penalty = 0.1): Pro
 }
 
 /** X'X and X'Y. */
-async function products(x: Embeddings, y: Embeddings): Promise<[gram: Float64Array, right: Float64Array]> {
+async function products(x: MatrixData, y: MatrixData): Promise<[gram: Float64Array, right: Float64Array]> {
   const both = tf.tidy(() => {
     const left = onDevice(x);
     return [left, onDevice(y)].map((right) => tf.matMul(left, right, true, false));
@@ -91,10 +91,10 @@ function solveCholesky(a: Float64Array, b: Float64Array, n: number): Float64Arra
   return b;
 }
 
-function onDevice({ data, shape }: Embeddings): tf.Tensor2D {
+function onDevice({ data, shape }: MatrixData): tf.Tensor2D {
   return tf.tensor2d(data, [...shape]);
 }
 
-function less({ data, shape }: Embeddings, row: Float64Array): Embeddings {
+function less({ data, shape }: MatrixData, row: Float64Array): MatrixData {
   return { data: data.map((value, i) => value - row[i % row.length]!), shape };
 }

@@ -1,9 +1,8 @@
-import { ConfigError } from '@diptych/core';
-import type { Embeddings } from './embeddings.js';
+import { ConfigError, type MatrixData } from '@diptych/core';
 import { type Nearest, topK } from './top-k.js';
 
 /** Logits of pairs: text row `textRows[p]` with image row `imageRows[p]`; above 0 means that they belong together. */
-export type ScorePairs = (
+export type PairScorer = (
   imageRows: Int32Array,
   textRows: Int32Array,
 ) => ArrayLike<number> | Promise<ArrayLike<number>>;
@@ -24,9 +23,9 @@ export interface RerankOptions {
  * @throws ConfigError if the matcher gives another number of logits
  */
 export async function rerank(
-  text: Embeddings,
-  image: Embeddings,
-  score: ScorePairs,
+  text: MatrixData,
+  image: MatrixData,
+  score: PairScorer,
   { top = 50, scale }: RerankOptions,
 ): Promise<Nearest[]> {
   const nearest = await topK(text, image, top);
@@ -35,7 +34,7 @@ export async function rerank(
   const logits = await score(imageRows, textRows);
   if (logits.length !== imageRows.length) {
     throw new ConfigError({
-      where: 'train.rerank',
+      where: 'metrics.rerank',
       expected: `${imageRows.length} logits`,
       got: String(logits.length),
     });
@@ -58,7 +57,7 @@ export async function rerank(
  *
  * @param image [N, D], row i belongs to row i of `text`
  */
-export async function matchingAccuracy(image: Embeddings, text: Embeddings, score: ScorePairs): Promise<number> {
+export async function matchingAccuracy(image: MatrixData, text: MatrixData, score: PairScorer): Promise<number> {
   const count = image.shape[0];
   const nearest = await topK(image, text, 2);
   const own = Int32Array.from({ length: count }, (_, i) => i);

@@ -1,4 +1,4 @@
-import type { Embeddings } from './embeddings.js';
+import type { MatrixData } from '@diptych/core';
 import { type BlockOptions, scoreBlocks } from './score-blocks.js';
 
 /** The best candidates of one query, best first. */
@@ -17,8 +17,8 @@ export interface Nearest {
  * @throws ShapeError if the widths differ
  */
 export async function topK(
-  queries: Embeddings,
-  candidates: Embeddings,
+  queries: MatrixData,
+  candidates: MatrixData,
   k: number,
   options?: BlockOptions,
 ): Promise<Nearest[]> {

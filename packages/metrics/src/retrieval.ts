@@ -1,5 +1,4 @@
-import { ConfigError } from '@diptych/core';
-import type { Embeddings } from './embeddings.js';
+import { ConfigError, type MatrixData } from '@diptych/core';
 import { rankRelevant } from './ranks.js';
 import type { BlockOptions } from './score-blocks.js';
 
@@ -51,8 +50,8 @@ export interface RetrievalOptions extends BlockOptions {
  * @throws ShapeError if the widths differ
  */
 export async function retrieval(
-  image: Embeddings,
-  text: Embeddings,
+  image: MatrixData,
+  text: MatrixData,
   options: RetrievalOptions = {},
 ): Promise<RetrievalReport> {
   const { imageIds = range(image.shape[0]), textIds = range(text.shape[0]) } = options;
@@ -65,8 +64,8 @@ export async function retrieval(
 }
 
 async function oneWay(
-  queries: Embeddings,
-  candidates: Embeddings,
+  queries: MatrixData,
+  candidates: MatrixData,
   queryIds: readonly (string | number)[],
   candidateIds: readonly (string | number)[],
   { ks = [1, 5, 10], blockBytes }: RetrievalOptions,
@@ -81,7 +80,7 @@ async function oneWay(
     const found = places.get(queryIds[query]!);
     if (found) return found;
     throw new ConfigError({
-      where: 'train.metrics.retrieval',
+      where: 'metrics.retrieval',
       expected: 'every query to have a relevant candidate',
       got: `none for id ${JSON.stringify(queryIds[query])}`,
       remedy: 'leave such rows out, or give matching imageIds and textIds',
@@ -150,10 +149,10 @@ function range(length: number): number[] {
   return Array.from({ length }, (_, i) => i);
 }
 
-function checkIds(what: string, ids: readonly (string | number)[], { shape }: Embeddings): void {
+function checkIds(what: string, ids: readonly (string | number)[], { shape }: MatrixData): void {
   if (ids.length === shape[0]) return;
   throw new ConfigError({
-    where: 'train.metrics.retrieval',
+    where: 'metrics.retrieval',
     expected: `${what} for all ${shape[0]} rows`,
     got: `${ids.length}`,
   });

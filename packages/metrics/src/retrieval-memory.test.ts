@@ -3,7 +3,7 @@ import '@diptych/tfjs-backend-onnxruntime';
 import { Generator } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import { retrieval } from '../index.js';
+import { retrieval } from './index.js';
 
 const IMAGES = 5_000;
 const CAPTIONS = 5;

@@ -1,12 +1,12 @@
-import { ConfigError } from '@diptych/core';
-import { checkEmbeddings, type Embeddings, normalizeRows } from './embeddings.js';
+import { ConfigError, checkMatrix, type MatrixData } from '@diptych/core';
+import { normalizeRows } from './rows.js';
 import { topK } from './top-k.js';
 
 /** Classes by name, as vectors of their descriptions. */
 export interface ZeroShotClasses {
   readonly names: readonly string[];
   /** [classes, D], of length 1. */
-  readonly vectors: Embeddings;
+  readonly vectors: MatrixData;
 }
 
 /** Prompts for photographs of things; `{}` stands for the class. A few of CLIP's. */
@@ -28,19 +28,19 @@ export const PHOTO_TEMPLATES: readonly string[] = Object.freeze([
  */
 export async function zeroShotClasses(
   names: readonly string[],
-  embedText: (texts: string[]) => Embeddings | Promise<Embeddings>,
+  embedText: (texts: string[]) => MatrixData | Promise<MatrixData>,
   templates: readonly string[] = PHOTO_TEMPLATES,
 ): Promise<ZeroShotClasses> {
   if (names.length === 0 || templates.length === 0 || templates.some((template) => !template.includes('{}'))) {
     throw new ConfigError({
-      where: 'train.zeroShotClasses',
+      where: 'metrics.zeroShotClasses',
       expected: 'at least one class, and templates with {} in each',
       got: `${names.length} classes, templates ${JSON.stringify(templates)}`,
     });
   }
   const texts = names.flatMap((name) => templates.map((template) => template.replaceAll('{}', name)));
   const embedded = await embedText(texts);
-  checkEmbeddings('train.zeroShotClasses', 'the texts', embedded);
+  checkMatrix('metrics.zeroShotClasses', 'the texts', embedded);
   const { data, shape } = normalizeRows(embedded);
   const width = shape[1];
   const sums = new Float32Array(names.length * width);
@@ -60,7 +60,7 @@ export interface Classified {
 }
 
 /** The k most similar classes of each picture. */
-export async function classify(image: Embeddings, { vectors }: ZeroShotClasses, k = 1): Promise<Classified[]> {
+export async function classify(image: MatrixData, { vectors }: ZeroShotClasses, k = 1): Promise<Classified[]> {
   return (await topK(image, vectors, k)).map(({ indices, scores }) => ({ classes: indices, scores }));
 }
 
@@ -70,7 +70,7 @@ export async function classify(image: Embeddings, { vectors }: ZeroShotClasses, 
  * @param labels class numbers
  */
 export async function zeroShotAccuracy(
-  image: Embeddings,
+  image: MatrixData,
   labels: ArrayLike<number>,
   classes: ZeroShotClasses,
   k = 1,

@@ -1,5 +1,6 @@
+import { checkMatrix, type MatrixData } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { checkEmbeddings, type Embeddings, inverseLengths, normalizeRows } from './embeddings.js';
+import { inverseLengths, normalizeRows } from './rows.js';
 
 /** Options of everything that compares all queries with all candidates. */
 export interface BlockOptions {
@@ -26,13 +27,13 @@ export interface ScoreBlock {
  * @throws ShapeError if the widths differ
  */
 export async function* scoreBlocks(
-  queries: Embeddings,
-  candidates: Embeddings,
+  queries: MatrixData,
+  candidates: MatrixData,
   { blockBytes = 4 * 2 ** 20 }: BlockOptions = {},
 ): AsyncGenerator<ScoreBlock> {
-  const where = 'train.metrics';
-  checkEmbeddings(where, 'queries', queries);
-  checkEmbeddings(where, 'candidates', candidates, queries.shape[1]);
+  const where = 'metrics';
+  checkMatrix(where, 'queries', queries);
+  checkMatrix(where, 'candidates', candidates, queries.shape[1]);
   const [count, width] = queries.shape;
   const [total] = candidates.shape;
   const rowsPerBlock = Math.max(1, Math.min(count, Math.floor(blockBytes / (4 * Math.max(1, total)))));

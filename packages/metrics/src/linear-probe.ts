@@ -1,6 +1,5 @@
-import { ConfigError, TrainingError } from '@diptych/core';
+import { ConfigError, checkMatrix, type MatrixData, TrainingError } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { checkEmbeddings, type Embeddings } from './embeddings.js';
 import { minimize } from './lbfgs.js';
 
 /** Options of {@link linearProbe}. */
@@ -14,13 +13,13 @@ export interface LinearProbeOptions {
 /** A trained probe. */
 export interface LinearProbe {
   /** [classes, D]. */
-  readonly weight: Embeddings;
+  readonly weight: MatrixData;
   /** [classes]. */
   readonly bias: Float32Array;
   /** Class numbers of some vectors. */
-  predict(features: Embeddings): Int32Array;
+  predict(features: MatrixData): Int32Array;
   /** Share of vectors whose class it finds. */
-  accuracy(features: Embeddings, labels: ArrayLike<number>): number;
+  accuracy(features: MatrixData, labels: ArrayLike<number>): number;
 }
 
 /**
@@ -32,12 +31,12 @@ export interface LinearProbe {
  * @throws ConfigError if labels are not as many as rows, or there are fewer than two classes
  */
 export async function linearProbe(
-  features: Embeddings,
+  features: MatrixData,
   labels: ArrayLike<number>,
   { C = 1, maxIterations = 200 }: LinearProbeOptions = {},
 ): Promise<LinearProbe> {
-  const where = 'train.linearProbe';
-  checkEmbeddings(where, 'features', features);
+  const where = 'metrics.linearProbe';
+  checkMatrix(where, 'features', features);
   const [rows, width] = features.shape;
   const classes = Math.max(-1, ...Array.from(labels)) + 1;
   if (labels.length !== rows || classes < 2 || !(C > 0)) {
@@ -104,20 +103,20 @@ async function objective(
 }
 
 function probe(solution: Float64Array, classes: number, width: number): LinearProbe {
-  const weight: Embeddings = {
+  const weight: MatrixData = {
     data: Float32Array.from(solution.subarray(0, classes * width)),
     shape: [classes, width],
   };
   const bias = Float32Array.from(solution.subarray(classes * width));
-  const predict = (features: Embeddings): Int32Array => {
-    checkEmbeddings('train.LinearProbe.predict', 'features', features, width);
+  const predict = (features: MatrixData): Int32Array => {
+    checkMatrix('metrics.LinearProbe.predict', 'features', features, width);
     return tf.tidy(() => {
       const x = tf.tensor2d(features.data, [...features.shape]);
       const logits = tf.add(tf.matMul(x, tf.tensor2d(weight.data, [classes, width]), false, true), bias);
       return Int32Array.from(tf.argMax(logits, 1).dataSync());
     });
   };
-  const accuracy = (features: Embeddings, labels: ArrayLike<number>): number => {
+  const accuracy = (features: MatrixData, labels: ArrayLike<number>): number => {
     const found = predict(features);
     return found.filter((label, i) => label === labels[i]).length / Math.max(1, found.length);
   };

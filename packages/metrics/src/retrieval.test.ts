@@ -1,16 +1,17 @@
 import '@tensorflow/tfjs-backend-cpu';
+import type { MatrixData } from '@diptych/core';
 import { Generator } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type Embeddings, retrieval, topK } from '../index.js';
+import { retrieval, topK } from './index.js';
 
 beforeAll(() => tf.setBackend('cpu'));
 
-function rows(...values: number[][]): Embeddings {
+function rows(...values: number[][]): MatrixData {
   return { data: Float32Array.from(values.flat()), shape: [values.length, values[0]!.length] };
 }
 
-function random(seed: number, count: number, width: number): Embeddings {
+function random(seed: number, count: number, width: number): MatrixData {
   return { data: new Generator(seed).normal(count * width), shape: [count, width] };
 }
 
