@@ -123,7 +123,8 @@ async function trainUntilDone<Outputs extends TowerOutputs>(
       },
       onEvent: (event) => {
         if (event.kind === 'resumed') console.log(`going on from step ${event.step}`);
-        else if (event.kind === 'warning' || event.kind === 'checkpointFailed') console.warn(event.message);
+        else if (event.kind === 'warning' || event.kind === 'checkpointFailed' || event.kind === 'checkpointDamaged')
+          console.warn(event.message);
       },
     });
     return stopped === 'done';

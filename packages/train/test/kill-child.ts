@@ -10,10 +10,11 @@ const [folder, steps, backend] = process.argv.slice(2);
 await tf.setBackend(backend!);
 await tinyTrainer().fit(sourceOf(tinyBatches(5, 4)), {
   steps: Number(steps),
-  checkpoint: new FolderCheckpoints(folder!, { onDamaged: (message) => console.log(`damaged ${message}`) }),
+  checkpoint: new FolderCheckpoints(folder!),
   checkpointEvery: { steps: 1 },
   resume: true,
   onEvent: (event) => {
+    if (event.kind === 'checkpointDamaged') console.log(`damaged ${event.message}`);
     if (event.kind === 'checkpoint' || event.kind === 'resumed') console.log(`${event.kind} ${event.step}`);
   },
   onStep: ({ step, loss }) => {

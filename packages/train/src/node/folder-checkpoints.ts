@@ -1,11 +1,23 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import {
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  statSync,
+} from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CheckpointError, ConfigError, type JsonObject } from '@diptych/core';
+import { CheckpointError, ConfigError } from '@diptych/core';
 import type { TensorData } from '@diptych/weights';
 import { openSafetensors, writeFileAtomically, writeSafetensors } from '@diptych/weights/node';
-import type { CheckpointStore, TrainingSnapshot } from '../trainer/checkpoint-store.js';
+import type { CheckpointStore, OnDamaged, TrainingSnapshot } from '../trainer/checkpoint-store.js';
+import { isAlive, ownIdentity } from './process-identity.js';
+import { RunLock } from './run-lock.js';
 
 /** Options of {@link FolderCheckpoints}. */
 export interface FolderCheckpointsOptions {
@@ -13,39 +25,50 @@ export interface FolderCheckpointsOptions {
   readonly keepLast?: number;
   /** Best checkpoints to keep beside them, by score; default 1. */
   readonly keepBest?: number;
-  /** Called when a damaged checkpoint is passed over; default `console.warn`. */
-  readonly onDamaged?: (message: string) => void;
   /** Writes one tensor file; for tests of full disks. */
   readonly writeTensors?: typeof writeSafetensors;
 }
 
 /** What `checkpoint.json` holds: the state, and what the tensor files have to be. Written last. */
 interface Manifest {
-  readonly state: JsonObject & { readonly step: number };
+  readonly state: TrainingSnapshot['state'];
   readonly score?: number;
+  /** Counts the saves in this folder: a run that went back to an earlier step has its newest checkpoint at a lower one. */
+  readonly sequence?: number;
   readonly files: Readonly<Record<string, { readonly bytes: number; readonly sha256: string }>>;
+}
+
+/** A checkpoint of the folder; without a manifest where that is damaged. */
+interface Entry {
+  readonly name: string;
+  readonly manifest: Manifest | undefined;
 }
 
 const MANIFEST = 'checkpoint.json';
 const NAME = /^step-\d{9}$/;
+/** Being written, or being deleted: name of the checkpoint, machine, number and start of the process. */
+const LEFTOVER = /^\.(?:writing|old)-step-\d{9}-(?:([0-9a-f]{16})-)?(\d+)(?:-(\d*))?$/;
+/** Leftovers of other machines are nobody's after this long. */
+const FORGOTTEN_MS = 60 * 60_000;
 
 /**
- * Checkpoints in a folder, one folder each (`step-000000300/`): tensors as safetensors under PyTorch's names, the rest as
- * JSON.
+ * Checkpoints of one run in a folder, one folder each (`step-000000300/`): tensors as safetensors under PyTorch's names, the
+ * rest as JSON.
  *
- * A checkpoint is written under another name, synced, read back and compared, and only then renamed; older ones go after
- * that. So a process killed at any moment, or a full disk, leaves the last good one. Every load checks SHA-256 sums.
+ * A checkpoint is written under another name, synced, read back and compared, and only then renamed; older ones of the
+ * run go after that. So a process killed at any moment, or a full disk, leaves the last good one. Every load checks SHA-256
+ * sums. While `fit` trains, the folder is locked. Checkpoints of other runs are never replaced or deleted.
  */
 export class FolderCheckpoints implements CheckpointStore {
   readonly folder: string;
   readonly #keepLast: number;
   readonly #keepBest: number;
-  readonly #onDamaged: (message: string) => void;
   readonly #writeTensors: typeof writeSafetensors;
+  #lock: RunLock | undefined;
 
   /** @throws ConfigError unless at least one checkpoint is kept */
   constructor(folder: string, options: FolderCheckpointsOptions = {}) {
-    const { keepLast = 2, keepBest = 1, onDamaged = console.warn, writeTensors = writeSafetensors } = options;
+    const { keepLast = 2, keepBest = 1, writeTensors = writeSafetensors } = options;
     if (!(Number.isInteger(keepLast) && keepLast >= 1 && Number.isInteger(keepBest) && keepBest >= 0)) {
       throw new ConfigError({
         where: 'train.FolderCheckpoints',
@@ -56,25 +79,54 @@ export class FolderCheckpoints implements CheckpointStore {
     this.folder = folder;
     this.#keepLast = keepLast;
     this.#keepBest = keepBest;
-    this.#onDamaged = onDamaged;
     this.#writeTensors = writeTensors;
   }
 
   /** Names of the checkpoints, oldest first, damaged ones included. */
   list(): string[] {
-    if (!existsSync(this.folder)) return [];
-    return readdirSync(this.folder)
-      .filter((name) => NAME.test(name) && existsSync(join(this.folder, name, MANIFEST)))
-      .sort();
+    return this.#entries().map(({ name }) => name);
+  }
+
+  async open(bytes: number): Promise<void> {
+    let lock: RunLock | undefined;
+    try {
+      mkdirSync(this.folder, { recursive: true });
+      lock = RunLock.take(this.folder);
+      this.#clearLeftovers();
+      checkSpace(this.folder, bytes);
+    } catch (error) {
+      lock?.release();
+      throw error instanceof CheckpointError ? error : unwritable(this.folder, error);
+    }
+    this.#lock = lock;
+  }
+
+  async close(): Promise<void> {
+    this.#lock?.release();
+    this.#lock = undefined;
+  }
+
+  async runs(): Promise<string[]> {
+    return [...new Set(this.#entries().map(({ manifest }) => manifest?.state.run ?? ''))];
+  }
+
+  async moveAside(): Promise<string> {
+    const time = new Date().toISOString().replace(/[:.]/g, '-');
+    const aside = join(this.folder, `before-${time}`);
+    mkdirSync(aside);
+    for (const { name } of this.#entries()) renameSync(join(this.folder, name), join(aside, name));
+    await syncFolder(this.folder);
+    return aside;
   }
 
   async save(snapshot: TrainingSnapshot): Promise<string> {
-    const name = `step-${String(snapshot.state.step).padStart(9, '0')}`;
-    const unfinished = join(this.folder, `.writing-${name}-${process.pid}`);
+    const { step, run = '' } = snapshot.state;
+    const name = `step-${String(step).padStart(9, '0')}`;
+    const unfinished = join(this.folder, `.writing-${name}-${processTag()}`);
+    this.#refuseOtherRun(name, run);
     try {
       mkdirSync(this.folder, { recursive: true });
       this.#clearLeftovers();
-      rmSync(unfinished, { recursive: true, force: true });
       mkdirSync(unfinished);
       await this.#write(unfinished, snapshot);
       this.#remove(name);
@@ -82,36 +134,46 @@ export class FolderCheckpoints implements CheckpointStore {
       await syncFolder(this.folder);
     } catch (cause) {
       rmSync(unfinished, { recursive: true, force: true });
-      const code = (cause as NodeJS.ErrnoException).code;
-      const full = code === 'ENOSPC' || code === 'EDQUOT';
+      const full = isFull(cause);
+      const last = this.#entries().findLast(({ manifest }) => manifest?.state.run === snapshot.state.run);
       throw new CheckpointError(
         {
           where: `train: checkpoint ${join(this.folder, name)}`,
           problem: `cannot be written: ${full ? 'the disk is full' : (cause as Error).message}`,
-          remedy: `${full ? 'make room; ' : ''}the last good checkpoint is ${this.list().at(-1) ?? 'none yet'}`,
+          remedy: `${full ? 'make room; ' : ''}the last good checkpoint is ${last?.name ?? 'none yet'}`,
         },
         { cause },
       );
     }
-    this.#prune();
+    this.#prune(run);
     return name;
   }
 
-  async load(which: string): Promise<TrainingSnapshot | undefined> {
-    const names = this.list();
+  async load(which: string, onDamaged?: OnDamaged): Promise<TrainingSnapshot | undefined> {
+    const entries = this.#entries();
     if (which !== 'latest' && which !== 'best') {
-      if (!names.includes(which)) return undefined;
+      if (!entries.some(({ name }) => name === which)) return undefined;
       return this.#read(which);
     }
-    const order = which === 'latest' ? [...names].reverse() : this.#byScore(names);
-    for (const name of order) {
+    for (const { name } of which === 'latest' ? entries.reverse() : byScore(entries)) {
       try {
         return await this.#read(name);
       } catch (error) {
-        this.#onDamaged(`${(error as Error).message}; trying the one before it`);
+        await onDamaged?.(name, (error as Error).message);
       }
     }
     return undefined;
+  }
+
+  /** Oldest first; what cannot be read is taken for newer than the rest. */
+  #entries(): Entry[] {
+    if (!existsSync(this.folder)) return [];
+    const sequence = ({ manifest }: Entry) => (manifest ? (manifest.sequence ?? 0) : Number.POSITIVE_INFINITY);
+    return readdirSync(this.folder)
+      .filter((name) => NAME.test(name))
+      .sort()
+      .map((name) => ({ name, manifest: tryManifest(join(this.folder, name)) }))
+      .sort((a, b) => (sequence(a) === sequence(b) ? 0 : sequence(a) - sequence(b)));
   }
 
   async #write(folder: string, { tensors, state, score }: TrainingSnapshot): Promise<void> {
@@ -122,7 +184,8 @@ export class FolderCheckpoints implements CheckpointStore {
       verifyEqual(path, values);
       files[`${part}.safetensors`] = await digest(path);
     }
-    const manifest: Manifest = { state, score, files };
+    const sequence = 1 + Math.max(0, ...this.#entries().map(({ manifest }) => manifest?.sequence ?? 0));
+    const manifest: Manifest = { state, score, sequence, files };
     const text = JSON.stringify(manifest, null, 1);
     await writeFileAtomically(join(folder, MANIFEST), [new TextEncoder().encode(`${text}\n`)]);
     if (readFileSync(join(folder, MANIFEST), 'utf8') !== `${text}\n`) throw damaged(folder, MANIFEST);
@@ -145,46 +208,126 @@ export class FolderCheckpoints implements CheckpointStore {
     return { tensors, state, score };
   }
 
-  #byScore(names: readonly string[]): string[] {
-    return names
-      .flatMap((name) => {
-        try {
-          const { score } = readManifest(join(this.folder, name));
-          return score === undefined ? [] : [{ name, score }];
-        } catch {
-          return [];
-        }
-      })
-      .sort((a, b) => b.score - a.score)
-      .map(({ name }) => name);
+  /** @throws CheckpointError if that name is a checkpoint of another run */
+  #refuseOtherRun(name: string, run: string): void {
+    const path = join(this.folder, name);
+    const manifest = tryManifest(path);
+    if (!manifest || (manifest.state.run ?? '') === run) return;
+    throw new CheckpointError({
+      where: `train: checkpoint ${path}`,
+      problem: 'it belongs to another run',
+      remedy: 'save to another folder, or move the old checkpoints aside first',
+    });
   }
 
-  #prune(): void {
-    const names = this.list();
-    const kept = new Set([...names.slice(-this.#keepLast), ...this.#byScore(names).slice(0, this.#keepBest)]);
-    for (const name of names) if (!kept.has(name)) this.#remove(name);
+  #prune(run: string): void {
+    const own = this.#entries().filter(({ manifest }) => manifest && (manifest.state.run ?? '') === run);
+    const kept = new Set([...own.slice(-this.#keepLast), ...byScore(own).slice(0, this.#keepBest)]);
+    for (const entry of own) if (!kept.has(entry)) this.#remove(entry.name);
   }
 
-  /** Renames before it deletes: a folder that is half gone must not look like a checkpoint. */
+  /**
+   * Renames before it deletes: a folder that is half gone must not look like a checkpoint. One that does not say whose it is stays,
+   * under another name.
+   */
   #remove(name: string): void {
     const path = join(this.folder, name);
     if (!existsSync(path)) return;
-    const condemned = join(this.folder, `.old-${name}-${process.pid}`);
+    if (!tryManifest(path)) {
+      renameSync(path, `${path}-damaged-${Date.now()}`);
+      return;
+    }
+    const condemned = join(this.folder, `.old-${name}-${processTag()}`);
     renameSync(path, condemned);
     rmSync(condemned, { recursive: true, force: true });
   }
 
-  /** What killed processes left behind. */
+  /** What killed processes left behind; never what a living one is writing. */
   #clearLeftovers(): void {
     for (const entry of readdirSync(this.folder)) {
-      if (/^\.(writing|old)-step-/.test(entry)) rmSync(join(this.folder, entry), { recursive: true, force: true });
+      const [, machine, pid, started] = LEFTOVER.exec(entry) ?? [];
+      if (pid === undefined) continue;
+      const path = join(this.folder, entry);
+      const owner = { machine: machine ?? ownIdentity().machine, host: '', pid: Number(pid), started: started ?? '' };
+      if (isAlive(owner) ?? !isOlderThan(path, FORGOTTEN_MS)) continue;
+      rmSync(path, { recursive: true, force: true });
     }
+  }
+}
+
+function byScore(entries: readonly Entry[]): Entry[] {
+  return entries
+    .filter(({ manifest }) => manifest?.score !== undefined)
+    .sort((a, b) => b.manifest!.score! - a.manifest!.score!);
+}
+
+/** Names what this process is writing now. */
+function processTag(): string {
+  const { machine, pid, started } = ownIdentity();
+  return `${machine}-${pid}-${started}`;
+}
+
+function isOlderThan(path: string, milliseconds: number): boolean {
+  try {
+    return Date.now() - statSync(path).mtimeMs > milliseconds;
+  } catch {
+    return false;
+  }
+}
+
+/** @throws CheckpointError if there is less room than a checkpoint takes */
+function checkSpace(folder: string, bytes: number): void {
+  const { bavail, bsize, blocks } = statfsSync(folder);
+  const free = bavail * bsize;
+  if (blocks === 0 || free >= bytes) return; // some network disks do not say
+  const mebibytes = (count: number) => `${(count / 2 ** 20).toFixed(1)} MiB`;
+  throw new CheckpointError({
+    where: `train: run folder ${folder}`,
+    expected: `room for a checkpoint of about ${mebibytes(bytes)}`,
+    got: `${mebibytes(free)}: the disk is full`,
+    remedy: 'make room, or use a folder on another disk',
+  });
+}
+
+function isFull(cause: unknown): boolean {
+  const { code } = cause as NodeJS.ErrnoException;
+  return code === 'ENOSPC' || code === 'EDQUOT';
+}
+
+function unwritable(folder: string, cause: unknown): CheckpointError {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  const why =
+    code === 'EACCES' || code === 'EPERM' || code === 'EROFS'
+      ? 'it is read-only for this user'
+      : code === 'ENOTDIR' || code === 'EEXIST'
+        ? 'it, or a folder that it should lie in, is a file'
+        : isFull(cause)
+          ? 'the disk is full'
+          : message;
+  return new CheckpointError(
+    {
+      where: `train: run folder ${folder}`,
+      problem: `cannot be written: ${why}`,
+      remedy: 'name a folder that this process may write to',
+    },
+    { cause },
+  );
+}
+
+function tryManifest(folder: string): Manifest | undefined {
+  try {
+    return readManifest(folder);
+  } catch {
+    return undefined;
   }
 }
 
 function readManifest(folder: string): Manifest {
   try {
-    return JSON.parse(readFileSync(join(folder, MANIFEST), 'utf8')) as Manifest;
+    const manifest = JSON.parse(readFileSync(join(folder, MANIFEST), 'utf8')) as Manifest | null;
+    if (!Number.isInteger(manifest?.state?.step) || typeof manifest?.files !== 'object')
+      throw new Error('is not whole');
+    return manifest;
   } catch (cause) {
     throw damaged(folder, MANIFEST, cause);
   }

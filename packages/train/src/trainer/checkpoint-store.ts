@@ -5,16 +5,23 @@ import type { TensorData } from '@diptych/weights';
 export interface TrainingSnapshot {
   /** Tensors by file: `model`, `optimizer`, and `ema` where there is one. */
   readonly tensors: Readonly<Record<string, ReadonlyMap<string, TensorData>>>;
-  /** Step, epoch, data position, step counts: plain JSON. */
-  readonly state: JsonObject & { readonly step: number };
+  /** The run's identity (`run`), step, epoch, data position, step counts: plain JSON. */
+  readonly state: JsonObject & { readonly step: number; readonly run?: string };
   /** What the run is judged by, larger is better; for keeping the best. */
   readonly score?: number;
 }
 
-/** Where snapshots are kept: a folder (`FolderCheckpoints` of `@diptych/train/node`), or a place of one's own. */
+/** Takes what a store passed over because it is damaged. */
+export type OnDamaged = (name: string, message: string) => void | Promise<void>;
+
+/**
+ * Where snapshots are kept: a folder (`FolderCheckpoints` of `@diptych/train/node`), or your own place.
+ *
+ * A snapshot belongs to the run in its state. A store never drops or replaces one of another run.
+ */
 export interface CheckpointStore {
   /**
-   * Keeps a snapshot, and drops older ones only after it was read back and found equal.
+   * Keeps a snapshot, and drops older ones of the same run only after it was read back and found equal.
    *
    * @returns its name
    * @throws CheckpointError if it cannot be kept; older snapshots are then as they were
@@ -22,8 +29,25 @@ export interface CheckpointStore {
   save(snapshot: TrainingSnapshot): Promise<string>;
   /**
    * @param which `latest` and `best` skip damaged snapshots; a name does not
+   * @param onDamaged hears of the ones that were skipped
    * @returns undefined where there is none
    * @throws CheckpointError if the named one is damaged
    */
-  load(which: string): Promise<TrainingSnapshot | undefined>;
+  load(which: string, onDamaged?: OnDamaged): Promise<TrainingSnapshot | undefined>;
+  /**
+   * Takes the place for one process, before the first step of a `fit`; `close` gives it back.
+   *
+   * @param bytes about the size of a snapshot
+   * @throws CheckpointError if another process has it, or nothing can be written there
+   */
+  open?(bytes: number): Promise<void>;
+  close?(): Promise<void>;
+  /** Identities of the runs whose snapshots are here, '' for a snapshot that does not say. Without it `load('latest')` is asked. */
+  runs?(): Promise<readonly string[]>;
+  /**
+   * Puts all snapshots aside, deleting none, so that a new run can begin.
+   *
+   * @returns where they are now
+   */
+  moveAside?(): Promise<string>;
 }

@@ -44,7 +44,11 @@ interface Life {
 }
 
 /** Runs the child, and kills it once `killWhen` says so, after some milliseconds. */
-function live(backend: string, checkpoints: string, killWhen?: (line: string) => number | undefined): Promise<Life> {
+function live(
+  backend: string,
+  checkpoints: string,
+  killWhen?: (line: string) => number | Promise<number> | undefined,
+): Promise<Life> {
   return new Promise((done, failed) => {
     const child = spawn(process.execPath, [program, checkpoints, String(STEPS), backend], {
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -64,7 +68,7 @@ function live(backend: string, checkpoints: string, killWhen?: (line: string) =>
         const delay = sentence ? undefined : killWhen?.(line);
         if (delay === undefined) continue;
         sentence = true;
-        setTimeout(() => child.kill('SIGKILL'), delay);
+        void Promise.resolve(delay).then((milliseconds) => setTimeout(() => child.kill('SIGKILL'), milliseconds));
       }
     });
     child.on('close', (code, signal) => {
@@ -102,7 +106,7 @@ describe.each(['cpu', 'onnxruntime'])('a run on %s that is killed', (backend) =>
       );
       expect(life.killed, `kill ${kill}`).toBe(true);
       expect(life.lines.filter((line) => line.startsWith('damaged'))).toEqual([]);
-      unfinished += readdirSync(checkpoints).filter((name) => name.startsWith('.')).length;
+      unfinished += readdirSync(checkpoints).filter((name) => /^\.(writing|old)/.test(name)).length;
       for (const [step, bits] of losses(life)) {
         expect(bits, `step ${step} in life ${kill}`).toBe(wanted.get(step));
         seen.set(step, bits);
@@ -118,5 +122,23 @@ describe.each(['cpu', 'onnxruntime'])('a run on %s that is killed', (backend) =>
     // some kills must have hit a checkpoint on its way, or the test proves little
     expect(unfinished).toBeGreaterThan(0);
     expect(readdirSync(checkpoints).filter((name) => name.startsWith('.'))).toEqual([]);
+  });
+});
+
+describe('a run folder in the hands of a living process', () => {
+  it('is refused, and free at once when that is killed', { timeout: 60_000 }, async () => {
+    const checkpoints = join(folder, 'locked');
+    let second: Promise<Life> | undefined;
+    const child = live('cpu', checkpoints, (line) => {
+      if (!line.startsWith('step')) return undefined;
+      second = live('cpu', checkpoints);
+      return second.then(
+        () => 0,
+        () => 0,
+      );
+    });
+    expect((await child).killed).toBe(true);
+    await expect(second).rejects.toThrow(/is training in it/);
+    expect((await live('cpu', checkpoints)).lines.at(-1)).toBe('finished');
   });
 });

@@ -6,6 +6,7 @@ import type { CheckpointStore } from './checkpoint-store.js';
 import type { HostRows } from './device-batch.js';
 import type { EmaOptions } from './ema.js';
 import type { FreezeRule } from './freeze-schedule.js';
+import type { SettingChange } from './run-settings.js';
 import type { ValidationMetrics, ValidationOptions } from './validation.js';
 
 /**
@@ -22,6 +23,11 @@ export interface BatchSource {
   state?(): unknown;
   /** Makes the next `epoch` of that state go on after it. Without it, a resumed run skips the batches that it has had. */
   resume?(state: unknown): void | Promise<void>;
+  /**
+   * A digest of what its items are, whatever file they lie in: a run that is resumed on other content is refused. Asked for
+   * once, before the first step of a run with checkpoints.
+   */
+  fingerprint?(): Promise<string | undefined>;
   /** Takes back a batch that was trained on. The source may write a later batch to its memory: nobody reads it any more. */
   recycle?(batch: PairBatch): void;
 }
@@ -99,7 +105,12 @@ export type TrainingEvent =
   | { readonly kind: 'nonFinite'; readonly step: number; readonly tensor: string; readonly ids: readonly string[] }
   | { readonly kind: 'validation'; readonly step: number; readonly metrics: ValidationMetrics }
   | { readonly kind: 'checkpoint'; readonly step: number; readonly name: string }
-  | { readonly kind: 'resumed'; readonly step: number }
+  /** Goes on from a checkpoint, with what is otherwise than it was when that was saved. */
+  | { readonly kind: 'resumed'; readonly step: number; readonly changes: readonly SettingChange[] }
+  /** A checkpoint that cannot be used was passed over. */
+  | { readonly kind: 'checkpointDamaged'; readonly name: string; readonly message: string }
+  /** The checkpoints of an older run were put aside for a new one (`fresh`). */
+  | { readonly kind: 'movedAside'; readonly to: string }
   | { readonly kind: 'checkpointFailed'; readonly step: number; readonly message: string };
 
 /** Where records of a run go, e.g. `jsonlLog(path)` of `@diptych/train/node`. */
@@ -124,8 +135,15 @@ export interface FitOptions {
   readonly checkpoint?: string | CheckpointStore;
   /** Default: after each epoch. */
   readonly checkpointEvery?: { readonly steps?: number; readonly epochs?: number };
-  /** Goes on from the latest checkpoint where there is one. Default false. */
+  /**
+   * Goes on from the latest checkpoint, or begins where there is none. Default false: a place that holds another run's
+   * checkpoints is refused.
+   */
   readonly resume?: boolean;
+  /**
+   * Puts another run's checkpoints aside (deleting none) and begins anew. With `resume`: only where all of them are damaged.
+   */
+  readonly fresh?: boolean;
   readonly validate?: ValidationOptions;
 }
 
@@ -136,6 +154,7 @@ export interface FitResult {
   readonly steps: number;
   /** Epochs completed. */
   readonly epochs: number;
+  /** Of the last step; NaN where there was none. */
   readonly loss: number;
   readonly seconds: number;
 }

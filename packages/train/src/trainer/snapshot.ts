@@ -1,9 +1,10 @@
 import { CheckpointError, type Json, type JsonObject, type Stateful } from '@diptych/core';
-import { loadState, stateDict, type TensorData } from '@diptych/weights';
+import { LoadStateError, loadState, stateDict } from '@diptych/weights';
 import type { Variable } from '@tensorflow/tfjs-core';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import type { TrainingSnapshot } from './checkpoint-store.js';
 import type { Ema } from './ema.js';
+import { type RunSettings, type SettingChange, settingChanges } from './run-settings.js';
 
 /** What a snapshot is taken of. */
 export interface SnapshotParts {
@@ -13,13 +14,29 @@ export interface SnapshotParts {
   readonly ema: Ema | undefined;
 }
 
+/** What is known of the data, beside what the source says of its place. */
+export type DataMark = {
+  /** Of its content, where the source has one. */
+  readonly fingerprint?: string;
+  /** Pairs of the epoch's first batch. */
+  readonly batchSize?: number;
+  /** Of the ids of the last batch. */
+  readonly lastBatch?: number;
+};
+
 /** Where a run stands, beside its tensors. */
 export interface Position {
+  /** Identity of the run; '' for runs that were begun before there were identities. */
+  readonly run: string;
   readonly step: number;
   readonly epoch: number;
   /** Batches of this epoch that are done. */
   readonly batch: number;
   readonly seed: number;
+  /** Of the last step. */
+  readonly loss?: number;
+  readonly settings?: RunSettings;
+  readonly data?: DataMark;
   /** What the batch source said of its place. */
   readonly source?: Json;
   /** Early stopping's memory. */
@@ -49,25 +66,22 @@ export async function takeSnapshot(
 /**
  * Puts a run back to where the snapshot was taken.
  *
- * @returns its position
- * @throws CheckpointError if the snapshot is of another format, seed or set of options
- * @throws WeightsError if its tensors do not fit the model
+ * @returns its position, and what is otherwise now and may be
+ * @throws CheckpointError if the snapshot is of another format, or of a run with another seed, model, loss, optimizer or set of
+ *   averages; nothing was changed then
  */
-export function restoreSnapshot(parts: SnapshotParts, snapshot: TrainingSnapshot, seed: number): Position {
+export function restoreSnapshot(
+  parts: SnapshotParts,
+  snapshot: TrainingSnapshot,
+  { seed, settingsAt }: { readonly seed: number; readonly settingsAt: (step: number) => RunSettings },
+): { readonly position: Position; readonly changes: readonly SettingChange[] } {
   const { tensors } = snapshot;
   const state = snapshot.state as unknown as Position & { version: number; stepCounts: Record<string, number> };
   const where = `train.Trainer.resume: step ${state.step}`;
   if (state.version !== VERSION) {
     throw new CheckpointError({ where, expected: `format ${VERSION}`, got: String(state.version) });
   }
-  if (state.seed !== seed) {
-    throw new CheckpointError({
-      where,
-      expected: `a run with seed ${seed}`,
-      got: `one with seed ${state.seed}`,
-      remedy: 'build the Trainer with the same seed, or start a new run',
-    });
-  }
+  refuseOther(where, 'seed', state.seed, seed);
   if (Boolean(tensors.ema) !== Boolean(parts.ema)) {
     throw new CheckpointError({
       where,
@@ -76,17 +90,68 @@ export function restoreSnapshot(parts: SnapshotParts, snapshot: TrainingSnapshot
       remedy: 'build the Trainer with the same `ema` option as the run that is resumed',
     });
   }
-  loadState(asStateful(parts.parameters, parts.buffers), file(tensors, 'model', where));
+  const settings = settingsAt(state.step);
+  const changes = state.settings ? settingChanges(state.settings, settings) : [];
+  for (const what of ['loss', 'optimizer'] as const) {
+    if (state.settings && changes.some((change) => change.what.startsWith(`${what}.`) && isKind(change.what))) {
+      refuseOther(where, what, kindsOf(state.settings[what]), kindsOf(settings[what]));
+    }
+  }
+  loadPart('model', asStateful(parts.parameters, parts.buffers), tensors, where);
   parts.optimizer.restoreStepCounts(state.stepCounts);
-  loadState(asStateful(parts.optimizer.namedState()), file(tensors, 'optimizer', where));
-  if (parts.ema) loadState(asStateful(parts.ema.namedAverages()), file(tensors, 'ema', where));
-  return state;
+  loadPart('optimizer', asStateful(parts.optimizer.namedState()), tensors, where);
+  if (parts.ema) loadPart('ema', asStateful(parts.ema.namedAverages()), tensors, where);
+  return { position: { ...state, run: state.run ?? '' }, changes };
 }
 
-function file(tensors: TrainingSnapshot['tensors'], name: string, where: string): ReadonlyMap<string, TensorData> {
-  const found = tensors[name];
-  if (found) return found;
-  throw new CheckpointError({ where, expected: `tensors of the ${name}`, got: 'none' });
+/** @throws CheckpointError unless both are equal */
+export function refuseOther(where: string, what: string, saved: Json | undefined, now: Json | undefined): void {
+  if (saved === now) return;
+  throw new CheckpointError({
+    where,
+    expected: `a run with ${what} ${String(now)}`,
+    got: `one with ${what} ${String(saved)}`,
+    remedy: `resume with the same ${what}, or start a new run in another folder`,
+  });
+}
+
+function isKind(path: string): boolean {
+  return /(^|\.)kind$/.test(path);
+}
+
+/** `WeightedSum(InfoNCE, ImageTextMatching)`. */
+function kindsOf(described: Json | undefined): string {
+  if (typeof described !== 'object' || described === null) return '';
+  const inner = Object.values(described).map(kindsOf).filter(Boolean).join(', ');
+  const { kind } = described as JsonObject;
+  return typeof kind === 'string' ? `${kind}${inner && `(${inner})`}` : inner;
+}
+
+/** @throws CheckpointError if the snapshot's tensors are others than this trainer's */
+function loadPart(part: string, target: Stateful, tensors: TrainingSnapshot['tensors'], where: string): void {
+  const saved = tensors[part];
+  if (!saved) throw new CheckpointError({ where, expected: `tensors of the ${part}`, got: 'none' });
+  try {
+    loadState(target, saved);
+  } catch (cause) {
+    if (!(cause instanceof LoadStateError)) throw cause;
+    const { missing, unexpected, mismatched } = cause.report;
+    const differences = [
+      ...mismatched.map(({ name, expected, got }) => `${name} is ${expected} here and ${got} in the run`),
+      ...missing.map(({ name }) => `${name} is not in the run`),
+      ...unexpected.map(({ name }) => `${name} is in the run alone`),
+    ];
+    const more = differences.length > 3 ? ` and ${differences.length - 3} more` : '';
+    throw new CheckpointError(
+      {
+        where,
+        problem: `the ${part} is another one than the run's: ${differences.slice(0, 3).join(', ')}${more}`,
+        remedy:
+          'to resume, build the Trainer with the model, loss and optimizer of the run; to train another model, start a new run in another folder',
+      },
+      { cause },
+    );
+  }
 }
 
 function asStateful(

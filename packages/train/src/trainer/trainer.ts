@@ -1,9 +1,11 @@
 import {
   buffersOf,
+  CheckpointError,
   ConfigError,
   type Json,
   type PairBatch,
   parametersOf,
+  siteOf,
   type TowerOutputs,
   TrainingError,
 } from '@diptych/core';
@@ -28,7 +30,8 @@ import type { BatchSource, FitOptions, FitResult, StepReport, TrainerOptions, Tr
 import { Progress } from './progress.js';
 import { Recomputation } from './recompute.js';
 import { Rhythm } from './rhythm.js';
-import { restoreSnapshot, type SnapshotParts, takeSnapshot } from './snapshot.js';
+import { describeRun, formatChange, type RunSettings, type SettingChange } from './run-settings.js';
+import { type DataMark, refuseOther, restoreSnapshot, type SnapshotParts, takeSnapshot } from './snapshot.js';
 import { StepRunner } from './step-runner.js';
 import { TowerWatch } from './tower-watch.js';
 import type { StepParts } from './training-step.js';
@@ -61,6 +64,13 @@ export class Trainer<Outputs extends TowerOutputs> {
   #batch = 0;
   #skips = 0;
   #busy = false;
+  #loss = Number.NaN;
+  /** Whose checkpoints it writes. */
+  #identity = newIdentity();
+  #data: DataMark = {};
+  #lastIds: readonly string[] | undefined;
+  /** True until the first epoch after a resume begins. */
+  #resumed = false;
   /** The batch source's place in the last resumed snapshot. */
   #sourceState: unknown;
   #earlyState: Readonly<Record<string, Json | undefined>> | undefined;
@@ -116,8 +126,14 @@ export class Trainer<Outputs extends TowerOutputs> {
     this.#busy = true;
     try {
       const store = options.checkpoint === undefined ? undefined : await openStore(options.checkpoint);
-      if (options.resume && store) await this.resume(store, 'latest', options);
-      return await this.#run(source, options, store);
+      await store?.open?.(this.#snapshotBytes());
+      try {
+        if (store) await this.#enter(store, options);
+        if (store) await this.#identifyData(source);
+        return await this.#run(source, options, store);
+      } finally {
+        await store?.close?.();
+      }
     } finally {
       this.#busy = false;
     }
@@ -127,24 +143,42 @@ export class Trainer<Outputs extends TowerOutputs> {
   snapshot(source?: BatchSource, score?: number): Promise<TrainingSnapshot> {
     const { seed = 0 } = this.options;
     const position = {
+      run: this.#identity,
       step: this.#step,
       epoch: this.#epoch,
       batch: this.#batch,
       seed,
+      loss: Number.isFinite(this.#loss) ? this.#loss : undefined,
+      settings: this.#settingsAt(this.#step),
+      data: { ...this.#data, lastBatch: this.#lastIds ? markOf(this.#lastIds) : this.#data.lastBatch },
       source: source?.state?.() as Json | undefined,
       validation: this.#earlyState,
     };
     return takeSnapshot(this.#snapshotParts(), position, score);
   }
 
-  /** Puts the run back to where the snapshot was taken. */
-  restore(snapshot: TrainingSnapshot): void {
-    const position = restoreSnapshot(this.#snapshotParts(), snapshot, this.options.seed ?? 0);
+  /**
+   * Puts the run back to where the snapshot was taken, and takes over its identity.
+   *
+   * @returns what is otherwise in this trainer, and may be
+   * @throws CheckpointError if it belongs to a run with another seed, model, loss, optimizer or set of averages
+   */
+  restore(snapshot: TrainingSnapshot): readonly SettingChange[] {
+    const { position, changes } = restoreSnapshot(this.#snapshotParts(), snapshot, {
+      seed: this.options.seed ?? 0,
+      settingsAt: (step) => this.#settingsAt(step),
+    });
+    this.#identity = position.run;
     this.#step = position.step;
     this.#epoch = position.epoch;
     this.#batch = position.batch;
+    this.#loss = position.loss ?? Number.NaN;
+    this.#data = position.data ?? {};
+    this.#lastIds = undefined;
+    this.#resumed = true;
     this.#sourceState = position.source;
     this.#earlyState = position.validation;
+    return changes;
   }
 
   /**
@@ -152,19 +186,19 @@ export class Trainer<Outputs extends TowerOutputs> {
    *
    * @param from the folder or store that `fit` wrote to
    * @param which `latest`, `best`, or a checkpoint's name
-   * @returns false where there is none
-   * @throws CheckpointError if it is damaged or belongs to another run
+   * @returns false where there is none that is whole
+   * @throws CheckpointError if the named one is damaged, or it belongs to another run
    */
   async resume(
     from: string | CheckpointStore,
     which = 'latest',
-    { onEvent, log }: Pick<FitOptions, 'onEvent' | 'log'> = {},
+    to: Pick<FitOptions, 'onEvent' | 'log'> = {},
   ): Promise<boolean> {
     const store = await openStore(from);
-    const snapshot = await store.load(which);
+    const snapshot = await store.load(which, (name, message) => tell({ kind: 'checkpointDamaged', name, message }, to));
     if (!snapshot) return false;
-    this.restore(snapshot);
-    await tell({ kind: 'resumed', step: this.#step }, { onEvent, log });
+    const changes = this.restore(snapshot);
+    await tell({ kind: 'resumed', step: this.#step, changes }, to);
     return true;
   }
 
@@ -205,6 +239,73 @@ export class Trainer<Outputs extends TowerOutputs> {
     this.optimizer.dispose();
   }
 
+  /** Takes up the run that the store holds, or begins one that does not touch it. */
+  async #enter(store: CheckpointStore, options: FitOptions): Promise<void> {
+    if (options.resume && (await this.resume(store, 'latest', options))) return;
+    const held = await runsIn(store);
+    const others = held.filter((run) => options.resume || run !== this.#identity);
+    if (others.length === 0) return;
+    const place = typeof options.checkpoint === 'string' ? options.checkpoint : 'this store';
+    if (!options.fresh) {
+      throw options.resume
+        ? new CheckpointError({
+            where: 'train.Trainer.fit: resume',
+            problem: `every checkpoint in ${place} is damaged`,
+            remedy:
+              'bring one back from a copy, or pass fresh: true as well, which puts them aside and begins at step 0',
+          })
+        : new CheckpointError({
+            where: 'train.Trainer.fit: checkpoint',
+            problem: `${place} holds the checkpoints of another run`,
+            remedy:
+              'pass resume: true to go on with that run, fresh: true to put its checkpoints aside and begin a new one, ' +
+              'or name another folder',
+          });
+    }
+    if (!store.moveAside) {
+      throw new ConfigError({
+        where: 'train.Trainer.fit: fresh',
+        problem: 'this store cannot put checkpoints aside (it has no moveAside)',
+        remedy: 'use an empty store',
+      });
+    }
+    await tell({ kind: 'movedAside', to: await store.moveAside() }, options);
+  }
+
+  /** @throws CheckpointError if a resumed run would go on with other data */
+  async #identifyData(source: BatchSource): Promise<void> {
+    const fingerprint = await source.fingerprint?.();
+    const { fingerprint: saved } = this.#data;
+    if (saved !== undefined && fingerprint !== undefined) {
+      refuseOther(`train.Trainer.fit: step ${this.#step}`, 'data of the fingerprint', saved, fingerprint);
+    }
+    this.#data = { ...this.#data, fingerprint };
+  }
+
+  /** Looks whether the batches that a resumed run skips are the ones that it was trained on. */
+  #checkSkipped({ size, ids }: PairBatch, seen: number, skipped: number): void {
+    const where = `train.Trainer.fit: epoch ${this.#epoch}, batch ${seen}`;
+    const { batchSize, lastBatch } = this.#data;
+    if (seen === 1 && batchSize !== undefined) refuseOther(where, 'batch size', batchSize, size);
+    if (seen < skipped || lastBatch === undefined || lastBatch === markOf(ids)) return;
+    throw new CheckpointError({
+      where,
+      expected: 'the batch that the run saw there',
+      got: 'another one',
+      remedy: 'resume with the same source and order of items, or start a new run in another folder',
+    });
+  }
+
+  /** Remembers how large the epoch's first batch is; says so where a resumed run has another one. */
+  async #noteBatchSize(now: number, options: FitOptions): Promise<void> {
+    const { batchSize: before } = this.#data;
+    this.#data = { ...this.#data, batchSize: now };
+    if (this.#resumed && before !== undefined && before !== now) {
+      await tell({ kind: 'resumed', step: this.#step, changes: [{ what: 'batchSize', before, now }] }, options);
+    }
+    this.#resumed = false;
+  }
+
   async #run(source: BatchSource, options: FitOptions, store: CheckpointStore | undefined): Promise<FitResult> {
     const { epochs = Number.POSITIVE_INFINITY, steps = Number.POSITIVE_INFINITY, signal, validate } = options;
     const progress = new Progress();
@@ -213,7 +314,6 @@ export class Trainer<Outputs extends TowerOutputs> {
     early.restore(this.#earlyState);
     const watch = validate?.towers && new TowerWatch((of, how) => this.embed(of, how), validate.towers);
     const breath = new Breath();
-    let loss = Number.NaN;
     let saved = -1;
     let score: number | undefined;
 
@@ -241,7 +341,7 @@ export class Trainer<Outputs extends TowerOutputs> {
     };
     const ended = async (stopped: FitResult['stopped']): Promise<FitResult> => {
       await save(true);
-      return { stopped, steps: this.#step, epochs: this.#epoch, loss, seconds: progress.seconds };
+      return { stopped, steps: this.#step, epochs: this.#epoch, loss: this.#loss, seconds: progress.seconds };
     };
     const due = (every: number | undefined, count: number) => every !== undefined && count % every === 0;
     const { checkpointEvery = { epochs: 1 } } = options;
@@ -253,12 +353,17 @@ export class Trainer<Outputs extends TowerOutputs> {
       let seen = done.seen;
       for await (const batch of source.epoch(this.#epoch)) {
         seen++;
-        if (seen <= done.skip) continue;
+        if (seen <= done.skip) {
+          this.#checkSkipped(batch, seen, done.skip);
+          continue;
+        }
+        if (seen === 1) await this.#noteBatchSize(batch.size, options);
         if (signal?.aborted) return ended('aborted');
         const report = await this.#trainOn(batch, progress, total, options);
         source.recycle?.(batch);
         this.#batch = seen;
-        loss = report.loss;
+        this.#lastIds = batch.ids;
+        this.#loss = report.loss;
         score = undefined;
         await options.log?.write({ kind: 'step', ...report });
         await options.onStep?.(report);
@@ -357,6 +462,27 @@ export class Trainer<Outputs extends TowerOutputs> {
     await tell({ kind: 'warning', message }, options);
   }
 
+  #settingsAt(step: number): RunSettings {
+    const { loss, clipNorm, chunkSize, ema, freeze, schedule = () => 1 } = this.options;
+    return describeRun({
+      model: this.model,
+      loss,
+      optimizer: this.optimizer,
+      factor: schedule(step),
+      clipNorm,
+      chunkSize,
+      emaDecay: ema?.decay,
+      freeze: freeze?.map(({ match, fromStep, untilStep }) => ({ match: String(match), fromStep, untilStep })) ?? [],
+    });
+  }
+
+  /** About what a checkpoint takes on a disk: parameters with two moments, averages, buffers. */
+  #snapshotBytes(): number {
+    const { parameters, buffers } = this.#parts;
+    const bytes = (variables: typeof parameters) => variables.reduce((sum, [, { size }]) => sum + 4 * size, 0);
+    return bytes(parameters) * (this.#ema ? 4 : 3) + bytes(buffers);
+  }
+
   #snapshotParts(): SnapshotParts {
     const { parameters, buffers } = this.#parts;
     return { parameters, buffers, optimizer: this.optimizer, ema: this.#ema };
@@ -366,7 +492,35 @@ export class Trainer<Outputs extends TowerOutputs> {
 async function tell(event: TrainingEvent, { onEvent, log }: Pick<FitOptions, 'onEvent' | 'log'>): Promise<void> {
   await log?.write({ ...event });
   if (onEvent) await onEvent(event);
-  else if (event.kind === 'warning' || event.kind === 'checkpointFailed') console.warn(event.message);
+  else {
+    const message = messageFor(event);
+    if (message !== undefined) console.warn(message);
+  }
+}
+
+/** What a person has to hear who listens to no events. */
+function messageFor(event: TrainingEvent): string | undefined {
+  if (event.kind === 'warning' || event.kind === 'checkpointFailed') return event.message;
+  if (event.kind === 'checkpointDamaged') return `${event.message}; trying the one before it`;
+  if (event.kind === 'movedAside') return `the checkpoints of the run before are now in ${event.to}`;
+  if (event.kind !== 'resumed' || event.changes.length === 0) return undefined;
+  return `going on from step ${event.step} with ${event.changes.map(formatChange).join('; ')}`;
+}
+
+/** A number for the pairs of a batch, in their order. */
+function markOf(ids: readonly string[]): number {
+  return siteOf(ids.join('\n'));
+}
+
+/** Never twice the same, whatever the seed. */
+function newIdentity(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+async function runsIn(store: CheckpointStore): Promise<readonly string[]> {
+  if (store.runs) return store.runs();
+  const latest = await store.load('latest');
+  return latest ? [latest.state.run ?? ''] : [];
 }
 
 /** True if the source says that its epoch ends here. */
