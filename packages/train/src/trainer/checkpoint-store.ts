@@ -20,6 +20,8 @@ export type OnDamaged = (name: string, message: string) => void | Promise<void>;
  * A snapshot belongs to the run in its state. A store never drops or replaces one of another run.
  */
 export interface CheckpointStore {
+  /** Where it is, for messages. */
+  readonly folder?: string;
   /**
    * Keeps a snapshot, and drops older ones of the same run only after it was read back and found equal.
    *

@@ -245,7 +245,7 @@ export class Trainer<Outputs extends TowerOutputs> {
     const held = await runsIn(store);
     const others = held.filter((run) => options.resume || run !== this.#identity);
     if (others.length === 0) return;
-    const place = typeof options.checkpoint === 'string' ? options.checkpoint : 'this store';
+    const place = store.folder ?? 'this store';
     if (!options.fresh) {
       throw options.resume
         ? new CheckpointError({
