@@ -64,6 +64,8 @@ const pass = (name, work, { fed = false } = {}) => {
 const CASES = {
   layer_norm: pass('fuseNormalization', () => gradients(bert(), text())),
   layer_norm_fed: pass('fuseNormalization', () => forward(bert(), text()), { fed: true }),
+  first_token: pass('narrow', () => gradients(bert(), text())),
+  first_token_forward: pass('narrow', () => forward(bert(), text())),
   gelu_fed: pass('fuseGelu', () => forward(bert(), text()), { fed: true }),
   softmax: {
     work: () => attentionWeights((x) => tf.softmax(x)),

@@ -1,6 +1,7 @@
 import { EngineError, lend } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Recorder, registerRecorder, useRecorder } from '../test/recorder.js';
 import {
   assignLayouts,
   extractProgram,
@@ -9,48 +10,16 @@ import {
   fuseNormalization,
   peakBytes,
   printProgram,
-  RECORDERS,
-  RecordingBackend,
   reuseActivations,
   simplify,
-  type Value,
 } from './index.js';
-
-/** Keeps the programs that it is asked to evaluate; every result is zero. */
-class Recorder extends RecordingBackend {
-  readonly evaluated: Value[][] = [];
-  fails = '';
-
-  protected override evaluate(values: readonly Value[]): void {
-    const program = extractProgram(values);
-    if (program.nodes.some(({ op }) => op === this.fails)) throw new Error(`cannot run ${this.fails}`);
-    this.evaluated.push([...values]);
-    for (const value of values) value.settle(new Float32Array(value.size));
-  }
-
-  override get isRecording(): boolean {
-    return super.isRecording;
-  }
-}
 
 let backend: Recorder;
 
-beforeAll(() => {
-  for (const [kernelName, record] of Object.entries(RECORDERS)) {
-    tf.registerKernel({
-      kernelName,
-      backendName: 'recorder',
-      kernelFunc: ({ inputs, attrs, backend: b }) =>
-        record(b as RecordingBackend, inputs as Record<string, tf.TensorInfo>, attrs ?? {})!,
-    });
-  }
-});
+beforeAll(registerRecorder);
 
 beforeEach(() => {
-  if (tf.findBackendFactory('recorder')) tf.removeBackend('recorder');
-  backend = new Recorder('recorder');
-  tf.registerBackend('recorder', () => backend);
-  tf.setBackend('recorder');
+  backend = useRecorder();
 });
 
 afterAll(() => {

@@ -8,6 +8,7 @@ export { fuseSumOfSquares } from './passes/fuse-sum-of-squares.js';
 export * from './passes/fuse-windows.js';
 export * from './passes/layout.js';
 export * from './passes/liveness.js';
+export { narrow } from './passes/narrow.js';
 export { reuseActivations } from './passes/reuse-activations.js';
 export { scaleFilters } from './passes/scale-filters.js';
 export * from './passes/simplify.js';

@@ -40,17 +40,6 @@ describe('PreNormBlock', () => {
     expect(same(causalBias(4))).toBe(true);
   });
 
-  it('computes some of the rows as among all of them', () => {
-    const block = make();
-    const x = randn<tf.Rank.R3>([2, 4, 8], 1);
-    const rows = (y: tf.Tensor3D) => tf.slice(y, [0, 1, 0], [2, 2, 8]);
-    const among = rows(block.forward(x, undefined, inference));
-    expect(maxError(block.forward(x, undefined, inference, rows(x)), among.dataSync())).toBeLessThan(1e-6);
-    checkGradients((y) => block.forward(y as tf.Tensor3D, undefined, inference, rows(y as tf.Tensor3D)), [x]);
-    const wide = tf.zeros<tf.Rank.R3>([2, 1, 9]);
-    expect(() => block.forward(x, undefined, inference, wide)).toThrow(/asking/);
-  });
-
   it('has the gradients of finite differences', () => {
     const block = make({ activation: 'quick_gelu' });
     checkGradients((x) => block.forward(x as tf.Tensor3D, causalBias(3), inference), [randn([2, 3, 8], 1)]);

@@ -54,10 +54,10 @@ class SelfAttention extends Module {
     this.dropout = new Dropout(attentionDropout);
   }
 
-  /** [B, T, D] and the rows that ask of them, [B, A, D] -> [B, A, D]. */
-  forward(x: tf.Tensor3D, asking: tf.Tensor3D, bias: tf.Tensor | undefined, context: Context): tf.Tensor3D {
-    const heads = (layer: Linear, rows: tf.Tensor3D) => splitHeads(layer.forward(rows), this.numHeads); // [B, heads, T, headDim]
-    const [q, k, v] = [heads(this.qProj, asking), heads(this.kProj, x), heads(this.vProj, x)];
+  /** [B, T, D] -> the same. */
+  forward(x: tf.Tensor3D, bias: tf.Tensor | undefined, context: Context): tf.Tensor3D {
+    const heads = (layer: Linear) => splitHeads(layer.forward(x), this.numHeads); // [B, heads, T, headDim]
+    const [q, k, v] = [heads(this.qProj), heads(this.kProj), heads(this.vProj)];
     const transformWeights = (weights: tf.Tensor4D) => this.dropout.forward(weights, context);
     const { output } = scaledDotProductAttention(q, k, v, { bias, transformWeights });
     return this.outProj.forward(mergeHeads(output));
@@ -120,18 +120,14 @@ export class PreNormBlock extends Module {
   }
 
   /**
-   * [B, T, hiddenSize] -> [B, A, hiddenSize].
+   * [B, T, hiddenSize] -> the same.
    *
-   * @param bias added to the attention scores, broadcasting to [B, heads, A, T]; see `attentionBias` and `causalBias`
-   * @param asking the rows of `x` to compute, [B, A, hiddenSize]; all by default
+   * @param bias added to the attention scores, broadcasting to [B, heads, T, T]; see `attentionBias` and `causalBias`
    */
-  forward(x: tf.Tensor3D, bias: tf.Tensor | undefined, context: Context, asking = x): tf.Tensor3D {
+  forward(x: tf.Tensor3D, bias: tf.Tensor | undefined, context: Context): tf.Tensor3D {
     checkShape('nn.PreNormBlock', 'x', x, ['B', 'T', this.hiddenSize]);
-    checkShape('nn.PreNormBlock', 'asking', asking, ['B', 'A', this.hiddenSize]);
-    const keys = this.layerNorm1.forward(x);
-    const queries = asking === x ? keys : this.layerNorm1.forward(asking);
-    const attended = this.selfAttn.forward(keys, queries, bias, context);
-    const y = tf.add(asking, this.dropPath1.forward(this.dropout1.forward(attended, context), context)) as tf.Tensor3D;
+    const attended = this.selfAttn.forward(this.layerNorm1.forward(x), bias, context);
+    const y = tf.add(x, this.dropPath1.forward(this.dropout1.forward(attended, context), context)) as tf.Tensor3D;
     const mixed = this.mlp.forward(this.layerNorm2.forward(y));
     return tf.add(y, this.dropPath2.forward(this.dropout2.forward(mixed, context), context)) as tf.Tensor3D;
   }

@@ -70,7 +70,7 @@ describe.each(runs)('golden dual, vision: %s on %s', (name, backend) => {
       if (model instanceof SiglipVision) {
         check('vision.last_hidden_state', sequence);
       } else {
-        const { tokens } = model.visionModel.forward(pixels, inference);
+        const tokens = model.visionModel.forward(pixels, inference);
         check('vision.last_hidden_state', tokens);
         expect(sequence.shape).toEqual([pixels.shape[0], tokens.shape[1]! - 1, model.embedDim]);
       }

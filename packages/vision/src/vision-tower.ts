@@ -2,7 +2,6 @@ import { type Context, checkPositive } from '@diptych/core';
 import { type Activation, type Generator, Module, normal, PreNormBlock } from '@diptych/nn';
 import type * as tf from '@tensorflow/tfjs-core';
 import { checkDivides } from './encoder-options.js';
-import { firstToken } from './grid.js';
 
 /** The sizes that CLIP's and SigLIP's vision towers have in common. */
 export interface VisionTowerConfig {
@@ -56,26 +55,6 @@ export class TransformerLayers extends Module {
   }
 
   forward(x: tf.Tensor3D, context: Context): tf.Tensor3D {
-    return this.#last.forward(this.#before(x, context), undefined, context);
-  }
-
-  /**
-   * All tokens [B, T, D], and the first [B, 1, D] computed by itself: where nobody reads the others, a compiled function
-   * leaves them out of the last block.
-   */
-  forwardWithFirst(x: tf.Tensor3D, context: Context): { tokens: tf.Tensor3D; first: tf.Tensor3D } {
-    const before = this.#before(x, context);
-    return {
-      tokens: this.#last.forward(before, undefined, context),
-      first: this.#last.forward(before, undefined, context, firstToken(before)),
-    };
-  }
-
-  get #last(): PreNormBlock {
-    return this.layers.at(-1)!;
-  }
-
-  #before(x: tf.Tensor3D, context: Context): tf.Tensor3D {
-    return this.layers.slice(0, -1).reduce((tokens, layer) => layer.forward(tokens, undefined, context), x);
+    return this.layers.reduce((tokens, layer) => layer.forward(tokens, undefined, context), x);
   }
 }

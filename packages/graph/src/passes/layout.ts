@@ -1,6 +1,7 @@
 import { Builder, rebuild } from '../builder.js';
 import { extractProgram, type Program } from '../program.js';
 import { type Attributes, type Node, sameShape, sizeOf, type Value } from '../value.js';
+import { ELEMENTWISE, REDUCTIONS } from './operators.js';
 import { SIMPLIFICATIONS } from './simplify.js';
 
 /**
@@ -36,17 +37,6 @@ const INSISTS: Readonly<Record<string, { inputs: readonly number[][]; output: re
   ChannelAffine: { inputs: [NCHW], output: NCHW },
   BatchNormTrain: { inputs: [NCHW], output: NCHW },
 };
-
-/** Operations on each element, which run in whatever order their operands have. */
-const ELEMENTWISE = new Set(
-  ('Abs Acos Acosh Add Asin Asinh Atan Atan2 Atanh BroadcastTo Cast Ceil ClipByValue Cos Cosh Elu EluGrad Equal Erf ' +
-    'Exp Expm1 Floor FloorDiv Greater GreaterEqual Identity IsFinite IsInf IsNan LeakyRelu Less LessEqual Log Log1p ' +
-    'LogicalAnd LogicalNot LogicalOr Maximum Minimum Mod Multiply Neg NotEqual Pow Prelu RealDiv Reciprocal Relu ' +
-    'Relu6 Round Rsqrt Select Selu Sigmoid Sign Sin Sinh Softplus Sqrt Square SquaredDifference Step Sub Tan Tanh')
-    .split(' '),
-); // biome-ignore format: a table
-
-const REDUCTIONS = new Set(['Sum', 'Mean', 'Max', 'Min', 'Prod', 'All', 'Any']);
 
 /** Attributes that list something for each axis, or name axes, of operations whose input and output have one rank. */
 const PER_AXIS: Readonly<Record<string, readonly string[]>> = {

@@ -1,6 +1,15 @@
-import { Builder, broadcastShapes, copyNode, type Draft, type Rule, type RuleTable, rebuild } from '../builder.js';
+import {
+  Builder,
+  broadcastShapes,
+  copyNode,
+  type Draft,
+  type Rule,
+  type RuleTable,
+  rebuild,
+  type Visitor,
+} from '../builder.js';
 import type { Program } from '../program.js';
-import { allocate, type NumericData, sameShape, sizeOf, type Value } from '../value.js';
+import { allocate, type Node, type NumericData, sameShape, sizeOf, type Value } from '../value.js';
 
 /** The value of a tensor of equal elements, if it is known to be one. */
 export function splatOf(value: Value): number | undefined {
@@ -226,11 +235,44 @@ export const SIMPLIFICATIONS: RuleTable = {
  */
 export function simplify(program: Program, isConstant: (leaf: Value) => boolean): Program {
   const builder = new Builder(SIMPLIFICATIONS);
-  return rebuild(program, builder, copyNode, (leaf) => {
+  const visit: Visitor = (node, inputs, b) => {
+    const replace = WITH_INDICES[node.op];
+    const indices = inputs[1];
+    const first = replace && indices && firstOfRun(indices, isConstant);
+    return first === undefined ? copyNode(node, inputs, b) : [replace!(node, inputs[0]!, indices!, first, b)];
+  };
+  return rebuild(program, builder, visit, (leaf) => {
     if (!isConstant(leaf) || leaf.dtype === 'string' || leaf.data === null) return leaf;
     const value = uniformValue(leaf.data as NumericData);
     return value === undefined ? leaf : builder.fill(value, leaf.shape, leaf.dtype);
   });
+}
+
+/** Operations of x and constant indices that follow one another, as operations that leave elements side by side. */
+const WITH_INDICES: Readonly<
+  Record<string, (node: Node, x: Value, indices: Value, first: number, b: Builder) => Value>
+> = {
+  GatherV2({ attrs, outputs }, x, indices, first, b) {
+    const axis = attrs.axis as number;
+    const begin = x.shape.map((_, i) => (i === axis ? first : 0));
+    const size = x.shape.map((dimension, i) => (i === axis ? indices.size : dimension));
+    return b.reshape(b.emit('Slice', [x], { begin, size }, size, x.dtype, ['x']), outputs[0]!.shape);
+  },
+  UnsortedSegmentSum({ outputs }, x, indices, first, b) {
+    const { shape } = outputs[0]!;
+    const after = shape[0]! - first - indices.size;
+    const paddings = shape.map((_, i) => (i === 0 ? [first, after] : [0, 0]));
+    return b.emit('PadV2', [x], { paddings, constantValue: 0 }, shape, x.dtype, ['x']);
+  },
+};
+
+/** The first of indices that are known and each one more than the one before. */
+function firstOfRun(indices: Value, isConstant: (leaf: Value) => boolean): number | undefined {
+  const alone = indices.size === 1 ? splatOf(indices) : undefined;
+  if (alone !== undefined) return alone;
+  if (indices.node || !isConstant(indices) || indices.data === null) return undefined;
+  const data = indices.data as NumericData;
+  return data.every((index, i) => index === data[0]! + i) ? data[0] : undefined;
 }
 
 /** The one element that an array repeats, or undefined. */

@@ -40,13 +40,13 @@ class BertSelfAttention extends Module {
     this.dropout = new Dropout(config.attentionProbsDropoutProb);
   }
 
-  forward(x: tf.Tensor3D, asking: tf.Tensor3D, bias: tf.Tensor4D, context: Context): tf.Tensor3D {
-    const heads = (layer: Linear, of: tf.Tensor3D) => splitHeads(layer.forward(of), this.numHeads); // [B, heads, T, headDim]
-    const { output } = scaledDotProductAttention(heads(this.query, asking), heads(this.key, x), heads(this.value, x), {
+  forward(x: tf.Tensor3D, bias: tf.Tensor4D, context: Context): tf.Tensor3D {
+    const heads = (layer: Linear) => splitHeads(layer.forward(x), this.numHeads); // [B, heads, T, headDim]
+    const { output } = scaledDotProductAttention(heads(this.query), heads(this.key), heads(this.value), {
       bias,
       transformWeights: (weights) => this.dropout.forward(weights, context),
     });
-    return mergeHeads(output); // as asking
+    return mergeHeads(output); // [B, T, D]
   }
 }
 
@@ -79,8 +79,8 @@ class BertAttention extends Module {
     this.output = new BertOutput(config.hiddenSize, config, generator);
   }
 
-  forward(x: tf.Tensor3D, asking: tf.Tensor3D, bias: tf.Tensor4D, context: Context): tf.Tensor3D {
-    return this.output.forward(this.self.forward(x, asking, bias, context), asking, context);
+  forward(x: tf.Tensor3D, bias: tf.Tensor4D, context: Context): tf.Tensor3D {
+    return this.output.forward(this.self.forward(x, bias, context), x, context);
   }
 }
 
@@ -114,13 +114,12 @@ export class BertLayer extends Module {
   }
 
   /**
-   * [B, T, D] -> [B, T, D], or the result for some of the tokens, [B, A, D].
+   * [B, T, D] -> the same.
    *
    * @param bias [B, 1, 1, T], added to the attention scores
-   * @param asking the rows of `x` to compute, [B, A, D]; all by default
    */
-  forward(x: tf.Tensor3D, bias: tf.Tensor4D, context: Context, asking = x): tf.Tensor3D {
-    const attended = this.attention.forward(x, asking, bias, context);
+  forward(x: tf.Tensor3D, bias: tf.Tensor4D, context: Context): tf.Tensor3D {
+    const attended = this.attention.forward(x, bias, context);
     return this.output.forward(this.intermediate.forward(attended), attended, context);
   }
 }

@@ -30,7 +30,7 @@ import {
 } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { HubConfig } from '../hub-config.js';
-import { poolSequence, type SequencePooling, tokenAt } from '../pooling.js';
+import { poolSequence, type SequencePooling } from '../pooling.js';
 import { type FromPretrainedOptions, fillModel, type Pretrained } from '../pretrained.js';
 import { checkTokens } from '../token-input.js';
 import type { BertConfig, BertName } from './bert-configs.js';
@@ -194,19 +194,14 @@ export class Bert extends Module implements TextEncoder, Pretrained {
    * @throws ShapeError if ids and mask do not fit, or rows are longer than `maxLength`
    */
   encode(input: TextInput, context: Context): Encoded {
-    const [states, bias] = this.#statesBefore(input, context);
-    const last = (asking?: tf.Tensor3D) => this.#lastLayer.forward(states.at(-1)!, bias, context, asking);
-    const hidden = last();
+    const hidden = this.hiddenStates(input, context).at(-1)!;
     const mask = tf.cast(input.attentionMask, 'float32');
     const project = <T extends tf.Tensor>(x: T): T => {
       const y = this.dense.reduce((rows, layer) => layer.forward(rows), x);
       return this.projection?.forward(y) ?? y;
     };
-    const pooled = project(
-      this.pooling === 'mean' || this.pooling === 'max'
-        ? poolSequence(hidden, mask, this.pooling)
-        : this.#poolFirst(states.at(-1)!, last),
-    );
+    const vector = poolSequence(hidden, mask, this.pooling === 'pooler' ? 'cls' : this.pooling);
+    const pooled = project(this.pooling === 'pooler' ? this.pooler!.forward(vector) : vector);
     return { pooled: this.normalize ? l2Normalize(pooled) : pooled, sequence: project(hidden), mask };
   }
 
@@ -217,21 +212,11 @@ export class Bert extends Module implements TextEncoder, Pretrained {
    * @throws ShapeError as {@link encode}
    */
   hiddenStates(input: TextInput, context: Context): tf.Tensor3D[] {
-    const [states, bias] = this.#statesBefore(input, context);
-    return [...states, this.#lastLayer.forward(states.at(-1)!, bias, context)];
-  }
-
-  get #lastLayer(): BertLayer {
-    return this.encoder.layer.at(-1)!;
-  }
-
-  /** All states but the last, and the bias of attention scores. */
-  #statesBefore(input: TextInput, context: Context): [states: tf.Tensor3D[], bias: tf.Tensor4D] {
     checkTokens('text.Bert', input, this.maxLength);
     const bias = attentionBias(input.attentionMask);
     const states = [this.embeddings.forward(input, context)];
-    for (const layer of this.encoder.layer.slice(0, -1)) states.push(layer.forward(states.at(-1)!, bias, context));
-    return [states, bias];
+    for (const layer of this.encoder.layer) states.push(layer.forward(states.at(-1)!, bias, context));
+    return states;
   }
 
   override describe(): PartDescription {
@@ -253,17 +238,5 @@ export class Bert extends Module implements TextEncoder, Pretrained {
         addPoolingLayer: pooler !== undefined,
       },
     };
-  }
-
-  /**
-   * The first token after the last layer, and after the pooler where there is one.
-   *
-   * It is computed by itself, which costs little. Where nobody reads the other tokens, as with a fusion of pooled
-   * vectors, a compiled function then drops theirs: ten twelfths of the last layer's products, forward and backward.
-   */
-  #poolFirst(x: tf.Tensor3D, last: (asking: tf.Tensor3D) => tf.Tensor3D): tf.Tensor2D {
-    const [batch, , width] = x.shape;
-    const first = tokenAt(last(tf.slice(x, [0, 0, 0], [batch, 1, width])), 0);
-    return this.pooling === 'pooler' ? this.pooler!.forward(first) : first;
   }
 }

@@ -8,7 +8,7 @@ import {
   type Window,
 } from '@diptych/graph';
 import { shares } from '../lowering/pooling.js';
-import type { PhiloxUniform } from '../wasm/philox-uniform.js';
+import type { PhiloxUniform, Picks } from '../wasm/philox-uniform.js';
 import { type PlainTensor, runPortable } from './portable-kernels.js';
 import { addRows } from './segment-sum.js';
 
@@ -25,6 +25,14 @@ export interface HostTools {
 /** Random numbers, which are written to `roomFor` them. */
 export const DRAWN = ['PhiloxUniform', 'PhiloxMask'];
 
+/** Attributes of an operation that draws. */
+interface Drawn {
+  site: number;
+  threshold?: number;
+  scale?: number;
+  picks?: Picks;
+}
+
 /**
  * Random numbers, or dropout masks of them where the node has a threshold and a scale. They are drawn natively and fed:
  * they depend on nothing but the state.
@@ -34,9 +42,9 @@ const philox: HostKernel = ([state], { outputs, attrs }, { philox: draw, roomFor
   const { shape } = outputs[0]!;
   const rows = shape[0] ?? 1;
   const out = roomFor?.(outputs[0]!) ?? new Float32Array(sizeOf(shape));
-  const { site, threshold, scale } = attrs as { site: number; threshold?: number; scale?: number };
+  const { site, threshold, scale, picks } = attrs as unknown as Drawn;
   const mask = threshold !== undefined && scale !== undefined ? { threshold, scale } : undefined;
-  if (out.length > 0) draw(out, rows, out.length / rows, seed!, step!, rowOffset!, site, mask);
+  if (out.length > 0) draw(out, rows, out.length / rows, seed!, step!, rowOffset!, site, { mask, picks });
   return [out];
 };
 

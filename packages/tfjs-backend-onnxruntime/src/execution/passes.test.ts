@@ -36,7 +36,8 @@ function network() {
     const tokens = tf.reshape(features, [features.shape[0]!, -1, 8]);
     const hidden = dropout.forward(gelu(layerNorm.forward(linear.forward(tokens))), context);
     const mixed = tf.matMul(tf.softmax(tf.mul(tf.matMul(hidden, hidden, false, true), 0.25)), hidden);
-    return tf.mean(mixed, 1);
+    const first = tf.slice(tf.tanh(mixed), [0, 0, 0], [mixed.shape[0]!, 1, 16]);
+    return tf.add(tf.mean(mixed, 1), tf.reshape(first, [-1, 16]));
   };
   const train = (pixels: tf.Tensor, state: tf.Tensor) => {
     const { value, grads } = tf.variableGrads(() => tf.mean(tf.square(forward(pixels, state))) as tf.Scalar, weights);

@@ -6,6 +6,7 @@ import {
   fuseNormalization,
   fuseSumOfSquares,
   fuseWindows,
+  narrow,
   type Program,
   reuseActivations,
   scaleFilters,
@@ -25,6 +26,8 @@ interface Pass {
 /** The passes that every program goes through, from recorded kernels to the order of memory, by name and in order. */
 const PASSES: Readonly<Record<string, Pass>> = {
   simplify: { run: simplify },
+  // Before anything is fused that it could cut.
+  narrow: { run: narrow },
   fuseNormalization: { run: fuseNormalization },
   // Before sums of affine forms hide the factors.
   scaleFilters: { run: scaleFilters },

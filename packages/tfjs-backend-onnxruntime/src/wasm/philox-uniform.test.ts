@@ -60,9 +60,24 @@ describe('createPhiloxUniform', () => {
     uniform(numbers, rows, rowSize, 1, 2, 3, 4);
     // a number that is drawn is at least itself
     const threshold = numbers[4]!;
-    uniform(mask, rows, rowSize, 1, 2, 3, 4, { threshold, scale: 1 / 0.9 });
+    uniform(mask, rows, rowSize, 1, 2, 3, 4, { mask: { threshold, scale: 1 / 0.9 } });
     expect(mask[4]).toBe(Math.fround(1 / 0.9));
     expect(mask).toEqual(numbers.map((x) => (x >= threshold ? 1 / 0.9 : 0)));
+  });
+
+  it.each([
+    [3, 2, { every: 12, begin: 0, end: 4 }],
+    [2, 3, { every: 7, begin: 5, end: 6 }],
+    [5, 4, { every: 33, begin: 3, end: 21 }],
+    [2, 2, { every: 80_001, begin: 2, end: 70_003 }],
+    [40_000, 1, { every: 9, begin: 7, end: 9 }],
+  ])('draws a part of the numbers of %i rows of %i times %o', (rows, segments, picks) => {
+    const { every, begin, end } = picks;
+    const whole = new Float32Array(rows * segments * every);
+    uniform(whole, rows, segments * every, 1, 2, 3, 4);
+    const part = new Float32Array(rows * segments * (end - begin));
+    uniform(part, rows, segments * (end - begin), 1, 2, 3, 4, { picks });
+    expect(part).toEqual(whole.filter((_, i) => i % every >= begin && i % every < end));
   });
 
   it('writes into a view and nothing beside it', () => {

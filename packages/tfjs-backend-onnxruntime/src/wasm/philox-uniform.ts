@@ -8,7 +8,8 @@ import { philoxWasm } from './philox.wasm.js';
  * Flat index i inside row r is word `i & 3` of counter `(i >> 2, rowOffset + r, step, site)` under key `(seed, 0)`, as
  * `(word >>> 8) * 2^-24`. A value depends on its global row and not on how the rows are cut into batches.
  *
- * @param mask makes dropout masks of them: `scale` where a float is at least `threshold`, else 0
+ * @param options.mask makes dropout masks of them: `scale` where a float is at least `threshold`, else 0
+ * @param options.picks draws only some of a row's numbers
  * @throws ShapeError when `out` does not hold rows * rowSize floats
  */
 export type PhiloxUniform = (
@@ -19,8 +20,21 @@ export type PhiloxUniform = (
   step: number,
   rowOffset: number,
   site: number,
-  mask?: { readonly threshold: number; readonly scale: number },
+  options?: DrawOptions,
 ) => void;
+
+/** What of the numbers is wanted, and how. */
+export interface DrawOptions {
+  readonly mask?: { readonly threshold: number; readonly scale: number };
+  readonly picks?: Picks;
+}
+
+/** Of every `every` numbers of a row, those from `begin` up to `end`: `out` holds these alone, in order. */
+export interface Picks {
+  readonly every: number;
+  readonly begin: number;
+  readonly end: number;
+}
 
 /** A {@link PhiloxUniform} with scratch memory of its own (256 KiB). */
 export function createPhiloxUniform(): PhiloxUniform {
@@ -28,7 +42,7 @@ export function createPhiloxUniform(): PhiloxUniform {
   const exports = instantiate<PhiloxExports>(compileInlined(philoxWasm), memory);
   const scratch = new Float32Array(memory.buffer, 0, SCRATCH_FLOATS);
 
-  return (out, rows, rowSize, seed, step, rowOffset, site, mask) => {
+  return (out, rows, rowSize, seed, step, rowOffset, site, { mask, picks } = {}) => {
     if (out.length !== rows * rowSize) {
       throw new ShapeError({
         where: 'philoxUniform',
@@ -37,16 +51,35 @@ export function createPhiloxUniform(): PhiloxUniform {
       });
     }
     if (out.length === 0) return;
-    // Short rows are drawn many at a time, long ones in pieces.
-    const width = Math.min(rowSize, SCRATCH_FLOATS);
-    const height = Math.max(1, Math.floor(SCRATCH_FLOATS / width));
-    for (let row = 0; row < rows; row += height) {
-      const count = Math.min(height, rows - row);
-      for (let column = 0; column < rowSize; column += width) {
-        const floats = count * Math.min(width, rowSize - column);
-        exports.fill(0, count, floats / count, column / 4, rowOffset + row, step, site, seed);
-        if (mask) exports.mask(0, floats, mask.threshold, mask.scale);
-        out.set(scratch.subarray(0, floats), row * rowSize + column);
+    const { every, begin, end } = picks ?? { every: rowSize, begin: 0, end: rowSize };
+    const length = end - begin;
+    for (let segment = 0; segment * length < rowSize; segment++) {
+      drawColumns(segment * every + begin, segment * length, length);
+    }
+
+    /** The numbers from `first` on, of all rows, to column `to` of `out`. */
+    function drawColumns(first: number, to: number, length: number): void {
+      // A counter gives four numbers: those before the first are drawn and left.
+      const lead = first % 4;
+      // Short rows are drawn many at a time, long ones in pieces.
+      const width = Math.min(lead + length, SCRATCH_FLOATS);
+      const height = Math.max(1, Math.floor(SCRATCH_FLOATS / width));
+      for (let row = 0; row < rows; row += height) {
+        const count = Math.min(height, rows - row);
+        for (let column = 0; column < lead + length; column += width) {
+          const drawn = Math.min(width, lead + length - column);
+          exports.fill(0, count, drawn, (first - lead + column) / 4, rowOffset + row, step, site, seed);
+          if (mask) exports.mask(0, count * drawn, mask.threshold, mask.scale);
+          const skipped = column === 0 ? lead : 0;
+          const at = row * rowSize + to + column + skipped - lead;
+          if (skipped === 0 && drawn === rowSize) {
+            out.set(scratch.subarray(0, count * drawn), at);
+            continue;
+          }
+          for (let i = 0; i < count; i++) {
+            out.set(scratch.subarray(i * drawn + skipped, (i + 1) * drawn), at + i * rowSize);
+          }
+        }
       }
     }
   };

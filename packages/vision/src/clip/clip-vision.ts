@@ -15,7 +15,7 @@ import {
 import type { LoadReport, WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { describeArchitecture, resolveArchitecture } from '../architecture.js';
-import { asRow, gridToTokens, tokensAfter } from '../grid.js';
+import { asRow, firstToken, gridToTokens, tokensAfter } from '../grid.js';
 import { checkPixels } from '../pixels.js';
 import type { ImageConfig } from '../pretrained/image-config.js';
 import {
@@ -84,9 +84,9 @@ class ClipVisionTransformer extends Module {
     this.postLayernorm = new LayerNorm(hiddenSize, { eps: layerNormEps });
   }
 
-  /** [B, H, W, C] -> all tokens [B, 1 + patches, D], and the class token [B, 1, D], before the last normalisation. */
-  forward(pixels: tf.Tensor4D, context: Context): { tokens: tf.Tensor3D; first: tf.Tensor3D } {
-    return this.encoder.forwardWithFirst(this.preLayrnorm.forward(this.embeddings.forward(pixels)), context);
+  /** [B, H, W, C] -> tokens before the last normalisation, the class token first: [B, 1 + patches, D]. */
+  forward(pixels: tf.Tensor4D, context: Context): tf.Tensor3D {
+    return this.encoder.forward(this.preLayrnorm.forward(this.embeddings.forward(pixels)), context);
   }
 }
 
@@ -146,9 +146,9 @@ export class ClipVision extends Module implements ImageEncoder, Pretrained {
   encode(pixels: ImageInput, context: Context): Encoded {
     const { imageSize, inChannels = 3 } = this.config;
     checkPixels(this.#where, pixels, { height: imageSize, width: imageSize, channels: inChannels });
-    const { tokens, first } = this.visionModel.forward(pixels, context);
+    const tokens = this.visionModel.forward(pixels, context);
     const project = (x: tf.Tensor3D) => this.visualProjection.forward(this.visionModel.postLayernorm.forward(x));
-    return { pooled: asRow(project(first)), sequence: project(tokensAfter(tokens, 1)) };
+    return { pooled: asRow(project(firstToken(tokens))), sequence: project(tokensAfter(tokens, 1)) };
   }
 
   /**

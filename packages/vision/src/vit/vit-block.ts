@@ -36,17 +36,12 @@ class ViTAttention extends Module {
     this.proj = timmLinear(hiddenSize, hiddenSize, generator);
   }
 
-  /** [B, T, D] and the rows that ask of them, [B, A, D] -> [B, A, D]. */
-  forward(x: tf.Tensor3D, asking: tf.Tensor3D): tf.Tensor3D {
-    const [queries, k, v] = this.#split(x);
-    const q = asking === x ? queries : this.#split(asking)[0];
+  /** [B, T, D] -> the same. */
+  forward(x: tf.Tensor3D): tf.Tensor3D {
+    const parts: tf.Tensor3D[] = tf.split(this.qkv.forward(x), 3, 2);
+    const heads = parts.map((part) => splitHeads(part, this.numHeads)); // [B, heads, T, headDim] each
+    const [q, k, v] = heads as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
     return this.proj.forward(mergeHeads(scaledDotProductAttention(q, k, v).output));
-  }
-
-  /** Queries, keys and values of rows: [B, R, D] -> [B, heads, R, headDim] each. */
-  #split(rows: tf.Tensor3D): [q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D] {
-    const parts: tf.Tensor3D[] = tf.split(this.qkv.forward(rows), 3, 2);
-    return parts.map((part) => splitHeads(part, this.numHeads)) as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
   }
 }
 
@@ -73,15 +68,9 @@ export class ViTBlock extends Module {
     this.dropPath2 = new DropPath(dropPath);
   }
 
-  /**
-   * [B, T, D] -> [B, A, D].
-   *
-   * @param asking the rows of `x` to compute, [B, A, D]; all by default
-   */
-  forward(x: tf.Tensor3D, context: Context, asking = x): tf.Tensor3D {
-    const keys = this.norm1.forward(x);
-    const queries = asking === x ? keys : this.norm1.forward(asking);
-    const y: tf.Tensor3D = tf.add(asking, this.dropPath1.forward(this.attn.forward(keys, queries), context));
+  /** [B, T, D] -> the same. */
+  forward(x: tf.Tensor3D, context: Context): tf.Tensor3D {
+    const y: tf.Tensor3D = tf.add(x, this.dropPath1.forward(this.attn.forward(this.norm1.forward(x)), context));
     return tf.add(y, this.dropPath2.forward(this.mlp.forward(this.norm2.forward(y)), context));
   }
 }

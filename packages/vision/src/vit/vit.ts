@@ -148,31 +148,20 @@ export class ViT extends Module implements ImageEncoder, Pretrained {
    * @throws ShapeError if the pictures have another size
    */
   encode(pixels: ImageInput, context: Context): Encoded {
-    const before = this.#tokensBefore(pixels, context);
-    const last = (asking?: tf.Tensor3D) => this.#lastBlock.forward(before, context, asking);
-    const patches = tokensAfter(last(), this.clsToken ? 1 : 0);
-    // computed by itself: where nobody reads the patches, a compiled function leaves them out of the last block
-    const pooled = this.pooling === 'mean' ? tf.mean<tf.Tensor2D>(patches, 1) : asRow(last(firstToken(before)));
+    const tokens = this.tokens(pixels, context);
+    const patches = tokensAfter(tokens, this.clsToken ? 1 : 0);
+    const pooled = this.pooling === 'mean' ? tf.mean<tf.Tensor2D>(patches, 1) : asRow(firstToken(tokens));
     const norm = (this.norm ?? this.fcNorm)!;
     return { pooled: this.#project(norm.forward(pooled)), sequence: this.#project(norm.forward(patches)) };
   }
 
   /** All tokens after the last block, before the last normalisation, the class token first: [B, 1 + patches, hiddenSize]. */
   tokens(pixels: ImageInput, context: Context): tf.Tensor3D {
-    return this.#lastBlock.forward(this.#tokensBefore(pixels, context), context);
-  }
-
-  get #lastBlock(): ViTBlock {
-    return this.blocks.at(-1)!;
-  }
-
-  /** What the last block reads: [B, 1 + patches, hiddenSize]. */
-  #tokensBefore(pixels: ImageInput, context: Context): tf.Tensor3D {
     const { imageSize, config } = this;
     checkPixels(this.#where, pixels, { height: imageSize, width: imageSize, channels: config.inChannels ?? 3 });
     const patches = this.patchEmbed.forward(pixels);
     const tokens: tf.Tensor3D = tf.add(this.clsToken ? withFirstToken(this.clsToken, patches) : patches, this.posEmbed);
-    return this.blocks.slice(0, -1).reduce((x, block) => block.forward(x, context), tokens);
+    return this.blocks.reduce((x, block) => block.forward(x, context), tokens);
   }
 
   /**
