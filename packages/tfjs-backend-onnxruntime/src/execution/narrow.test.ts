@@ -31,7 +31,7 @@ const functions: readonly [string, (x: tf.Tensor) => tf.Tensor, tf.Variable[]?][
   ['the first token of a block in training', (x) => tokens(block.forward(x as tf.Tensor3D, attentionBias(mask), training), 0), variablesOf(block)],
   ['three tokens of a block in training', (x) => tokens(block.forward(x as tf.Tensor3D, undefined, training), 3, 3), variablesOf(block)],
   ['the last token of two blocks', (x) => tokens(block.forward(block.forward(x as tf.Tensor3D, undefined, training), undefined, training), 6), variablesOf(block)],
-  ['one of queries that come with keys and values', (x) => tokens(attention.forward(x as tf.Tensor3D, x as tf.Tensor3D, x as tf.Tensor3D, { keyPaddingMask: tf.sub(1, mask) }, inference).output, 2), variablesOf(attention)],
+  ['one of queries that come with keys and values', (x) => tokens(attention.forward(x as tf.Tensor3D, x as tf.Tensor3D, x as tf.Tensor3D, { keyPaddingMask: tf.sub<tf.Tensor2D>(1, mask) }, inference).output, 2), variablesOf(attention)],
   ['two tokens that are far apart', (x) => { const y = noise.forward(tf.tanh(x), training); return tf.mul(tokens(y, 1), tokens(y, 5)); }],
   ['a token by tf.gather', (x) => tf.gather(tf.softmax(tf.mul(x, tf.exp(x))), tf.tensor1d([4], 'int32'), 1)],
   ['tokens in reverse by tf.gather', (x) => tf.gather(tf.exp(x), tf.tensor1d([4, 3], 'int32'), 1)],
