@@ -145,6 +145,20 @@ describe('batches', () => {
   });
 });
 
+describe('inOrder', () => {
+  it('gives every row once in order, whatever training asks for', async () => {
+    const loader = makeLoader(pairs(someItems(10)), { shuffle: true, dropLast: true, bucketByLength: true, seed: 3 });
+    const ids: string[] = [];
+    const sizes: number[] = [];
+    for await (const batch of loader.inOrder()) {
+      ids.push(...batch.ids);
+      sizes.push(batch.size);
+    }
+    expect(sizes).toEqual([4, 4, 2]);
+    expect(ids).toEqual(someItems(10).map(({ id }) => id));
+  });
+});
+
 describe('workers', () => {
   const settings: Partial<DataLoaderOptions> = { shuffle: true, seed: 3, unique: true, bucketByLength: { window: 3 } };
   const source = () => pairs(someItems(61, (i) => i % 9 === 5));

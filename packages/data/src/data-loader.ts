@@ -206,6 +206,30 @@ export class DataLoader {
     }
   }
 
+  /**
+   * Every usable row once, in the source's order, without augmentation, the last batch as short as it is: what evaluation reads,
+   * whatever the options say of `shuffle`, `training`, `dropLast`, `unique` and `bucketByLength`. Bad items go to `onBad`.
+   */
+  async *inOrder(): AsyncGenerator<PairBatch, void, undefined> {
+    const { captions } = this.#options;
+    const loader = new DataLoader(this.source, {
+      ...this.#options,
+      shuffle: false,
+      training: false,
+      dropLast: false,
+      unique: false,
+      bucketByLength: false,
+      captions: captions === 'random' ? 'first' : captions,
+      cache: undefined,
+      quarantine: false,
+    });
+    try {
+      yield* loader.epoch(0);
+    } finally {
+      await loader.close();
+    }
+  }
+
   /** Ends the worker threads. The loader can be used again; it then starts new ones. */
   async close(): Promise<void> {
     const pool = this.#pool;

@@ -3,7 +3,13 @@ export { accuracy, auroc, type LabelValues, macroF1, r2 } from './labels.js';
 export { type LinearProbe, type LinearProbeOptions, linearProbe } from './linear-probe.js';
 export { type QueryRanks, rankRelevant } from './ranks.js';
 export { matchingAccuracy, type PairScorer, type RerankOptions, rerank } from './rerank.js';
-export { type RetrievalOptions, type RetrievalReport, type RetrievalScores, retrieval } from './retrieval.js';
+export {
+  type ItemId,
+  type RetrievalOptions,
+  type RetrievalReport,
+  type RetrievalScores,
+  retrieval,
+} from './retrieval.js';
 export { type RidgeMap, ridgeMap } from './ridge.js';
 export { cosineSimilarity, type EmbeddedPairs, normalizeRows } from './rows.js';
 export { type BlockOptions, type ScoreBlock, scoreBlocks } from './score-blocks.js';

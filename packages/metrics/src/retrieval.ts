@@ -31,11 +31,15 @@ export interface RetrievalOptions extends BlockOptions {
   readonly ks?: readonly number[];
   /**
    * What picture i and text j are of; equal ids are relevant to each other. Default: picture i and text i belong together. With
-   * five captions a picture (Karpathy's protocol), `textIds` names each caption's picture.
+   * five captions a picture (Karpathy's protocol), `textIds` names each caption's picture. An item may have several ids: it is
+   * relevant to all that share one of them.
    */
-  readonly imageIds?: readonly (string | number)[];
-  readonly textIds?: readonly (string | number)[];
+  readonly imageIds?: readonly ItemId[];
+  readonly textIds?: readonly ItemId[];
 }
+
+/** What an item is of: one id, or several. */
+export type ItemId = string | number | readonly (string | number)[];
 
 /**
  * Retrieval by cosine similarity, text to image and image to text.
@@ -66,19 +70,21 @@ export async function retrieval(
 async function oneWay(
   queries: MatrixData,
   candidates: MatrixData,
-  queryIds: readonly (string | number)[],
-  candidateIds: readonly (string | number)[],
+  queryIds: readonly ItemId[],
+  candidateIds: readonly ItemId[],
   { ks = [1, 5, 10], blockBytes }: RetrievalOptions,
 ): Promise<RetrievalScores> {
   const places = new Map<string | number, number[]>();
-  for (const [i, id] of candidateIds.entries()) {
-    const known = places.get(id);
-    if (known) known.push(i);
-    else places.set(id, [i]);
+  for (const [i, ids] of candidateIds.entries()) {
+    for (const id of asList(ids)) {
+      const known = places.get(id);
+      if (known) known.push(i);
+      else places.set(id, [i]);
+    }
   }
   const relevant = (query: number): readonly number[] => {
-    const found = places.get(queryIds[query]!);
-    if (found) return found;
+    const found = asList(queryIds[query]!).flatMap((id) => places.get(id) ?? []);
+    if (found.length > 0) return asList(queryIds[query]!).length === 1 ? found : [...new Set(found)];
     throw new ConfigError({
       where: 'metrics.retrieval',
       expected: 'every query to have a relevant candidate',
@@ -149,7 +155,11 @@ function range(length: number): number[] {
   return Array.from({ length }, (_, i) => i);
 }
 
-function checkIds(what: string, ids: readonly (string | number)[], { shape }: MatrixData): void {
+function asList(ids: ItemId): readonly (string | number)[] {
+  return typeof ids === 'object' ? ids : [ids];
+}
+
+function checkIds(what: string, ids: readonly ItemId[], { shape }: MatrixData): void {
   if (ids.length === shape[0]) return;
   throw new ConfigError({
     where: 'metrics.retrieval',

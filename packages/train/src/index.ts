@@ -1,3 +1,22 @@
+export {
+  type EmbeddedBlock,
+  type EmbeddedSource,
+  type Embedding,
+  type EmbedOptions,
+  type EmbedOutput,
+  embed,
+  embedPairs,
+} from './evaluate/embed.js';
+export { type EvaluateOptions, type Evaluation, evaluate, flatMetrics } from './evaluate/evaluate.js';
+export { releaseCompiled } from './evaluate/run-in-order.js';
+export {
+  type EncodedItems,
+  type EncodedRows,
+  encodeItems,
+  type ScoreOptions,
+  scorePairs,
+  scorerOf,
+} from './evaluate/score-pairs.js';
 export { type FeatureHeadOptions, ImageFeatureHead, TextFeatureHead, withHead } from './frozen/feature-heads.js';
 export { type FeatureBatchOptions, FeatureSet } from './frozen/feature-set.js';
 export { Distillation, type DistillationOptions, distillAffinity, distillCosine } from './losses/distillation.js';
@@ -30,14 +49,6 @@ export type { TrainableModel } from './trainable-model.js';
 export type { CheckpointStore, TrainingSnapshot } from './trainer/checkpoint-store.js';
 export type { HostRows } from './trainer/device-batch.js';
 export { Ema, type EmaOptions } from './trainer/ema.js';
-export {
-  type EmbedOptions,
-  type EvaluateOptions,
-  type Evaluation,
-  embedPairs,
-  evaluate,
-  flatMetrics,
-} from './trainer/evaluate.js';
 export type { FreezeRule } from './trainer/freeze-schedule.js';
 export type {
   BatchSource,

@@ -43,7 +43,9 @@ export class FeatureSet {
     return new TextFeatureHead({ ...options, featureDim: this.text.shape[1] });
   }
 
-  /** Batches of features for `Trainer.fit`; the order depends on seed and epoch alone. */
+  /**
+   * Batches of features for `Trainer.fit`; the order depends on seed and epoch alone. Evaluation reads all rows in their order.
+   */
   source({ batchSize, seed = 0, shuffle = true, dropLast = true }: FeatureBatchOptions): BatchSource {
     const total = this.ids.length;
     const count = dropLast ? Math.floor(total / batchSize) : Math.ceil(total / batchSize);

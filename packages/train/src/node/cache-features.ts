@@ -1,15 +1,21 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ImageEncoder, InputError, inference, type Json, type Stateful, type TextEncoder } from '@diptych/core';
-import { compile } from '@diptych/nn';
+import {
+  checkEncoded,
+  type ImageEncoder,
+  InputError,
+  type Json,
+  Matrix,
+  type Stateful,
+  type TextEncoder,
+} from '@diptych/core';
 import { stateDict } from '@diptych/weights';
 import { openSafetensors, writeSafetensors } from '@diptych/weights/node';
-import * as tf from '@tensorflow/tfjs-core';
+import { type EmbeddedBlock, type Embedding, embed } from '../evaluate/embed.js';
+import { releaseCompiled } from '../evaluate/run-in-order.js';
 import { FeatureSet } from '../frozen/feature-set.js';
-import { type DeviceBatch, normalizedPixels, toDevice } from '../trainer/device-batch.js';
 import type { BatchSource } from '../trainer/options.js';
-import { textOf } from '../trainer/training-step.js';
 
 /** Options of {@link cacheFeatures}. */
 export interface CacheFeaturesOptions {
@@ -28,7 +34,7 @@ export interface CacheFeaturesOptions {
  * Runs two frozen towers over a data set once, without training, and keeps what they gave: the next call with the same weights
  * and key reads the file. Heads on top then train at the speed of a matrix product.
  *
- * @param source read once, epoch 0: without random augmentation
+ * @param source read once: all rows in order, without augmentation
  * @throws InputError if the source is empty
  */
 export async function cacheFeatures(
@@ -70,34 +76,25 @@ async function encodeAll(
   source: BatchSource,
   onProgress: ((pairs: number) => void) | undefined,
 ): Promise<FeatureSet> {
-  const both = compile((batch: DeviceBatch) => ({
-    image: image.encode(normalizedPixels(batch), inference).pooled,
-    text: text.encode(textOf(batch), inference).pooled,
-  }));
-  const ids: string[] = [];
-  const parts: { readonly image: Float32Array; readonly text: Float32Array }[] = [];
+  const towers: Embedding = {
+    encodeImage: (pixels, context) =>
+      checkEncoded('train.cacheFeatures: image', image.encode(pixels, context), image.embedDim),
+    encodeText: (tokens, context) =>
+      checkEncoded('train.cacheFeatures: text', text.encode(tokens, context), text.embedDim),
+  };
+  const blocks: EmbeddedBlock[] = [];
   try {
-    for await (const batch of source.epoch(0)) {
-      const onDevice = toDevice(batch);
-      const encoded = both(onDevice);
-      const [image, text] = await Promise.all([encoded.image.data(), encoded.text.data()]);
-      parts.push({ image: image as Float32Array, text: text as Float32Array });
-      tf.dispose([encoded, onDevice as unknown as tf.TensorContainer]);
-      ids.push(...batch.ids);
-      onProgress?.(ids.length);
+    for await (const block of embed(towers, source, { normalize: false })) {
+      blocks.push(block);
+      onProgress?.(block.first + block.ids.length);
     }
   } finally {
-    both.dispose();
+    releaseCompiled(towers);
   }
-  if (ids.length === 0) throw new InputError({ where: 'train.cacheFeatures', expected: 'pairs', got: 'none' });
-  const join = (of: 'image' | 'text') => {
-    const data = new Float32Array(parts.reduce((sum, part) => sum + part[of].length, 0));
-    let at = 0;
-    for (const part of parts) {
-      data.set(part[of], at);
-      at += part[of].length;
-    }
-    return { data, shape: [ids.length, data.length / ids.length] as const };
-  };
-  return new FeatureSet(join('image'), join('text'), ids);
+  if (blocks.length === 0) throw new InputError({ where: 'train.cacheFeatures', expected: 'pairs', got: 'none' });
+  return new FeatureSet(
+    Matrix.concat(blocks.map((block) => block.image)),
+    Matrix.concat(blocks.map((block) => block.text)),
+    blocks.flatMap(({ ids }) => ids),
+  );
 }

@@ -1,13 +1,10 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { CheckpointError, ConfigError, inference, type MatrixData } from '@diptych/core';
-import { compile, l2Normalize } from '@diptych/nn';
+import { CheckpointError, ConfigError, type Matrix } from '@diptych/core';
 import { openSafetensors, writeSafetensors } from '@diptych/weights/node';
-import * as tf from '@tensorflow/tfjs-core';
+import { embed } from '../evaluate/embed.js';
 import type { TrainableModel } from '../trainable-model.js';
-import { type DeviceBatch, normalizedPixels, toDevice } from '../trainer/device-batch.js';
 import type { BatchSource } from '../trainer/options.js';
-import { textOf } from '../trainer/training-step.js';
 
 /** One of the two towers. */
 export type TowerName = 'image' | 'text';
@@ -43,7 +40,7 @@ const SHARD = /^embeddings-(\d{6})\.safetensors$/;
  * [rows, D], L2-normalised, and the rows' ids as JSON in their metadata. Shards are written atomically; the same
  * call after an interruption skips what the finished ones hold.
  *
- * @param source epoch 0 is read; the same items in the same order at each call
+ * @param source all rows in order; the same items in the same order at each call
  * @throws CheckpointError if the folder's shards do not belong to this source or model
  */
 export async function embedCollection(
@@ -61,38 +58,27 @@ export async function embedCollection(
   mkdirSync(folder, { recursive: true });
   const writer = new ShardWriter(folder, shardSize, towers, model.describe ? JSON.stringify(model.describe()) : '');
   const resumed = writer.rows;
-  const encode = compile(
-    (batch: DeviceBatch): Record<string, tf.Tensor> => ({
-      ...(towers.includes('image') && {
-        image: l2Normalize(model.encodeImage(normalizedPixels(batch), inference).pooled),
-      }),
-      ...(towers.includes('text') && { text: l2Normalize(model.encodeText(textOf(batch), inference).pooled) }),
-    }),
-  );
-  let seen = 0;
-  try {
-    for await (const batch of source.epoch(0)) {
-      if (signal?.aborted) return { ...(await writer.finish(false)), resumed, complete: false };
-      const first = seen;
-      seen += batch.size;
-      if (seen <= resumed) {
-        writer.checkIds(first, batch.ids);
-        continue;
-      }
-      const onDevice = toDevice(batch);
-      const encoded = encode(onDevice);
-      const rows: Record<string, MatrixData> = {};
-      for (const [tower, tensor] of Object.entries(encoded)) {
-        rows[tower] = { data: (await tensor.data()) as Float32Array, shape: tensor.shape as [number, number] };
-      }
-      tf.dispose([encoded, onDevice as unknown as tf.TensorContainer]);
-      await writer.add(batch.ids, rows, Math.max(0, resumed - first));
-      onProgress?.(seen);
-    }
-    return { ...(await writer.finish(true)), resumed, complete: true };
-  } finally {
-    encode.dispose();
+  const outputs = [...towers];
+  for await (const block of embed(model, checked(source, writer, resumed), { outputs, from: resumed, signal })) {
+    await writer.add(block.ids, block);
+    onProgress?.(block.first + block.ids.length);
   }
+  const complete = !signal?.aborted;
+  return { ...(await writer.finish(complete)), resumed, complete };
+}
+
+/** The source, with the ids of rows that are stored compared with theirs. */
+function checked(source: BatchSource, writer: ShardWriter, stored: number): BatchSource {
+  return {
+    async *epoch() {
+      let first = 0;
+      for await (const batch of source.inOrder?.() ?? source.epoch(0)) {
+        writer.checkIds(first, batch.ids.slice(0, Math.max(0, stored - first)));
+        first += batch.size;
+        yield batch;
+      }
+    },
+  };
 }
 
 /** Collects rows and writes a shard when one is full. */
@@ -132,14 +118,14 @@ class ShardWriter {
     }
   }
 
-  /** @param from first row of the batch that is not stored yet */
-  async add(ids: readonly string[], rows: Readonly<Record<string, MatrixData>>, from: number): Promise<void> {
-    for (let row = from; row < ids.length; row++) {
-      this.#ids.push(ids[row]!);
-      for (const [tower, { data, shape }] of Object.entries(rows)) {
-        this.#width[tower] = shape[1];
+  async add(ids: readonly string[], rows: Readonly<Partial<Record<TowerName, Matrix>>>): Promise<void> {
+    for (const [row, id] of ids.entries()) {
+      this.#ids.push(id);
+      for (const tower of this.#towers) {
+        const matrix = rows[tower]!;
+        this.#width[tower] = matrix.shape[1];
         this.#pending[tower] ??= [];
-        this.#pending[tower].push(data.slice(row * shape[1], (row + 1) * shape[1]));
+        this.#pending[tower].push(matrix.row(row).slice());
       }
       if (this.#ids.length === this.#shardSize) await this.#flush();
     }

@@ -17,6 +17,11 @@ import type { ValidationMetrics, ValidationOptions } from './validation.js';
 export interface BatchSource {
   /** The batches of epoch n (from 0). */
   epoch(n: number): AsyncIterable<PairBatch> | Iterable<PairBatch>;
+  /**
+   * Every row once, in the source's own order, none dropped and none augmented: what evaluation and embedding read. Without it they
+   * read `epoch(0)`.
+   */
+  inOrder?(): AsyncIterable<PairBatch> | Iterable<PairBatch>;
   /** Number of batches of an epoch, where it is known: for the ETA. */
   readonly batchesPerEpoch?: number | undefined;
   /** Where it stands after the last batch that it gave, as plain JSON. */

@@ -1,6 +1,6 @@
 import { ConfigError, type MatrixData, takeRows } from '@diptych/core';
 import { alignment, type EmbeddedPairs, rankRelevant, ridgeMap, uniformity } from '@diptych/metrics';
-import type { EmbedOptions } from './evaluate.js';
+import type { EmbedOptions } from '../evaluate/embed.js';
 import type { BatchSource } from './options.js';
 import type { ValidationMetrics } from './validation.js';
 
@@ -60,14 +60,14 @@ const GAIN_ERRORS = 2;
  * grows while it finds held-out partners no better overfits.
  */
 export class TowerWatch {
-  readonly #embed: (source: BatchSource, options: EmbedOptions) => Promise<EmbeddedPairs>;
+  readonly #embed: (source: BatchSource, options: Pick<EmbedOptions, 'pairs'>) => Promise<EmbeddedPairs>;
   readonly #options: TowerValidationOptions;
   readonly #suspect: Record<Tower, number> = { image: 0, text: 0 };
   #reference: Reference | undefined;
 
   /** @param embed both towers on the pairs of a source */
   constructor(
-    embed: (source: BatchSource, options: EmbedOptions) => Promise<EmbeddedPairs>,
+    embed: (source: BatchSource, options: Pick<EmbedOptions, 'pairs'>) => Promise<EmbeddedPairs>,
     options: TowerValidationOptions,
   ) {
     this.#embed = embed;

@@ -9,21 +9,15 @@ import {
   type TowerOutputs,
   TrainingError,
 } from '@diptych/core';
-import type { EmbeddedPairs } from '@diptych/metrics';
 import { BatchNorm2d, Module } from '@diptych/nn';
+import { type EmbeddedSource, type EmbedOptions, type EmbedOutput, embedPairs } from '../evaluate/embed.js';
+import { type EvaluateOptions, type Evaluation, evaluate, flatMetrics } from '../evaluate/evaluate.js';
+import { releaseCompiled } from '../evaluate/run-in-order.js';
 import { AdamW } from '../optimizers/adamw.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import type { TrainableModel } from '../trainable-model.js';
 import type { CheckpointStore, TrainingSnapshot } from './checkpoint-store.js';
 import { Ema } from './ema.js';
-import {
-  type EmbedOptions,
-  type EvaluateOptions,
-  type Evaluation,
-  embedPairs,
-  evaluate,
-  flatMetrics,
-} from './evaluate.js';
 import { FreezeSchedule } from './freeze-schedule.js';
 import { openStore } from './open-store.js';
 import type { BatchSource, FitOptions, FitResult, StepReport, TrainerOptions, TrainingEvent } from './options.js';
@@ -203,7 +197,10 @@ export class Trainer<Outputs extends TowerOutputs> {
   }
 
   /** Embeds the pairs of a source with both towers, see {@link embedPairs}. */
-  embed(source: BatchSource, options?: EmbedOptions): Promise<EmbeddedPairs> {
+  embed<Output extends EmbedOutput = 'image' | 'text'>(
+    source: BatchSource,
+    options?: EmbedOptions<Output>,
+  ): Promise<EmbeddedSource<Output>> {
     return embedPairs(this.model, source, options);
   }
 
@@ -233,6 +230,7 @@ export class Trainer<Outputs extends TowerOutputs> {
   /** Frees the optimizer's state and what the backend compiled. The model stays. */
   dispose(): void {
     this.#runner.dispose();
+    releaseCompiled(this.model);
     this.#rhythm?.dispose();
     this.#rhythm = undefined;
     this.#ema?.dispose();

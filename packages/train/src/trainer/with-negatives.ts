@@ -25,6 +25,7 @@ export function withNegatives(
     async *epoch(n) {
       for await (const batch of source.epoch(n)) yield { ...batch, negatives: await pick(batch) };
     },
+    ...(source.inOrder && { inOrder: () => source.inOrder!() }),
     ...(source.state && { state: () => source.state!() }),
     ...(source.resume && { resume: (state: unknown) => source.resume!(state) }),
   };

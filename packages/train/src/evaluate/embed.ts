@@ -1,0 +1,147 @@
+import {
+  type Context,
+  type Encoded,
+  type ImageInput,
+  inference,
+  Matrix,
+  type PairBatch,
+  type TextInput,
+} from '@diptych/core';
+import { l2Normalize } from '@diptych/nn';
+import type * as tf from '@tensorflow/tfjs-core';
+import { type DeviceBatch, normalizedPixels } from '../trainer/device-batch.js';
+import type { BatchSource } from '../trainer/options.js';
+import { textOf } from '../trainer/training-step.js';
+import { fusedOutputs, type Relating } from './fused-outputs.js';
+import { compiledFor, type HostTensor, runInOrder } from './run-in-order.js';
+
+/** What {@link embed} asks of a model. */
+export interface Embedding {
+  encodeImage(pixels: ImageInput, context: Context): Encoded;
+  encodeText(text: TextInput, context: Context): Encoded;
+}
+
+/** What {@link embed} can give: a tower's vectors, or the joint ones. */
+export type EmbedOutput = 'image' | 'text' | 'fused';
+
+/** Options of {@link embed}. */
+export interface EmbedOptions<Output extends EmbedOutput = EmbedOutput> {
+  /** Default `['image', 'text']`. `fused` needs a model with a fusion. */
+  readonly outputs?: readonly Output[];
+  /** Scale the towers' vectors to length 1; default true. Fused vectors stay as they are. */
+  readonly normalize?: boolean;
+  /** At most this many pairs, the first ones. Default: all. */
+  readonly pairs?: number;
+  /** Rows before this one are read, but not embedded. Default 0. */
+  readonly from?: number;
+  /** Ends after the current batch when aborted. */
+  readonly signal?: AbortSignal;
+}
+
+/** The rows of a batch: row i of everything is pair `first + i` of the source. */
+export type EmbeddedBlock<Output extends EmbedOutput = 'image' | 'text'> = {
+  /** Number of the first row in the source. */
+  readonly first: number;
+  readonly ids: readonly string[];
+  readonly labels?: PairBatch['labels'];
+} & { readonly [Name in Output]: Matrix };
+
+/**
+ * Embeds the pairs of a source, a block a batch: every row once, in the source's order, without augmentation. What it compiles for
+ * a model is kept with the model and used again.
+ *
+ * ```ts
+ * for await (const { ids, image } of embed(model, loader, { outputs: ['image'] })) await store(ids, image.data);
+ * ```
+ *
+ * @throws ConfigError for `fused` of a model without a fusion
+ */
+export async function* embed<Output extends EmbedOutput = 'image' | 'text'>(
+  model: Embedding & Partial<Relating>,
+  source: BatchSource,
+  options: EmbedOptions<Output> = {},
+): AsyncGenerator<EmbeddedBlock<Output>, void, undefined> {
+  const { normalize = true, pairs = Number.POSITIVE_INFINITY } = options;
+  const outputs: readonly EmbedOutput[] = options.outputs ?? ['image', 'text'];
+  const run = compiledFor(model, `embed ${[...outputs].sort().join()} ${normalize}`, (batch: DeviceBatch) => {
+    const wants = (output: EmbedOutput) => outputs.includes(output);
+    const fuses = wants('fused');
+    const image = fuses || wants('image') ? model.encodeImage(normalizedPixels(batch), inference) : undefined;
+    const text = fuses || wants('text') ? model.encodeText(textOf(batch), inference) : undefined;
+    const scaled = ({ pooled }: Encoded) => (normalize ? l2Normalize(pooled) : pooled);
+    const rows: { [name: string]: tf.Tensor } = {};
+    if (image && wants('image')) rows.image = scaled(image);
+    if (text && wants('text')) rows.text = scaled(text);
+    if (fuses) rows.fused = fusedOutputs(model, image!, text!, 'train.embed').fuse().fused;
+    return rows;
+  });
+  for await (const { first, batch, values } of runInOrder(source, run, options)) {
+    if (first >= pairs) return;
+    if (!values) continue;
+    const begin = Math.max(0, (options.from ?? 0) - first);
+    const end = Math.min(batch.size, pairs - first);
+    const matrices = Object.entries(values).map(([name, value]) => [name, rowsOf(value, begin, end)]);
+    yield {
+      first: first + begin,
+      ids: batch.ids.slice(begin, end),
+      ...(batch.labels && { labels: labelRows(batch, begin, end) }),
+      ...(Object.fromEntries(matrices) as { [Name in Output]: Matrix }),
+    };
+    if (first + batch.size >= pairs) return;
+  }
+}
+
+/** What {@link embedPairs} gives: all blocks of {@link embed} as one. */
+export type EmbeddedSource<Output extends EmbedOutput = 'image' | 'text'> = Omit<EmbeddedBlock<Output>, 'first'>;
+
+/** {@link embed} for what fits in memory: all rows at once. */
+export async function embedPairs<Output extends EmbedOutput = 'image' | 'text'>(
+  model: Embedding & Partial<Relating>,
+  source: BatchSource,
+  options: EmbedOptions<Output> = {},
+): Promise<EmbeddedSource<Output>> {
+  const names: readonly EmbedOutput[] = options.outputs ?? ['image', 'text'];
+  const blocks: EmbeddedBlock<Output>[] = [];
+  for await (const block of embed(model, source, options)) blocks.push(block);
+  const matrices = names.map((name) => [
+    name,
+    Matrix.concat(blocks.map((block) => (block as EmbeddedBlock<EmbedOutput>)[name])),
+  ]);
+  const joined: object = {
+    ids: blocks.flatMap(({ ids }) => ids),
+    ...joinLabels(blocks),
+    ...Object.fromEntries(matrices),
+  };
+  return joined as EmbeddedSource<Output>;
+}
+
+function rowsOf({ data, shape }: HostTensor, begin: number, end: number): Matrix {
+  const width = shape[1]!;
+  return new Matrix(data.subarray(begin * width, end * width), [end - begin, width]);
+}
+
+function labelRows({ labels = {}, size }: PairBatch, begin: number, end: number): NonNullable<PairBatch['labels']> {
+  return Object.fromEntries(
+    Object.entries(labels).map(([name, values]) => {
+      const width = values.length / size;
+      return [name, values.slice(begin * width, end * width)];
+    }),
+  );
+}
+
+function joinLabels(blocks: readonly Pick<EmbeddedBlock, 'labels'>[]): Pick<EmbeddedBlock, 'labels'> {
+  const first = blocks[0]?.labels;
+  if (!first) return {};
+  const join = (name: string) => {
+    const parts = blocks.map(({ labels }) => labels![name]!);
+    const length = parts.reduce((sum, part) => sum + part.length, 0);
+    const joined = parts[0] instanceof Int32Array ? new Int32Array(length) : new Float32Array(length);
+    let at = 0;
+    for (const part of parts) {
+      joined.set(part, at);
+      at += part.length;
+    }
+    return joined;
+  };
+  return { labels: Object.fromEntries(Object.keys(first).map((name) => [name, join(name)])) };
+}

@@ -1,0 +1,96 @@
+import { Matrix } from '@diptych/core';
+import { type RetrievalOptions, type RetrievalReport, retrieval, uniformity } from '@diptych/metrics';
+import { captionKeys } from '../caption-keys.js';
+import type { TrainableModel } from '../trainable-model.js';
+import type { BatchSource } from '../trainer/options.js';
+import { type EmbeddedBlock, type EmbedOptions, embed } from './embed.js';
+
+/** Options of {@link evaluate}. */
+export interface EvaluateOptions
+  extends Pick<EmbedOptions, 'pairs' | 'signal'>,
+    Pick<RetrievalOptions, 'ks' | 'blockBytes'> {
+  /** Equal captions are right answers to each other's pictures, as in training. Default true. */
+  readonly equalCaptions?: boolean;
+  /** Hears what makes figures say little. Default: the console. */
+  readonly onWarning?: (message: string) => void;
+}
+
+/** What an evaluation found. */
+export interface Evaluation extends RetrievalReport {
+  /**
+   * Uniformity of each tower's vectors (Wang and Isola 2020), lower is more spread out. A tower that overfits spreads its
+   * training items and crowds unseen ones: compare the two.
+   */
+  readonly towers: { readonly image: { readonly uniformity: number }; readonly text: { readonly uniformity: number } };
+  readonly pairs: number;
+}
+
+/**
+ * Retrieval both ways over all pairs of a source, in its order: neither `shuffle` nor `dropLast` nor augmentation applies. Pairs
+ * with equal ids are relevant to each other, and so are pairs with equal captions.
+ */
+export async function evaluate(
+  model: TrainableModel,
+  source: BatchSource,
+  options: EvaluateOptions = {},
+): Promise<Evaluation> {
+  const { equalCaptions = true, onWarning = console.warn } = options;
+  const captions: string[] = [];
+  const watched = equalCaptions ? noting(source, captions) : source;
+  const blocks: EmbeddedBlock[] = [];
+  for await (const block of embed(model, watched, options)) blocks.push(block);
+  const [image, text] = [Matrix.concat(blocks.map((block) => block.image)), Matrix.concat(blocks.map((b) => b.text))];
+  const ids = blocks.flatMap((block) => block.ids);
+  for (const message of [crowded(ids, 'id'), crowded(captions.slice(0, ids.length), 'caption')]) {
+    if (message) onWarning(message);
+  }
+  const identities = equalCaptions ? ids.map((id, i) => [`id ${id}`, `caption ${captions[i]}`]) : ids;
+  const report = await retrieval(image, text, { ...options, imageIds: identities, textIds: identities });
+  return {
+    ...report,
+    towers: { image: { uniformity: uniformity(image) }, text: { uniformity: uniformity(text) } },
+    pairs: ids.length,
+  };
+}
+
+/** The same source; every row's caption is noted on its way. */
+function noting(source: BatchSource, captions: string[]): BatchSource {
+  return {
+    async *epoch() {
+      for await (const batch of source.inOrder?.() ?? source.epoch(0)) {
+        captions.push(...captionKeys(batch.tokens));
+        yield batch;
+      }
+    },
+  };
+}
+
+/** Rows that one answer must be right for before it is worth a word, and their share of all. */
+const CROWD = { rows: 5, share: 0.1 };
+
+/** What to say where many candidates are right answers to each other. */
+function crowded(keys: readonly string[], what: 'id' | 'caption'): string | undefined {
+  const counts = new Map<string, number>();
+  for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1);
+  const [key, most] = [...counts].reduce((a, b) => (b[1] > a[1] ? b : a), ['', 0]);
+  if (most < CROWD.rows || most < CROWD.share * keys.length) return undefined;
+  const remedy =
+    what === 'id' ? 'give pairs that show different things different ids' : 'or evaluate with equalCaptions: false';
+  return (
+    `${most} of ${keys.length} pairs have one ${what}${what === 'id' ? ` (${JSON.stringify(key)})` : ''}: each is a right answer to ` +
+    `all the others, so recall says little; ${remedy}`
+  );
+}
+
+/** An evaluation as numbers by name (`textToImage.recall@1`), for `validate.run`. */
+export function flatMetrics(value: object, prefix = ''): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, entry]): [string, number][] =>
+      typeof entry === 'number'
+        ? [[prefix + key, entry]]
+        : typeof entry === 'object' && entry !== null
+          ? Object.entries(flatMetrics(entry, `${prefix}${key}.`))
+          : [],
+    ),
+  );
+}

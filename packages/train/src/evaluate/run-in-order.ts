@@ -1,0 +1,89 @@
+import type { PairBatch } from '@diptych/core';
+import { type Compiled, compile } from '@diptych/nn';
+import * as tf from '@tensorflow/tfjs-core';
+import { type DeviceBatch, toDevice } from '../trainer/device-batch.js';
+import type { BatchSource } from '../trainer/options.js';
+
+/** Tensors by name, a row a pair each. */
+type Rows = { [name: string]: tf.Tensor };
+
+/** A tensor on the host. */
+export interface HostTensor {
+  readonly data: Float32Array;
+  readonly shape: readonly number[];
+}
+
+// by model: one compiled function a use, for as long as somebody holds the model
+const COMPILED = new WeakMap<object, Map<string, { dispose(): void }>>();
+
+/**
+ * The compiled function of a model for one use, the same at each call: a second evaluation replays what the first recorded.
+ *
+ * @param use what tells this use of the model from others
+ */
+export function compiledFor<Args extends unknown[], Result extends tf.TensorContainer>(
+  model: object,
+  use: string,
+  run: (...args: Args) => Result,
+): Compiled<Args, Result> {
+  const known = COMPILED.get(model) ?? new Map<string, { dispose(): void }>();
+  COMPILED.set(model, known);
+  const compiled = (known.get(use) as Compiled<Args, Result> | undefined) ?? compile(run);
+  known.set(use, compiled);
+  return compiled;
+}
+
+/** Frees what embedding and scoring compiled for a model. It can be used again, and is compiled again then. */
+export function releaseCompiled(model: object): void {
+  for (const compiled of COMPILED.get(model)?.values() ?? []) compiled.dispose();
+  COMPILED.delete(model);
+}
+
+/** What is read of a source, and from where to where. */
+export interface RunOptions {
+  /** Rows before this one are gone through, but not run. Default 0. */
+  readonly from?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** A batch of a source with what was computed of its rows. */
+export interface RunBlock {
+  /** Number of the batch's first row in the source. */
+  readonly first: number;
+  readonly batch: PairBatch;
+  /** Absent for rows before `from`. */
+  readonly values?: { readonly [name: string]: HostTensor };
+}
+
+/**
+ * Runs a compiled function over every row of a source once, in the source's order and without augmentation: `inOrder()` where the
+ * source has it, else its epoch 0.
+ */
+export async function* runInOrder(
+  source: BatchSource,
+  run: Compiled<[DeviceBatch], Rows>,
+  { from = 0, signal }: RunOptions = {},
+): AsyncGenerator<RunBlock, void, undefined> {
+  let first = 0;
+  for await (const batch of source.inOrder?.() ?? source.epoch(0)) {
+    if (signal?.aborted) return;
+    if (first + batch.size <= from) yield { first, batch };
+    else yield { first, batch, values: await runOn(batch, run) };
+    first += batch.size;
+  }
+}
+
+async function runOn(batch: PairBatch, run: Compiled<[DeviceBatch], Rows>): Promise<Record<string, HostTensor>> {
+  const onDevice = toDevice(batch);
+  const tensors = run(onDevice);
+  try {
+    const values: Record<string, HostTensor> = {};
+    for (const [name, tensor] of Object.entries(tensors)) {
+      // a copy: the backend may use its memory again once the tensor is gone
+      values[name] = { data: Float32Array.from(await tensor.data()), shape: [...tensor.shape] };
+    }
+    return values;
+  } finally {
+    tf.dispose([tensors, { ...onDevice } as tf.TensorContainerObject]);
+  }
+}
