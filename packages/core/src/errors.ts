@@ -1,3 +1,5 @@
+import { printable } from './printable.js';
+
 /**
  * What went wrong, by area. A program switches on the code, a person reads the message.
  *
@@ -29,7 +31,7 @@ export interface ErrorParts {
 /**
  * Base class of every error that diptych throws on purpose.
  *
- * The message reads `where: expected …, got …; problem; remedy`. Recognise it across package copies with
+ * The message reads `where: expected …, got …; problem; remedy`, on one line: control characters in it are escaped. Recognise it across package copies with
  * {@link isDiptychError}, which checks a symbol instead of the class.
  */
 export class DiptychError extends Error {
@@ -41,8 +43,8 @@ export class DiptychError extends Error {
   constructor(code: ErrorCode, parts: ErrorParts, options?: { cause?: unknown }) {
     super(formatError(parts), options);
     this.code = code;
-    this.where = parts.where;
-    this.remedy = parts.remedy;
+    this.where = printable(parts.where);
+    this.remedy = parts.remedy === undefined ? undefined : printable(parts.remedy);
     Object.defineProperty(this, BRAND, { value: true });
   }
 }
@@ -120,5 +122,6 @@ export class TrainingError extends DiptychError {
 
 function formatError({ where, expected, got, problem, remedy }: ErrorParts): string {
   const comparison = [expected && `expected ${expected}`, got && `got ${got}`].filter(Boolean).join(', ');
-  return `${where}: ${[comparison, problem, remedy].filter(Boolean).join('; ')}`;
+  // File names, captions and answers of servers stand in these parts.
+  return printable(`${where}: ${[comparison, problem, remedy].filter(Boolean).join('; ')}`);
 }

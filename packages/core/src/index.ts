@@ -49,6 +49,7 @@ export {
 } from './loss.js';
 export { checkMatrix, Matrix, type MatrixData, takeRows } from './matrix.js';
 export { philox4x32, siteOf, wordToUniform } from './philox.js';
+export { printable } from './printable.js';
 export {
   type Context,
   inference,

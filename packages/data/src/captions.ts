@@ -1,4 +1,5 @@
 import { DataError } from './data-error.js';
+import { decodeUtf8 } from './io/utf8.js';
 import type { Origin } from './record.js';
 
 /** What a caption may be. */
@@ -19,6 +20,10 @@ export function checkCaptions(
   { maxCaptionLength }: CaptionLimits,
   reject: (error: DataError) => void,
 ): string | string[] | undefined {
+  if (value instanceof Uint8Array) {
+    const text = textFromBytes(value, key, origin, reject);
+    return text === undefined ? undefined : checkCaptions(text, key, origin, { maxCaptionLength }, reject);
+  }
   if (typeof value === 'string') return isUsable(value, key, origin, maxCaptionLength, reject) ? value : undefined;
   if (!Array.isArray(value)) {
     reject(
@@ -41,7 +46,9 @@ export function checkCaptions(
     return undefined;
   }
   const usable: string[] = [];
-  for (const caption of value as unknown[]) {
+  for (const entry of value as unknown[]) {
+    const caption = entry instanceof Uint8Array ? textFromBytes(entry, key, origin, reject) : entry;
+    if (entry instanceof Uint8Array && caption === undefined) continue;
     if (typeof caption !== 'string') {
       reject(
         new DataError('wrong-type', origin, {
@@ -56,6 +63,26 @@ export function checkCaptions(
   }
   if (usable.length === 0) return undefined;
   return usable.length === 1 ? usable[0] : usable;
+}
+
+/** Text that a table keeps as bytes, as Impala, Hive and old Spark write strings into Parquet. */
+function textFromBytes(
+  bytes: Uint8Array,
+  key: string,
+  origin: Origin,
+  reject: (error: DataError) => void,
+): string | undefined {
+  const text = decodeUtf8(bytes);
+  if (text === undefined) {
+    reject(
+      new DataError('invalid-utf8', origin, {
+        expected: `text, or bytes that are UTF-8, under "${key}"`,
+        got: 'other bytes',
+        remedy: 'name the column of captions: fields: { text }; or convert it',
+      }),
+    );
+  }
+  return text;
 }
 
 function isUsable(

@@ -15,6 +15,8 @@ export type BadReason =
   | 'line-too-long'
   | 'empty-caption'
   | 'caption-too-long'
+  | 'no-pairs'
+  | 'unknown-label'
   | 'missing-caption'
   | 'missing-image'
   | 'missing-file'

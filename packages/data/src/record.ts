@@ -1,9 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import { ConfigError, type ImageSource, type RgbImage } from '@diptych/core';
+import type { LabelValues } from './labels.js';
 
 /** Where a pair was read: what an error names, so that a person finds the place. */
 export interface Origin {
-  /** File, URL or name of the source. */
+  /** File, name of the source, or address without its query. */
   readonly file: string;
   /** Line of a text file, from 1. */
   readonly line?: number;
@@ -38,8 +39,8 @@ export type ImageRef =
 /** One picture with its captions, as every source gives it. */
 export interface PairRecord {
   /**
-   * Identity of the pair's positives: records with equal ids match each other. The row's own id where it has one,
-   * else the path of its picture as written, else unique.
+   * Identity of the pair's positives: records with equal ids match each other. The row's own id where it has one, else the
+   * path of its picture, else its place.
    */
   readonly id: string;
   /** Position in the source, stable over epochs and runs: what random transforms draw by. A safe integer. */
@@ -48,6 +49,8 @@ export interface PairRecord {
   /** One caption or more; never empty. */
   readonly text: string | readonly string[];
   readonly origin: Origin;
+  /** What the source's `labels` found; see there. */
+  readonly labels?: LabelValues;
   /** How often the source had been used up before in this epoch (a mix repeats short sources); 0 where absent. */
   readonly pass?: number;
 }

@@ -1,4 +1,5 @@
 import type { DataError } from './data-error.js';
+import type { LabelKinds } from './labels.js';
 import type { PairRecord } from './record.js';
 
 /** The part of a source that one reader takes: reader `index` of `count`. All parts together are the whole, once. */
@@ -41,7 +42,15 @@ export interface PairSource {
   readonly size?: number;
   /** True if `read` with `shuffle` gives a uniform permutation; otherwise the loader adds a shuffle buffer. */
   readonly shufflesFully: boolean;
+  /** The kinds of the labels that records carry. */
+  readonly labels?: LabelKinds;
   read(context: ReadContext): AsyncIterable<PairRecord>;
+  /**
+   * What the source holds, as a short text that changes with its content, not with its place or a file's date. Sizes, names
+   * and samples of bytes suffice: it is for noticing that a run goes on with other data. Absent where nobody can tell
+   * without reading everything.
+   */
+  fingerprint?(): Promise<string>;
 }
 
 /** The context of a plain pass over the whole source in its own order. */

@@ -155,8 +155,11 @@ export async function makeCorpus(root: string): Promise<BadSource[]> {
     good: number,
     where: RegExp = new RegExp(`${name}$`),
   ) => corpus.push({ name, source, reasons, good, where });
-  const utf16 = Buffer.from(`\uFEFF${line('good.jpg')}`, 'utf16le');
-  file('utf16.jsonl', jsonl(write('utf16.jsonl', utf16)), ['invalid-utf8', 'malformed-json'], 0, /utf16.jsonl:[12]$/);
+  const utf16 = Buffer.from(line('good.jpg'), 'utf16le');
+  file('utf16.jsonl', jsonl(write('utf16.jsonl', utf16)), ['invalid-utf8'], 0);
+  file('nothing.jsonl', jsonl(write('nothing.jsonl', '\n\n')), ['no-pairs'], 0);
+  file('zero.jsonl', jsonl(write('zero.jsonl', '')), ['no-pairs'], 0);
+  file('header.csv', csv(write('header.csv', 'image,text\n')), ['no-pairs'], 0);
   file(
     'gone.jsonl',
     jsonl([join(root, 'gone.jsonl'), write('after-gone.jsonl', line('good.jpg'))]),
@@ -242,6 +245,15 @@ export async function makeCorpus(root: string): Promise<BadSource[]> {
   file('cut.tar', webdataset(write('cut.tar', tar.subarray(0, 2600))), ['malformed-tar'], 1, /cut.tar\/b.jpg$/);
   const huge = Buffer.from(tar);
   huge.write('77777777777', 124, 'latin1');
+  file(
+    'border.tar',
+    webdataset(write('border.tar', tar.subarray(0, tar.length - 1024))),
+    ['malformed-tar'],
+    2,
+    /b.txt$/,
+  );
+  const labels = await makeTar([['a.cls', '1']]);
+  file('labels.tar', webdataset(write('labels.tar', labels)), ['no-pairs'], 0);
   file('size.tar', webdataset(write('size.tar', huge)), ['malformed-tar'], 0, /size.tar/);
   file('html.tar', webdataset(write('html.tar', '<html>'.repeat(300))), ['malformed-tar'], 0);
   file('empty.tar', webdataset(write('empty.tar', '')), ['malformed-tar'], 0);
@@ -252,6 +264,8 @@ export async function makeCorpus(root: string): Promise<BadSource[]> {
   write('beside/b.jpg', jpeg);
   write('beside/c.txt', 'c');
   file('beside', folder(join(root, 'beside')), ['missing-caption', 'missing-image'], 1, /^(b.jpg|c.txt)$/);
+  mkdirSync(join(root, 'vacant'));
+  file('vacant', folder(join(root, 'vacant')), ['no-pairs'], 0);
   const nothing = { text: 'no image' } as unknown as { image: string; text: string };
   file(
     'memory',

@@ -1,36 +1,49 @@
+import { existsSync } from 'node:fs';
+import { sep } from 'node:path';
 import { ConfigError } from '@diptych/core';
+import { expand } from 'brace-expansion';
+import { isRemote } from './address.js';
 
 /**
- * Expands `{000..099}` and `{train,val}` in shard names, as WebDataset's users write them.
+ * Expands `{000..099}` and `{train,val}` in file names as bash does. Folders and files that exist under the very name with
+ * braces are taken as they are (`{3F2504E0-4F89}/pairs.jsonl`, also before a pattern: `set{a}/part-{0..3}.tar`); `\{` and
+ * `\}` stand for the braces themselves anywhere.
  *
- * @throws ConfigError where a brace is not closed, a range makes no sense, or a pattern means over a million shards
+ * @throws ConfigError where a pattern means over a million files
  */
 export function expandBraces(pattern: string): string[] {
-  const open = pattern.indexOf('{');
-  if (open === -1) return [pattern];
-  const close = pattern.indexOf('}', open);
-  if (close === -1) throw badPattern(pattern, 'a closing } after {');
-  const before = pattern.slice(0, open);
-  const choices = expandChoice(pattern, pattern.slice(open + 1, close));
-  const after = expandBraces(pattern.slice(close + 1));
-  if (choices.length * after.length > MAX_SHARDS) throw badPattern(pattern, `at most ${MAX_SHARDS} shards`);
-  return choices.flatMap((choice) => after.map((rest) => before + choice + rest));
-}
-
-const MAX_SHARDS = 1_000_000;
-
-function expandChoice(pattern: string, inner: string): string[] {
-  const range = /^(\d+)\.\.(\d+)$/.exec(inner);
-  if (!range) {
-    if (inner === '' || inner.includes('{')) throw badPattern(pattern, '{first..last} or {one,other}, not nested');
-    return inner.split(',');
+  if (!pattern.includes('{')) return [pattern];
+  const written = sep === '\\' ? pattern.replace(/\\(?![{},])/g, '/') : pattern;
+  const files = expand(isRemote(pattern) ? written : withExistingPartsEscaped(written), {
+    max: MAX_FILES + 1,
+    maxLength: MAX_CHARACTERS,
+    maxSteps: MAX_STEPS,
+  });
+  if (files.length > MAX_FILES) {
+    throw new ConfigError({
+      where: 'data.expandBraces',
+      expected: `a pattern that means at most ${MAX_FILES} files`,
+      got: JSON.stringify(pattern),
+      remedy: 'give the names as a list',
+    });
   }
-  const [first, last] = [Number(range[1]), Number(range[2])];
-  if (last < first) throw badPattern(pattern, 'a range that goes up');
-  if (last - first >= MAX_SHARDS) throw badPattern(pattern, `at most ${MAX_SHARDS} shards`);
-  return Array.from({ length: last - first + 1 }, (_, i) => String(first + i).padStart(range[1]!.length, '0'));
+  return files;
 }
 
-function badPattern(pattern: string, expected: string): ConfigError {
-  return new ConfigError({ where: 'data.expandBraces', expected, got: JSON.stringify(pattern) });
+const MAX_FILES = 1_000_000;
+// A million names of 200 characters, and what the library counts as work to make them.
+const MAX_CHARACTERS = 200_000_000;
+const MAX_STEPS = 1_000_000_000;
+
+/** The pattern with the braces escaped in as many leading path parts as exist literally. */
+function withExistingPartsEscaped(pattern: string): string {
+  const parts = pattern.split('/');
+  let path = '';
+  for (const [i, part] of parts.entries()) {
+    path += (i === 0 ? '' : '/') + part;
+    if (!part.includes('{')) continue;
+    if (!existsSync(path)) break;
+    parts[i] = part.replace(/[\\{},.]/g, '\\$&');
+  }
+  return parts.join('/');
 }

@@ -1,4 +1,5 @@
 import { DataError } from '../data-error.js';
+import { publicName } from './address.js';
 import { type HttpOptions, type HttpRange, httpBytes } from './http.js';
 
 /**
@@ -74,7 +75,7 @@ export class HttpFile {
     if (size === this.byteLength && version === this.#version) return;
     throw new DataError(
       'unreachable',
-      { file: this.#url },
+      { file: publicName(this.#url) },
       { problem: 'the file changed on the server while it was read', remedy: 'read it again from the start' },
     );
   }
@@ -92,7 +93,7 @@ function fileState(url: string, headers: Headers): FileState {
   if (Number.isSafeInteger(size)) return { size, version: headers.get('etag') };
   throw new DataError(
     'unreachable',
-    { file: url },
+    { file: publicName(url) },
     { expected: "the file's size in Content-Range", got: String(range), remedy: 'download the file first' },
   );
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DataError, messageOf } from '../data-error.js';
+import { publicName, withoutQueries } from './address.js';
 
 /** How patient a download is. */
 export interface HttpOptions {
@@ -36,7 +37,7 @@ export async function* httpBytes(
   range?: HttpRange,
 ): AsyncGenerator<Uint8Array> {
   const { retries = 5, stallTimeout = 30_000, backoff = 500 } = options;
-  const origin = { file: url };
+  const origin = { file: publicName(url) };
   const start = range?.start ?? 0;
   let position = start;
   let total = range?.end;
@@ -182,5 +183,5 @@ class Watchdog {
 /** fetch hides the reason of a broken connection in `cause`. */
 function reasonOf(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined;
-  return cause === undefined ? messageOf(error) : `${messageOf(error)} (${messageOf(cause)})`;
+  return withoutQueries(cause === undefined ? messageOf(error) : `${messageOf(error)} (${messageOf(cause)})`);
 }

@@ -2,6 +2,7 @@ import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DataError } from '../data-error.js';
 import type { ImageRef, Origin } from '../record.js';
+import { isRemote, publicName } from './address.js';
 
 /** Where the image paths of a source may lead. */
 export interface PathOptions {
@@ -16,11 +17,6 @@ export function rootOf(file: string, { root }: PathOptions): string {
   return resolve(root ?? (isRemote(file) ? '.' : dirname(file)));
 }
 
-/** True for `http:` and `https:` addresses. */
-export function isRemote(path: string): boolean {
-  return /^https?:\/\//i.test(path);
-}
-
 /** True if `path` is `root` or lies below it; both absolute. */
 export function isInside(root: string, path: string): boolean {
   const way = relative(root, path);
@@ -33,7 +29,12 @@ export function isInside(root: string, path: string): boolean {
  *
  * @throws DataError `outside-root`, `remote-image` or `missing-image`
  */
-export function imageAt(path: string, root: string, origin: Origin, allowOutsideRoot = false): ImageRef {
+export function imageAt(
+  path: string,
+  root: string,
+  origin: Origin,
+  allowOutsideRoot = false,
+): Extract<ImageRef, { kind: 'file' }> {
   if (path === '' || path.includes('\0')) {
     throw new DataError('missing-image', origin, {
       expected: 'the path of an image',
@@ -44,7 +45,7 @@ export function imageAt(path: string, root: string, origin: Origin, allowOutside
   if (isRemote(path)) {
     throw new DataError('remote-image', origin, {
       expected: 'the path of a local image',
-      got: clip(path),
+      got: clip(publicName(path)),
       remedy: 'download the images first, or pack them into tar shards, which may be remote',
     });
   }

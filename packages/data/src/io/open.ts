@@ -1,47 +1,54 @@
 import { createReadStream } from 'node:fs';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
+import { open } from 'node:fs/promises';
 import { DataError, messageOf } from '../data-error.js';
+import { isRemote, publicName } from './address.js';
+import { compressionOf, decompress, MAGIC_BYTES } from './compression.js';
 import { type HttpOptions, httpBytes } from './http.js';
-import { isRemote } from './image-path.js';
-import { unzstd } from './zstd.js';
 
-/** True where a file is compressed as a whole, by its name: `.gz`, `.tgz`, `.zst`. */
-export function isCompressed(file: string): boolean {
-  return compressionOf(file) !== undefined;
+/** True where a local file is compressed as a whole, by its first bytes; false where there is none. */
+export async function isCompressed(path: string): Promise<boolean> {
+  try {
+    const file = await open(path);
+    try {
+      const head = new Uint8Array(MAGIC_BYTES);
+      await file.read(head, 0, MAGIC_BYTES, 0);
+      return compressionOf(head) !== undefined;
+    } finally {
+      await file.close();
+    }
+  } catch {
+    return false;
+  }
 }
 
 /**
- * The bytes of a local or remote file, decompressed where its name ends in `.gz`, `.tgz` or `.zst`; a few chunks are
- * held at a time.
+ * The bytes of a local or remote file, decompressed where they begin as gzip or zstd does, whatever the file's name; a few
+ * chunks are held at a time.
  *
  * @throws DataError `missing-file`, `unreadable-file`, `unreachable` or `malformed-archive`
  */
 export async function* openBytes(file: string, http: HttpOptions = {}): AsyncGenerator<Uint8Array> {
   const raw = isRemote(file) ? httpBytes(file, http) : fileBytes(file);
-  const compression = compressionOf(file);
-  if (compression === undefined) {
-    yield* raw;
-    return;
-  }
+  const name = publicName(file);
   try {
-    const bytes = notEmpty(raw);
-    yield* compression === 'gzip' ? gunzip(bytes) : unzstd(bytes);
+    yield* decompress(COMPRESSED_NAME.test(name) ? notEmpty(raw) : raw);
   } catch (cause) {
     if (cause instanceof DataError || http.signal?.aborted) throw cause;
     throw new DataError(
       'malformed-archive',
-      { file },
+      { file: name },
       {
-        expected: `a whole ${compression} stream`,
-        got: `an error from its decoder: ${messageOf(cause)}`,
+        expected: 'a whole gzip or zstd stream, or none',
+        got: messageOf(cause),
         remedy: 'fetch or pack the file again',
       },
       { cause },
     );
   }
 }
+
+/** Names of compressed files, which are never empty: a download that failed is. */
+const COMPRESSED_NAME = /\.(t?gz|zstd?)$/i;
 
 async function* fileBytes(file: string): AsyncGenerator<Uint8Array> {
   try {
@@ -82,19 +89,6 @@ export async function* notEmpty(chunks: AsyncIterable<Uint8Array>): AsyncGenerat
     yield chunk;
   }
   if (length === 0) throw new Error('the file is empty');
-}
-
-async function* gunzip(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const stream = createGunzip();
-  // pipeline hands errors of either side to the reader of the stream; its own promise only repeats them.
-  pipeline(Readable.from(chunks, { objectMode: false }), stream).catch(() => {});
-  yield* stream as AsyncIterable<Uint8Array>;
-}
-
-function compressionOf(file: string): 'gzip' | 'zstd' | undefined {
-  const path = isRemote(file) ? new URL(file).pathname : file;
-  if (/\.(gz|tgz)$/i.test(path)) return 'gzip';
-  return /\.(zst|zstd)$/i.test(path) ? 'zstd' : undefined;
 }
 
 const CHUNK = 256 * 1024;

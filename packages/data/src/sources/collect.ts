@@ -28,6 +28,8 @@ export async function collect(
     name: source.name,
     size: records.length,
     shufflesFully: true,
+    ...(source.labels && { labels: source.labels }),
+    ...(source.fingerprint && { fingerprint: () => source.fingerprint!() }),
     async *read({ seed, epoch, shuffle, shard }: ReadContext) {
       const order = shuffle ? permutation(records.length, seed, epoch, 'data/pairs') : undefined;
       for (let position = shard.index; position < records.length; position += shard.count) {

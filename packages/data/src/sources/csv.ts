@@ -1,20 +1,22 @@
 import { ConfigError } from '@diptych/core';
-import { CsvError, parse } from 'csv-parse/sync';
-import { DataError, messageOf } from '../data-error.js';
-import { isRemote } from '../io/image-path.js';
-import { type Line, readLines } from '../io/lines.js';
+import { DataError, type DataErrorParts } from '../data-error.js';
+import { publicName } from '../io/address.js';
+import { type CsvDialect, type CsvRow, firstCsvRow, readCsvRows } from '../io/csv-rows.js';
 import { openBytes } from '../io/open.js';
-import { decodeUtf8 } from '../io/utf8.js';
+import { asUtf8 } from '../io/utf8-stream.js';
 import type { PairSource, ReadContext } from '../source.js';
 import { type RowFileOptions, rowReader } from './jsonl.js';
 import { recordFromRow } from './row.js';
-import { shardedSource } from './sharded.js';
+import { type DataFile, shardedSource } from './sharded.js';
 
 /** Options of {@link csv}. */
 export interface CsvOptions extends RowFileOptions {
-  /** Between fields: a tab for `.tsv`, a comma else, by default. */
+  /**
+   * Between fields. By default that of comma, semicolon, tab and `|` under which the first line names the columns (a tab
+   * first for `.tsv`).
+   */
   readonly delimiter?: string;
-  /** Around fields: `"` by default, none in files of tabs, where a quote is a letter like any other. */
+  /** Around fields: `"` by default; false where a quote is a letter like any other. */
   readonly quote?: '"' | "'" | false;
   /** Names of the columns, for files whose first line does not give them. */
   readonly columns?: readonly string[];
@@ -23,8 +25,9 @@ export interface CsvOptions extends RowFileOptions {
 }
 
 /**
- * A table of comma or tab separated values with the columns `image`, `text` (or `caption`) and perhaps `id`. Fields
- * may hold line breaks between quotes. A row with a broken quote costs that row alone: reading goes on in the next line.
+ * A table of comma or tab separated values with the columns `image`, `text` (or `caption`) and perhaps `id`, read as pandas
+ * does: fields may hold line breaks, delimiters and doubled quotes between quotes, lines end in any way, the text is UTF-8
+ * or UTF-16 with its mark. A row with a broken quote costs that row alone: reading goes on in the next line.
  *
  * ```js
  * const source = csv('pairs.csv', { fields: { image: 'filepath', text: 'title' } });
@@ -41,187 +44,137 @@ export function csv(files: string | readonly string[], options: CsvOptions = {})
       got: JSON.stringify(options.delimiter),
     });
   }
-  return shardedSource('csv', files, (file, firstItem, context) => readTable(file, firstItem, options, context));
+  return shardedSource('csv', files, options, (file, firstItem, context) =>
+    readTable(file, firstItem, options, context),
+  );
 }
 
-async function* readTable(file: string, firstItem: number, options: CsvOptions, context: ReadContext) {
+async function* readTable(file: DataFile, firstItem: number, options: CsvOptions, context: ReadContext) {
   const { reject, signal } = context;
   const { maxRowBytes = 2 ** 20 } = options;
   const reader = rowReader(file, options, reject);
-  const dialect = dialectOf(file, options);
-  let columns = options.columns;
-  let header: Row | undefined;
-  const lines = readLines(openBytes(file, { ...options.http, signal }), maxRowBytes);
-  for await (const row of splitRows(lines, file, dialect, maxRowBytes, reject)) {
-    if (!columns) {
-      columns = row.fields.map((name) => name.trim());
-      header = row;
-      continue;
-    }
-    const origin = { file, line: row.line };
-    if (row.fields.length !== columns.length) {
-      reject(
-        new DataError('malformed-csv', origin, {
-          expected: `${columns.length} fields, as in ${header ? `line ${header.line}` : 'columns'}`,
-          got: String(row.fields.length),
-          remedy: `quote fields that hold ${JSON.stringify(dialect.delimiter)}, or set delimiter`,
-        }),
-      );
-      continue;
-    }
-    const values = Object.fromEntries(columns.map((name, i) => [name, row.fields[i]]));
-    const record = recordFromRow(values, firstItem + row.line - 1, origin, reader);
-    if (record) yield record;
-  }
-}
-
-interface Row {
-  readonly line: number;
-  readonly fields: readonly string[];
-}
-
-interface Dialect {
-  readonly delimiter: string;
-  readonly quote: string | null;
-}
-
-function dialectOf(file: string, { delimiter, quote }: CsvOptions): Dialect {
-  const path = isRemote(file) ? new URL(file).pathname : file;
-  const between = delimiter ?? (/\.tsv(\.gz|\.zst)?$/i.test(path) ? '\t' : ',');
-  return { delimiter: between, quote: (quote ?? (between === '\t' ? false : '"')) || null };
-}
-
-interface TextLine {
-  readonly number: number;
-  readonly text: string;
-}
-
-/**
- * Lines as rows. A line with an odd number of quotes goes on in the next ones, until they are even; where the result
- * is no row, or none comes, the first line was broken and the others are looked at anew.
- */
-async function* splitRows(
-  lines: AsyncIterable<readonly Line[]>,
-  file: string,
-  dialect: Dialect,
-  maxRowBytes: number,
-  reject: (error: DataError) => void,
-): AsyncGenerator<Row> {
-  const { quote } = dialect;
-  let queue: TextLine[] = [];
-  const broken = (line: number, got: string, cause?: unknown) =>
-    reject(
-      new DataError(
-        'malformed-csv',
-        { file, line },
-        { expected: 'a row', got, remedy: 'double the quotes inside a quoted field: "5"" pipe"' },
-        { cause },
-      ),
-    );
-
-  function* rows(final: boolean): Generator<Row> {
-    let start = 0;
-    while (start < queue.length) {
-      if (queue[start]!.text === '') {
-        start++;
+  const content = asUtf8(openBytes(file.path, { ...options.http, signal }), file.name);
+  const { head, whole } = await beginning(content);
+  const { dialect, columns, headerLine } = await layoutOf(head, file, options, maxRowBytes);
+  for await (const rows of readCsvRows(whole, dialect, maxRowBytes)) {
+    for (const row of rows) {
+      if (row.line === headerLine) continue;
+      const origin = { file: file.name, line: row.line };
+      if ('problem' in row) {
+        reject(new DataError(...problemOf(row.problem, origin, maxRowBytes)));
         continue;
       }
-      const span = rowSpan(queue, start, quote, maxRowBytes);
-      if (span === 'more' && !final) break;
-      const first = queue[start]!;
-      if (typeof span !== 'number') {
-        broken(first.number, 'a quote that is not closed');
-        start++;
+      const { fields } = row;
+      // A delimiter at the end of a row is no field more.
+      const surplus = fields.length === columns.length + 1 && fields.at(-1) === '' ? 1 : 0;
+      if (fields.length - surplus !== columns.length) {
+        reject(
+          new DataError('malformed-csv', origin, {
+            expected: `${columns.length} fields, as in ${headerLine ? `line ${headerLine}` : 'columns'}`,
+            got: String(fields.length),
+            remedy: `quote fields that hold ${JSON.stringify(dialect.delimiter)}, or set delimiter`,
+          }),
+        );
         continue;
       }
-      const text = queue
-        .slice(start, start + span)
-        .map((line) => line.text)
-        .join('\n');
-      const result = parseRow(text, dialect);
-      if ('fields' in result) {
-        yield { line: first.number, fields: result.fields };
-        start += span;
-      } else {
-        broken(first.number, result.problem, result.cause);
-        start++;
-      }
+      const values: Record<string, string> = {};
+      // Of columns with one name the first counts, as in pandas, which renames the others.
+      for (const [i, name] of columns.entries()) if (!Object.hasOwn(values, name)) values[name] = fields[i]!;
+      const record = recordFromRow(values, firstItem + row.line - 1, origin, reader);
+      if (record) yield record;
     }
-    queue = queue.slice(start);
   }
-
-  for await (const some of lines) {
-    for (const line of some) {
-      const text = textOf(line, file, maxRowBytes, reject);
-      if (text !== undefined) queue.push({ number: line.number, text });
-    }
-    yield* rows(false);
-  }
-  yield* rows(true);
 }
 
-/** How many lines from `start` make a row by their quotes: `more` where they are not there yet. */
-function rowSpan(
-  queue: readonly TextLine[],
-  start: number,
-  quote: string | null,
-  maxBytes: number,
-): number | 'more' | 'broken' {
-  if (quote === null) return 1;
-  let open = false;
+/** The first bytes of a file, enough for any header, and the file with them. */
+async function beginning(content: AsyncGenerator<Uint8Array>) {
+  const first: Uint8Array[] = [];
   let length = 0;
-  for (let i = start; i < queue.length; i++) {
-    const { text } = queue[i]!;
-    for (let at = text.indexOf(quote); at !== -1; at = text.indexOf(quote, at + 1)) open = !open;
-    if (!open) return i - start + 1;
-    length += text.length;
-    if (length > maxBytes || i - start >= MAX_LINES_PER_ROW) return 'broken';
+  while (length < HEAD_BYTES) {
+    const { value, done } = await content.next();
+    if (done) break;
+    first.push(value);
+    length += value.byteLength;
   }
-  return 'more';
+  async function* whole() {
+    yield* first.splice(0);
+    yield* content;
+  }
+  return { head: Buffer.concat(first), whole: whole() };
 }
 
-const MAX_LINES_PER_ROW = 1000;
+const HEAD_BYTES = 2 ** 16;
 
-function parseRow(
-  text: string,
-  { delimiter, quote }: Dialect,
-): { fields: string[] } | { problem: string; cause?: unknown } {
-  if (quote === null || !text.includes(quote)) return { fields: text.split(delimiter) };
-  try {
-    const rows: string[][] = parse(text, { delimiter, quote, record_delimiter: ['\n'], bom: false });
-    // Quotes that were even by chance: two broken rows that look like one.
-    return rows.length === 1 ? { fields: rows[0]! } : { problem: 'quotes in the midst of fields' };
-  } catch (cause) {
-    if (!(cause instanceof CsvError)) throw cause;
-    return { problem: messageOf(cause, 200), cause };
-  }
+interface Layout {
+  readonly dialect: CsvDialect;
+  readonly columns: readonly string[];
+  /** Absent where the file has no header. */
+  readonly headerLine?: number;
 }
 
-function textOf(
-  { number, bytes }: Line,
-  file: string,
+/** The delimiter under which the first row fits the columns that are asked for; the first that can be where none does. */
+async function layoutOf(head: Uint8Array, file: DataFile, options: CsvOptions, maxRowBytes: number): Promise<Layout> {
+  const quote = (options.quote ?? '"') || null;
+  let fallback: Layout | undefined;
+  for (const delimiter of delimitersFor(file.path, options)) {
+    let dialect: CsvDialect = { delimiter, quote, skipSpaces: false };
+    let row = await firstCsvRow(head, dialect, maxRowBytes);
+    if (row && startsWithSpaces(row)) {
+      dialect = { ...dialect, skipSpaces: true };
+      row = await firstCsvRow(head, dialect, maxRowBytes);
+    }
+    const fields = row && 'fields' in row ? row.fields : [];
+    const layout: Layout = options.columns
+      ? { dialect, columns: options.columns }
+      : { dialect, columns: fields.map((name) => name.trim()), headerLine: row?.line ?? 1 };
+    if (options.columns ? fields.length === options.columns.length : namesPairs(layout.columns, options)) return layout;
+    fallback ??= layout;
+  }
+  return fallback!;
+}
+
+function delimitersFor(path: string, { delimiter }: CsvOptions): readonly string[] {
+  if (delimiter !== undefined) return [delimiter];
+  return /\.(tsv|tab)(\.\w+)?$/i.test(publicName(path)) ? ['\t', ',', ';', '|'] : [',', ';', '\t', '|'];
+}
+
+/** `image, text`: a space after each delimiter, which a person wrote to be read, not to be in the text. */
+function startsWithSpaces(row: CsvRow): boolean {
+  return 'fields' in row && row.fields.length > 1 && row.fields.slice(1).every((field) => field.startsWith(' '));
+}
+
+function namesPairs(columns: readonly string[], { fields = {} }: CsvOptions): boolean {
+  const hasText =
+    fields.text === undefined ? columns.includes('text') || columns.includes('caption') : columns.includes(fields.text);
+  return hasText && columns.includes(fields.image ?? 'image');
+}
+
+function problemOf(
+  problem: Extract<CsvRow, { problem: string }>['problem'],
+  origin: { file: string; line: number },
   maxBytes: number,
-  reject: (error: DataError) => void,
-): string | undefined {
-  const origin = { file, line: number };
-  if (bytes === undefined) {
-    reject(
-      new DataError('line-too-long', origin, {
-        expected: `a line of at most ${maxBytes} bytes`,
+): ConstructorParameters<typeof DataError> {
+  const parts: Record<typeof problem, [ConstructorParameters<typeof DataError>[0], DataErrorParts]> = {
+    'unclosed-quote': [
+      'malformed-csv',
+      {
+        expected: 'a row',
+        got: 'a quote that is not closed',
+        remedy: 'double the quotes inside a quoted field: "5"" pipe"; where quotes are letters, set quote: false',
+      },
+    ],
+    'too-long': [
+      'line-too-long',
+      {
+        expected: `a row of at most ${maxBytes} bytes`,
         remedy: 'check the file for a missing line break, or raise maxRowBytes',
-      }),
-    );
-    return undefined;
-  }
-  const text = decodeUtf8(bytes);
-  if (text === undefined) {
-    reject(
-      new DataError('invalid-utf8', origin, {
-        expected: 'UTF-8',
-        got: 'bytes that are not',
-        remedy: 'convert the file, e.g. from Latin-1',
-      }),
-    );
-  }
-  return text;
+      },
+    ],
+    'not-utf8': [
+      'invalid-utf8',
+      { expected: 'UTF-8', got: 'bytes that are not', remedy: 'convert the file, e.g. from Latin-1' },
+    ],
+  };
+  const [reason, about] = parts[problem];
+  return [reason, origin, about];
 }

@@ -45,7 +45,7 @@ describe('folder', () => {
     const { records, bad } = await readAll(folder(join(temp, 'bad')));
     expect(bad.map(({ reason, origin }) => [origin.file, reason])).toEqual([
       ['empty.txt', 'empty-caption'],
-      ['folder.txt', 'unreadable-file'],
+      ['folder.png', 'missing-caption'],
       ['latin.txt', 'invalid-utf8'],
       ['link2.txt', 'outside-root'],
       ['lonely.png', 'missing-caption'],
@@ -58,5 +58,31 @@ describe('folder', () => {
     expect((await readAll(folder(join(temp, 'nowhere')))).bad).toMatchObject([{ reason: 'missing-file' }]);
     const open = await readAll(folder(join(temp, 'bad'), { allowOutsideRoot: true }));
     expect(open.records.map(({ id }) => id)).toEqual(['link.png', 'link2.png']);
+  });
+
+  it('passes companions over, takes upper-case suffixes, both ways to write an accent, and a .json for the caption', async () => {
+    for (const [name, content] of [
+      ['IMG_1.PNG', ''],
+      ['IMG_1.TXT', 'one'],
+      ['caf\u00e9.png', ''],
+      ['cafe\u0301.txt', 'two'],
+      ['three.jpg', ''],
+      ['three.json', '{"caption": "three", "score": NaN, "group": "c"}'],
+      ['._IMG_1.PNG', 'fork'],
+      ['._IMG_1.TXT', 'fork'],
+      ['.DS_Store', 'x'],
+      ['Thumbs.db', 'x'],
+      ['__MACOSX/._three.jpg', 'fork'],
+      ['@eaDir/three.jpg/SYNOPHOTO_THUMB.jpg', 'x'],
+    ] as const) {
+      write(`found/${name}`, content);
+    }
+    const { records, bad } = await readAll(folder(join(temp, 'found'), { labels: { group: 'class' } }));
+    expect(bad).toEqual([]);
+    expect(records.map(({ id, text, labels }) => [id.normalize('NFC'), text, labels])).toEqual([
+      ['IMG_1.PNG', 'one', {}],
+      ['caf\u00e9.png', 'two', {}],
+      ['three.jpg', 'three', { group: 'c' }],
+    ]);
   });
 });

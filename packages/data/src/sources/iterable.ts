@@ -1,3 +1,5 @@
+import { ConfigError } from '@diptych/core';
+import { labelKinds } from '../labels.js';
 import type { PairSource, ReadContext } from '../source.js';
 import { type InMemoryOptions, type PairInput, recordFrom } from './pairs.js';
 
@@ -15,10 +17,20 @@ export function iterable(
   open: () => AsyncIterable<PairInput> | Iterable<PairInput>,
   options: InMemoryOptions = {},
 ): PairSource {
+  if (typeof open !== 'function') {
+    throw new ConfigError({
+      where: 'data.iterable',
+      expected: 'a function that opens the pairs anew each epoch',
+      got: typeof open,
+      remedy: 'write iterable(() => …)',
+    });
+  }
   const name = options.name ?? 'iterable';
+  const labels = labelKinds('data.iterable', options.labels);
   return {
     name,
     shufflesFully: false,
+    ...(labels && { labels }),
     async *read({ shard, reject }: ReadContext) {
       let row = 0;
       for await (const input of open()) {

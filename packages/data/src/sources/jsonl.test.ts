@@ -133,4 +133,18 @@ describe('jsonl', () => {
     const { bad } = await readAll(jsonl([join(folder, 'nowhere.jsonl'), file]));
     expect(bad.map(({ reason }) => reason)).toEqual(['missing-file', 'missing-key']);
   });
+
+  it('reads UTF-16, numbers of Python, keys in objects; says where a list or a comma is in the way', async () => {
+    const rows = '\ufeff{"image": "a.png", "score": NaN, "meta": {"title": "größe"}}\r\n';
+    const fields = { text: 'meta.title' };
+    for (const content of [rows, Buffer.from(rows, 'utf16le'), Buffer.from(rows, 'utf16le').swap16()]) {
+      const { records, bad } = await readAll(jsonl(write('unicode.jsonl', content), { fields }));
+      expect([records.map(({ text }) => text), bad]).toEqual([['größe'], []]);
+    }
+    const row = '{"image": "a.png", "text": "t"}';
+    const list = await readAll(jsonl(write('list.json', `[\n${row},\n${row}\n]`)));
+    expect(list.bad[0]!.message).toMatch(/list.json:1: .*write one object a line, not a list of them/);
+    expect(list.bad[1]!.message).toMatch(/list.json:2: .*remove the comma after the object/);
+    expect(list.records.length).toBe(1);
+  });
 });

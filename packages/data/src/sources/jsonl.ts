@@ -1,19 +1,18 @@
 import { DataError, messageOf } from '../data-error.js';
-import type { HttpOptions } from '../io/http.js';
 import { type PathOptions, rootOf } from '../io/image-path.js';
+import { parseJson } from '../io/json.js';
 import { readLines } from '../io/lines.js';
 import { openBytes } from '../io/open.js';
 import { decodeUtf8 } from '../io/utf8.js';
+import { asUtf8 } from '../io/utf8-stream.js';
 import type { PairSource } from '../source.js';
 import { defaultLimits, type Fields, type RowLimits, type RowReader, recordFromRow } from './row.js';
-import { shardedSource } from './sharded.js';
+import { type DataFile, type FilesOptions, shardedSource } from './sharded.js';
 
 /** Options of sources that read rows from files. */
-export interface RowFileOptions extends PathOptions, Partial<RowLimits> {
+export interface RowFileOptions extends PathOptions, FilesOptions, Partial<RowLimits> {
   /** Keys or columns, where they are not `image`, `text` (or `caption`) and `id`. */
   readonly fields?: Partial<Fields>;
-  /** For `http(s)` addresses. */
-  readonly http?: HttpOptions;
 }
 
 /** Options of {@link jsonl}. */
@@ -35,11 +34,12 @@ export interface JsonlOptions extends RowFileOptions {
  */
 export function jsonl(files: string | readonly string[], options: JsonlOptions = {}): PairSource {
   const { maxLineBytes = 16 * 2 ** 20 } = options;
-  return shardedSource('jsonl', files, async function* (file, firstItem, { reject, signal }) {
+  return shardedSource('jsonl', files, options, async function* (file, firstItem, { reject, signal }) {
     const reader = rowReader(file, options, reject);
-    for await (const lines of readLines(openBytes(file, { ...options.http, signal }), maxLineBytes)) {
+    const content = asUtf8(openBytes(file.path, { ...options.http, signal }), file.name);
+    for await (const lines of readLines(content, maxLineBytes)) {
       for (const { number, bytes } of lines) {
-        const origin = { file, line: number };
+        const origin = { file: file.name, line: number };
         if (bytes === undefined) {
           reject(
             new DataError('line-too-long', origin, {
@@ -63,13 +63,13 @@ export function jsonl(files: string | readonly string[], options: JsonlOptions =
         if (text.trim() === '') continue;
         let row: unknown;
         try {
-          row = JSON.parse(text);
+          row = parseJson(text);
         } catch (cause) {
           reject(
             new DataError(
               'malformed-json',
               origin,
-              { expected: 'one JSON object', got: messageOf(cause, 200), remedy: 'repair or remove the line' },
+              { expected: 'one JSON object', got: messageOf(cause, 200), remedy: remedyFor(text) },
               { cause },
             ),
           );
@@ -82,8 +82,21 @@ export function jsonl(files: string | readonly string[], options: JsonlOptions =
   });
 }
 
+function remedyFor(text: string): string {
+  if (/^\s*(\[\s*)?$|^\s*\[\s*\{/.test(text)) return 'write one object a line, not a list of them (jq -c .[])';
+  return text.trimEnd().endsWith(',') ? 'remove the comma after the object' : 'repair or remove the line';
+}
+
 /** What rows of a file are checked against. */
-export function rowReader(file: string, options: RowFileOptions, reject: RowReader['reject']): RowReader {
-  const { fields = {}, allowOutsideRoot = false, maxCaptionLength = defaultLimits.maxCaptionLength } = options;
-  return { fields, root: rootOf(file, options), allowOutsideRoot, limits: { maxCaptionLength }, reject };
+export function rowReader(file: DataFile, options: RowFileOptions, reject: RowReader['reject']): RowReader {
+  const { fields = {}, allowOutsideRoot = false, maxCaptionLength = defaultLimits.maxCaptionLength, labels } = options;
+  return {
+    fields,
+    root: rootOf(file.path, options),
+    allowOutsideRoot,
+    limits: { maxCaptionLength },
+    ids: file.ids,
+    ...(labels && { labels }),
+    reject,
+  };
 }

@@ -1,4 +1,7 @@
+import { createHash } from 'node:crypto';
 import { ConfigError, SampleRandom, siteOf } from '@diptych/core';
+import { describe } from '../captions.js';
+import type { LabelKind, LabelKinds } from '../labels.js';
 import type { PairRecord } from '../record.js';
 import { orderedRead } from '../shuffle.js';
 import type { PairSource, ReadContext } from '../source.js';
@@ -10,14 +13,26 @@ export interface MixPart {
   readonly weight: number;
 }
 
+/** Options of {@link mix}. */
+export interface MixOptions {
+  /**
+   * An epoch ends when the `first` source is used up (by default), or when `all` were once: shorter ones then start again, in
+   * another order and with other random transforms.
+   */
+  readonly until?: 'first' | 'all';
+  /** Equal ids in different sources mean the same item. By default ids belong to their source. */
+  readonly sharedIds?: boolean;
+}
+
 /**
  * Draws each pair from one of several sources, by weight and seed. Each source comes in its own (shuffled) order.
  *
- * @param options.until an epoch ends when the `first` source is used up (by default), or when `all` were once: shorter
- *   ones then start again, in another order and with other random transforms
- * @throws ConfigError without parts, or for a weight that is not positive
+ * @throws ConfigError without parts, for a weight that is not positive, or for parts that give one label in two kinds
  */
-export function mix(parts: readonly MixPart[], { until = 'first' }: { until?: 'first' | 'all' } = {}): PairSource {
+export function mix(parts: readonly MixPart[], { until = 'first', sharedIds = false }: MixOptions = {}): PairSource {
+  if (!Array.isArray(parts) || parts.some((part) => typeof part?.source?.read !== 'function')) {
+    throw new ConfigError({ where: 'data.mix', expected: 'a list of { source, weight }', got: describe(parts) });
+  }
   if (parts.length === 0) throw new ConfigError({ where: 'data.mix', expected: 'at least one source', got: 'none' });
   for (const { source, weight } of parts) {
     if (weight > 0 && Number.isFinite(weight)) continue;
@@ -28,15 +43,18 @@ export function mix(parts: readonly MixPart[], { until = 'first' }: { until?: 'f
       remedy: 'leave the source out',
     });
   }
+  const labels = labelsOf(parts);
   const name = `mix(${parts.map(({ source, weight }) => `${weight} ${source.name}`).join(', ')})`;
   return {
     name,
     // Its parts are shuffled inside, each through a buffer of its own where it needs one.
     shufflesFully: true,
+    ...(labels && { labels }),
+    ...(parts.every(({ source }) => source.fingerprint) && { fingerprint: () => fingerprintOf(parts) }),
     async *read(context: ReadContext) {
       const { seed, epoch } = context;
       const random = new SampleRandom({ training: true, seed, epoch, item: 0 }, siteOf('data/mix'));
-      const readers = parts.map((part, index) => new PartReader(part, index, parts.length, context));
+      const readers = parts.map((part, index) => new PartReader(part, index, parts.length, sharedIds, context));
       try {
         while (readers.some(({ exhausted }) => !exhausted) || until === 'first') {
           const reader = draw(readers, random);
@@ -52,6 +70,30 @@ export function mix(parts: readonly MixPart[], { until = 'first' }: { until?: 'f
       }
     },
   };
+}
+
+function labelsOf(parts: readonly MixPart[]): LabelKinds | undefined {
+  const all: Record<string, LabelKind> = {};
+  for (const { source } of parts) {
+    for (const [name, kind] of Object.entries(source.labels ?? {})) {
+      if ((all[name] ?? kind) === kind) all[name] = kind;
+      else {
+        throw new ConfigError({
+          where: 'data.mix',
+          expected: `the label ${JSON.stringify(name)} to be of one kind`,
+          got: `${all[name]} and ${kind}`,
+          remedy: 'declare it alike in all parts',
+        });
+      }
+    }
+  }
+  return Object.keys(all).length > 0 ? all : undefined;
+}
+
+async function fingerprintOf(parts: readonly MixPart[]): Promise<string> {
+  const hash = createHash('sha256').update('mix');
+  for (const { source, weight } of parts) hash.update(`\n${weight} ${await source.fingerprint?.()}`);
+  return hash.digest('hex');
 }
 
 function draw(readers: readonly PartReader[], random: SampleRandom): PartReader | undefined {
@@ -77,11 +119,14 @@ class PartReader {
   readonly #count: number;
   readonly #context: ReadContext;
 
-  constructor({ source, weight }: MixPart, index: number, count: number, context: ReadContext) {
+  readonly #sharedIds: boolean;
+
+  constructor({ source, weight }: MixPart, index: number, count: number, sharedIds: boolean, context: ReadContext) {
     this.weight = weight;
     this.#source = source;
     this.#index = index;
     this.#count = count;
+    this.#sharedIds = sharedIds;
     this.#context = context;
     this.#records = this.#open();
   }
@@ -124,7 +169,7 @@ class PartReader {
   #mark(record: PairRecord): PairRecord {
     return {
       ...record,
-      id: `${this.#index}/${record.id}`,
+      id: this.#sharedIds ? record.id : `${this.#index}/${record.id}`,
       item: record.item * this.#count + this.#index,
       pass: this.#pass,
     };

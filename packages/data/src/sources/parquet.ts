@@ -8,8 +8,8 @@ import {
 } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { DataError, messageOf } from '../data-error.js';
+import { isRemote } from '../io/address.js';
 import { HttpFile } from '../io/http-file.js';
-import { isRemote } from '../io/image-path.js';
 import { fileError } from '../io/open.js';
 import { decodeUtf8 } from '../io/utf8.js';
 import type { Origin } from '../record.js';
@@ -17,7 +17,7 @@ import type { PairSource, ReadContext } from '../source.js';
 import type { RowFileOptions } from './jsonl.js';
 import { rowReader } from './jsonl.js';
 import { recordFromRow } from './row.js';
-import { shardedSource } from './sharded.js';
+import { type DataFile, shardedSource } from './sharded.js';
 
 /** Options of {@link parquet}. */
 export type ParquetOptions = RowFileOptions;
@@ -33,23 +33,26 @@ export type ParquetOptions = RowFileOptions;
  * @param files a name, a pattern, or a list of these
  */
 export function parquet(files: string | readonly string[], options: ParquetOptions = {}): PairSource {
-  return shardedSource('parquet', files, (file, firstItem, context) => readTable(file, firstItem, options, context));
+  return shardedSource('parquet', files, { ...options, mayBeEmpty: true }, (file, firstItem, context) =>
+    readTable(file, firstItem, options, context),
+  );
 }
 
-async function* readTable(file: string, firstItem: number, options: ParquetOptions, context: ReadContext) {
-  if (isRemote(file)) {
-    const remote = await HttpFile.open(file, { ...options.http, signal: context.signal });
+async function* readTable(file: DataFile, firstItem: number, options: ParquetOptions, context: ReadContext) {
+  const { path } = file;
+  if (isRemote(path)) {
+    const remote = await HttpFile.open(path, { ...options.http, signal: context.signal });
     yield* readRecords(remote, file, firstItem, options, context);
     return;
   }
   let handle: FileHandle;
   try {
-    handle = await open(file);
+    handle = await open(path);
   } catch (cause) {
-    throw fileError(file, cause);
+    throw fileError(path, cause);
   }
   try {
-    yield* readRecords(await asBuffer(handle, file), file, firstItem, options, context);
+    yield* readRecords(await asBuffer(handle, path), file, firstItem, options, context);
   } finally {
     await handle.close();
   }
@@ -57,12 +60,13 @@ async function* readTable(file: string, firstItem: number, options: ParquetOptio
 
 async function* readRecords(
   buffer: AsyncBuffer | HttpFile,
-  file: string,
+  dataFile: DataFile,
   firstItem: number,
   options: ParquetOptions,
   { reject, signal }: ReadContext,
 ) {
-  const reader = rowReader(file, options, reject);
+  const file = dataFile.name;
+  const reader = rowReader(dataFile, options, reject);
   const metadata = await readMetadata(buffer, file, signal);
   const columns = chooseColumns(metadata, options, file);
   let row = 0;
@@ -116,30 +120,35 @@ async function readMetadata(buffer: AsyncBuffer, file: string, signal?: AbortSig
   }
 }
 
-/** The columns that hold pairs, where the file has them. */
-function chooseColumns(metadata: FileMetaData, { fields = {} }: ParquetOptions, file: string): string[] {
+/** The columns that hold pairs and their labels, where the file has them; of nested ones the outermost. */
+function chooseColumns(metadata: FileMetaData, { fields = {}, labels = {} }: ParquetOptions, file: string): string[] {
   let names: string[];
   try {
     names = parquetSchema(metadata).children.map(({ element }) => element.name);
   } catch (cause) {
     throw malformed(file, cause, 'a readable schema');
   }
+  const columnOf = (field: string) =>
+    [field, field.split('.')[0]!].find((name) => names.includes(name)) ?? missingColumn(field, names, file);
   const text = fields.text ?? (names.includes('text') ? 'text' : 'caption');
-  const wanted = [fields.image ?? 'image', text];
-  for (const name of wanted) {
-    if (names.includes(name)) continue;
-    throw new DataError(
-      'missing-key',
-      { file },
-      {
-        expected: `a column ${JSON.stringify(name)}`,
-        got: `the columns ${names.slice(0, 20).join(', ')}`,
-        remedy: 'name the right ones: fields: { image, text, id }',
-      },
-    );
+  const wanted = [fields.image ?? 'image', text, ...(fields.id === undefined ? [] : [fields.id])];
+  for (const [name, label] of Object.entries(labels)) {
+    wanted.push(typeof label === 'string' ? name : (label.field ?? name));
   }
-  const id = fields.id ?? 'id';
-  return names.includes(id) ? [...wanted, id] : wanted;
+  if (fields.id === undefined && names.includes('id')) wanted.push('id');
+  return [...new Set(wanted.map(columnOf))];
+}
+
+function missingColumn(field: string, names: readonly string[], file: string): never {
+  throw new DataError(
+    'missing-key',
+    { file },
+    {
+      expected: `a column ${JSON.stringify(field)}`,
+      got: `the columns ${names.slice(0, 20).join(', ')}`,
+      remedy: 'name the right ones: fields: { image, text, id }, labels: { name: { kind, field } }',
+    },
+  );
 }
 
 /**

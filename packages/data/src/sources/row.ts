@@ -1,15 +1,19 @@
 import { checkCaptions, describe } from '../captions.js';
 import { DataError } from '../data-error.js';
+import { digestOf, type FileIds, idFromValue } from '../identity.js';
 import { imageAt } from '../io/image-path.js';
+import { IMAGE_NAME } from '../io/names.js';
+import { decodeUtf8 } from '../io/utf8.js';
+import { type LabelColumns, readLabels } from '../labels.js';
 import type { ImageRef, Origin, PairRecord } from '../record.js';
 
-/** Names of the columns or keys that hold a pair. */
+/** Names of the columns or keys that hold a pair; with dots for nested ones (`meta.caption`). */
 export interface Fields {
   /** Path of the image, or its bytes (Parquet); `image` by default. */
   readonly image: string;
   /** Caption or list of captions; `text` by default, `caption` where a row has no `text`. */
   readonly text: string;
-  /** Identity of the pair's positives; `id` by default, may be absent. */
+  /** Identity of the pair's positives: equal ids in a file mean the same item. `id` by default, may be absent. */
   readonly id: string;
 }
 
@@ -28,6 +32,8 @@ export interface RowReader {
   readonly root: string;
   readonly allowOutsideRoot: boolean;
   readonly limits: RowLimits;
+  readonly ids: FileIds;
+  readonly labels?: LabelColumns;
   readonly reject: (error: DataError) => void;
 }
 
@@ -51,23 +57,26 @@ export function recordFromRow(row: unknown, item: number, origin: Origin, reader
   const values = row as Record<string, unknown>;
   const imageKey = fields.image ?? 'image';
   const textKey = fields.text ?? (values.text === undefined && values.caption !== undefined ? 'caption' : 'text');
-  for (const key of [imageKey, textKey]) {
-    if (values[key] === undefined || values[key] === null) {
-      reject(
-        new DataError('missing-key', origin, {
-          expected: `the key "${key}"`,
-          got: `the keys ${listKeys(values)}`,
-          remedy: 'add it, or name the right ones: fields: { image, text, id }',
-        }),
-      );
-      return undefined;
-    }
+  const [imageValue, textValue] = [valueAt(values, imageKey), valueAt(values, textKey)];
+  for (const [key, value] of [[imageKey, imageValue] as const, [textKey, textValue] as const]) {
+    if (value !== undefined && value !== null) continue;
+    reject(
+      new DataError('missing-key', origin, {
+        expected: `the key "${key}"`,
+        got: `the keys ${listKeys(values)}`,
+        remedy: 'add it, or name the right ones: fields: { image, text, id }',
+      }),
+    );
+    return undefined;
   }
   try {
-    const image = imageFromValue(values[imageKey], imageKey, origin, reader);
-    const text = checkCaptions(values[textKey], textKey, origin, limits, reject);
+    const { ref, id } = imageFromValue(imageValue, imageKey, origin, reader);
+    const text = checkCaptions(textValue, textKey, origin, limits, reject);
     if (text === undefined) return undefined;
-    return { id: idOf(values, reader, origin, image.path), item, image: image.ref, text, origin };
+    const labels = reader.labels && readLabels(reader.labels, (field) => valueAt(values, field), origin);
+    const given = givenId(valueAt(values, fields.id ?? 'id'), fields.id, origin, reader.ids);
+    const known = given ?? id ?? reader.ids.place(origin.line ?? origin.row ?? item);
+    return { id: known, item, image: ref, text, origin, ...(labels && { labels }) };
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
     reject(error);
@@ -75,25 +84,72 @@ export function recordFromRow(row: unknown, item: number, origin: Origin, reader
   }
 }
 
+/** The value under a key; where there is none and the key has dots, the value that they lead to. */
+export function valueAt(values: Readonly<Record<string, unknown>>, key: string): unknown {
+  if (Object.hasOwn(values, key)) return values[key];
+  if (!key.includes('.')) return undefined;
+  let value: unknown = values;
+  for (const part of key.split('.')) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined;
+    value = (value as Record<string, unknown>)[part];
+  }
+  return value;
+}
+
+/**
+ * The id that the user wrote, where there is one.
+ *
+ * @param named the field, where the user named it: what cannot be an id is then refused, else passed over
+ * @throws DataError `wrong-type`
+ */
+export function givenId(value: unknown, named: string | undefined, origin: Origin, ids: FileIds): string | undefined {
+  const id = idFromValue(value);
+  if (typeof id === 'string') return ids.given(id);
+  if (id === undefined || named === undefined) return undefined;
+  throw new DataError('wrong-type', origin, {
+    expected: `an id under "${named}" that has all its digits`,
+    got: 'a number beyond 2^53 in double precision, which others round to as well',
+    remedy: 'write it as an integer or as text',
+  });
+}
+
 /** A path, bytes, or the hub's struct of both: `{ bytes, path }`. */
 function imageFromValue(
   value: unknown,
   key: string,
   origin: Origin,
-  { root, allowOutsideRoot }: RowReader,
-): { ref: ImageRef; path?: string } {
-  if (typeof value === 'string') return { ref: imageAt(value, root, origin, allowOutsideRoot), path: value };
-  if (value instanceof Uint8Array) return { ref: fromBytes(value, origin) };
+  { root, allowOutsideRoot, ids }: RowReader,
+): { ref: ImageRef; id?: string } {
+  const fromPath = (path: string) => {
+    const ref = imageAt(path, root, origin, allowOutsideRoot);
+    return { ref, id: ids.picture(ref.path) };
+  };
+  if (typeof value === 'string') return fromPath(value);
+  if (value instanceof Uint8Array) {
+    const path = pathInBytes(value);
+    return path === undefined ? { ref: fromBytes(value, origin) } : fromPath(path);
+  }
   if (typeof value === 'object' && value !== null) {
     const { bytes, path } = value as { bytes?: unknown; path?: unknown };
-    if (bytes instanceof Uint8Array) return { ref: fromBytes(bytes, origin) };
-    if (typeof path === 'string') return { ref: imageAt(path, root, origin, allowOutsideRoot), path };
+    if (bytes instanceof Uint8Array) {
+      const ref = fromBytes(bytes, origin);
+      // The path beside bytes is a mere name, which other pictures may have: the bytes say which one it is.
+      return typeof path === 'string' && path !== '' ? { ref, id: `${path}@${digestOf(bytes)}` } : { ref };
+    }
+    if (typeof path === 'string') return fromPath(path);
   }
   throw new DataError('wrong-type', origin, {
     expected: `the path or the bytes of an image under "${key}"`,
     got: describe(value),
     remedy: 'name the right key: fields: { image }',
   });
+}
+
+/** A path that a table keeps as bytes. No picture's file is as short and all text and ends as a file name does. */
+function pathInBytes(bytes: Uint8Array): string | undefined {
+  if (bytes.byteLength > 4096) return undefined;
+  const text = decodeUtf8(bytes);
+  return text !== undefined && IMAGE_NAME.test(text) && !/\p{Cc}/u.test(text) ? text : undefined;
 }
 
 function fromBytes(bytes: Uint8Array, origin: Origin): ImageRef {
@@ -106,13 +162,6 @@ function fromBytes(bytes: Uint8Array, origin: Origin): ImageRef {
   }
   // A copy of its own: a view would keep a whole page of the file alive, and be cloned with it into a worker.
   return { kind: 'bytes', bytes: new Uint8Array(bytes) };
-}
-
-function idOf(values: Record<string, unknown>, { fields }: RowReader, origin: Origin, path?: string): string {
-  const id = values[fields.id ?? 'id'];
-  if (typeof id === 'string' && id !== '') return id;
-  if (typeof id === 'number' || typeof id === 'bigint') return String(id);
-  return path ?? `${origin.file}:${origin.line ?? origin.row}`;
 }
 
 function listKeys(values: Record<string, unknown>): string {

@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { linkSync, readFileSync, symlinkSync } from 'node:fs';
+import { basename } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { sendRange, serve } from '../../test/flaky-server.js';
@@ -26,7 +28,7 @@ describe('webdataset', () => {
       const { records, bad } = await readAll(webdataset(file));
       expect(bad).toEqual([]);
       expect(records.map(({ text, item }) => [text, item])).toEqual([0, 1, 2, 3, 4].map((n) => [`caption ${n}`, n]));
-      expect(records[3]).toMatchObject({ id: `${file}/./3`, origin: { file, member: './3.jpg' } });
+      expect(records[3]).toMatchObject({ id: `${basename(file)}/3`, origin: { file, member: '3.jpg' } });
       expect(records[3]!.image.kind).toBe(i === 0 ? 'slice' : 'bytes');
       const { image, origin } = records[3]!;
       expect(Buffer.from((await loadImage(image, origin, 1000)) as Uint8Array)).toEqual(picture(3));
@@ -145,5 +147,86 @@ describe('webdataset', () => {
     expect(records[19]!.image).toEqual({ kind: 'bytes', bytes: new Uint8Array(picture(19)) });
     expect(bad.map(({ reason }) => reason)).toEqual(['unreachable']);
     await server.close();
+  });
+
+  it('takes the member whose whole suffix says so, or the one that is named', async () => {
+    const tar = await makeTar([
+      ['a.depth.png', 'depth'],
+      ['a.jpg', 'photo'],
+      ['a.txt', 'short'],
+      ['a.long.txt', 'a long caption'],
+      ['b.depth.png', 'depth'],
+      ['b.txt', 'no photo'],
+    ]);
+    const file = write('depth.tar', tar);
+    const { records, bad } = await readAll(webdataset(file));
+    expect(records.map(({ origin, text }) => [origin.member, text])).toEqual([['a.jpg', 'short']]);
+    expect(bad[0]!.message).toMatch(/got only .depth.png; name it: members: \{ image: 'depth.png' \}/);
+    const named = await readAll(webdataset(file, { members: { image: ['depth.png'], text: ['long.txt', 'txt'] } }));
+    expect(named.records.map(({ origin, text }) => [origin.member, text])).toEqual([
+      ['a.depth.png', 'a long caption'],
+      ['b.depth.png', 'no photo'],
+    ]);
+    expect(named.bad).toEqual([]);
+    expect(() => webdataset(file, { members: { image: [] } })).toThrow('members.image to be suffixes');
+  });
+
+  it('passes companions over, wherever they stand', async () => {
+    for (const folder of ['', 'photos/', './']) {
+      const tar = await makeTar([
+        [`${folder}._.DS_Store`, 'fork'],
+        [`${folder}.DS_Store`, 'x'],
+        [`${folder}._a.jpg`, 'fork'],
+        [`${folder}a.jpg`, 'x'],
+        [`${folder}._a.txt`, 'fork'],
+        [`${folder}a.txt`, 'one'],
+        [`__MACOSX/${folder}._a.jpg`, 'fork'],
+        ['PaxHeaders.12/a.jpg', 'header'],
+        [`${folder}B.JPG`, 'x'],
+        [`${folder}B.TXT`, 'two'],
+      ]);
+      const { records, bad } = await readAll(webdataset(write('mac.tar', tar)));
+      expect([records.map(({ text }) => text), bad]).toEqual([['one', 'two'], []]);
+    }
+  });
+
+  it('reads the formats v7, oldgnu, gnu, ustar and posix, long names, and links to earlier members', async () => {
+    const root = `${folder}/in`;
+    const long = `${'long-'.repeat(30)}name`;
+    for (const name of ['a', 'b']) {
+      write(`in/${name}.jpg`, `picture ${name}`);
+      write(`in/${name}.txt`, `caption ${name}`);
+    }
+    linkSync(`${root}/a.jpg`, `${root}/c.jpg`);
+    linkSync(`${root}/a.txt`, `${root}/c.txt`);
+    symlinkSync('b.jpg', `${root}/d.jpg`);
+    write('in/d.txt', 'caption d');
+    write(`in/${long}.jpg`, 'picture long');
+    write(`in/${long}.txt`, 'caption long');
+    for (const format of ['v7', 'oldgnu', 'gnu', 'ustar', 'posix']) {
+      const file = `${folder}/${format}.tar`;
+      const takesLongNames = format !== 'v7' && format !== 'ustar';
+      const names = ['a', 'b', 'c', 'd', ...(takesLongNames ? [long] : [])];
+      execFileSync('tar', [
+        `--format=${format}`,
+        ...['-cf', file, '-C', root],
+        ...names.flatMap((name) => [`${name}.jpg`, `${name}.txt`]),
+      ]);
+      const { records, bad } = await readAll(webdataset(file));
+      expect(bad).toEqual([]);
+      const contents = await Promise.all(
+        records.map(async ({ text, image, origin }) => {
+          const picture = (await loadImage(image, origin, 100)) as Uint8Array;
+          return [text, Buffer.from(picture).toString()];
+        }),
+      );
+      expect(contents).toEqual([
+        ['caption a', 'picture a'],
+        ['caption b', 'picture b'],
+        ['caption a', 'picture a'],
+        ['caption d', 'picture b'],
+        ...(takesLongNames ? [['caption long', 'picture long']] : []),
+      ]);
+    }
   });
 });

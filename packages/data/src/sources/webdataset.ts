@@ -1,35 +1,45 @@
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { extract, type Header } from 'tar-stream';
+import { ConfigError } from '@diptych/core';
 import { checkCaptions } from '../captions.js';
 import { DataError, messageOf } from '../data-error.js';
-import type { HttpOptions } from '../io/http.js';
-import { isRemote } from '../io/image-path.js';
-import { isCompressed, notEmpty, openBytes } from '../io/open.js';
-import { decodeUtf8 } from '../io/utf8.js';
+import { isRemote } from '../io/address.js';
+import { parseJson } from '../io/json.js';
+import { IMAGE_SUFFIX } from '../io/names.js';
+import { isCompressed } from '../io/open.js';
+import { type MemberKind, readMembers, type TarMember } from '../io/tar-members.js';
+import { type LabelColumns, readLabels } from '../labels.js';
 import { defaultMaxImageBytes } from '../load-image.js';
 import type { ImageRef, Origin, PairRecord } from '../record.js';
 import type { PairSource, ReadContext } from '../source.js';
-import { IMAGE_NAME } from './folder.js';
-import { defaultLimits, type RowLimits } from './row.js';
-import { shardedSource } from './sharded.js';
+import { defaultLimits, givenId, type RowLimits, valueAt } from './row.js';
+import { type DataFile, type FilesOptions, shardedSource } from './sharded.js';
+
+/** Which members of a sample are its picture and its caption: whole suffixes, those after the first dot of a name. */
+export interface SampleMembers {
+  /** `depth.png` for `000.depth.png`; any image's suffix that is alone (`jpg`, `png`, …) by default. The first that is there. */
+  readonly image?: string | readonly string[];
+  /** `txt`, `text` or `caption` by default, else the key in `json`. */
+  readonly text?: string | readonly string[];
+}
 
 /** Options of {@link webdataset}. */
-export interface WebDatasetOptions extends Partial<RowLimits> {
+export interface WebDatasetOptions extends FilesOptions, Partial<RowLimits> {
   /** Keys of a `.json` member; `text` (or `caption`) and `id` by default. A `.txt` member goes first. */
   readonly fields?: { readonly text?: string; readonly id?: string };
-  /** For `http(s)` addresses. */
-  readonly http?: HttpOptions;
+  readonly members?: SampleMembers;
+  /** Labels to read beside each pair: keys of the `.json` member, or members of their own (`cls`). */
+  readonly labels?: LabelColumns;
   /** Largest image that is read out of compressed or remote shards; 64 MiB by default. */
   readonly maxImageBytes?: number;
 }
 
 /**
  * Shards of WebDataset: tar files in which the members of one sample follow each other and share their name up to the
- * first dot: `000017.jpg`, `000017.txt` (a caption a line is not read: the whole is one) or `000017.json`.
+ * first dot: `000017.jpg`, `000017.txt` (a caption a line is not read: the whole is one) or `000017.json`. What is behind the
+ * first dot says what a member is: `000017.depth.png` is not the picture, unless `members` says so.
  *
- * Local uncompressed shards give references into the file, so that a shuffle buffer holds no image; `.tar.gz`,
- * `.tar.zst` and remote ones give the images' bytes.
+ * Local uncompressed shards give references into the file, so that a shuffle buffer holds no image; compressed and remote
+ * ones give the images' bytes. Tars of all formats are read (v7, GNU, ustar, pax); links lead to earlier members of a local
+ * uncompressed one.
  *
  * ```js
  * const source = webdataset('https://data.example.org/pairs-{000..099}.tar');
@@ -40,255 +50,219 @@ export interface WebDatasetOptions extends Partial<RowLimits> {
  * @param files a name, a pattern, or a list of these
  */
 export function webdataset(files: string | readonly string[], options: WebDatasetOptions = {}): PairSource {
-  return shardedSource('webdataset', files, (file, firstItem, context) => readShard(file, firstItem, options, context));
+  const suffixes = suffixesOf(options);
+  return shardedSource('webdataset', files, options, (file, firstItem, context) =>
+    readShard(file, firstItem, options, suffixes, context),
+  );
 }
 
-async function* readShard(file: string, firstItem: number, options: WebDatasetOptions, context: ReadContext) {
+/** Suffixes in small letters; undefined: those that are usual. */
+interface Suffixes {
+  readonly image: readonly string[] | undefined;
+  readonly text: readonly string[];
+  /** Labels that may be members of their own. */
+  readonly labels: readonly string[];
+}
+
+function suffixesOf({ members = {}, labels = {} }: WebDatasetOptions): Suffixes {
+  const list = (what: 'image' | 'text') => {
+    const value = members[what];
+    if (value === undefined) return undefined;
+    const all = (typeof value === 'string' ? [value] : value).map((suffix) => suffix.toLowerCase().replace(/^\./, ''));
+    if (all.length > 0 && all.every((suffix) => suffix !== '')) return all;
+    throw new ConfigError({
+      where: 'data.webdataset',
+      expected: `members.${what} to be suffixes such as 'jpg' or 'depth.png'`,
+      got: JSON.stringify(value),
+    });
+  };
+  return {
+    image: list('image'),
+    text: list('text') ?? ['txt', 'text', 'caption'],
+    labels: Object.entries(labels).map(([name, label]) =>
+      (typeof label === 'string' ? name : (label.field ?? name)).toLowerCase(),
+    ),
+  };
+}
+
+function kindOf(suffix: string, { image, text, labels }: Suffixes): MemberKind | undefined {
+  if (image ? image.includes(suffix) : IMAGE_SUFFIX.test(suffix)) return 'image';
+  return text.includes(suffix) || suffix === 'json' || labels.includes(suffix) ? 'text' : undefined;
+}
+
+async function* readShard(
+  file: DataFile,
+  firstItem: number,
+  options: WebDatasetOptions,
+  suffixes: Suffixes,
+  context: ReadContext,
+) {
   const { reject, signal } = context;
-  const inPlace = !isRemote(file) && !isCompressed(file);
+  const { maxImageBytes = defaultMaxImageBytes, http } = options;
+  const seen = new Set<string>();
+  const finish = (sample: Sample, item: number) => {
+    const record = recordFrom(sample, item, file, options, suffixes, reject);
+    // A key that comes again, apart from the first, is another sample: joined archives begin to count anew.
+    const again = seen.has(sample.key);
+    seen.add(sample.key);
+    return record && again && record.id === file.ids.member(sample.key)
+      ? { ...record, id: file.ids.member(`${sample.key}@${item - firstItem}`) }
+      : record;
+  };
   let item = firstItem;
   let sample: Sample | undefined;
-  for await (const member of readMembers(file, inPlace, options, reject, signal)) {
+  const members = readMembers(file, {
+    inPlace: !isRemote(file.path) && !(await isCompressed(file.path)),
+    http: { ...http, signal },
+    maxImageBytes,
+    kindOf: (suffix) => kindOf(suffix, suffixes),
+    reject,
+  });
+  for await (const member of members) {
     if (sample && sample.key !== member.key) {
-      const record = finish(sample, item++, file, options, reject);
+      const record = finish(sample, item++);
       if (record) yield record;
       sample = undefined;
     }
-    sample ??= { key: member.key };
+    sample ??= { key: member.key, members: new Map(), others: [] };
     addMember(sample, member, file, reject);
   }
   if (sample) {
-    const record = finish(sample, item, file, options, reject);
+    const record = finish(sample, item);
     if (record) yield record;
   }
 }
 
-interface Member {
-  readonly name: string;
-  /** The name up to the first dot of its last part. */
-  readonly key: string;
-  readonly content: { readonly image: ImageRef } | { readonly text: string } | { readonly json: string } | 'broken';
-}
-
 interface Sample {
   readonly key: string;
-  image?: ImageRef;
-  imageName?: string;
-  text?: string;
-  json?: string;
+  /** By suffix. */
+  readonly members: Map<string, { readonly name: string; readonly content: ImageRef | string }>;
+  /** Suffixes of members that are no part of a pair. */
+  readonly others: string[];
   /** A member of it was rejected: so is the rest, without another message. */
   broken?: boolean;
 }
 
-function addMember(sample: Sample, { name, content }: Member, file: string, reject: ReadContext['reject']): void {
+function addMember(sample: Sample, member: TarMember, file: DataFile, reject: ReadContext['reject']): void {
+  const { name, suffix, content } = member;
   if (content === 'broken') {
     sample.broken = true;
-    return;
-  }
-  const kind = 'image' in content ? 'image' : 'text' in content ? 'text' : 'json';
-  if (sample[kind] !== undefined) {
+  } else if (content === 'other') {
+    sample.others.push(suffix);
+  } else if (sample.members.has(suffix)) {
     reject(
       new DataError(
         'unsupported-member',
-        { file, member: name },
+        { file: file.name, member: name },
         {
-          expected: `one ${kind} in the sample ${sample.key}`,
+          expected: `one .${suffix} in the sample ${sample.key}`,
           got: 'a second one',
-          remedy: 'give each sample a name of its own',
+          remedy: 'give each sample a name of its own, without dots before the suffix',
         },
       ),
     );
-    return;
+  } else {
+    sample.members.set(suffix, { name, content });
   }
-  Object.assign(sample, content, kind === 'image' && { imageName: name });
 }
 
-function finish(
+function recordFrom(
   sample: Sample,
   item: number,
-  file: string,
-  { fields, maxCaptionLength = defaultLimits.maxCaptionLength }: WebDatasetOptions,
+  file: DataFile,
+  options: WebDatasetOptions,
+  suffixes: Suffixes,
   reject: ReadContext['reject'],
 ): PairRecord | undefined {
-  const origin: Origin = { file, member: sample.imageName ?? sample.key };
   if (sample.broken) return undefined;
-  if (!sample.image) {
-    // Samples of something else (class labels, lists) are no pairs, and not broken either where they have no caption.
-    if (sample.text !== undefined) {
+  const picture = pictureOf(sample, file, suffixes, reject);
+  const origin: Origin = { file: file.name, member: picture?.name ?? sample.key };
+  const caption = suffixes.text.map((suffix) => textOf(sample, suffix)).find((text) => text !== undefined);
+  if (!picture) {
+    // Samples of something else (class labels, lists) are no pairs, and not broken either where nothing is like a pair.
+    const pictures = sample.others.filter((suffix) => IMAGE_SUFFIX.test(suffix.split('.').at(-1)!));
+    if (caption !== undefined || pictures.length > 0) {
       reject(
         new DataError('missing-image', origin, {
-          expected: 'an image beside the caption',
-          got: 'none',
-          remedy: 'add one or remove it',
+          expected: `an image ${suffixes.image ? suffixes.image.map((suffix) => `.${suffix}`).join(' or ') : '(.jpg, .png, .webp, …)'} of the sample`,
+          got: pictures.length > 0 ? `only .${pictures.join(', .')}` : 'none',
+          remedy:
+            pictures.length > 0
+              ? `name it: members: { image: '${pictures[0]}' }; a sample's name ends at its first dot`
+              : 'pack it beside the caption (tar --sort=name), or remove the caption',
         }),
       );
     }
     return undefined;
   }
-  let metadata: Record<string, unknown> = {};
-  if (sample.json !== undefined) {
-    try {
-      const parsed: unknown = JSON.parse(sample.json);
-      if (typeof parsed === 'object' && parsed !== null) metadata = parsed as Record<string, unknown>;
-    } catch (cause) {
-      if (sample.text === undefined) {
-        reject(
-          new DataError(
-            'malformed-json',
-            { file, member: `${sample.key}.json` },
-            { expected: 'a JSON object', got: messageOf(cause, 200), remedy: 'write it again' },
-            { cause },
-          ),
-        );
-        return undefined;
-      }
+  try {
+    const metadata = metadataOf(sample, file, caption === undefined);
+    const key = options.fields?.text ?? (metadata.text === undefined ? 'caption' : 'text');
+    const value = caption ?? valueAt(metadata, key);
+    if (value === undefined || value === null) {
+      throw new DataError('missing-caption', origin, {
+        expected: `${sample.key}.${suffixes.text[0]}, or ${options.fields?.text ? `"${key}"` : '"text" or "caption"'} in ${sample.key}.json`,
+        got: sample.others.length > 0 ? `members .${sample.others.slice(0, 8).join(', .')}` : 'neither',
+        remedy: 'name the key of the caption, fields: { text }, or its member, members: { text }',
+      });
     }
-  }
-  const key = fields?.text ?? (metadata.text === undefined ? 'caption' : 'text');
-  const value = sample.text ?? metadata[key];
-  if (value === undefined || value === null) {
-    reject(
-      new DataError('missing-caption', origin, {
-        expected: `${sample.key}.txt, or "text" or "caption" in ${sample.key}.json`,
-        got: 'neither',
-        remedy: 'name the key of the caption: fields: { text }',
-      }),
-    );
+    const maxCaptionLength = options.maxCaptionLength ?? defaultLimits.maxCaptionLength;
+    const text = checkCaptions(value, key, origin, { maxCaptionLength }, reject);
+    if (text === undefined) return undefined;
+    const id = givenId(valueAt(metadata, options.fields?.id ?? 'id'), options.fields?.id, origin, file.ids);
+    const labels =
+      options.labels &&
+      readLabels(options.labels, (field) => valueAt(metadata, field) ?? textOf(sample, field.toLowerCase()), origin);
+    const image = picture.content;
+    return { id: id ?? file.ids.member(sample.key), item, image, text, origin, ...(labels && { labels }) };
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
+    reject(error);
     return undefined;
   }
-  const text = checkCaptions(value, key, origin, { maxCaptionLength }, reject);
-  if (text === undefined) return undefined;
-  const id = metadata[fields?.id ?? 'id'];
-  const known = typeof id === 'string' || typeof id === 'number' ? String(id) : undefined;
-  return { id: known ?? `${file}/${sample.key}`, item, image: sample.image, text, origin };
 }
 
-/** The members of a shard that can be part of a pair, with captions read and images read or referred to. */
-async function* readMembers(
-  file: string,
-  inPlace: boolean,
-  { http, maxImageBytes = defaultMaxImageBytes }: WebDatasetOptions,
-  reject: ReadContext['reject'],
-  signal: AbortSignal | undefined,
-): AsyncGenerator<Member> {
-  const archive = extract();
-  let failure: unknown;
-  const bytes = Readable.from(notEmpty(openBytes(file, { ...http, signal })), { objectMode: false });
-  pipeline(bytes, archive as unknown as NodeJS.WritableStream).catch((error: unknown) => {
-    failure ??= error;
-  });
-  let last: string | undefined;
-  try {
-    for await (const entry of archive) {
-      const header = entry.header as Header & { byteOffset?: number };
-      const { name } = header;
-      last = name;
-      const member = await readMember();
-      // Without reading a member to its end, the next never comes.
-      entry.resume();
-      if (member) yield member;
+/** The first picture that is asked for; of several that nothing tells apart the first in the archive, and a note of the others. */
+function pictureOf(sample: Sample, file: DataFile, { image }: Suffixes, reject: ReadContext['reject']) {
+  const found = [...sample.members].flatMap(([suffix, { name, content }]) =>
+    typeof content === 'string' ? [] : [{ suffix, name, content }],
+  );
+  if (image) return image.map((suffix) => found.find((member) => member.suffix === suffix)).find(Boolean);
+  for (const { name, suffix } of found.slice(1)) {
+    reject(
+      new DataError(
+        'unsupported-member',
+        { file: file.name, member: name },
+        {
+          expected: `one picture in the sample ${sample.key}`,
+          got: `.${suffix} beside .${found[0]!.suffix}, which is used`,
+          remedy: `name the right one: members: { image: '${suffix}' }`,
+        },
+      ),
+    );
+  }
+  return found[0];
+}
 
-      async function readMember(): Promise<Member | undefined> {
-        if (header.type === 'directory') return undefined;
-        const kind = IMAGE_NAME.test(name)
-          ? 'image'
-          : TEXT_NAME.test(name)
-            ? 'text'
-            : /\.json$/i.test(name)
-              ? 'json'
-              : '';
-        if (kind === '') return undefined;
-        const key = keyOf(name);
-        const problem = problemOf(header, file);
-        if (problem) {
-          reject(problem);
-          return { name, key, content: 'broken' };
-        }
-        const size = header.size ?? 0;
-        const limit = kind === 'image' ? maxImageBytes : MAX_TEXT_BYTES;
-        if (size > limit || (kind === 'image' && size === 0)) {
-          reject(sizeError(kind, size, limit, { file, member: name }));
-          return { name, key, content: 'broken' };
-        }
-        if (kind === 'image' && inPlace && header.byteOffset !== undefined) {
-          return {
-            name,
-            key,
-            content: { image: { kind: 'slice', path: file, offset: header.byteOffset, length: size } },
-          };
-        }
-        const content = new Uint8Array(size);
-        let filled = 0;
-        for await (const chunk of entry as AsyncIterable<Uint8Array>) {
-          content.set(chunk, filled);
-          filled += chunk.byteLength;
-        }
-        if (kind === 'image') return { name, key, content: { image: { kind: 'bytes', bytes: content } } };
-        const text = decodeUtf8(content);
-        if (text === undefined) {
-          const parts = { expected: 'UTF-8', got: 'bytes that are not', remedy: 'convert it, e.g. from Latin-1' };
-          reject(new DataError('invalid-utf8', { file, member: name }, parts));
-          return { name, key, content: 'broken' };
-        }
-        return { name, key, content: kind === 'json' ? { json: text } : { text: text.trim() } };
-      }
-    }
-  } catch (error) {
-    // The cause lies in the bytes (a download, a decompressor) or in the archive itself.
-    const cause = failure ?? error;
-    if (cause instanceof DataError || signal?.aborted) throw cause;
+function textOf(sample: Sample, suffix: string): string | undefined {
+  const content = sample.members.get(suffix)?.content;
+  return typeof content === 'string' ? content.trim() : undefined;
+}
+
+/** What the sample's `.json` says; nothing where it is broken and no caption is wanted of it. */
+function metadataOf(sample: Sample, file: DataFile, needed: boolean): Record<string, unknown> {
+  const json = textOf(sample, 'json');
+  if (json === undefined) return {};
+  try {
+    const parsed = parseJson(json);
+    return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : {};
+  } catch (cause) {
+    if (!needed) return {};
     throw new DataError(
-      'malformed-tar',
-      last === undefined ? { file } : { file, member: last },
-      {
-        expected: last === undefined ? 'a tar file' : 'a whole tar file',
-        got: `${messageOf(cause, 200)}${last === undefined ? '' : ' at or after this member'}`,
-        remedy: 'fetch or pack the shard again',
-      },
+      'malformed-json',
+      { file: file.name, member: `${sample.key}.json` },
+      { expected: 'a JSON object', got: messageOf(cause, 200), remedy: 'write it again' },
       { cause },
     );
-  } finally {
-    archive.destroy();
-    bytes.destroy();
   }
-}
-
-const TEXT_NAME = /\.(txt|text|caption)$/i;
-const MAX_TEXT_BYTES = 2 ** 20;
-
-function keyOf(name: string): string {
-  const dot = name.indexOf('.', name.lastIndexOf('/') + 1);
-  return dot === -1 ? name : name.slice(0, dot);
-}
-
-/** Members whose names or kinds have no place in a data set. Nothing is ever written to disk; it is refused all the same. */
-function problemOf({ name, type }: Header, file: string): DataError | undefined {
-  const origin = { file, member: name };
-  if (name.startsWith('/') || /^[a-z]:[\\/]/i.test(name) || name.split(/[\\/]/).includes('..')) {
-    return new DataError('outside-root', origin, {
-      expected: 'a member with a relative name',
-      got: 'an absolute one or one with ..',
-      remedy: 'pack the shard with relative names',
-    });
-  }
-  if (type === 'file' || type === 'contiguous-file' || type === null || type === undefined) return undefined;
-  return new DataError('unsupported-member', origin, {
-    expected: 'a regular file',
-    got: `a ${type}`,
-    remedy: 'pack the files themselves (tar --dereference --hard-dereference)',
-  });
-}
-
-function sizeError(kind: string, size: number, limit: number, origin: Origin): DataError {
-  if (size === 0)
-    return new DataError('empty-image', origin, {
-      expected: 'an encoded image',
-      got: 'no bytes',
-      remedy: 'pack it again',
-    });
-  return new DataError(kind === 'image' ? 'image-too-large' : 'caption-too-long', origin, {
-    expected: `at most ${limit} bytes`,
-    got: `${size} bytes`,
-    remedy: kind === 'image' ? 'shrink it or raise maxImageBytes' : 'shorten it',
-  });
 }
