@@ -40,7 +40,7 @@ export default {
     const backend = tf.backend();
     const inPlace = parameters
       .map((variable) => backend.dataOf(variable))
-      .filter((data) => backend.optimizerMemory.holds(data));
+      .filter((data) => backend.inPlace.holds(data));
     const memories = new Set(inPlace.map(({ buffer }) => buffer)).size;
     const count = parameters.reduce((sum, { size }) => sum + size, 0);
     return { seconds: seconds.slice(1), cold: seconds[0], losses, memories, count, peakRss: peakRss() };

@@ -5,7 +5,7 @@ import { build } from 'esbuild';
 
 const root = new URL('../../', import.meta.url);
 
-/** `{ writeModel, createSession, hostValue, createPhiloxUniform, AdamWArena }` of the onnxruntime backend. */
+/** `{ writeModel, createSession, hostValue, createPhiloxUniform }` of the onnxruntime backend. */
 export async function loadEngine() {
   const outfile = fileURLToPath(new URL('.cache/bench/engine.mjs', root));
   mkdirSync(new URL('.cache/bench/', root), { recursive: true });

@@ -48,6 +48,7 @@ export {
   type TowerOutputs,
 } from './loss.js';
 export { checkMatrix, Matrix, type MatrixData, takeRows } from './matrix.js';
+export type { Optimizer } from './optimizer.js';
 export { philox4x32, siteOf, wordToUniform } from './philox.js';
 export { printable } from './printable.js';
 export {

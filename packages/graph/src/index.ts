@@ -1,6 +1,7 @@
 export * from './builder.js';
 export { callSite } from './call-site.js';
 export * from './fingerprint.js';
+export { fuseAdamW } from './passes/fuse-adamw.js';
 export { fuseChannelAffine } from './passes/fuse-channel-affine.js';
 export { fuseGelu } from './passes/fuse-gelu.js';
 export { fuseNormalization } from './passes/fuse-normalization.js';

@@ -1,4 +1,5 @@
 import { EngineError, isLent } from '@diptych/core';
+import { isTaping } from '@diptych/core/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
 import { callSite } from './call-site.js';
 import { SlabAllocator } from './slab.js';
@@ -44,7 +45,7 @@ export abstract class RecordingBackend extends tf.KernelBackend {
   readonly #common = new WeakSet<ArrayBufferLike>();
   readonly #slabs = new SlabAllocator((slab) => this.markCommon(slab));
   /** Device memory of values that are gone, which recorded operations may still read. */
-  readonly #abandoned: DeviceData[] = [];
+  readonly #releasedLater: DeviceData[] = [];
   /** Nodes recorded since the last flush; bounds the graph of a program that never reads. */
   #recorded = 0;
   /** Not null while `compile` records; holds the values that stand for arguments and variables. */
@@ -139,15 +140,15 @@ export abstract class RecordingBackend extends tf.KernelBackend {
   }
 
   /** Frees what a value has on a device, as soon as nothing recorded can read it. */
-  abandon({ device }: Value): void {
+  releaseDevice({ device }: Value): void {
     if (!device) return;
-    this.#abandoned.push(device);
-    this.#freeAbandoned();
+    this.#releasedLater.push(device);
+    this.#freeReleased();
   }
 
-  #freeAbandoned(): void {
+  #freeReleased(): void {
     if (this.pending.size > 0) return;
-    for (const device of this.#abandoned.splice(0)) device.dispose();
+    for (const device of this.#releasedLater.splice(0)) device.dispose();
   }
 
   /** The data of a tensor if it is there without computing anything. */
@@ -275,7 +276,7 @@ export abstract class RecordingBackend extends tf.KernelBackend {
     }
     this.storage.delete(dataId);
     this.pending.delete(entry);
-    this.abandon(entry.value);
+    this.releaseDevice(entry.value);
     return true;
   }
 
@@ -318,7 +319,7 @@ export abstract class RecordingBackend extends tf.KernelBackend {
     // What is all one element needs no array until somebody reads it.
     for (const { value } of live.filter(isFill)) value.settleRepeated(value.node!.attrs.value as number);
     for (const entry of live) if (entry.value.isKnown) this.pending.delete(entry);
-    this.#freeAbandoned();
+    this.#freeReleased();
   }
 
   #evaluate(all: readonly Entry[], wanted: readonly Entry[]): void {
@@ -340,11 +341,6 @@ export abstract class RecordingBackend extends tf.KernelBackend {
         'values are known only when the function runs: return the tensor and read it outside, or keep this part out of compile()',
     });
   }
-}
-
-/** True inside `tf.grad` and its kin: tfjs counts how deep. */
-function isTaping(): boolean {
-  return (tf.engine() as unknown as { state: { gradientDepth: number } }).state.gradientDepth > 0;
 }
 
 /** Arrays of this length and more are worth a look at whether they are all zero. */

@@ -1,7 +1,6 @@
 import { totalmem } from 'node:os';
 import { EngineError } from '@diptych/core';
 import {
-  countElements,
   extractProgram,
   fingerprint,
   type KernelInputs,
@@ -15,17 +14,21 @@ import {
   type Value,
 } from '@diptych/graph';
 import type * as tf from '@tensorflow/tfjs-core';
+import { engine } from '@tensorflow/tfjs-core';
 import { compileFunction } from './compile/compile-function.js';
-import { OptimizerMemory } from './compile/optimizer-memory.js';
+import { InPlaceMemory } from './compile/in-place-memory.js';
+import type { CompileServices } from './compile/services.js';
 import { type Datum, DeviceTensor, inMemory } from './execution/device-tensor.js';
 import { Executable } from './execution/executable.js';
-import { type HostTools, runOnHost } from './execution/host-kernels.js';
+import type { HostTools } from './execution/host-kernel.js';
+import { runOnHost } from './execution/host-kernels.js';
 import { optimize, skippedPasses } from './execution/passes.js';
 import type { Environment } from './execution/plan.js';
 import { type Plain, type PlainTensor, runPortable } from './execution/portable-kernels.js';
 import { ProgramCache } from './execution/program-cache.js';
 import { defaultSessionBytes, SessionBudget } from './execution/session-budget.js';
 import { providersOf, type Target, targetOf } from './execution/target.js';
+import { workOf } from './execution/work.js';
 import { onnxDtype } from './lowering/emitter.js';
 import { DeviceCopies, hostValue, type OrtSessionOptions, spinningFor } from './ort/index.js';
 import { createPhiloxUniform } from './wasm/philox-uniform.js';
@@ -64,21 +67,28 @@ export interface BackendStats {
   portablePrograms: number;
   /** Functions recorded by compile, and replays of them. */
   compiled: { recorded: number; revalidated: number; replayed: number };
+  /**
+   * Bytes of results of compiled functions, over all replays: new values of variables that were written where the old ones lay, and
+   * results of sessions for which memory was allocated.
+   */
+  results: { inPlace: number; allocated: number };
 }
 
 /** Asked for by `compile` of @diptych/nn. */
 const COMPILE = Symbol.for('diptych.compile');
 
 /** A tfjs backend that records kernels and runs them as graphs in ONNX Runtime. */
-export class OnnxRuntimeBackend extends RecordingBackend {
+export class OnnxRuntimeBackend extends RecordingBackend implements CompileServices {
   readonly options: OnnxRuntimeOptions;
   readonly tools: HostTools = { philox: createPhiloxUniform() };
-  readonly optimizerMemory = new OptimizerMemory(this);
+  /** Memory of the variables that compiled functions update where they lie. */
+  readonly inPlace = new InPlaceMemory(this);
   readonly counters: BackendStats = {
     kernels: {},
     sessions: { built: 0, reused: 0, held: 0, bytes: 0 },
     portablePrograms: 0,
     compiled: { recorded: 0, revalidated: 0, replayed: 0 },
+    results: { inPlace: 0, allocated: 0 },
   };
   /** What graphs are lowered for. */
   readonly target: Target;
@@ -102,6 +112,18 @@ export class OnnxRuntimeBackend extends RecordingBackend {
   /** Records `fn` once for each kind of arguments and replays it; see `compile` of @diptych/nn. */
   [COMPILE]<Args extends unknown[], Result>(fn: (...args: Args) => Result) {
     return compileFunction(this, fn);
+  }
+
+  get givenSessionOptions(): OrtSessionOptions {
+    return this.options.session ?? {};
+  }
+
+  makeTensor(info: tf.TensorInfo): tf.Tensor {
+    return engine().makeTensorFromTensorInfo(info, this);
+  }
+
+  isUpdatedInPlace(data: TensorData): boolean {
+    return this.inPlace.holds(data);
   }
 
   /** Counters since the backend was made. */
@@ -298,25 +320,5 @@ function availableBytes(): number {
   return Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
 }
 
-/** Operations whose work is far more than their result's size. */
-const HEAVY: Readonly<Record<string, number>> = {
-  BatchMatMul: 64, Conv2D: 256, Conv2DBackpropInput: 256, Conv2DBackpropFilter: 4096, DepthwiseConv2dNative: 32,
-  DepthwiseConv2dNativeBackpropInput: 32, DepthwiseConv2dNativeBackpropFilter: 4096, UnsortedSegmentSum: 16,
-}; // biome-ignore format: a table
-
 /** Below this, a second thread gains less than its start costs. */
 const ONE_THREAD_WORK = 1 << 20;
-
-/** A rough count of scalar operations. */
-export function workOf(program: Program): number {
-  const heavy = program.nodes.reduce(
-    (sum, node) => sum + ((HEAVY[node.op] ?? 1) - 1) * (node.outputs[0]?.size ?? 0) + inputWork(node),
-    0,
-  );
-  return countElements(program) + heavy;
-}
-
-/** Reductions read more than they write. */
-function inputWork({ op, inputs }: Program['nodes'][number]): number {
-  return op === 'Sum' || op === 'Mean' || op === 'Max' ? inputs[0]!.size : 0;
-}

@@ -102,6 +102,13 @@ function inSmall(code: string): string {
 }
 
 describe('docs/train.md', () => {
+  it("has the README's optimizer", () => {
+    const readme = readFileSync(resolve(import.meta.dirname, '../README.md'), 'utf8');
+    const [optimizer] = /class Lion[\s\S]*?\n\}\) \{\}\n/.exec(readme)!;
+    expect(page).toContain(optimizer);
+    expect(optimizer.trim().split('\n').length).toBeLessThan(20);
+  });
+
   it('has an example a concept', () => expect(examples.length).toBeGreaterThanOrEqual(16));
 
   it.each(examples)('$heading', { timeout: 60_000 }, async ({ code }) => {

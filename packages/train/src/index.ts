@@ -34,9 +34,14 @@ export {
   type MultiModalEncoderOptions,
   type OutputsOf,
 } from './multi-modal-encoder.js';
-export { AdamW, type AdamWGroup, type AdamWOptions } from './optimizers/adamw.js';
-export { type AdamWAttributes, type AdamWState, fusedAdamW } from './optimizers/fused-adamw.js';
-export type { AppliedUpdate, Optimizer } from './optimizers/optimizer.js';
+export { Adafactor, type AdafactorOptions, type AdafactorSettings } from './optimizers/adafactor.js';
+export { AdamW, type AdamWGroup, type AdamWOptions, type AdamWSettings } from './optimizers/adamw.js';
+export { type ClippedGradients, clipGradients, normOf } from './optimizers/clip-gradients.js';
+export { defineOptimizer, RuleOptimizer } from './optimizers/define-optimizer.js';
+export { Lion, type LionOptions, type LionSettings } from './optimizers/lion.js';
+export type { OptimizerOptions, ParameterGroup } from './optimizers/parameter-groups.js';
+export { SGD, type SGDOptions, type SGDSettings } from './optimizers/sgd.js';
+export type { Rates, UpdateInput, UpdateOutput, UpdateRule } from './optimizers/update-rule.js';
 export {
   type Schedule,
   type ScheduleOptions,

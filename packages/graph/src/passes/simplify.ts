@@ -184,6 +184,13 @@ const reduceFill =
     return b.fill(stored(total(value, count), dtype), shape, dtype);
   };
 
+/** A condition that was expanded in memory need not be: the operation broadcasts. */
+const selectWithoutBroadcast: Rule = ({ inputs: [condition, t, e], shape, dtype }, b) => {
+  if (condition!.node?.op !== 'BroadcastTo') return undefined;
+  const names = ['condition', 't', 'e'];
+  return b.emit('Select', [condition!.node.inputs[0]!, t!, e!], {}, shape, dtype, names);
+};
+
 const wholeSlice: Rule = ({ inputs: [x], shape }) => (sameShape(x!.shape, shape) ? x : undefined);
 
 const keepsFloat = ({ dtype }: Draft) => dtype === 'float32';
@@ -222,6 +229,7 @@ export const SIMPLIFICATIONS: RuleTable = {
   Transpose: [movedFill, movesNothing, transposeTwice],
   BroadcastTo: [dropIdentity, movedFill, broadcastTwice],
   Tile: [movedFill, tileOfOnes],
+  Select: [selectWithoutBroadcast],
   Slice: [wholeSlice, movedFill],
   Sum: [reduceFill((value, count) => value * count), reduceNothing],
   Mean: [reduceFill((value) => value), reduceNothing],

@@ -17,35 +17,35 @@ const PhiloxUniform: Recorder = (b, { state }, attrs) => {
   return b.record('PhiloxUniform', { state: state! }, { shape, site: attrs.site as number }, shape, 'float32');
 };
 
+/** The shape that each input of the kernel `AdamW` has, where that is not its parameter's. */
+const ADAMW_SCALARS = ['learningRate', 'weightDecay', 'step'];
+
 /**
- * Kernel `FusedAdamW`: one AdamW step (Loshchilov and Hutter 2019) over all parameters, with clipping by global norm.
- * Inputs `hyper` [n,3], `p0`…, `g0`…, `m0`…, `v0`…; outputs p', m', v' and `squares` [n], the sum of squares of each gradient
- * before clipping.
+ * Kernel `AdamW`: the update of `torch.optim.AdamW` (Loshchilov and Hutter 2019) for one parameter. Inputs `parameter`, `gradient`,
+ * `expAvg`, `expAvgSq`, and scalars `learningRate`, `weightDecay` and `step` (from 1); attributes `beta1`, `beta2`, `eps`.
+ * Outputs: parameter, expAvg and expAvgSq after the update.
  */
-const FusedAdamW: Recorder = (b, inputs, attrs) => {
-  const { count, beta1, beta2, eps } = attrs as Record<string, number>;
-  const maxNorm = (attrs.maxNorm as number | null) ?? null;
-  const of = (prefix: string) => Array.from({ length: count! }, (_, i) => inputs[`${prefix}${i}`]!);
-  const parameters = of('p');
-  for (const prefix of ['g', 'm', 'v']) {
-    of(prefix).forEach((t, i) => {
-      if (t?.shape.join() !== parameters[i]!.shape.join()) {
-        throw new ShapeError({
-          where: `FusedAdamW.${prefix}${i}`,
-          expected: `shape [${parameters[i]!.shape}] of its parameter`,
-          got: t ? `[${t.shape}]` : 'nothing',
-        });
-      }
+const AdamW: Recorder = (b, inputs, { beta1, beta2, eps }) => {
+  const shape = inputs.parameter!.shape;
+  const like = ['gradient', 'expAvg', 'expAvgSq'];
+  for (const name of [...like, ...ADAMW_SCALARS]) {
+    const expected = like.includes(name) ? shape : [];
+    const got = inputs[name];
+    if (got?.shape.join() === expected.join() && got.shape.length === expected.length) continue;
+    throw new ShapeError({
+      where: `AdamW.${name}`,
+      expected: `shape [${expected}]${like.includes(name) ? ' of its parameter' : ''}`,
+      got: got ? `[${got.shape}]` : 'nothing',
     });
   }
-  const ordered = Object.fromEntries([
-    ['hyper', inputs.hyper!],
-    ...['p', 'g', 'm', 'v'].flatMap((prefix) => of(prefix).map((t, i) => [`${prefix}${i}`, t] as const)),
-  ]);
-  const like = parameters.map(({ shape }) => ({ shape, dtype: 'float32' as const }));
-  const types = [...like, ...like, ...like, { shape: [count!], dtype: 'float32' as const }];
-  return b.recordMany('FusedAdamW', ordered, { count, beta1, beta2, eps, maxNorm }, types);
+  const ordered = Object.fromEntries(['parameter', ...like, ...ADAMW_SCALARS].map((name) => [name, inputs[name]!]));
+  const types = [0, 1, 2].map(() => ({ shape, dtype: 'float32' as const }));
+  return b.recordMany('AdamW', ordered, { beta1, beta2, eps }, types);
 };
 
+/** Kernel `SumsOfSquares`: of a list of n float32 tensors the sum of squares of each, float32 [n]. */
+const SumsOfSquares: Recorder = (b, inputs) =>
+  b.record('SumsOfSquares', inputs, {}, [Object.keys(inputs).length], 'float32');
+
 /** Kernels that tfjs does not have. */
-export const CUSTOM: RecorderTable = { PhiloxUniform, FusedAdamW };
+export const CUSTOM: RecorderTable = { PhiloxUniform, AdamW, SumsOfSquares };

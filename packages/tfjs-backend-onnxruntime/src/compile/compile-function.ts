@@ -1,9 +1,9 @@
+import { registeredVariables } from '@diptych/core/tfjs';
 import type * as tf from '@tensorflow/tfjs-core';
-import type { OnnxRuntimeBackend } from '../backend.js';
 import { CompiledProgram, refuseDisposed } from './compiled-program.js';
 import { traceFunction } from './recording.js';
+import type { CompileServices } from './services.js';
 import { flatten } from './structure.js';
-import { registeredVariables } from './variables.js';
 
 /** A function that is recorded once for each kind of arguments, and replayed. */
 export type CompiledFunction<Args extends unknown[], Result> = ((...args: Args) => Result) & {
@@ -13,15 +13,16 @@ export type CompiledFunction<Args extends unknown[], Result> = ((...args: Args) 
   dispose(): void;
 };
 
-/** A compiled program and the world it was recorded in. */
+/** A compiled program, and the variables that there were when it was recorded. */
 interface Recording {
   compiled: CompiledProgram;
   key: string;
-  /** Which variables existed: a new one may be one that the function would read. */
-  world: World;
+  /** A new variable may be one that the function would read. */
+  variables: VariableCensus;
 }
 
-interface World {
+/** Tells whether variables came or went. */
+interface VariableCensus {
   count: number;
   newest: tf.Variable | undefined;
 }
@@ -35,14 +36,14 @@ const RECORDINGS_PER_KEY = 4;
  * comes new makes it record anew; a recording that turns out equal keeps its sessions.
  */
 export function compileFunction<Args extends unknown[], Result>(
-  backend: OnnxRuntimeBackend,
+  services: CompileServices,
   fn: (...args: Args) => Result,
 ): CompiledFunction<Args, Result> {
   const recordings = new Map<string, Recording[]>();
   let disposed = false;
   let running = 0;
   const release = () => {
-    for (const { compiled } of [...recordings.values()].flat()) backend.sessions.release(compiled);
+    for (const { compiled } of [...recordings.values()].flat()) services.sessions.release(compiled);
     recordings.clear();
   };
 
@@ -50,7 +51,7 @@ export function compileFunction<Args extends unknown[], Result>(
   const prune = () => {
     for (const [key, list] of recordings) {
       const kept = list.filter(({ compiled }) => compiled.isValid).slice(0, RECORDINGS_PER_KEY);
-      for (const dropped of list) if (!kept.includes(dropped)) backend.sessions.release(dropped.compiled);
+      for (const dropped of list) if (!kept.includes(dropped)) services.sessions.release(dropped.compiled);
       if (kept.length > 0) recordings.set(key, kept);
       else recordings.delete(key);
     }
@@ -58,22 +59,19 @@ export function compileFunction<Args extends unknown[], Result>(
 
   const find = (key: string, args: unknown[]): CompiledProgram => {
     const list = recordings.get(key) ?? [];
-    const world = presentWorld();
-    const current = list.find(
-      (recording) =>
-        recording.compiled.isValid && recording.world.count === world.count && recording.world.newest === world.newest,
-    );
+    const variables = takeCensus();
+    const current = list.find((recording) => recording.compiled.isValid && sameCensus(recording.variables, variables));
     if (current) return current.compiled;
-    const trace = traceFunction(backend, fn as (...args: never[]) => unknown, args);
+    const trace = traceFunction(services, fn as (...args: never[]) => unknown, args);
     const same = list.find((recording) => recording.key === trace.key && recording.compiled.isValid);
     if (same) {
-      backend.counters.compiled.revalidated++;
-      same.world = world;
+      services.counters.compiled.revalidated++;
+      same.variables = variables;
       return same.compiled;
     }
-    const compiled = new CompiledProgram(backend, trace);
-    backend.counters.compiled.recorded++;
-    recordings.set(key, [{ compiled, key: trace.key, world }, ...list]);
+    const compiled = new CompiledProgram(services, trace);
+    services.counters.compiled.recorded++;
+    recordings.set(key, [{ compiled, key: trace.key, variables }, ...list]);
     prune();
     shareMemory([...recordings.values()].flat().map((recording) => recording.compiled));
     return compiled;
@@ -82,14 +80,14 @@ export function compileFunction<Args extends unknown[], Result>(
   const call = (...args: Args): Result => {
     if (disposed) refuseDisposed();
     // Inside another compiled function it is part of that one.
-    if (backend.isRecording) return fn(...args);
+    if (services.isRecording) return fn(...args);
     const { key, tensors } = flatten(args, 'compile: arguments');
     // Before a program is chosen: this may release sessions, and read variables that the run changes in place.
-    backend.flush();
+    services.flush();
     running++;
     try {
       const result = find(key, args).run(tensors) as Result;
-      backend.counters.compiled.replayed++;
+      services.counters.compiled.replayed++;
       return result;
     } finally {
       running--;
@@ -114,7 +112,11 @@ function shareMemory(programs: CompiledProgram[]): void {
   for (const program of programs) program.keepsArena = programs.length <= 2 && program === largest;
 }
 
-function presentWorld(): World {
+function takeCensus(): VariableCensus {
   const variables = registeredVariables();
   return { count: variables.length, newest: variables.at(-1) };
+}
+
+function sameCensus(a: VariableCensus, b: VariableCensus): boolean {
+  return a.count === b.count && a.newest === b.newest;
 }

@@ -1,4 +1,5 @@
 import { EngineError } from '@diptych/core';
+import { registeredVariables } from '@diptych/core/tfjs';
 import {
   type Entry,
   extractProgram,
@@ -10,9 +11,9 @@ import {
   Value,
 } from '@diptych/graph';
 import * as tf from '@tensorflow/tfjs-core';
-import type { OnnxRuntimeBackend } from '../backend.js';
+import type { TraceServices } from './services.js';
 import { flatten, type Nested, replaceTensors } from './structure.js';
-import { registeredVariables, unshare } from './variables.js';
+import { separateVariable } from './variables.js';
 
 /** A variable whose value the function replaces. */
 export interface Assignment {
@@ -46,17 +47,17 @@ export interface Trace {
  * @throws EngineError when `fn` reads a value, returns a promise or disposes a variable; ConfigError for a result
  *   that is no tensor or plain container; whatever `fn` throws
  */
-export function traceFunction(backend: OnnxRuntimeBackend, fn: (...args: never[]) => unknown, args: unknown[]): Trace {
-  backend.flush();
+export function traceFunction(services: TraceServices, fn: (...args: never[]) => unknown, args: unknown[]): Trace {
+  services.flush();
   const before = registeredVariables();
-  const held = before.map((variable) => hold(backend, variable));
-  const variableOf = new Map(before.map((variable, i) => [held[i]!.standIn, variable]));
+  const saved = before.map((variable) => save(services, variable));
+  const variableOf = new Map(before.map((variable, i) => [saved[i]!.standIn, variable]));
   const argumentOf = new Map<Value, number>();
   const standIns: tf.Tensor[] = [];
   const traceArgs = replaceTensors(args, ({ shape, dtype }, index) => {
-    const info = backend.placeholder(shape, dtype);
-    argumentOf.set(backend.graphValue(info), index);
-    const standIn = tf.engine().makeTensorFromTensorInfo(info, backend);
+    const info = services.placeholder(shape, dtype);
+    argumentOf.set(services.graphValue(info), index);
+    const standIn = services.makeTensor(info);
     standIns.push(standIn);
     return standIn;
   }) as never[];
@@ -64,12 +65,15 @@ export function traceFunction(backend: OnnxRuntimeBackend, fn: (...args: never[]
   let result: Nested;
   let traced: tf.Tensor[] = [];
   try {
-    const { result: found, gradients } = backend.recordWhile(known, () => {
+    const { result: found, gradients } = services.recordWhile(known, () => {
       result = tf.tidy(() => fn(...traceArgs) as tf.TensorContainer);
       refusePromise(result);
       traced = flatten(result, 'compile: result').tensors;
-      const assignments = findAssignments(backend, before, held);
-      const outputs = [...traced.map((tensor) => backend.graphValue(tensor)), ...assignments.map(({ value }) => value)];
+      const assignments = findAssignments(services, before, saved);
+      const outputs = [
+        ...traced.map((tensor) => services.graphValue(tensor)),
+        ...assignments.map(({ value }) => value),
+      ];
       const program = extractProgram(outputs);
       const key = traceKey(program, argumentOf, variableOf, assignments, result);
       return { program, argumentOf, variableOf, result, returned: traced.length, assignments, key };
@@ -78,13 +82,13 @@ export function traceFunction(backend: OnnxRuntimeBackend, fn: (...args: never[]
   } finally {
     for (const tensor of [...traced, ...standIns]) if (!tensor.isDisposed) tensor.dispose();
     before.forEach((variable, i) => {
-      restore(variable, held[i]!);
+      restore(variable, saved[i]!);
     });
   }
 }
 
 /** A variable at the start: its data, kept alive so that it can be restored, and what stands for it meanwhile. */
-interface Held {
+interface SavedVariable {
   tensor: tf.Tensor;
   entry: Entry;
   value: Value;
@@ -92,21 +96,21 @@ interface Held {
   standIn: Value;
 }
 
-function hold(backend: OnnxRuntimeBackend, variable: tf.Variable): Held {
+function save(services: TraceServices, variable: tf.Variable): SavedVariable {
   // A clone that the function reads besides has to be itself, not the variable.
-  unshare(backend, variable);
-  backend.incRef(variable.dataId);
+  separateVariable(services, variable);
+  services.incRef(variable.dataId);
   const info = { dataId: variable.dataId, shape: variable.shape, dtype: variable.dtype };
-  const tensor = tf.engine().makeTensorFromTensorInfo(info, backend);
+  const tensor = services.makeTensor(info);
   tf.keep(tensor);
-  const entry = backend.entryOf(variable.dataId);
+  const entry = services.entryOf(variable.dataId);
   const standIn = new Value(variable.shape, variable.dtype);
   const { value } = entry;
   entry.value = standIn;
   return { tensor, entry, value, standIn };
 }
 
-function restore(variable: tf.Variable, { tensor, entry, value }: Held): void {
+function restore(variable: tf.Variable, { tensor, entry, value }: SavedVariable): void {
   entry.value = value;
   if (!variable.isDisposed && variable.dataId !== tensor.dataId) variable.assign(tensor);
   tensor.dispose();
@@ -123,7 +127,7 @@ function refusePromise(result: unknown): void {
   });
 }
 
-function findAssignments(backend: OnnxRuntimeBackend, before: tf.Variable[], held: Held[]): Assignment[] {
+function findAssignments(services: TraceServices, before: tf.Variable[], saved: SavedVariable[]): Assignment[] {
   const assigned = before.filter((variable, i) => {
     if (variable.isDisposed) {
       throw new EngineError({
@@ -132,11 +136,11 @@ function findAssignments(backend: OnnxRuntimeBackend, before: tf.Variable[], hel
         remedy: 'dispose variables outside',
       });
     }
-    return variable.dataId !== held[i]!.tensor.dataId;
+    return variable.dataId !== saved[i]!.tensor.dataId;
   });
   const known = new Set(before);
   const created = registeredVariables().filter((variable) => !known.has(variable));
-  return [...assigned, ...created].map((variable) => ({ variable, value: backend.graphValue(variable) }));
+  return [...assigned, ...created].map((variable) => ({ variable, value: services.graphValue(variable) }));
 }
 
 /** Arguments by position, variables by identity and trainability, constants by content. */

@@ -17,12 +17,21 @@ afterEach(() => {
 function trained() {
   const weight = tf.tidy(() => tf.variable(tf.randomNormal([50, 40], 0, 1, 'float32', 5)));
   const [m, v] = [0, 1].map(() => tf.variable(tf.zeros([50, 40]), false)) as [tf.Variable, tf.Variable];
-  const attrs = { count: 1, beta1: 0.9, beta2: 0.99, eps: 1e-6, maxNorm: null } as unknown as tf.NamedAttrMap;
+  const attrs = { beta1: 0.9, beta2: 0.99, eps: 1e-6 };
   let steps = 0;
   const step = compile((hyper: tf.Tensor) => {
     const { grads } = tf.variableGrads(() => tf.sum(tf.square(weight)) as tf.Scalar, [weight]);
-    const inputs = { hyper, p0: weight, g0: grads[weight.name]!, m0: m, v0: v };
-    const [p1, m1, v1] = tf.engine().runKernel('FusedAdamW', inputs, attrs) as tf.Tensor[];
+    const [learningRate, weightDecay, steps] = tf.unstack(tf.reshape(hyper, [3]));
+    const inputs = {
+      parameter: weight,
+      gradient: grads[weight.name]!,
+      expAvg: m,
+      expAvgSq: v,
+      learningRate: learningRate!,
+      weightDecay: weightDecay!,
+      step: steps!,
+    };
+    const [p1, m1, v1] = tf.engine().runKernel('AdamW', inputs, attrs) as tf.Tensor[];
     weight.assign(p1!);
     m.assign(m1!);
     v.assign(v1!);
@@ -31,7 +40,7 @@ function trained() {
   return { weight, step: () => tf.tidy(() => void step(tf.tensor2d([[0.1, 0, ++steps]]))) };
 }
 
-const isInPlace = (variable: tf.Tensor) => backend.optimizerMemory.holds(backend.dataOf(variable));
+const isInPlace = (variable: tf.Tensor) => backend.inPlace.holds(backend.dataOf(variable));
 
 /** What each of these is before a training step it still is after it. */
 const LOOKALIKES: readonly [string, (weight: tf.Variable) => tf.Tensor][] = [

@@ -1,23 +1,16 @@
 import { Value } from '@diptych/graph';
-import * as tf from '@tensorflow/tfjs-core';
-import type { OnnxRuntimeBackend } from '../backend.js';
+import type * as tf from '@tensorflow/tfjs-core';
 import { type Datum, DeviceTensor } from '../execution/device-tensor.js';
-
-/** All variables that tfjs knows, in order of creation for most. */
-export function registeredVariables(): tf.Variable[] {
-  return Object.values(
-    (tf.engine() as unknown as { registeredVariables: Record<string, tf.Variable> }).registeredVariables,
-  );
-}
+import type { TensorStore } from './tensor-store.js';
 
 /**
  * Gives a variable new data, which may be memory that later steps update in place. Whoever shares its old data (a clone,
  * the tensor it was made from) keeps that: their tensors must not change when the variable does.
  */
-export function setVariable(backend: OnnxRuntimeBackend, variable: tf.Variable, data: Datum): void {
-  unshare(backend, variable);
-  const entry = backend.entryOf(variable.dataId);
-  backend.abandon(entry.value);
+export function setVariable(store: TensorStore, variable: tf.Variable, data: Datum): void {
+  separateVariable(store, variable);
+  const entry = store.entryOf(variable.dataId);
+  store.releaseDevice(entry.value);
   const { shape, dtype } = variable;
   entry.value = data instanceof DeviceTensor ? Value.onDevice(data, shape, dtype) : Value.leaf(data, shape, dtype);
 }
@@ -26,15 +19,14 @@ export function setVariable(backend: OnnxRuntimeBackend, variable: tf.Variable, 
  * Gives a variable a data id of its own, if clones or other variables share it. The variable keeps its memory, which a
  * step may update in place; the others then have a copy.
  */
-export function unshare(backend: OnnxRuntimeBackend, variable: tf.Variable): void {
-  const shared = backend.entryOf(variable.dataId);
+export function separateVariable(store: TensorStore, variable: tf.Variable): void {
+  const shared = store.entryOf(variable.dataId);
   if (shared.refCount === 1) return;
   const { value } = shared;
-  const data = backend.dataOf(variable);
-  const own = backend.own(data, variable.shape, variable.dtype);
-  const kept = backend.optimizerMemory.lasting(data);
-  if (kept !== data) shared.value = Value.leaf(kept, value.shape, value.dtype);
-  const tensor = tf.engine().makeTensorFromTensorInfo(own, backend);
+  const data = store.dataOf(variable);
+  const own = store.own(data, variable.shape, variable.dtype);
+  if (store.isUpdatedInPlace(data)) shared.value = Value.leaf(store.ownData(data), value.shape, value.dtype);
+  const tensor = store.makeTensor(own);
   variable.assign(tensor);
   tensor.dispose();
 }

@@ -1,12 +1,13 @@
 import type { NumericData, Program, Value } from '@diptych/graph';
 import type { OrtSessionOptions } from '../ort/index.js';
 import { type Datum, inMemory } from './device-tensor.js';
-import { DRAWN, type HostTools, runOnHost } from './host-kernels.js';
+import type { HostTools } from './host-kernel.js';
+import { DRAWN, runOnHost } from './host-kernels.js';
 import { type Environment, type HostPart, type Part, partition } from './plan.js';
 import { RunnableSession, type SessionSetup } from './session-part.js';
 import type { Target } from './target.js';
 
-/** A host operation that something else takes care of: the optimizer, which updates in place. */
+/** A host operation that something else takes care of: an update in place. */
 export type HostOverride = (data: Environment) => void;
 
 /** How an executable is built. */
@@ -15,6 +16,8 @@ export interface ExecutableOptions {
   target: Target;
   /** Which outputs stay on the device, for targets that keep state there. */
   device?: SessionSetup['device'];
+  /** Outputs that would best be written where one of the program's leaves lies, with that leaf. */
+  replaces?: ReadonlyMap<Value, Value>;
   /** Data of leaves that go into the graph as weights; undefined for those that are fed. */
   bakes?: (leaf: Value) => NumericData | undefined;
 }
@@ -30,6 +33,8 @@ export class Executable {
   readonly overrides = new Map<HostPart['node'], HostOverride>();
   /** Memory that outputs of sessions are to be written to. */
   readonly placements = new Map<Value, NumericData>();
+  /** Bytes of outputs of sessions for which the last run allocated memory. */
+  allocatedBytes = 0;
   /** Memory for random numbers that only sessions read: drawn anew at each run. */
   readonly #drawn = new Map<Value, Float32Array>();
 
@@ -42,8 +47,8 @@ export class Executable {
       if (data) baked.set(leaf, data);
     }
     this.#parts = partition(program, options.target);
-    const { session, target, device } = options;
-    const setup = { options: session, target, device, constants: baked };
+    const { session, target, device, replaces } = options;
+    const setup = { options: session, target, device, replaces, constants: baked };
     try {
       for (const part of this.#parts) {
         this.#steps.push(part.kind === 'host' ? part : new RunnableSession(part, setup));
@@ -78,20 +83,36 @@ export class Executable {
   /** True if any of `values` is read by what runs after `node`. */
   readsAfter(node: HostPart['node'], values: ReadonlySet<Value>): boolean {
     const at = this.#parts.findIndex((part) => part.kind === 'host' && part.node === node);
+    return this.#readsFrom(at + 1, values);
+  }
+
+  /** Outputs of sessions that can be written where a leaf lies: nothing reads the leaf afterwards. */
+  get overwrites(): ReadonlyMap<Value, Value> {
+    return new Map(
+      this.#steps.flatMap((step, at) =>
+        step instanceof RunnableSession
+          ? [...step.overwrites].filter(([, leaf]) => !this.#readsFrom(at + 1, new Set([leaf])))
+          : [],
+      ),
+    );
+  }
+
+  #readsFrom(start: number, values: ReadonlySet<Value>): boolean {
     return this.#parts
-      .slice(at + 1)
+      .slice(start)
       .some((part) => (part.kind === 'host' ? part.node.inputs : part.inputs).some((input) => values.has(input)));
   }
 
   /** Runs; `leafData` has the data of every input of the program. */
   run(leafData: (leaf: Value) => Datum, tools: HostTools): Environment {
     const data: Environment = new Map();
+    this.allocatedBytes = 0;
     for (const leaf of this.program.inputs) data.set(leaf, leafData(leaf));
     const place = (value: Value) => this.placements.get(value);
     const toolsHere = { ...tools, roomFor: (value: Value) => this.#drawn.get(value) };
     for (const step of this.#steps) {
       if (step instanceof RunnableSession) {
-        step.run(data, place);
+        this.allocatedBytes += step.run(data, place);
         continue;
       }
       const override = this.overrides.get(step.node);

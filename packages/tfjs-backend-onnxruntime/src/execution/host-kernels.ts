@@ -7,20 +7,13 @@ import {
   type Value,
   type Window,
 } from '@diptych/graph';
+import { sumOfSquares } from '../adamw/adamw-arena.js';
+import { adamW } from '../adamw/host-kernel.js';
 import { shares } from '../lowering/pooling.js';
-import type { PhiloxUniform, Picks } from '../wasm/philox-uniform.js';
+import type { Picks } from '../wasm/philox-uniform.js';
+import type { HostKernel, HostTools } from './host-kernel.js';
 import { type PlainTensor, runPortable } from './portable-kernels.js';
 import { addRows } from './segment-sum.js';
-
-/** Computes a node's outputs outside ONNX Runtime. */
-export type HostKernel = (inputs: readonly TensorData[], node: Node, tools: HostTools) => TensorData[];
-
-/** What host kernels share; belongs to a backend. */
-export interface HostTools {
-  philox: PhiloxUniform;
-  /** Memory of an earlier run for random numbers, overwritten; new where there is none. */
-  roomFor?: (value: Value) => Float32Array | undefined;
-}
 
 /** Random numbers, which are written to `roomFor` them. */
 export const DRAWN = ['PhiloxUniform', 'PhiloxMask'];
@@ -48,46 +41,7 @@ const philox: HostKernel = ([state], { outputs, attrs }, { philox: draw, roomFor
   return [out];
 };
 
-/** AdamW on plain arrays, for programs that are not compiled: the same arithmetic as the WASM kernel, in float64. */
-const fusedAdamW: HostKernel = ([hyper, ...rest], { attrs }) => {
-  const { count, beta1, beta2, eps } = attrs as Record<string, number>;
-  const part = (index: number) => rest.slice(index * count!, (index + 1) * count!) as Float32Array[];
-  const [parameters, gradients, firsts, seconds] = [part(0), part(1), part(2), part(3)];
-  const squares = gradients.map(sumOfSquares);
-  const norm = Math.sqrt(squares.reduce((sum, square) => sum + square, 0));
-  const maxNorm = attrs.maxNorm as number | null;
-  // As torch's GradScaler does: with clipping asked for, a norm that is not finite skips the update.
-  if (maxNorm !== null && !Number.isFinite(norm))
-    return [...parameters, ...firsts, ...seconds, Float32Array.from(squares)];
-  const clip = maxNorm === null ? 1 : Math.min(1, maxNorm / (norm + 1e-6));
-  const updated = parameters.map((p, i) => {
-    const [rate, decay, k] = (hyper as Float32Array).subarray(i * 3, i * 3 + 3);
-    const step = rate! / (1 - beta1! ** k!);
-    const correction = 1 / Math.sqrt(1 - beta2! ** k!);
-    const out = { p: new Float32Array(p.length), m: new Float32Array(p.length), v: new Float32Array(p.length) };
-    for (let j = 0; j < p.length; j++) {
-      const g = gradients[i]![j]! * clip;
-      const m = beta1! * firsts[i]![j]! + (1 - beta1!) * g;
-      const v = beta2! * seconds[i]![j]! + (1 - beta2!) * g * g;
-      out.m[j] = m;
-      out.v[j] = v;
-      out.p[j] = p[j]! * (1 - rate! * decay!) - (step * m) / (Math.sqrt(v) * correction + eps!);
-    }
-    return out;
-  });
-  return [
-    ...updated.map(({ p }) => p),
-    ...updated.map(({ m }) => m),
-    ...updated.map(({ v }) => v),
-    Float32Array.from(squares),
-  ];
-};
-
-function sumOfSquares(x: Float32Array): number {
-  let sum = 0;
-  for (const value of x) sum += value * value;
-  return sum;
-}
+const sumsOfSquares: HostKernel = (inputs) => [Float32Array.from(inputs as Float32Array[], sumOfSquares)];
 
 /**
  * tfjs-backend-cpu divides by the whole window also where part of it lies in the padding, unlike its own forward pass;
@@ -118,7 +72,8 @@ export const HOST_KERNELS: Readonly<Record<string, HostKernel>> = {
   PhiloxUniform: philox,
   PhiloxMask: philox,
   AvgPoolGrad: avgPoolGrad,
-  FusedAdamW: fusedAdamW,
+  AdamW: adamW,
+  SumsOfSquares: sumsOfSquares,
   UnsortedSegmentSum: segmentSum,
   Identity: ([x]) => [x!],
   Reshape: ([x]) => [x!],

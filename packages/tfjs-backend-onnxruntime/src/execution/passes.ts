@@ -1,6 +1,7 @@
 import { ConfigError } from '@diptych/core';
 import {
   assignLayouts,
+  fuseAdamW,
   fuseChannelAffine,
   fuseGelu,
   fuseNormalization,
@@ -26,6 +27,7 @@ interface Pass {
 /** The passes that every program goes through, from recorded kernels to the order of memory, by name and in order. */
 const PASSES: Readonly<Record<string, Pass>> = {
   simplify: { run: simplify },
+  fuseAdamW: { run: fuseAdamW },
   // Before anything is fused that it could cut.
   narrow: { run: narrow },
   fuseNormalization: { run: fuseNormalization },

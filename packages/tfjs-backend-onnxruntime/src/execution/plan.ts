@@ -1,6 +1,7 @@
 import { extractProgram, type Node, type Program, type Value } from '@diptych/graph';
 import type { Datum } from './device-tensor.js';
 import { HOST_KERNELS } from './host-kernels.js';
+import { IN_PLACE_KERNELS } from './in-place-kernels.js';
 import { runsOnHost, type Target } from './target.js';
 
 /** Operations for one session. Inputs are leaves or come from other parts; outputs are what others need. */
@@ -27,7 +28,9 @@ export type Part = SessionPart | HostPart;
 export function partition(program: Program, target: Target): Part[] {
   const readers = readersOf(program);
   const isOnHost = (node: Node) =>
-    runsOnHost(target, node) || isEmbeddingGradient(node, target, readers, program.outputs);
+    runsOnHost(target, node) ||
+    isNormOfOperands(node, target, readers) ||
+    isEmbeddingGradient(node, target, readers, program.outputs);
   const level = new Map<Node, number>();
   const sessions = new Map<number, Node[]>();
   const hosts = new Map<number, Node[]>();
@@ -52,19 +55,31 @@ export function partition(program: Program, target: Target): Part[] {
   return parts;
 }
 
+/** True where an operation with a kernel that updates in place wants the value in its memory. */
+function isOperand(value: Value, { onHost }: Target, readers: ReadonlyMap<Value, Node[]>): boolean {
+  return (readers.get(value) ?? []).some(
+    ({ op, inputs }) => onHost.has(op) && IN_PLACE_KERNELS[op]?.operands.some((input) => inputs[input] === value),
+  );
+}
+
 /**
- * True for the gradient of an embedding that only the optimizer reads. As part of a session it would be written out in full,
- * nearly all of it zeros; on the host a few rows are added to memory that is zero already.
+ * True for the gradient of an embedding that only an update in place and its norm read. As part of a session it would be written
+ * out in full, nearly all of it zeros; on the host a few rows are added to memory that is zero already.
  */
 function isEmbeddingGradient(
   { op, inputs, outputs: [sum] }: Node,
-  { onHost }: Target,
+  target: Target,
   readers: ReadonlyMap<Value, Node[]>,
   wanted: readonly Value[],
 ): boolean {
-  if (op !== 'UnsortedSegmentSum' || !onHost.has('FusedAdamW') || wanted.includes(sum!)) return false;
-  const read = readers.get(sum!) ?? [];
-  return read.length === 1 && read[0]!.op === 'FusedAdamW' && inputs[0]!.size < sum!.size;
+  if (op !== 'UnsortedSegmentSum' || wanted.includes(sum!) || !isOperand(sum!, target, readers)) return false;
+  const updates = (readers.get(sum!) ?? []).filter((reader) => !isNormOfOperands(reader, target, readers));
+  return updates.length === 1 && updates[0]!.op in IN_PLACE_KERNELS && inputs[0]!.size < sum!.size;
+}
+
+/** Norms of what lies in the memory of an update in place are taken there, in float64. */
+function isNormOfOperands({ op, inputs }: Node, target: Target, readers: ReadonlyMap<Value, Node[]>): boolean {
+  return op === 'SumsOfSquares' && inputs.some((input) => isOperand(input, target, readers));
 }
 
 function readersOf(program: Program): Map<Value, Node[]> {

@@ -11,6 +11,7 @@ import {
   outOfMemory,
 } from '../ort/index.js';
 import { type Datum, DeviceTensor } from './device-tensor.js';
+import { planOverwrites } from './overwrites.js';
 import type { Environment, SessionPart } from './plan.js';
 import { asLaidOutBy, type Target } from './target.js';
 
@@ -78,6 +79,8 @@ export interface SessionSetup {
   constants: ReadonlyMap<Value, NumericData>;
   /** Which outputs stay on the device, for targets that have one. */
   device?: { keeps: ReadonlySet<Value>; copies: DeviceCopies };
+  /** Outputs that would best be written where one of the program's leaves lies, with that leaf. */
+  replaces?: ReadonlyMap<Value, Value>;
 }
 
 /** A part with its session; runs on an environment of data. */
@@ -92,9 +95,14 @@ export class RunnableSession {
   /** Bytes of the model: what the session holds at least. */
   readonly bytes: number;
   readonly nodeCount: number;
+  /** Those of {@link SessionSetup.replaces} that this session can write there, as far as it reads the leaves itself. */
+  readonly overwrites: ReadonlyMap<Value, Value>;
 
-  constructor(part: SessionPart, { options, target, constants, device }: SessionSetup) {
-    const graph = lowerPart(part, constants, asLaidOutBy(options, target));
+  constructor(part: SessionPart, { options, target, constants, device, replaces }: SessionSetup) {
+    const lowered = lowerPart(part, constants, asLaidOutBy(options, target));
+    // an optimiser might drop what orders the graph
+    const replaced = options.graphOptimizationLevel === 'disabled' ? replaces : undefined;
+    const { graph, overwrites } = planOverwrites(lowered, wantedOverwrites(part, lowered, constants, replaced));
     const model = writeModel({ ...graph, nodes: inRunOrder(graph.nodes) });
     this.bytes = model.byteLength;
     this.nodeCount = graph.nodes.length;
@@ -103,6 +111,7 @@ export class RunnableSession {
     const fed = part.inputs.filter((input) => !constants.has(input));
     this.#feeds = graph.inputs.map(({ name }, i) => ({ name, value: fed[i]!, last: null }));
     this.#fetches = graph.outputs.map(({ name }, i) => ({ name, value: part.outputs[i]!, last: null }));
+    this.overwrites = new Map(overwrites.map(({ value, leaf }) => [value, leaf]));
     this.#kept = new Set(part.outputs.filter((output) => device?.keeps.has(output)));
     const kept = this.#fetches.filter(({ value }) => this.#kept.has(value));
     const locations = Object.fromEntries(kept.map(({ name }) => [name, 'gpu-buffer' as const]));
@@ -112,25 +121,34 @@ export class RunnableSession {
     );
   }
 
-  /** Reads inputs from `data` and puts outputs there; into the memory that `place` gives, where it gives some. */
-  run(data: Environment, place: (value: Value) => NumericData | undefined): void {
+  /**
+   * Reads inputs from `data` and puts outputs there; into the memory that `place` gives, where it gives some.
+   *
+   * @returns bytes of outputs for which new memory was allocated
+   */
+  run(data: Environment, place: (value: Value) => NumericData | undefined): number {
     const feeds: Record<string, OrtValue> = {};
     for (const binding of this.#feeds) feeds[binding.name] = bind(binding, data.get(binding.value)!);
-    if (this.#kept.size > 0) this.#runKeeping(feeds, data);
-    else this.#runInMemory(feeds, data, place);
+    if (this.#kept.size === 0) return this.#runInMemory(feeds, data, place);
+    this.#runKeeping(feeds, data);
+    return 0;
   }
 
-  #runInMemory(feeds: OrtFeeds, data: Environment, place: (value: Value) => NumericData | undefined): void {
+  #runInMemory(feeds: OrtFeeds, data: Environment, place: (value: Value) => NumericData | undefined): number {
+    let allocated = 0;
     const fetches: Record<string, OrtValue> = {};
     for (const binding of this.#fetches) {
       const { value } = binding;
-      const memory = place(value) ?? memoryFor(value);
+      const placed = place(value);
+      const memory = placed ?? memoryFor(value);
+      if (!placed) allocated += memory.byteLength;
       fetches[binding.name] = bind(binding, memory);
       data.set(value, memory);
     }
     this.#session.run(feeds, fetches);
     // What was allocated for this run belongs to whoever reads it; holding on to it would keep it alive.
     for (const binding of this.#fetches) if (!place(binding.value)) binding.last = null;
+    return allocated;
   }
 
   /** A run that leaves outputs on the device allocates all of them itself. */
@@ -149,6 +167,21 @@ export class RunnableSession {
     if (this.#profiled) this.#session.endProfiling();
     this.#session.dispose();
   }
+}
+
+/** Outputs that would best be written where a leaf lies, by their names in the graph. */
+function wantedOverwrites(
+  { inputs, outputs }: SessionPart,
+  graph: OnnxGraph,
+  constants: SessionSetup['constants'],
+  replaces: SessionSetup['replaces'] = new Map(),
+) {
+  const fed = inputs.filter((input) => !constants.has(input));
+  const nameOf = new Map(fed.map((value, i) => [value, graph.inputs[i]!.name]));
+  return outputs.flatMap((value, i) => {
+    const leaf = replaces.get(value);
+    return leaf ? [{ input: nameOf.get(leaf), output: graph.outputs[i]!.name, value, leaf }] : [];
+  });
 }
 
 /** @throws OrtError `memory` */

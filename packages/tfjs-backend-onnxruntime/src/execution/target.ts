@@ -1,10 +1,11 @@
 import type { Node } from '@diptych/graph';
+import { AdamWInGraph } from '../adamw/lowering.js';
 import type { EmitterOptions, LoweringTable } from '../lowering/emitter.js';
-import { FusedAdamW } from '../lowering/fused-adamw.js';
 import { LOWERINGS } from '../lowering/index.js';
 import { WEBGPU_FORMS } from '../lowering/webgpu.js';
 import { channelBlock, type OrtSessionOptions } from '../ort/index.js';
 import { DRAWN } from './host-kernels.js';
+import { IN_PLACE_KERNELS } from './in-place-kernels.js';
 
 /** What graphs are lowered for: all that differs between execution providers. */
 export interface Target {
@@ -16,19 +17,19 @@ export interface Target {
   readonly keepsState: boolean;
 }
 
-/** Any provider that computes in memory; AdamW updates in place, outside of the graph. */
+/** Any provider that computes in memory; operations with a kernel that updates in place run outside of the graph. */
 const IN_MEMORY: Target = {
   lowerings: LOWERINGS,
   emitter: {},
-  onHost: new Set([...DRAWN, 'FusedAdamW']),
+  onHost: new Set([...DRAWN, ...Object.keys(IN_PLACE_KERNELS)]),
   keepsState: false,
 };
 
 const CPU: Target = { ...IN_MEMORY, emitter: { blockOf: channelBlock } };
 
-/** Parameters and moments never leave the GPU, so that AdamW is part of the graph. */
+/** Variables never leave the GPU, so that what updates them is part of the graph. */
 const WEBGPU: Target = {
-  lowerings: { ...LOWERINGS, ...WEBGPU_FORMS, FusedAdamW },
+  lowerings: { ...LOWERINGS, ...WEBGPU_FORMS, AdamW: AdamWInGraph },
   emitter: { plainProducts: true },
   onHost: new Set(DRAWN),
   keepsState: true,

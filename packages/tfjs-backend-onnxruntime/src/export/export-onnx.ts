@@ -95,7 +95,7 @@ function lowerFunction(
   const program = fuseForInference(optimize(trace.program, isConstant));
   const graph = lowerWhole(program, (leaf) => {
     const variable = variableOf.get(leaf);
-    if (variable) return backend.optimizerMemory.lasting(backend.dataOf(variable)) as NumericData;
+    if (variable) return backend.inPlace.lasting(backend.dataOf(variable)) as NumericData;
     return argumentOf.has(leaf) ? undefined : (leaf.data as NumericData);
   });
   const names = outputNames ?? program.outputs.map((_, i) => `output_${i}`);

@@ -16,6 +16,16 @@ const Sum: Lowering = (e, inputs, node) => {
   return e.reshape(e.matmul(ones, inputs[0]!), node.outputs[0]!.shape);
 };
 
+/** [n]: the sum of squares of each of n tensors. */
+const SumsOfSquares: Lowering = (e, inputs, node) => {
+  const sums = inputs.map((x, i) => {
+    const { shape } = node.inputs[i]!;
+    const axes = Array.from(shape.keys());
+    return e.reshape(shape.length === 0 ? e.op('Mul', [x, x]) : e.reduce('ReduceSumSquare', x, axes, false), [1]);
+  });
+  return e.op('Concat', sums, { axis: 0 });
+};
+
 /** ONNX reduces numbers only: true is 1, so `all` is the minimum and `any` the maximum. */
 const reduceBool =
   (opType: string): Lowering =>
@@ -46,6 +56,7 @@ const arg =
 export const REDUCTION: LoweringTable = {
   Sum,
   SumOfSquares: reduce('ReduceSumSquare'),
+  SumsOfSquares,
   Mean: reduce('ReduceMean'),
   Max: extreme('ReduceMax'),
   Min: extreme('ReduceMin'),

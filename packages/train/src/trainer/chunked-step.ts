@@ -62,8 +62,7 @@ export class ChunkedStep<Outputs extends TowerOutputs> {
     this.#accumulate = compileNested((chunk, image, text, state) => this.#accumulateChunk(chunk, image, text, state));
     this.#apply = compileNested((hyper, value, lossParts, connected, statistics) => {
       const gradients = this.#sums.map((sum, i) => (connected.includes(i) ? sum : undefined));
-      const result = update(parts, value, gradients, keepAll(lossParts), hyper);
-      const healthy = tf.reshape(tf.isFinite(tf.slice(result.scalars, [1], [1])), []);
+      const { result, healthy } = update(parts, value, gradients, keepAll(lossParts), hyper);
       for (const [index, mean] of Object.entries(statistics)) {
         const [, buffer] = parts.buffers[Number(index)]!;
         buffer.assign(tf.where(healthy, mean, buffer));

@@ -1,5 +1,4 @@
-import type { JsonObject, Loss, PairBatch, TowerOutputs } from '@diptych/core';
-import type { Optimizer } from '../optimizers/optimizer.js';
+import type { JsonObject, Loss, Optimizer, PairBatch, TowerOutputs } from '@diptych/core';
 import type { Schedule } from '../schedules/schedules.js';
 import type { NamePattern } from '../towers.js';
 import type { CheckpointStore } from './checkpoint-store.js';

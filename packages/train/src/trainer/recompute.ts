@@ -1,4 +1,5 @@
 import { ConfigError } from '@diptych/core';
+import { keepingTape } from '@diptych/core/tfjs';
 import { Module } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { matchesName, type NamePattern } from '../towers.js';
@@ -76,7 +77,7 @@ function recomputed(block: Module, forward: Forward, args: readonly unknown[]): 
     save(places.map((i) => args[i] as tf.Tensor));
     const gradFunc = (dy: tf.Tensor | tf.Tensor[], saved: tf.Tensor[]): tf.Tensor[] => {
       const before = buffers.map((buffer) => tf.clone(buffer));
-      const { grads } = nestedGradients(() => run(saved), [...saved, ...variables], dy as tf.Tensor);
+      const grads = nestedGradients(() => run(saved), [...saved, ...variables], dy as tf.Tensor);
       for (const [i, buffer] of buffers.entries()) buffer.assign(before[i]!);
       return grads.map((gradient, i) => gradient ?? tf.zerosLike(inputs[i]!));
     };
@@ -85,16 +86,7 @@ function recomputed(block: Module, forward: Forward, args: readonly unknown[]): 
   return operation(...inputs);
 }
 
-/**
- * Gradients while gradients are computed: the engine forgets its tape when the inner ones are done, although the outer ones
- * still need it.
- */
-function nestedGradients(f: () => tf.Tensor, xs: tf.Tensor[], dy: tf.Tensor): { grads: (tf.Tensor | null)[] } {
-  const { state } = tf.engine();
-  const tape = state.activeTape;
-  try {
-    return tf.engine().gradients(f, xs, dy, true) as { grads: (tf.Tensor | null)[] };
-  } finally {
-    state.activeTape = tape;
-  }
+/** Gradients while gradients are computed; null where `f` does not depend on one of `xs`. */
+function nestedGradients(f: () => tf.Tensor, xs: tf.Tensor[], dy: tf.Tensor): readonly (tf.Tensor | null)[] {
+  return keepingTape(() => tf.engine().gradients(f, xs, dy, true).grads);
 }

@@ -1,6 +1,5 @@
-import type { Json, JsonObject, Loss, Stateful, TowerOutputs } from '@diptych/core';
+import type { Json, JsonObject, Loss, Optimizer, Stateful, TowerOutputs } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Optimizer } from '../optimizers/optimizer.js';
 
 /** What a resumed run may have otherwise than the run that was saved; kept in each snapshot. */
 export type RunSettings = JsonObject;

@@ -1,7 +1,6 @@
-import { CheckpointError, type Json, type JsonObject, type Stateful } from '@diptych/core';
+import { CheckpointError, type Json, type JsonObject, type Optimizer, type Stateful } from '@diptych/core';
 import { LoadStateError, loadState, stateDict } from '@diptych/weights';
 import type { Variable } from '@tensorflow/tfjs-core';
-import type { Optimizer } from '../optimizers/optimizer.js';
 import type { TrainingSnapshot } from './checkpoint-store.js';
 import type { Ema } from './ema.js';
 import { type RunSettings, type SettingChange, settingChanges } from './run-settings.js';

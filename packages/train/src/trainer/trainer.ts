@@ -3,6 +3,7 @@ import {
   CheckpointError,
   ConfigError,
   type Json,
+  type Optimizer,
   type PairBatch,
   parametersOf,
   siteOf,
@@ -14,7 +15,6 @@ import { type EmbeddedSource, type EmbedOptions, type EmbedOutput, embedPairs } 
 import { type EvaluateOptions, type Evaluation, evaluate, flatMetrics } from '../evaluate/evaluate.js';
 import { releaseCompiled } from '../evaluate/run-in-order.js';
 import { AdamW } from '../optimizers/adamw.js';
-import type { Optimizer } from '../optimizers/optimizer.js';
 import type { TrainableModel } from '../trainable-model.js';
 import type { CheckpointStore, TrainingSnapshot } from './checkpoint-store.js';
 import { Ema } from './ema.js';

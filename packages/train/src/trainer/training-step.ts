@@ -5,14 +5,14 @@ import {
   type Loss,
   type LossBatch,
   type LossValues,
+  type Optimizer,
   type TextInput,
   type TowerOutputs,
 } from '@diptych/core';
 import { type Compiled, compile } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { firstRows } from '../gather-rows.js';
-import { normOf } from '../optimizers/fused-adamw.js';
-import type { Optimizer } from '../optimizers/optimizer.js';
+import { clipGradients, normOf } from '../optimizers/clip-gradients.js';
 import { towerOf } from '../towers.js';
 import type { TrainableModel } from '../trainable-model.js';
 import { type DeviceBatch, normalizedPixels } from './device-batch.js';
@@ -62,8 +62,8 @@ export function wholeStep<Outputs extends TowerOutputs>(parts: StepParts<Outputs
       const { image, text } = encodeBoth(parts.model, batch, context);
       return lossOf(parts, image, text, batch, context);
     });
-    const result = update(parts, value, gradients, lossParts, hyper);
-    restoreUnless(tf.isFinite(tf.slice(result.scalars, [1], [1])), parts.buffers, before);
+    const { result, healthy } = update(parts, value, gradients, lossParts, hyper);
+    restoreUnless(healthy, parts.buffers, before);
     return result;
   });
 }
@@ -148,36 +148,32 @@ function differentiate(parts: Pick<StepParts, 'parameters'>, run: () => LossValu
   return { value, lossParts, gradients: parts.parameters.map(([, variable]) => grads[variable.name] ?? undefined) };
 }
 
-/** Applies the gradients and collects what the log wants to know. */
+/**
+ * Applies the gradients and collects what the log wants to know.
+ *
+ * @returns beside the result a bool scalar: whether loss and gradients are finite; where they are not, nothing was updated
+ */
 export function update(
   { optimizer, parameters, clipNorm }: Pick<StepParts, 'optimizer' | 'parameters' | 'clipNorm'>,
   value: tf.Scalar,
   gradients: readonly (tf.Tensor | undefined)[],
   lossParts: { readonly [name: string]: tf.Scalar },
   hyper: tf.Tensor2D,
-): StepResultContainer {
-  const { squares, updated } = optimizer.apply(hyper, poisoned(gradients, value), clipNorm);
+): { result: StepResultContainer; healthy: tf.Scalar } {
+  const clipped = clipGradients(gradients, clipNorm);
+  const { squares, norm } = clipped;
+  const healthy: tf.Scalar = tf.logicalAnd(clipped.healthy, tf.isFinite(tf.reshape(value, [])));
+  const updated = optimizer.apply(hyper, clipped.gradients, healthy);
+  const names = parameters.flatMap(([name], i) => (gradients[i] ? [name] : []));
   const named: [string, tf.Tensor][] = [
     ['loss', value],
-    ['gradNorm', normOf(squares)],
-    ...towerNorms(
-      updated.map((index) => parameters[index]![0]),
-      squares,
-    ),
+    ['gradNorm', norm],
+    ...towerNorms(names, squares),
     ...Object.entries(lossParts).map(([name, part]): [string, tf.Tensor] => [`part.${name}`, part]),
   ];
   const scalars = tf.stack(named.map(([, scalar]) => tf.reshape(scalar, []))) as tf.Tensor1D;
   for (const part of Object.values(lossParts)) part.dispose();
-  return { scalars, names: named.map(([name]) => name), updated };
-}
-
-/** A loss that is not finite makes the smallest gradient not finite, so that the optimizer sees it and changes nothing. */
-function poisoned(gradients: readonly (tf.Tensor | undefined)[], value: tf.Scalar): (tf.Tensor | undefined)[] {
-  const smallest = gradients.reduce<number>(
-    (best, gradient, i) => (gradient && (best < 0 || gradient.size < gradients[best]!.size) ? i : best),
-    -1,
-  );
-  return gradients.map((gradient, i) => (i === smallest ? tf.add(gradient!, tf.mul(value, 0)) : gradient));
+  return { result: { scalars, names: named.map(([name]) => name), updated }, healthy };
 }
 
 /** L2 norm of each tower's gradients, before clipping; `squares` has a row for each name. */
@@ -198,6 +194,6 @@ export function restoreUnless(
 ): void {
   for (const [i, [, buffer]] of buffers.entries()) {
     if (buffer.dataId === before[i]!.dataId) continue;
-    buffer.assign(tf.where(tf.reshape(healthy, []), buffer, before[i]!));
+    buffer.assign(tf.where(healthy, buffer, before[i]!));
   }
 }

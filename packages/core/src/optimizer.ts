@@ -1,16 +1,9 @@
-import type { Tensor, Tensor1D, Tensor2D, Variable } from '@tensorflow/tfjs-core';
-
-/** What an update inside a step gives. */
-export interface AppliedUpdate {
-  /** Positions (in the bound order) of the parameters that had a gradient. */
-  readonly updated: number[];
-  /** float32 [updated.length]: the sum of squares of the gradient of each of them, before clipping. */
-  readonly squares: Tensor1D;
-}
+import type { Tensor, Tensor2D, Variable } from '@tensorflow/tfjs-core';
 
 /**
- * What the Trainer asks of an optimizer. The update itself runs inside the compiled step; everything that changes from
- * step to step comes in through the tensor `hyper`.
+ * What a training step asks of an optimizer. The update itself runs inside the compiled step; everything that changes from
+ * step to step comes in through the tensor `hyper`. `defineOptimizer` of @diptych/train makes one from an update of a single
+ * parameter.
  */
 export interface Optimizer {
   /**
@@ -24,11 +17,14 @@ export interface Optimizer {
   /** float32 [n, 3] for the next step: learning rate, weight decay and step count of each bound parameter. */
   hyper(factor: number): Float32Array;
   /**
-   * Assigns new values to the parameters with a gradient. Runs inside a compiled step.
+   * Assigns new values to the parameters with a gradient, and to their state. Runs inside a compiled step.
    *
-   * @param gradients by position in the bound order; undefined where there is none
+   * @param hyper float32 [n, 3] of {@link Optimizer.hyper}
+   * @param gradients by position in the bound order, as they are to be used (clipped already); undefined where there is none
+   * @param healthy bool scalar; where it is false nothing changes. Without it everything does.
+   * @returns positions of the parameters that were updated
    */
-  apply(hyper: Tensor2D, gradients: readonly (Tensor | undefined)[], maxNorm: number | null): AppliedUpdate;
+  apply(hyper: Tensor2D, gradients: readonly (Tensor | undefined)[], healthy?: Tensor): number[];
   /** Counts a step for the updated parameters, after it has run. */
   advance(updated: readonly number[]): void;
   /** Its variables by name, for a checkpoint. */

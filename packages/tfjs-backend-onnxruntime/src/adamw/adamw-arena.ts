@@ -1,23 +1,27 @@
-import { ConfigError, EngineError, ShapeError } from '@diptych/core';
-import { adamwWasm } from './adamw.wasm.js';
-import { compileInlined, instantiate, PAGE_BYTES } from './instantiate.js';
+import { ConfigError, EngineError } from '@diptych/core';
+import { adamwWasm, compileInlined, instantiate, PAGE_BYTES } from '../wasm/index.js';
 
-/** What all parameters of a step share. */
+/** What all elements of an update share. */
 export interface AdamWOptions {
-  beta1: number;
-  beta2: number;
-  eps: number;
-  /**
-   * Gradients are scaled down to this global L2 norm, as `torch.nn.utils.clip_grad_norm_` does; null leaves them. With a
-   * number (Infinity never scales), gradients whose norm is not finite change nothing.
-   */
-  maxNorm: number | null;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly eps: number;
+}
+
+/** What changes from step to step. */
+export interface AdamWRates {
+  readonly learningRate: number;
+  readonly weightDecay: number;
+  /** Updates that the parameter has had, with this one. */
+  readonly step: number;
+  /** Factor on the gradient; 1 leaves it. */
+  readonly scale?: number;
 }
 
 /** One parameter with its gradient and AdamW's two moments: float32 views of equal length in WASM memory. */
 export interface AdamWSlot {
   readonly parameter: Float32Array<ArrayBuffer>;
-  /** Where the gradient of the next step is written. `step` leaves it as it is. */
+  /** Where the gradient of the next step is written. `update` leaves it as it is. */
   readonly gradient: Float32Array<ArrayBuffer>;
   readonly expAvg: Float32Array<ArrayBuffer>;
   readonly expAvgSq: Float32Array<ArrayBuffer>;
@@ -33,7 +37,6 @@ export interface AdamWSlot {
 export class AdamWArena {
   readonly slots: readonly AdamWSlot[];
   readonly #blocks: readonly Block[];
-  readonly #all: Int32Array;
 
   /**
    * @param sizes number of elements of each parameter
@@ -47,10 +50,11 @@ export class AdamWArena {
       const kernels = instantiate<AdamWExports>(module, memory);
       return blocks.map(({ size, stride, start }) => ({ size, stride, start, memory, kernels }));
     });
-    this.#all = Int32Array.from(this.#blocks.keys());
-    this.slots = this.#blocks.map(({ size, stride, start, memory }) => {
+    this.slots = this.#blocks.map(({ size, stride, start, memory, kernels }) => {
       const view = (part: number) => new Float32Array(memory.buffer, start + part * stride, size);
-      return { parameter: view(0), gradient: view(1), expAvg: view(2), expAvgSq: view(3) };
+      const slot = { parameter: view(0), gradient: view(1), expAvg: view(2), expAvgSq: view(3) };
+      KERNELS.set(slot.gradient, kernels);
+      return slot;
     });
   }
 
@@ -60,59 +64,56 @@ export class AdamWArena {
   }
 
   /**
-   * One update from the gradients in the slots:
-   * `g *= min(1, maxNorm / (norm + 1e-6))`, `p *= 1 - lr * weightDecay`, `m = beta1 m + (1 - beta1) g`,
+   * One update of a slot from the gradient in it: `g = scale g`, `p *= 1 - lr * weightDecay`, `m = beta1 m + (1 - beta1) g`,
    * `v = beta2 v + (1 - beta2) g^2`, `p -= lr / (1 - beta1^k) * m / (sqrt(v) / sqrt(1 - beta2^k) + eps)`.
    *
-   * @param hyper `[n, 3]`: learning rate, weight decay and the step count k (from 1) of each updated parameter
-   * @param indices the slots that `hyper`'s rows belong to; the others have no gradient and stay untouched, also by
-   *   weight decay. All of them, in order, by default.
-   * @returns [n]: the sum of squares of each of these gradients, before clipping
-   * @throws ShapeError when `hyper` has another number of rows than there are indices
-   * @throws ConfigError for an index without a slot, or k below 1
+   * @throws ConfigError for an index without a slot, or a step below 1
    */
-  step(hyper: Float32Array, options: AdamWOptions, indices: ArrayLike<number> = this.#all): Float64Array {
-    if (hyper.length !== indices.length * 3) {
-      throw new ShapeError({
-        where: 'AdamWArena.step',
-        expected: `hyper of shape [${indices.length},3]`,
-        got: `${hyper.length} elements`,
-      });
-    }
-    const active = Array.from(indices, (index, row) =>
-      this.#resolve(index, hyper.subarray(row * 3, row * 3 + 3), options),
-    );
-    if (options.maxNorm === null) {
-      return Float64Array.from(active, ({ block, rates }) => update(block, rates, options, 1));
-    }
-    const squares = Float64Array.from(active, ({ block }) => sumOfSquares(block));
-    const norm = Math.sqrt(squares.reduce((sum, square) => sum + square, 0));
-    if (!Number.isFinite(norm)) return squares;
-    const scale = Math.min(1, options.maxNorm / (norm + CLIP_EPSILON));
-    for (const { block, rates } of active) update(block, rates, options, scale);
-    return squares;
-  }
-
-  #resolve(index: number, [learningRate, weightDecay, k]: Float32Array, options: AdamWOptions) {
+  update(index: number, rates: AdamWRates, { beta1, beta2, eps }: AdamWOptions): void {
     const block = this.#blocks[index];
-    if (!block || !(k! >= 1)) {
+    const { learningRate, weightDecay, step, scale = 1 } = rates;
+    if (!block || !(step >= 1)) {
       throw new ConfigError({
-        where: 'AdamWArena.step',
+        where: 'AdamWArena.update',
         expected: `a slot below ${this.#blocks.length} and a step count from 1`,
-        got: `slot ${index}, step count ${k}`,
+        got: `slot ${index}, step count ${step}`,
       });
     }
-    return { block, rates: toRates(learningRate!, weightDecay!, k!, options) };
+    const { size, stride, start, kernels } = block;
+    const decay = 1 - learningRate * weightDecay;
+    const rate = learningRate / (1 - beta1 ** step);
+    const correction = 1 / Math.sqrt(1 - beta2 ** step);
+    // biome-ignore format: pointers, then numbers
+    kernels.update(
+      start, start + 2 * stride, start + 3 * stride, start + stride, padded(size),
+      scale, beta1, 1 - beta1, beta2, 1 - beta2, decay, rate, correction, eps,
+    );
   }
 }
 
-/** PyTorch's guard against division by zero in `clip_grad_norm_`. */
-const CLIP_EPSILON = 1e-6;
+/** Of each arena's gradients, the kernels that work in their memory. */
+const KERNELS = new WeakMap<Float32Array, AdamWExports>();
+
+/** Sum of squares in float64: of a gradient in an arena by its SIMD code, of any other array element by element. */
+export function sumOfSquares(x: Float32Array): number {
+  let sum = 0;
+  const kernels = KERNELS.get(x);
+  if (!kernels) {
+    for (const value of x) sum += value * value;
+    return sum;
+  }
+  // in pieces, so that the sum stays accurate beside a large element
+  for (let at = 0; at < x.length; at += PIECE) {
+    sum += kernels.sumOfSquares(x.byteOffset + at * 4, padded(Math.min(PIECE, x.length - at)));
+  }
+  return sum;
+}
+
 /** One page below 4 GiB, so that no pointer past the end wraps around to zero. */
 const MAX_MEMORY_BYTES = 65535 * PAGE_BYTES;
 /** Cache lines, and a multiple of the eight floats that the kernels take at once. */
 const ALIGNMENT = 64;
-/** Floats that a kernel call handles: sums of squares in pieces stay accurate beside a large element. */
+/** Floats that are summed at once. */
 const PIECE = 2 ** 14;
 
 /** Where a slot lies: its four arrays follow each other, `stride` bytes apart. */
@@ -168,43 +169,6 @@ function allocate(bytes: number): WebAssembly.Memory {
   }
 }
 
-/** Factors of the update that are the same for all elements of a parameter. */
-function toRates(learningRate: number, weightDecay: number, k: number, { beta1, beta2 }: AdamWOptions) {
-  return {
-    decay: 1 - learningRate * weightDecay,
-    rate: learningRate / (1 - beta1 ** k),
-    correction: 1 / Math.sqrt(1 - beta2 ** k),
-  };
-}
-
-/** Updates one parameter; returns the sum of squares of its gradient, before scaling. */
-function update(
-  { size, stride, start, kernels }: Block,
-  { decay, rate, correction }: ReturnType<typeof toRates>,
-  { beta1, beta2, eps }: AdamWOptions,
-  scale: number,
-): number {
-  let squares = 0;
-  for (let at = 0; at < size; at += PIECE) {
-    const p = start + at * 4;
-    const g = p + stride;
-    // biome-ignore format: pointers, then numbers
-    squares += kernels.update(
-      p, g + stride, g + 2 * stride, g, padded(Math.min(PIECE, size - at)),
-      scale, beta1, 1 - beta1, beta2, 1 - beta2, decay, rate, correction, eps,
-    );
-  }
-  return squares;
-}
-
-function sumOfSquares({ size, stride, start, kernels }: Block): number {
-  let squares = 0;
-  for (let at = 0; at < size; at += PIECE) {
-    squares += kernels.sumOfSquares(start + stride + at * 4, padded(Math.min(PIECE, size - at)));
-  }
-  return squares;
-}
-
 /** The floats up to the next cache line are zero and stay so: padding needs no code of its own. */
 const padded = (count: number) => Math.ceil(count / 8) * 8;
 
@@ -225,5 +189,5 @@ interface AdamWExports {
     rate: number,
     correction: number,
     eps: number,
-  ): number;
+  ): void;
 }
