@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { BACKENDS, type BackendName } from './backends.js';
 import type { SplitKind } from './split.js';
+import { userPath } from './user-path.js';
 
 /** What `npm start` was asked for. */
 export interface TrainOptions {
@@ -46,8 +47,8 @@ export function parseTrainOptions(argv: readonly string[]): TrainOptions {
     )
     .option('--quick', 'a short run, for trying the path', false)
     .option('--fresh', 'start a new run even if an interrupted one could go on', false)
-    .option('--data <file>', 'own pairs: JSONL with {"image": path, "text": caption} a line')
-    .option('--runs <folder>', 'where runs are kept', 'runs')
+    .option('--data <file>', 'own pairs: JSONL with {"image": path, "text": caption} a line', userPath)
+    .option('--runs <folder>', 'where runs are kept', userPath, 'runs')
     .option('--name <name>', 'folder name of this run')
     .option('--steps <number>', 'training steps instead of the recipe', wholeNumber);
   return command.parse(argv as string[], { from: 'user' }).opts<TrainOptions>();
@@ -58,11 +59,11 @@ export function parseSearchOptions(argv: readonly string[]): SearchOptions {
   const command = new Command('npm run search --')
     .description('Search the pictures of the newest finished run by text or by picture.')
     .argument('[query]', 'what to look for, in words')
-    .option('--image <path>', 'search by this picture instead')
+    .option('--image <path>', 'search by this picture instead', userPath)
     .option('--top <number>', 'how many results', wholeNumber, 8)
     .option('--rerank <number>', 're-rank this many best results with the fused matcher', wholeNumber, 0)
     .option('--html [file]', 'write the results as a page', false)
-    .option('--runs <folder>', 'where runs are kept', 'runs')
+    .option('--runs <folder>', 'where runs are kept', userPath, 'runs')
     .option('--run <name>', 'the run to search; default: the newest finished one');
   command.parse(argv as string[], { from: 'user' });
   const options = command.opts<Omit<SearchOptions, 'query'>>();

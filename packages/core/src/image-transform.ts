@@ -26,6 +26,20 @@ export interface ImageTransform {
    * @throws InputError if the image cannot be decoded
    */
   into(image: ImageSource | RgbImage, target: Float32Array, offset: number, context: SampleContext): Promise<void>;
+  /**
+   * Decodes and stops there, so that decoded pictures can be kept. A transform need not offer it.
+   *
+   * @throws InputError if the image cannot be decoded
+   */
+  decode?(image: ImageSource): Promise<RgbImage>;
+  /** With `intoBytes`: what is left to do with its bytes, `(x / 255 - mean) / std` per channel. */
+  readonly normalization?: { readonly mean: readonly number[]; readonly std: readonly number[] };
+  /**
+   * As `into`, but keeps bytes and leaves the normalisation to the device. A transform need not offer it.
+   *
+   * @throws InputError if the image cannot be decoded
+   */
+  intoBytes?(image: ImageSource | RgbImage, target: Uint8Array, offset: number, context: SampleContext): Promise<void>;
   /** How to build the same transform elsewhere: in a worker, or from a checkpoint. */
   describe(): PartDescription;
 }

@@ -1,5 +1,6 @@
 import type { PairBatch, PixelBatch, TokenBatch } from '@diptych/core';
 import { type DecodeResult, makePixels, type Pixels } from './decode-rows.js';
+import type { LabelEncoder } from './label-batch.js';
 import { firstFit, type PlannedBatch, type PlannedRow } from './sampling/plan.js';
 
 /** A decoded row that waits for a batch with room. */
@@ -31,6 +32,8 @@ export interface AssembleOptions {
   /** With uint8 pixels: what the device still has to do. */
   readonly normalize?: PixelBatch['normalize'];
   readonly tokenize: (texts: readonly string[]) => TokenBatch;
+  /** The labels of a batch, where the source has some. */
+  readonly labels?: LabelEncoder;
   /** Rows left over from before a resumption. */
   readonly spares: readonly SpareRow[];
   /** Planned batches used up before the resumption. */
@@ -145,6 +148,7 @@ function wholeBatch({ rows }: PlannedBatch, { pixels, tokens }: DecodeResult, op
     pixels: pixelBatch(pixels, rows.length, options),
     tokens: tokens ?? options.tokenize(rows.map(({ text }) => text)),
     ids: rows.map(({ record }) => record.id),
+    ...labelsOf(rows, options),
   };
 }
 
@@ -157,7 +161,15 @@ function joinRows(rows: readonly SpareRow[], options: AssembleOptions): PairBatc
     pixels: pixelBatch(pixels, rows.length, options),
     tokens: options.tokenize(rows.map(({ row }) => row.text)),
     ids: rows.map(({ row }) => row.record.id),
+    ...labelsOf(
+      rows.map(({ row }) => row),
+      options,
+    ),
   };
+}
+
+function labelsOf(rows: readonly PlannedRow[], { labels }: AssembleOptions): Pick<PairBatch, 'labels'> {
+  return labels ? { labels: labels.encode(rows.map(({ record }) => record.labels)) } : {};
 }
 
 function pixelBatch(data: Pixels, rows: number, { imageShape, normalize }: AssembleOptions): PixelBatch {

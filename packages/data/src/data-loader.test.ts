@@ -12,6 +12,7 @@ import type { DataLoaderOptions } from './loader-options.js';
 import type { LoaderState } from './loader-state.js';
 import type { PairSource } from './source.js';
 import { iterable } from './sources/iterable.js';
+import { jsonl } from './sources/jsonl.js';
 import { mix } from './sources/mix.js';
 import { type PairInput, pairs } from './sources/pairs.js';
 import { webdataset } from './sources/webdataset.js';
@@ -79,6 +80,43 @@ async function codeOf(run: () => Promise<unknown> | unknown): Promise<string> {
   }
   return 'nothing was thrown';
 }
+
+describe('a loader', () => {
+  it('says what is missing, before it reads', async () => {
+    const source = pairs(someItems(4));
+    const parts = { transform: new FakeTransform(), tokenizer: new FakeTokenizer() };
+    const make = (...args: unknown[]) =>
+      codeOf(() => new DataLoader(...(args as ConstructorParameters<typeof DataLoader>)));
+    expect(await make()).toMatch(/^config: .*expected a source of pairs.*got nothing/);
+    expect(await make('pairs.jsonl', { ...parts, batchSize: 2 })).toMatch(/^config: .*source of pairs.*got a string/);
+    expect(await make(source)).toMatch(/^config: .*expected options/);
+    expect(await make(source, { batchSize: 2 })).toMatch(/^config: .*transform to be an image transform/);
+    expect(await make(source, { transform: parts.transform, batchSize: 2 })).toMatch(/^config: .*tokenizer to be/);
+    expect(await make(source, parts)).toMatch(/^config: .*batchSize to be an integer/);
+  });
+
+  it('does not end in silence where there is nothing to give', async () => {
+    expect(await codeOf(() => allOf(makeLoader(pairs([]))))).toMatch(/^input: .*expected pairs, got none/);
+    const few = makeLoader(pairs(someItems(3)), { dropLast: true });
+    expect(await codeOf(() => allOf(few))).toMatch(/^input: .*at least 4 pairs, a whole batch, got 3; lower batchSize/);
+  });
+
+  it('has the fingerprint of its source: it changes with the content alone', async () => {
+    const print = (count: number) => makeLoader(pairs(someItems(count))).fingerprint();
+    expect(await print(4)).toBe(await print(4));
+    expect(await print(4)).not.toBe(await print(5));
+    const file = (name: string, text: string) => {
+      writeFileSync(join(folder, name), JSON.stringify({ image: 'a.png', text }));
+      return makeLoader(jsonl(join(folder, name))).fingerprint();
+    };
+    const first = await file('print.jsonl', 'one');
+    expect(await file('print.jsonl', 'two')).not.toBe(first);
+    expect(await file('print.jsonl', 'one')).toBe(first);
+    expect(await makeLoader(iterable(() => [])).fingerprint()).toBeUndefined();
+    const parts = [pairs(someItems(4)), pairs(someItems(5))].map((source) => ({ source, weight: 1 }));
+    expect(await makeLoader(mix(parts)).fingerprint()).not.toBe(await makeLoader(mix(parts.slice(1))).fingerprint());
+  });
+});
 
 describe('batches', () => {
   it('come in the order of the source, row by row, and the last may be short', async () => {

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { CheckpointError, ConfigError, InputError, type PairBatch, type TokenizeOptions } from '@diptych/core';
+import { CheckpointError, ConfigError, InputError, type PairBatch } from '@diptych/core';
 import { assembleBatches, type DecodedBatch, type SpareRow } from './assemble.js';
 import { BatchMemory } from './batch-memory.js';
 import { DataError } from './data-error.js';
@@ -11,19 +11,19 @@ import {
   type DecodeTask,
   decodeRows,
   givesBytes,
-  type PixelOutput,
   rowSizeOf,
 } from './decode-rows.js';
 import { DecodedCache } from './decoded-cache.js';
-import { defaultMaxImageBytes } from './load-image.js';
-import { checkOptions, type DataLoaderOptions } from './loader-options.js';
+import { collectLabelNames, LabelEncoder, type LabelNames } from './label-batch.js';
+import { type DataLoaderOptions, type LoaderSettings, resolveOptions } from './loader-options.js';
 import { checkState, type LoaderState } from './loader-state.js';
 import { prefetch } from './prefetch.js';
 import { Quarantine, type QuarantineCounts } from './quarantine.js';
+import type { PairRecord } from './record.js';
 import { type PlannedBatch, type PlannedRow, planBatches } from './sampling/plan.js';
 import { toRows } from './sampling/rows.js';
 import { orderedRead } from './shuffle.js';
-import { defaultBuffer, type PairSource } from './source.js';
+import { type PairSource, plainRead } from './source.js';
 import { notPortable } from './worker/build-part.js';
 import { DecodePool } from './worker/decode-pool.js';
 
@@ -50,7 +50,7 @@ export interface LoaderStats {
  */
 export class DataLoader {
   readonly source: PairSource;
-  readonly #options: DataLoaderOptions;
+  readonly #options: LoaderSettings;
   readonly #quarantine: Quarantine;
   readonly #imageKeys = new Map<number, string>();
   readonly #cache: DecodedCache | undefined;
@@ -59,13 +59,15 @@ export class DataLoader {
   #state: LoaderState;
   #resumed: LoaderState | undefined;
   #pairs = 0;
+  #records = 0;
+  #labelNames: LabelNames | undefined;
   #running = false;
 
   /** @throws ConfigError if options are out of range, or workers are asked for with parts that cannot travel */
   constructor(source: PairSource, options: DataLoaderOptions) {
-    checkOptions(options);
     this.source = source;
-    this.#options = options;
+    this.#options = resolveOptions(source, options);
+    this.#labelNames = options.labels;
     this.#quarantine = new Quarantine(options);
     if (options.cache === 'decoded') {
       if (!canDecode(options.transform)) {
@@ -76,7 +78,7 @@ export class DataLoader {
           remedy: 'leave cache out, or decode the pictures and give them to pairs() as { data, width, height }',
         });
       }
-      this.#cache = new DecodedCache(options.cacheBytes ?? 512 * 2 ** 20);
+      this.#cache = new DecodedCache(this.#options.cacheBytes);
     }
     if (options.output === 'uint8' && !givesBytes(options.transform)) {
       throw new ConfigError({
@@ -98,8 +100,8 @@ export class DataLoader {
   /** Batches of an epoch where the source's size is known, bad items not considered. */
   get batchesPerEpoch(): number | undefined {
     if (this.source.size === undefined || this.#options.captions === 'all') return undefined;
-    const { batchSize, dropLast } = this.#options;
-    const { index, count } = this.#shard;
+    const { batchSize, dropLast, reader } = this.#options;
+    const { index, count } = reader;
     const mine = Math.ceil((this.source.size - index) / count);
     return dropLast ? Math.floor(mine / batchSize) : Math.ceil(mine / batchSize);
   }
@@ -109,6 +111,27 @@ export class DataLoader {
     const { epoch, batches } = this.#state;
     const bad = this.#quarantine.counts;
     return { epoch, batches, pairs: this.#pairs, bad, workerDeaths: this.#pool?.deaths ?? 0 };
+  }
+
+  /**
+   * The names of the classes of the source's labels, in the order of their numbers in batches: as the options say, or a
+   * resumed state, else those in the source. Empty where it has no labels.
+   */
+  async labelNames(): Promise<LabelNames> {
+    const { labels = {} } = this.source;
+    const isKnown = Object.entries(labels).every(
+      ([label, kind]) => kind === 'number' || this.#labelNames?.[label] !== undefined,
+    );
+    if (!isKnown) {
+      const found = await collectLabelNames(this.source.read(plainRead(() => {})), labels);
+      this.#labelNames = { ...found, ...this.#labelNames };
+    }
+    return this.#labelNames ?? {};
+  }
+
+  /** What the source holds; see `PairSource.fingerprint`. Undefined where the source cannot tell. */
+  async fingerprint(): Promise<string | undefined> {
+    return this.source.fingerprint?.();
   }
 
   /** Where the loader stands after the last batch that it gave out. */
@@ -124,6 +147,7 @@ export class DataLoader {
    */
   resume(state: unknown): void {
     this.#resumed = checkState(state, this.#settings());
+    this.#labelNames = this.#resumed.labels ?? this.#labelNames;
     this.#state = this.#resumed;
   }
 
@@ -132,7 +156,7 @@ export class DataLoader {
    * it after each step. Without it, batches stay as they are.
    */
   recycle({ pixels }: PairBatch): void {
-    if (!this.#options.workers) this.#memory.takeBack(pixels.data);
+    if (this.#options.workers === 0) this.#memory.takeBack(pixels.data);
   }
 
   /**
@@ -164,23 +188,26 @@ export class DataLoader {
     this.#resumed = undefined;
     this.#running = true;
     this.#pairs = 0;
+    this.#records = 0;
     this.#quarantine.startEpoch(epoch);
-    this.#state = from ?? this.#stateAt(epoch, 0, 0, []);
     const stop = new AbortController();
     try {
-      const plan = this.#plan(epoch, from, stop.signal);
+      const { labels: kinds } = this.source;
+      const labels = kinds && new LabelEncoder(kinds, await this.labelNames());
+      this.#state = from ?? this.#stateAt(epoch, 0, 0, []);
+      const plan = this.#plan(epoch, from, labels, stop.signal);
       const spares = from ? await this.#replay(plan, from) : [];
-      const { batchSize, transform, tokenizer, workers = 0, dropLast = false } = this.#options;
-      const depth = this.#options.prefetch ?? Math.max(2, 2 * workers);
-      const decoded = prefetch(plan, (planned) => this.#decode(planned), depth);
+      const { batchSize, transform, tokenizer, dropLast, tokenize, output } = this.#options;
+      const decoded = prefetch(plan, (planned) => this.#decode(planned), this.#options.prefetch);
       let batches = from?.batches ?? 0;
       let planned = from?.planned ?? 0;
       const assembled = assembleBatches(this.#counted(decoded, stop), {
         batchSize,
         dropLast,
         imageShape: transform.outputShape,
-        normalize: this.#output === 'uint8' && givesBytes(transform) ? transform.normalization : undefined,
-        tokenize: (texts) => tokenizer.encode(texts, this.#tokenize),
+        normalize: output === 'uint8' && givesBytes(transform) ? transform.normalization : undefined,
+        tokenize: (texts) => tokenizer.encode(texts, tokenize),
+        labels,
         spares,
         planned,
       });
@@ -237,35 +264,32 @@ export class DataLoader {
     await pool?.close();
   }
 
-  #plan(epoch: number, from: LoaderState | undefined, signal: AbortSignal): AsyncGenerator<PlannedBatch> {
-    const { seed = 0, shuffle = false, training = shuffle, unique = false, bucketByLength = false } = this.#options;
-    const buffer = { ...defaultBuffer, ...this.#options.buffer };
+  #plan(
+    epoch: number,
+    from: LoaderState | undefined,
+    labels: LabelEncoder | undefined,
+    signal: AbortSignal,
+  ): AsyncGenerator<PlannedBatch> {
+    const { seed, shuffle, training, unique, buffer, window, lengthOf, batchSize, reader } = this.#options;
     let quiet = from !== undefined && from.planned > 0;
-    const records = orderedRead(this.source, {
-      seed,
-      epoch,
-      shuffle,
-      buffer,
-      shard: this.#shard,
-      signal,
-      // What was rejected before the resumption was noted then.
-      reject: (error) => (quiet ? undefined : this.#quarantine.reject(error)),
-    });
-    const rows = toRows(records, {
+    // What was rejected before the resumption was noted then.
+    const reject = (error: DataError) => (quiet ? undefined : this.#quarantine.reject(error));
+    const records = orderedRead(this.source, { seed, epoch, shuffle, buffer, shard: reader, signal, reject });
+    const rows = toRows(this.#usable(records, labels, reject), {
       training,
       seed,
       epoch,
-      captions: this.#options.captions ?? (training ? 'random' : 'first'),
-      unique: unique === true ? 'source' : unique,
-      maxImageBytes: this.#maxImageBytes,
+      captions: this.#options.captions,
+      unique,
+      maxImageBytes: this.#options.maxImageBytes,
       imageKeys: this.#imageKeys,
     });
-    const buckets = typeof bucketByLength === 'object' ? bucketByLength : {};
-    const lengthOf = buckets.lengthOf;
     const plan = planBatches(rows, {
-      batchSize: this.#options.batchSize,
-      window: bucketByLength ? (buckets.window ?? 50) : 1,
-      lengthsOf: bucketByLength ? (texts) => (lengthOf ? texts.map(lengthOf) : this.#tokenLengths(texts)) : undefined,
+      batchSize,
+      window,
+      lengthsOf: this.#options.bucketByLength
+        ? (texts) => (lengthOf ? texts.map(lengthOf) : this.#tokenLengths(texts))
+        : undefined,
       shuffle,
       seed,
       epoch,
@@ -277,6 +301,31 @@ export class DataLoader {
         yield batch;
       }
     })();
+  }
+
+  /** Counts records, and rejects those whose labels have no number. */
+  async *#usable(
+    records: AsyncIterable<PairRecord>,
+    labels: LabelEncoder | undefined,
+    reject: (error: DataError) => void,
+  ): AsyncGenerator<PairRecord> {
+    for await (const record of records) {
+      this.#records++;
+      const unknown = labels?.unknown(record.labels);
+      if (unknown === undefined) {
+        yield record;
+        continue;
+      }
+      const [label, name] = unknown;
+      const names = labels!.names[label]!;
+      reject(
+        new DataError('unknown-label', record.origin, {
+          expected: `the label ${JSON.stringify(label)} to be one of ${names.length} names`,
+          got: JSON.stringify(name.slice(0, 60)),
+          remedy: `train with this name too, or correct it; known are ${names.slice(0, 10).join(', ')}${names.length > 10 ? ', …' : ''}`,
+        }),
+      );
+    }
   }
 
   /** Runs the plan up to where the state was taken; decodes only the rows that were waiting then. */
@@ -326,27 +375,23 @@ export class DataLoader {
   }
 
   async #run(task: DecodeTask): Promise<DecodeResult> {
-    const { transform, tokenizer, workers = 0 } = this.#options;
-    const parts: DecodeParts = {
-      transform,
-      tokenizer,
-      tokenize: this.#tokenize,
-      output: this.#output,
-      maxImageBytes: this.#maxImageBytes,
-    };
-    if (workers === 0) return decodeRows(task, parts, this.#memory.reuse(task.rows.length * this.#rowSize));
+    const { transform, tokenizer, workers, tokenize, output, maxImageBytes, taskTimeout } = this.#options;
+    if (workers === 0) {
+      const parts: DecodeParts = { transform, tokenizer, tokenize, output, maxImageBytes };
+      return decodeRows(task, parts, this.#memory.reuse(task.rows.length * this.#rowSize));
+    }
     this.#pool ??= new DecodePool({
       workers,
       setup: {
         transform: transform.describe(),
         tokenizer: tokenizer.describe(),
-        tokenize: parts.tokenize,
-        output: parts.output,
-        maxImageBytes: parts.maxImageBytes,
+        tokenize,
+        output,
+        maxImageBytes,
         resolveFrom: [process.argv[1], resolve('package.json')].filter((file) => file !== undefined),
       },
       workerFile: workerPath(this.#options.workerFile),
-      taskTimeout: this.#options.taskTimeout ?? 120_000,
+      taskTimeout,
       rowSize: this.#rowSize,
     });
     return this.#pool.run(task);
@@ -354,7 +399,7 @@ export class DataLoader {
 
   /** Rejects the rows that failed, in the order of the batches, and stops where nearly all do. */
   async *#counted(decoded: AsyncIterable<DecodedBatch>, stop: AbortController): AsyncGenerator<DecodedBatch> {
-    const { maxBadFraction = 0.9 } = this.#options;
+    const { maxBadFraction } = this.#options;
     let seen = 0;
     for await (const batch of decoded) {
       const { planned, result } = batch;
@@ -378,6 +423,15 @@ export class DataLoader {
   #explainEmpty(): void {
     const { total } = this.#quarantine.counts;
     if (total > 0) throw this.#mostlyBad(`no batch could be made; ${total} items cannot be used`);
+    const { batchSize, reader } = this.#options;
+    // One reader of several may find nothing in its part.
+    if (reader.count > 1) return;
+    throw new InputError({
+      where: `data.DataLoader(${this.source.name})`,
+      expected: this.#records === 0 ? 'pairs' : `at least ${batchSize} pairs, a whole batch`,
+      got: this.#records === 0 ? 'none: the source is empty' : String(this.#records),
+      remedy: this.#records === 0 ? 'check the source with inspect(source)' : 'lower batchSize, or leave dropLast out',
+    });
   }
 
   #mostlyBad(problem: string): InputError {
@@ -390,7 +444,7 @@ export class DataLoader {
   }
 
   #tokenLengths(texts: readonly string[]): number[] {
-    const tokens = this.#options.tokenizer.encode(texts, { ...this.#tokenize, padding: 'longest' });
+    const tokens = this.#options.tokenizer.encode(texts, { ...this.#options.tokenize, padding: 'longest' });
     const { inputIds, attentionMask } = tokens;
     const [rows, length] = tokens.shape as [number, number];
     if (attentionMask.length !== inputIds.length) return new Array<number>(rows).fill(length);
@@ -403,9 +457,7 @@ export class DataLoader {
 
   /** Everything that the sequence of batches depends on. */
   #settings(): LoaderState['settings'] {
-    const { batchSize, seed = 0, shuffle = false, training = shuffle, dropLast = false, unique } = this.#options;
-    const { records, bytes } = { ...defaultBuffer, ...this.#options.buffer };
-    const buckets = this.#options.bucketByLength ?? false;
+    const { batchSize, seed, shuffle, training, dropLast, captions, unique, window, buffer, reader } = this.#options;
     return {
       source: this.source.name,
       size: this.source.size ?? -1,
@@ -414,16 +466,17 @@ export class DataLoader {
       shuffle,
       training,
       dropLast,
-      captions: this.#options.captions ?? (training ? 'random' : 'first'),
-      unique: unique === true ? 'source' : (unique ?? false),
-      window: buckets === false ? 1 : ((buckets === true ? undefined : buckets.window) ?? 50),
-      buffer: `${records}/${bytes}`,
-      shard: `${this.#shard.index}/${this.#shard.count}`,
+      captions,
+      unique,
+      window,
+      buffer: `${buffer.records}/${buffer.bytes}`,
+      shard: `${reader.index}/${reader.count}`,
     };
   }
 
   #stateAt(epoch: number, batches: number, planned: number, spares: LoaderState['spares']): LoaderState {
-    return { version: 1, settings: this.#settings(), epoch, batches, planned, spares };
+    const labels = this.source.labels && this.#labelNames;
+    return { version: 1, settings: this.#settings(), ...(labels && { labels }), epoch, batches, planned, spares };
   }
 
   #checkPortable(): void {
@@ -431,24 +484,6 @@ export class DataLoader {
       const { kind, module, export: factory } = this.#options[what].describe();
       if (module === undefined || factory === undefined) throw notPortable(what, kind);
     }
-  }
-
-  get #shard(): { index: number; count: number } {
-    const { rank = 0, worldSize = 1, worker = 0, workers = 1 } = this.#options.shard ?? {};
-    return { index: rank * workers + worker, count: worldSize * workers };
-  }
-
-  get #tokenize(): TokenizeOptions {
-    const { padding = 'longest', maxLength, truncation = true, padToMultipleOf } = this.#options;
-    return { padding, truncation, ...(maxLength && { maxLength }), ...(padToMultipleOf && { padToMultipleOf }) };
-  }
-
-  get #output(): PixelOutput {
-    return this.#options.output ?? 'float32';
-  }
-
-  get #maxImageBytes(): number {
-    return this.#options.maxImageBytes ?? defaultMaxImageBytes;
   }
 
   get #rowSize(): number {

@@ -1,5 +1,4 @@
 import {
-  type ImageSource,
   type ImageTransform,
   isDiptychError,
   type RgbImage,
@@ -12,26 +11,18 @@ import { type BadReason, DataError, type DataErrorParts, messageOf } from './dat
 import { loadImage } from './load-image.js';
 import { type ImageRef, isRgbImage, type Origin } from './record.js';
 
-/** A transform that can also stop after decoding, so that decoded pictures can be kept. */
-export interface DecodingTransform extends ImageTransform {
-  decode(image: ImageSource): Promise<RgbImage>;
-}
-
 /** True if the transform offers `decode`. */
-export function canDecode(transform: ImageTransform): transform is DecodingTransform {
-  return typeof (transform as Partial<DecodingTransform>).decode === 'function';
+export function canDecode(
+  transform: ImageTransform,
+): transform is ImageTransform & Required<Pick<ImageTransform, 'decode'>> {
+  return transform.decode !== undefined;
 }
 
-/** A transform that can also keep bytes and leave the normalisation to the device. */
-export interface BytesTransform extends ImageTransform {
-  /** What the device has to do: `(x / 255 - mean) / std` per channel. */
-  readonly normalization: { readonly mean: readonly number[]; readonly std: readonly number[] };
-  intoBytes(image: ImageSource | RgbImage, target: Uint8Array, offset: number, context: SampleContext): Promise<void>;
-}
-
-/** True if the transform offers `intoBytes`. */
-export function givesBytes(transform: ImageTransform): transform is BytesTransform {
-  return typeof (transform as Partial<BytesTransform>).intoBytes === 'function';
+/** True if the transform offers `intoBytes`, and says what is left to do. */
+export function givesBytes(
+  transform: ImageTransform,
+): transform is ImageTransform & Required<Pick<ImageTransform, 'intoBytes' | 'normalization'>> {
+  return transform.intoBytes !== undefined && transform.normalization !== undefined;
 }
 
 /** Pixels of some images: floats, or bytes to be normalised later. */
@@ -84,7 +75,7 @@ export interface DecodeParts {
   readonly transform: ImageTransform;
   readonly tokenizer: Tokenizer;
   readonly tokenize: TokenizeOptions;
-  /** `uint8` needs a {@link BytesTransform}. */
+  /** `uint8` needs a transform with `intoBytes`. */
   readonly output: PixelOutput;
   readonly maxImageBytes: number;
 }

@@ -1,8 +1,11 @@
 import { ConfigError, type ImageTransform, type TokenizeOptions, type Tokenizer } from '@diptych/core';
+import { describe } from './captions.js';
 import type { PixelOutput } from './decode-rows.js';
+import type { LabelNames } from './label-batch.js';
+import { defaultMaxImageBytes } from './load-image.js';
 import type { QuarantineOptions } from './quarantine.js';
 import type { CaptionChoice, UniqueBy } from './sampling/rows.js';
-import type { BufferLimits } from './source.js';
+import { type BufferLimits, defaultBuffer, type PairSource } from './source.js';
 
 /** Sorting by length, so that batches hold captions of like length and little padding. */
 export interface LengthBuckets {
@@ -31,6 +34,12 @@ export interface DataLoaderOptions extends QuarantineOptions, TokenizeOptions {
   readonly captions?: CaptionChoice;
   /** No batch holds two equal captions or images: equal by path (`source`, or true) or by bytes (`content`). */
   readonly unique?: boolean | UniqueBy;
+  /**
+   * The names of the classes of the source's labels, in the order of their numbers: those of the training's loader
+   * (`await loader.labelNames()`) for validation. By default the names in the source, sorted; a pass over it finds them
+   * before the first batch.
+   */
+  readonly labels?: LabelNames;
   /** Puts captions of like length into a batch. */
   readonly bucketByLength?: boolean | LengthBuckets;
   /** Which part of the source this process reads, for several that train together; all by default. */
@@ -67,12 +76,101 @@ export interface DataLoaderOptions extends QuarantineOptions, TokenizeOptions {
   readonly workerFile?: string | URL;
 }
 
+/** Options with their defaults; what stays optional has none. */
+export type LoaderSettings = DataLoaderOptions &
+  Required<
+    Pick<
+      DataLoaderOptions,
+      | ('seed' | 'shuffle' | 'training' | 'dropLast' | 'captions' | 'workers' | 'prefetch' | 'output')
+      | ('maxImageBytes' | 'maxBadFraction' | 'taskTimeout' | 'cacheBytes')
+    >
+  > & {
+    readonly buffer: BufferLimits;
+    readonly unique: UniqueBy | false;
+    /** Batches that are sorted by length together; 1: none are. */
+    readonly window: number;
+    readonly lengthOf?: LengthBuckets['lengthOf'];
+    readonly tokenize: TokenizeOptions;
+    /** Reader `index` of `count`. */
+    readonly reader: { readonly index: number; readonly count: number };
+  };
+
 /**
- * Checks the numbers among the options.
+ * Checks the options of a loader and fills in what was left out: the one place that knows the defaults.
  *
  * @throws ConfigError with the option's name
  */
-export function checkOptions(options: DataLoaderOptions): void {
+export function resolveOptions(source: PairSource, options: DataLoaderOptions): LoaderSettings {
+  if (typeof source?.read !== 'function') {
+    throw new ConfigError({
+      where: 'data.DataLoader',
+      expected: 'a source of pairs, as jsonl(…), folder(…) or pairs(…) give',
+      got: describe(source),
+    });
+  }
+  if (typeof options !== 'object' || options === null) {
+    throw new ConfigError({
+      where: 'data.DataLoader',
+      expected: 'options: { transform, tokenizer, batchSize, … }',
+      got: describe(options),
+    });
+  }
+  checkParts(options);
+  checkNumbers(options);
+  for (const name of Object.keys(options.labels ?? {})) {
+    if (source.labels && Object.hasOwn(source.labels, name) && source.labels[name] !== 'number') continue;
+    throw new ConfigError({
+      where: 'data.DataLoader',
+      expected: 'labels of the source that are classes',
+      got: JSON.stringify(name),
+      remedy: `declare it in the source: labels: { ${name}: 'class' }`,
+    });
+  }
+  const {
+    shuffle = false,
+    workers = 0,
+    bucketByLength = false,
+    unique = false,
+    shard = { rank: 0, worldSize: 1 },
+  } = options;
+  const { training = shuffle, padding = 'longest', truncation = true, maxLength, padToMultipleOf } = options;
+  const buckets = typeof bucketByLength === 'object' ? bucketByLength : {};
+  return {
+    ...options,
+    seed: options.seed ?? 0,
+    shuffle,
+    training,
+    dropLast: options.dropLast ?? false,
+    captions: options.captions ?? (training ? 'random' : 'first'),
+    unique: unique === true ? 'source' : unique,
+    window: bucketByLength === false ? 1 : (buckets.window ?? 50),
+    lengthOf: buckets.lengthOf,
+    buffer: { ...defaultBuffer, ...options.buffer },
+    workers,
+    prefetch: options.prefetch ?? Math.max(2, 2 * workers),
+    output: options.output ?? 'float32',
+    maxImageBytes: options.maxImageBytes ?? defaultMaxImageBytes,
+    maxBadFraction: options.maxBadFraction ?? 0.9,
+    taskTimeout: options.taskTimeout ?? 120_000,
+    cacheBytes: options.cacheBytes ?? 512 * 2 ** 20,
+    tokenize: { padding, truncation, ...(maxLength && { maxLength }), ...(padToMultipleOf && { padToMultipleOf }) },
+    reader: {
+      index: shard.rank * (shard.workers ?? 1) + (shard.worker ?? 0),
+      count: shard.worldSize * (shard.workers ?? 1),
+    },
+  };
+}
+
+function checkParts({ transform, tokenizer }: DataLoaderOptions): void {
+  if (typeof transform?.into !== 'function' || !Array.isArray(transform.outputShape)) {
+    throw wrong('transform', 'an image transform, as compose(…) or imageTransform(…) give', describe(transform));
+  }
+  if (typeof tokenizer?.encode !== 'function') {
+    throw wrong('tokenizer', 'a tokenizer, as tokenizer(…) gives', describe(tokenizer));
+  }
+}
+
+function checkNumbers(options: DataLoaderOptions): void {
   const { batchSize, workers, prefetch, shard, maxLength, maxBadFraction, padToMultipleOf } = options;
   const buckets = typeof options.bucketByLength === 'object' ? options.bucketByLength : {};
   checkInteger('batchSize', batchSize, 1);

@@ -1,4 +1,5 @@
 import { CheckpointError } from '@diptych/core';
+import type { LabelNames } from './label-batch.js';
 
 /**
  * Where a loader stands, as plain JSON of a few hundred bytes: give it to `resume` of a loader with the same source and
@@ -8,6 +9,8 @@ export interface LoaderState {
   readonly version: 1;
   /** What has to be equal in the resuming loader. */
   readonly settings: Readonly<Record<string, string | number | boolean>>;
+  /** The names behind the numbers of labels, where the source has some. */
+  readonly labels?: LabelNames;
   readonly epoch: number;
   /** Batches given out in this epoch. */
   readonly batches: number;

@@ -8,6 +8,7 @@ export { type LossContract, lossChecks, testLoss } from './loss-contract.js';
 export { OP_CASES, type OpCase, type OpInput } from './op-cases.js';
 export { type OptimizerContract, optimizerChecks, testOptimizer } from './optimizer-contract.js';
 export { randomNormal } from './random-normal.js';
+export { type SourceContract, sourceChecks, testSource } from './source-contract.js';
 export type { PartContract } from './stateful-checks.js';
 export { type TokenizerContract, testTokenizer, tokenizerChecks } from './tokenizer-contract.js';
 export {

@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { ConfigError, DiptychError, type ErrorCode } from '@diptych/core';
 import { Piscina } from 'piscina';
 import { type DecodeResult, type DecodeTask, makePixels, type RowFailure } from '../decode-rows.js';
@@ -166,11 +165,6 @@ const MAX_DEATHS_IN_A_ROW = 20;
 
 /** Milliseconds that even a few rows may take: a new thread has to start first. */
 const LEAST_TIMEOUT = 10_000;
-
-/** As many threads as leave one core to the model. */
-export function defaultWorkers(): number {
-  return Math.max(1, availableParallelism() - 1);
-}
 
 function codeOf(code: string): ErrorCode {
   const known: readonly string[] = ['shape', 'config', 'input', 'weights', 'hub', 'checkpoint', 'engine', 'training'];

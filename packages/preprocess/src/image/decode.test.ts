@@ -110,6 +110,20 @@ describe('kinds of pictures become RGB', () => {
     expect((await decodeImage(profiled)).data.length).toBe(18);
   });
 
+  it('an orientation that there is not means nothing', async () => {
+    const tiff = await rgb().withMetadata({ orientation: 6 }).tiff({ compression: 'none' }).toBuffer();
+    const view = new DataView(tiff.buffer, tiff.byteOffset, tiff.byteLength);
+    const directory = view.getUint32(4, true);
+    const entries = Array.from({ length: view.getUint16(directory, true) }, (_, i) => directory + 2 + 12 * i);
+    const orientation = entries.find((entry) => view.getUint16(entry, true) === 0x0112)! + 8;
+    expect((await decodeImage(tiff, { orient: true })).width).toBe(2);
+    for (const value of [0, 9]) {
+      view.setUint16(orientation, value, true);
+      const image = await decodeImage(tiff, { orient: true });
+      expect([image.width, image.height, Array.from(image.data)]).toEqual([3, 2, pixels]);
+    }
+  });
+
   it('EXIF orientation is off unless asked for', async () => {
     const turned = await rgb().withMetadata({ orientation: 6 }).png().toBuffer();
     expect(await decodeImage(turned)).toMatchObject({ width: 3, height: 2 });

@@ -65,7 +65,8 @@ export async function decodeBytes(
   { orient, onto, maxPixels }: ReturnType<typeof checkDecodeOptions>,
 ): Promise<RgbImage> {
   try {
-    let picture = sharp(bytes, { failOn: 'error', limitInputPixels: maxPixels, ignoreIcc: true });
+    const readable = format === 'tiff' ? withKnownOrientation(bytes) : bytes;
+    let picture = sharp(readable, { failOn: 'error', limitInputPixels: maxPixels, ignoreIcc: true });
     if (orient) picture = picture.autoOrient();
     if (format === 'jpeg' || format === 'tiff') {
       const isCmyk = format === 'jpeg' ? jpegComponents(bytes) === 4 : (await picture.metadata()).space === 'cmyk';
@@ -105,6 +106,31 @@ export function checkDecodeOptions(options: DecodeOptions) {
   }
   return { orient, onto: onto === undefined ? undefined : rgbOf(onto, where), maxPixels, maxBytes };
 }
+
+/**
+ * A TIFF whose orientation is one of the eight that there are. Others mean nothing (Pillow passes them over), but libtiff
+ * calls them an error, as it calls damaged pixels one.
+ */
+function withKnownOrientation(bytes: Uint8Array): Uint8Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const little = bytes[0] === 0x49;
+  if (bytes.length < 8 || view.getUint16(2, little) !== 42) return bytes;
+  const directory = view.getUint32(4, little);
+  if (directory + 2 > bytes.length) return bytes;
+  const count = view.getUint16(directory, little);
+  for (let entry = directory + 2; entry < directory + 2 + 12 * count && entry + 12 <= bytes.length; entry += 12) {
+    if (view.getUint16(entry, little) !== ORIENTATION_TAG) continue;
+    const orientation = view.getUint16(entry + 8, little);
+    if (orientation >= 1 && orientation <= 8) return bytes;
+    const copy = new Uint8Array(bytes);
+    new DataView(copy.buffer).setUint16(entry + 8, 1, little);
+    return copy;
+  }
+  return bytes;
+}
+
+/** TIFF 6.0, section 8. */
+const ORIENTATION_TAG = 0x0112;
 
 /** Number of colour components in a JPEG's frame header; 0 where there is none. */
 function jpegComponents(bytes: Uint8Array): number {
