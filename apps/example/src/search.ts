@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { isDiptychError } from '@diptych/core';
+import { isDiptychError, printable } from '@diptych/core';
 import { rerank, topK } from '@diptych/metrics';
 import { load } from 'diptych';
 import { matcherOf } from './evaluate.js';
@@ -51,10 +51,11 @@ async function show(asked: string, found: readonly Found[], { html }: SearchOpti
     return;
   }
   const protocol = pictureProtocol(process.stdout);
-  console.log(`pictures for ${asked}`);
+  console.log(`pictures for ${printable(asked)}`);
   for (const [place, { image, text, score }] of found.entries()) {
     if (protocol) console.log(inlinePicture(await thumbnail(image), protocol));
-    console.log(`${String(place + 1).padStart(2)}  ${score.toFixed(3)}  ${text}${protocol ? '' : `  (${image})`}`);
+    const line = `${text}${protocol ? '' : `  (${image})`}`;
+    console.log(`${String(place + 1).padStart(2)}  ${score.toFixed(3)}  ${printable(line)}`);
   }
 }
 

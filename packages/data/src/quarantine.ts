@@ -1,4 +1,5 @@
 import { appendFileSync } from 'node:fs';
+import { printable } from '@diptych/core';
 import { type BadReason, type DataError, messageOf } from './data-error.js';
 import { formatOrigin } from './record.js';
 
@@ -72,7 +73,8 @@ export class Quarantine {
     if (this.#noted.has(key)) return;
     this.#noted.add(key);
     const { origin, reason, message, where } = error;
-    const note = JSON.stringify({ epoch: this.#epoch, where, reason, message: clip(message), ...origin });
+    // Escapes of `printable` are escapes of JSON too: the note reads as the same text.
+    const note = printable(JSON.stringify({ epoch: this.#epoch, where, reason, message: clip(message), ...origin }));
     try {
       // Synchronous and opened anew: bad items are rare, and the note must survive a crash right after.
       appendFileSync(file, `${note}\n`);

@@ -1,3 +1,4 @@
+import { printable } from '@diptych/core';
 import type { Distribution } from './histogram.js';
 import type { Inspection } from './inspect.js';
 
@@ -6,7 +7,7 @@ export function formatInspection(inspection: Inspection): string {
   const { source, records, captions, formats, duplicates, bad, samples } = inspection;
   const kinds = Object.entries(formats).sort(([, a], [, b]) => b - a);
   const lines = [
-    `${source}: ${number(records)} pairs, ${number(captions)} captions${kinds.length > 0 ? `, ${list(kinds)}` : ''}`,
+    `${printable(source)}: ${number(records)} pairs, ${number(captions)} captions${kinds.length > 0 ? `, ${list(kinds)}` : ''}`,
     '',
     ...table(inspection),
     '',
@@ -69,9 +70,4 @@ function list(entries: readonly (readonly [string, number | undefined])[]): stri
 
 function number(value: number): string {
   return (Number.isInteger(value) ? value : Number(value.toFixed(1))).toLocaleString('en-US');
-}
-
-/** Captions and paths come from strangers: no control character of theirs reaches the terminal. */
-function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}]/gu, '\u{fffd}');
 }
