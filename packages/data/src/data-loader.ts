@@ -247,6 +247,7 @@ export class DataLoader {
       unique: false,
       bucketByLength: false,
       captions: captions === 'random' ? 'first' : captions,
+      labels: this.source.labels && (await this.labelNames()),
       cache: undefined,
       quarantine: false,
     });

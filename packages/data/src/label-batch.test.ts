@@ -90,6 +90,9 @@ describe('labels', () => {
       { group: [-1], tags: [Number.NaN, Number.NaN], price: [3] },
     ]);
     expect(await loader.labelNames()).toEqual({ group: ['ant', 'cat'], tags: ['x', 'y'] });
+    const inOrder = [];
+    for await (const { labels } of loader.inOrder()) inOrder.push([...labels!.group!]);
+    expect(inOrder).toEqual([[1, 0], [-1]]);
     const years = pairs(
       [10, 9, 2].map((year) => ({ image: fakeImage(1), text: 't', labels: { year } })),
       { labels: { year: 'class' } },
