@@ -1,4 +1,5 @@
 import { IDEOGRAPH, MARK, REMOVED, SPACE } from './character-classes.js';
+import { lowerEach } from './pipeline/unicode.js';
 
 /** Settings of BERT's normalizer, as `tokenizer.json` and `tokenizer_config.json` name them in snake case. */
 export interface BertNormalizerOptions {
@@ -7,6 +8,8 @@ export interface BertNormalizerOptions {
   readonly stripAccents: boolean;
   /** Makes each Chinese character a word. */
   readonly handleChineseChars: boolean;
+  /** Removes control characters and makes white space plain. Default true. */
+  readonly cleanText?: boolean;
 }
 
 /**
@@ -22,19 +25,19 @@ const NOT_DECOMPOSED =
  * @param classes see `characterClasses`
  */
 export function normalizeBert(text: string, options: BertNormalizerOptions, classes: Uint8Array): string {
-  const { lowercase, stripAccents, handleChineseChars } = options;
+  const { lowercase, stripAccents, handleChineseChars, cleanText = true } = options;
   // Marks could go after the decomposition only; those that stand alone go now, so that no long run of them is sorted.
-  const dropped = stripAccents ? REMOVED | MARK : REMOVED;
+  const dropped = (stripAccents ? MARK : 0) | (cleanText ? REMOVED : 0);
   let clean = '';
   for (const char of text) {
     const kind = classes[char.codePointAt(0)!]!;
     if (kind & dropped) continue;
-    if (kind & SPACE) clean += ' ';
+    if (kind & SPACE && cleanText) clean += ' ';
     else if (kind & IDEOGRAPH && handleChineseChars) clean += ` ${char} `;
     else clean += char;
   }
   const stripped = stripAccents ? dropMarks(decompose(clean), classes) : clean;
-  return lowercase ? lower(stripped) : stripped;
+  return lowercase ? lowerEach(stripped) : stripped;
 }
 
 function decompose(text: string): string {
@@ -49,12 +52,4 @@ function dropMarks(text: string, classes: Uint8Array): string {
   let kept = '';
   for (const char of text) if (!(classes[char.codePointAt(0)!]! & MARK)) kept += char;
   return kept;
-}
-
-function lower(text: string): string {
-  if (!text.includes('\u03a3')) return text.toLowerCase();
-  return text
-    .split('\u03a3')
-    .map((piece) => piece.toLowerCase())
-    .join('\u03c3');
 }

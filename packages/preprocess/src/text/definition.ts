@@ -1,13 +1,26 @@
 import type { JsonObject } from '@diptych/core';
 
-/** Everything that a tokenizer is built from: the text of one vocabulary file, and settings. */
+/** Files that a tokenizer may be described by, as transformers names them. */
+export const TOKENIZER_FILES = [
+  'tokenizer.json',
+  'vocab.txt',
+  'vocab.json',
+  'merges.txt',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'added_tokens.json',
+  'config.json',
+] as const;
+
+export type TokenizerFile = (typeof TOKENIZER_FILES)[number];
+
+/** Everything that a tokenizer is built from. */
 export interface TokenizerDefinition {
-  readonly file: 'vocab.txt' | 'tokenizer.json';
-  /** Text of the file. */
-  readonly content: string;
-  /** Contents of `tokenizer_config.json`; empty where there is none. */
-  readonly config: JsonObject;
-  /** Where the file was read from. */
+  /** Texts of the files that exist. */
+  readonly files: { readonly [name in TokenizerFile]?: string };
+  /** Settings that go before those of `tokenizer_config.json`. */
+  readonly overrides: JsonObject;
+  /** Where the files were read from. */
   readonly path?: string;
 }
 

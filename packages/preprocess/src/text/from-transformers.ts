@@ -76,6 +76,7 @@ export function fromTransformers(
     padTokenId: tokenizer.pad_token_id ?? 0,
     maxLength: options.maxLength ?? (limit !== undefined && limit < NO_LIMIT ? limit : 512),
     paddingSide: tokenizer.padding_side === 'left' ? 'left' : 'right',
+    truncationSide: 'right',
     tokenTypeIds: call(tokenizer, 'a', {}).typeIds !== undefined,
     describe: cannot('describe()'),
     files: cannot('files()'),

@@ -1,23 +1,43 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { InputError, type JsonObject } from '@diptych/core';
-import { isObject, type TokenizerDefinition } from './definition.js';
+import { isObject, TOKENIZER_FILES, type TokenizerDefinition, type TokenizerFile } from './definition.js';
 
-const CONFIG_FILE = 'tokenizer_config.json';
-/** The first that exists counts. */
-const VOCABULARY_FILES = ['tokenizer.json', 'vocab.txt'] as const;
+/** One of these must exist; where several do, transformers takes the first. */
+const VOCABULARY_FILES: readonly TokenizerFile[] = ['tokenizer.json', 'vocab.txt', 'vocab.json'];
 
 /**
- * Reads a hub folder (`tokenizer.json`, else `vocab.txt`), or one such file; `tokenizer_config.json` beside it counts too.
+ * Reads a hub folder, or one vocabulary file of whatever name (JSON is a `tokenizer.json`, else a `vocab.txt`) with the settings
+ * beside it.
  *
- * @throws InputError if there is no such file, or it is not UTF-8, or no JSON where it should be
+ * @throws InputError if there is no such file, or it is not UTF-8
  */
 export function readDefinition(path: string): TokenizerDefinition {
-  const file = vocabularyFile(path);
-  const configFile = join(dirname(file), CONFIG_FILE);
-  const config = existsSync(configFile) ? parseJson(readText(configFile), configFile) : {};
-  const isJson = file.endsWith('.json');
-  return { file: isJson ? 'tokenizer.json' : 'vocab.txt', content: readText(file), config, path: file };
+  if (!existsSync(path)) {
+    throw new InputError({
+      where: path,
+      expected: 'a folder with tokenizer.json or vocab.txt, or one of these files',
+      problem: 'there is no such file',
+      remedy: 'download the files of the model first',
+    });
+  }
+  const name = basename(path);
+  const isFolder = statSync(path).isDirectory();
+  const settings = TOKENIZER_FILES.filter((file) => !VOCABULARY_FILES.includes(file));
+  if (!isFolder && !(settings as readonly string[]).includes(name)) {
+    const file =
+      name.endsWith('.json') && name !== 'vocab.json' ? 'tokenizer.json' : name === 'vocab.json' ? name : 'vocab.txt';
+    return { files: { ...readFiles(dirname(path), settings), [file]: readText(path) }, overrides: {}, path };
+  }
+  const folder = isFolder ? path : dirname(path);
+  const files = readFiles(folder, TOKENIZER_FILES);
+  if (!VOCABULARY_FILES.some((file) => files[file] !== undefined)) throw noVocabulary(folder);
+  return { files, overrides: {}, path };
+}
+
+function readFiles(folder: string, names: readonly TokenizerFile[]): TokenizerDefinition['files'] {
+  const existing = names.filter((name) => existsSync(join(folder, name)));
+  return Object.fromEntries(existing.map((name) => [name, readText(join(folder, name))]));
 }
 
 /** Where a model's files are: a `WeightSource` of `@diptych/weights`, or anything of this shape. */
@@ -31,35 +51,17 @@ export interface TokenizerSource {
 /**
  * Reads the files of a tokenizer from a hub or another store.
  *
- * @throws InputError if there is neither `tokenizer.json` nor `vocab.txt`, or they are malformed
+ * @throws InputError if there is no vocabulary, or a file is not UTF-8
  */
 export async function readDefinitionFrom(source: TokenizerSource): Promise<TokenizerDefinition> {
-  const files = await source.list();
-  const file = VOCABULARY_FILES.find((name) => files.includes(name));
-  if (!file) throw noVocabulary(source.name);
-  const text = async (name: string) => decodeUtf8(await source.read(name), `${source.name}/${name}`);
-  const config = files.includes(CONFIG_FILE) ? parseJson(await text(CONFIG_FILE), `${source.name}/${CONFIG_FILE}`) : {};
-  return { file, content: await text(file), config };
-}
-
-function vocabularyFile(path: string): string {
-  if (!existsSync(path)) {
-    throw new InputError({
-      where: path,
-      expected: 'a folder with tokenizer.json or vocab.txt, or one of these files',
-      problem: 'there is no such file',
-      remedy: 'download the files of the model first',
-    });
-  }
-  if (!statSync(path).isDirectory()) {
-    if (basename(path) === CONFIG_FILE) return vocabularyFile(dirname(path));
-    return path;
-  }
-  for (const name of VOCABULARY_FILES) {
-    const file = join(path, name);
-    if (existsSync(file)) return file;
-  }
-  throw noVocabulary(path);
+  const listed = await source.list();
+  const names = TOKENIZER_FILES.filter((name) => listed.includes(name));
+  if (!VOCABULARY_FILES.some((name) => listed.includes(name))) throw noVocabulary(source.name);
+  // a tokenizer.json holds its vocabulary; the others are not worth a download
+  const wanted = names.includes('tokenizer.json') ? names.filter((name) => !/^(vocab|merges)\./.test(name)) : names;
+  const files: { [name in TokenizerFile]?: string } = {};
+  for (const name of wanted) files[name] = decodeUtf8(await source.read(name), `${source.name}/${name}`);
+  return { files, overrides: {} };
 }
 
 function noVocabulary(where: string): InputError {

@@ -188,7 +188,7 @@ export class TextTokenizer implements Tokenizer {
       const { before, after, typeId } = template.single;
       const room = maxLength - before.length - after.length;
       const ids = this.#ids(text, room, truncation, index, maxLength);
-      return frame([before, [ids, Math.min(ids.length, room), typeId], after]);
+      return frame([before, [this.#cut(ids, room), typeId], after]);
     }
     if (!Array.isArray(text) || text.length !== 2 || text.some((part) => typeof part !== 'string')) {
       throw new InputError({
@@ -202,7 +202,13 @@ export class TextTokenizer implements Tokenizer {
     const [first, second] = this.#pairIds(text, room, truncation, index, maxLength);
     if (!truncation && first.length + second.length > room) throw tooLong(index, maxLength);
     const [firstSize, secondSize] = longestFirst(first.length, second.length, room);
-    return frame([before, [first, firstSize, typeId], between, [second, secondSize, secondTypeId], after]);
+    return frame([
+      before,
+      [this.#cut(first, firstSize), typeId],
+      between,
+      [this.#cut(second, secondSize), secondTypeId],
+      after,
+    ]);
   }
 
   /** Ids of both texts, as many as decide the cut: of an odd number of places, the longer text gets one more. */
@@ -223,8 +229,16 @@ export class TextTokenizer implements Tokenizer {
     }
   }
 
+  /** As many ids as fit, from the side that is kept. */
+  #cut(ids: readonly number[], size: number): readonly number[] {
+    if (ids.length <= size) return ids;
+    return this.#parts.truncationSide === 'left' ? ids.slice(ids.length - size) : ids.slice(0, size);
+  }
+
   #ids(text: string, room: number, truncation: boolean, index: number, maxLength: number): readonly number[] {
-    const ids = this.#parts.model.ids(text, room + 1);
+    // what is cut off on the left is known only at the text's end
+    const wanted = this.#parts.truncationSide === 'left' ? Number.POSITIVE_INFINITY : room + 1;
+    const ids = this.#parts.model.ids(text, wanted);
     if (!truncation && ids.length > room) throw tooLong(index, maxLength);
     return ids;
   }
@@ -249,23 +263,23 @@ function tooLong(index: number, maxLength: number): InputError {
   });
 }
 
-type Part = readonly TemplateToken[] | readonly [ids: readonly number[], size: number, typeId: number];
+type Part = readonly TemplateToken[] | readonly [ids: readonly number[], typeId: number];
 
-function isText(part: Part): part is readonly [readonly number[], number, number] {
+function isText(part: Part): part is readonly [readonly number[], number] {
   return Array.isArray(part[0]);
 }
 
 function frame(parts: readonly Part[]): Row {
-  const length = parts.reduce((sum, part) => sum + (isText(part) ? part[1] : part.length), 0);
+  const length = parts.reduce((sum, part) => sum + (isText(part) ? part[0].length : part.length), 0);
   const ids = new Int32Array(length);
   const typeIds = new Int32Array(length);
   let at = 0;
   for (const part of parts) {
     if (isText(part)) {
-      const [values, size, typeId] = part;
-      for (let i = 0; i < size; i++) ids[at + i] = values[i]!;
-      if (typeId !== 0) typeIds.fill(typeId, at, at + size);
-      at += size;
+      const [values, typeId] = part;
+      ids.set(values, at);
+      if (typeId !== 0) typeIds.fill(typeId, at, at + values.length);
+      at += values.length;
     } else {
       for (const token of part) {
         ids[at] = token.id;

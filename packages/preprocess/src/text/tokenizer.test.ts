@@ -68,7 +68,7 @@ describe('sources', () => {
 
   it('a source, such as a model on the hub', async () => {
     const files: Record<string, Uint8Array> = {
-      'config.json': Uint8Array.of(),
+      'config.json': Buffer.from('{}'),
       'vocab.txt': readFileSync(vocabulary),
       'tokenizer_config.json': Buffer.from('{"model_max_length": 128}'),
     };
@@ -165,7 +165,7 @@ describe('storing and rebuilding', () => {
 
   it('describes a tokenizer from a file by its path, in few bytes', () => {
     expect(JSON.stringify(bert.describe()).length).toBeLessThan(500);
-    expect(() => tokenizerFromOptions({ file: 'x' })).toThrow(/options with a path, or a file and its content/);
+    expect(() => tokenizerFromOptions({ file: 'x' })).toThrow(/options with a path, or files with their contents/);
   });
 });
 

@@ -1,25 +1,31 @@
 import { fileURLToPath } from 'node:url';
 import { ConfigError, type JsonObject } from '@diptych/core';
-import { bertFromVocabulary, wordPieceFromJson } from './bert-tokenizer.js';
 import type { BuiltTokenizer } from './built-tokenizer.js';
 import { isObject, type TokenizerDefinition } from './definition.js';
-import { libraryTokenizer } from './library-tokenizer.js';
-import { parseJson, readDefinition, readDefinitionFrom, type TokenizerSource } from './read-definition.js';
-import { layoutSettings, tokenText } from './settings.js';
+import { Pipeline } from './pipeline/pipeline.js';
+import { WordPieces } from './pipeline/word-pieces.js';
+import { readDefinition, readDefinitionFrom, type TokenizerSource } from './read-definition.js';
+import { layoutSettings } from './settings.js';
 import { templateFromJson } from './template-from-json.js';
 import { TextTokenizer } from './text-tokenizer.js';
+import type { TokenModel } from './token-model.js';
+import { type ReadTokenizer, readAsTransformers } from './transformers/read-as-transformers.js';
+import { areLiteral, WordPiece } from './word-piece.js';
 
 /** Settings of {@link tokenizer}; they go before what the files say. */
 export interface TokenizerOptions {
   /** Longest row that the network takes. Default: `model_max_length` of `tokenizer_config.json`, else 512. */
   readonly maxLength?: number;
-  /** For a `vocab.txt`: lower-case and strip accents, as uncased models want it. Default: `do_lower_case`, else true. */
+  /**
+   * Lower-case and strip accents, as uncased models want it. Default: `do_lower_case`, else true. Without effect where a
+   * `tokenizer.json` is read as it stands.
+   */
   readonly lowercase?: boolean;
 }
 
 /**
- * The tokenizer of a model of the hub: BERT's WordPiece, byte-level BPE (RoBERTa, GPT-2), CLIP's BPE, unigram (T5, XLM-R,
- * SigLIP). Ids equal those of transformers' fast tokenizers.
+ * The tokenizer of a model of the hub, as transformers 5 reads its files: WordPiece (BERT), BPE (RoBERTa, GPT-2, CLIP, Llama),
+ * unigram (T5, XLM-R, SigLIP), whole words. Ids, masks and added tokens equal those of transformers' fast tokenizers.
  *
  * @param source a hub folder, a `tokenizer.json` or `vocab.txt` (path or file URL), or the object read from a
  *   `tokenizer.json`
@@ -37,18 +43,17 @@ export function tokenizer(source: string | URL | JsonObject, options: TokenizerO
  * @throws InputError for files that are missing or malformed
  */
 export function tokenizerFromOptions(options: JsonObject, folder?: string): TextTokenizer {
-  const { file, content, config = {}, path } = options;
-  const overrides = isObject(config) ? config : {};
+  const { files, overrides, path } = options;
+  const settings = isObject(overrides) ? overrides : {};
   if (folder !== undefined || typeof path === 'string') {
-    const read = readDefinition(folder ?? (path as string));
-    return build({ ...read, config: { ...read.config, ...overrides } });
+    return build({ ...readDefinition(folder ?? (path as string)), overrides: settings });
   }
-  if ((file === 'vocab.txt' || file === 'tokenizer.json') && typeof content === 'string') {
-    return build({ file, content, config: overrides });
+  if (isObject(files) && Object.values(files).every((text) => typeof text === 'string')) {
+    return build({ files: files as TokenizerDefinition['files'], overrides: settings });
   }
   throw new ConfigError({
     where: 'preprocess.tokenizerFromOptions',
-    expected: 'options with a path, or a file and its content, as describe() gives them',
+    expected: 'options with a path, or files with their contents, as describe() gives them',
     got: `the keys ${Object.keys(options).join(', ') || '(none)'}`,
   });
 }
@@ -56,7 +61,7 @@ export function tokenizerFromOptions(options: JsonObject, folder?: string): Text
 /**
  * The tokenizer that a checkpoint folder holds: what `files()` wrote there.
  *
- * @throws InputError if the folder has no `tokenizer.json` or `vocab.txt`
+ * @throws InputError if the folder has no vocabulary
  */
 export function tokenizerFromFolder(folder: string): TextTokenizer {
   return build(readDefinition(folder));
@@ -66,7 +71,7 @@ export function tokenizerFromFolder(folder: string): TextTokenizer {
  * The tokenizer of a model by its name on the hub: `await tokenizerFromSource(openSource('google-bert/bert-base-uncased'))`,
  * with `openSource` of `@diptych/weights`.
  *
- * @throws InputError if the source has no `tokenizer.json` or `vocab.txt`; and what the source throws
+ * @throws InputError if the source has no vocabulary; and what the source throws
  */
 export async function tokenizerFromSource(
   source: TokenizerSource,
@@ -79,7 +84,7 @@ function definitionOf(source: string | URL | JsonObject): TokenizerDefinition {
   if (source instanceof URL) return readDefinition(fileURLToPath(source));
   if (typeof source === 'string') return readDefinition(source.startsWith('file:') ? fileURLToPath(source) : source);
   if (isObject(source) && isObject(source.model)) {
-    return { file: 'tokenizer.json', content: JSON.stringify(source), config: {} };
+    return { files: { 'tokenizer.json': JSON.stringify(source) }, overrides: {} };
   }
   throw new ConfigError({
     where: 'preprocess.tokenizer',
@@ -101,35 +106,74 @@ function withOptions(definition: TokenizerDefinition, { maxLength, lowercase }: 
       got: String(maxLength),
     });
   }
-  return { ...definition, config: { ...definition.config, ...overrides } };
+  return { ...definition, overrides };
 }
 
 function build(definition: TokenizerDefinition): TextTokenizer {
-  const { file, content, config, path } = definition;
-  const built = file === 'vocab.txt' ? bertFromVocabulary(definition) : fromJson(definition);
-  const source: JsonObject = path === undefined ? { content } : { path };
+  const { files, overrides, path } = definition;
+  const read = readAsTransformers(definition);
+  const source: JsonObject = path === undefined ? { files: { ...files } } : { path };
   return new TextTokenizer({
-    ...built,
+    ...built(read),
     describe: () => ({
       kind: 'preprocess/tokenizer',
-      options: { file, config, ...source },
+      options: { ...source, overrides },
       module: '@diptych/preprocess/text',
       export: 'tokenizerFromOptions',
     }),
-    files: () => ({ [file]: content, 'tokenizer_config.json': `${JSON.stringify(config, null, 2)}\n` }),
+    files: () => stored(definition, read.className),
   });
 }
 
-function fromJson({ content, config, path }: TokenizerDefinition): BuiltTokenizer {
-  const json = parseJson(content, path ?? 'tokenizer.json');
-  const wordPiece = wordPieceFromJson(json);
-  if (!wordPiece) return libraryTokenizer(json, config);
-  const pad = tokenText(config.pad_token) ?? '[PAD]';
+/** The model's config.json is not the tokenizer's to store; what it says of the tokenizer goes into the settings. */
+function stored({ files, overrides }: TokenizerDefinition, className: string): { readonly [name: string]: string } {
+  const { 'config.json': _, 'tokenizer_config.json': config = '{}', ...rest } = files;
+  const settings = { ...JSON.parse(config), tokenizer_class: className, ...overrides };
+  return { ...rest, 'tokenizer_config.json': `${JSON.stringify(settings, null, 2)}\n` };
+}
+
+function built(read: ReadTokenizer): BuiltTokenizer {
+  const { json, settings, rules, special } = read;
+  const template = templateFromJson(json.post_processor);
+  const names = settings.model_input_names;
+  const segments = rules ? rules.segments === true : template.pair.secondTypeId !== 0;
   return {
-    model: wordPiece,
-    template: templateFromJson(json.post_processor),
-    padTokenId: wordPiece.tokenToId(pad) ?? 0,
-    tokenTypeIds: true,
-    ...layoutSettings(config),
+    model: modelOf(read),
+    template,
+    padTokenId: special('pad_token')?.[1] ?? usualPadding(read),
+    tokenTypeIds: Array.isArray(names) ? names.includes('token_type_ids') : segments,
+    ...layoutSettings(settings, rules),
   };
+}
+
+/** Where no file names a padding token (transformers then refuses to pad) any id will do: the mask hides it. */
+function usualPadding({ added, special }: ReadTokenizer): number {
+  const usual = ['<pad>', '[PAD]', '<|endoftext|>', '</s>'].map((token) => added.idOf(token));
+  return usual.find((id) => id !== undefined) ?? special('eos_token')?.[1] ?? 0;
+}
+
+/** BERT's steps all at once where they are BERT's and the added tokens are plain, else one by one. */
+function modelOf({ json, model, added, settings }: ReadTokenizer): TokenModel {
+  const splitSpecialTokens = settings.split_special_tokens === true;
+  const { normalizer, pre_tokenizer: words, decoder } = json;
+  const isBert =
+    model instanceof WordPieces &&
+    isObject(normalizer) &&
+    normalizer.type === 'BertNormalizer' &&
+    normalizer.clean_text !== false &&
+    isObject(words) &&
+    words.type === 'BertPreTokenizer' &&
+    isObject(decoder) &&
+    decoder.type === 'WordPiece' &&
+    decoder.cleanup !== false;
+  if (isBert && !splitSpecialTokens && areLiteral(added)) {
+    const lowercase = normalizer.lowercase !== false;
+    return new WordPiece(model, {
+      lowercase,
+      stripAccents: typeof normalizer.strip_accents === 'boolean' ? normalizer.strip_accents : lowercase,
+      handleChineseChars: normalizer.handle_chinese_chars !== false,
+      added,
+    });
+  }
+  return new Pipeline({ model, added, json, splitSpecialTokens });
 }

@@ -1,19 +1,14 @@
-import { InputError } from '@diptych/core';
 import { type BertNormalizerOptions, normalizeBert } from './bert-normalizer.js';
 import { characterClasses, PUNCTUATION } from './character-classes.js';
-import { decodeWordPieces } from './decode-word-pieces.js';
+import type { AddedTokens } from './pipeline/added-tokens.js';
+import { decodeWordPieces } from './pipeline/decode-word-pieces.js';
+import { escapeRegExp } from './pipeline/unicode.js';
+import type { WordPieces } from './pipeline/word-pieces.js';
 import type { TokenModel } from './token-model.js';
 
 /** Settings of {@link WordPiece}. */
 export interface WordPieceOptions extends BertNormalizerOptions {
-  /** Default `[UNK]`. */
-  readonly unkToken?: string;
-  /** Default `##`. */
-  readonly continuingSubwordPrefix?: string;
-  /** Longer words are unknown. Default 100 characters. */
-  readonly maxInputCharsPerWord?: number;
-  /** Tokens that are taken literally wherever they stand in a text. */
-  readonly specialTokens: readonly string[];
+  readonly added: AddedTokens;
 }
 
 /** Texts are cut at white space into chunks; the ids of short chunks are remembered. */
@@ -36,54 +31,27 @@ const NO_IDS: readonly number[] = Object.freeze([]);
 export class WordPiece implements TokenModel {
   readonly vocabSize: number;
   readonly #options: WordPieceOptions;
-  readonly #tokens: readonly string[];
-  readonly #words: ReadonlyMap<string, number>;
-  readonly #continuations: ReadonlyMap<string, number>;
-  readonly #longestToken: number;
-  readonly #maxCharacters: number;
-  readonly #unk: number;
-  readonly #unknown: readonly number[];
-  readonly #specialPattern: RegExp | undefined;
-  readonly #specialIds: ReadonlySet<number>;
+  readonly #words: WordPieces;
+  readonly #added: AddedTokens;
+  readonly #tokens = new Map<number, string>();
+  readonly #addedPattern: RegExp | undefined;
   readonly #classes = characterClasses();
   readonly #cache = new Map<string, readonly number[]>();
 
-  /**
-   * @param tokens the vocabulary; a token's place is its id
-   * @throws InputError if the unknown token or a special token is missing
-   */
-  constructor(tokens: readonly string[], options: WordPieceOptions) {
-    const { unkToken = '[UNK]', continuingSubwordPrefix: prefix = '##', maxInputCharsPerWord = 100 } = options;
+  /** @param words the vocabulary that the added tokens were counted from */
+  constructor(words: WordPieces, options: WordPieceOptions) {
     this.#options = options;
-    this.#tokens = tokens;
-    this.vocabSize = tokens.length;
-    const words = new Map<string, number>();
-    const continuations = new Map<string, number>();
-    let longest = 0;
-    for (const [id, token] of tokens.entries()) {
-      // Where a token stands twice, the last place counts, as in Python's dict.
-      words.set(token, id);
-      if (prefix && token.startsWith(prefix)) continuations.set(token.slice(prefix.length), id);
-      longest = Math.max(longest, token.length);
-    }
     this.#words = words;
-    this.#continuations = prefix ? continuations : words;
-    this.#longestToken = longest;
-    this.#maxCharacters = maxInputCharsPerWord;
-    for (const token of [unkToken, ...options.specialTokens]) {
-      if (words.has(token)) continue;
-      throw new InputError({
-        where: 'preprocess.WordPiece',
-        expected: `the token ${token} in the vocabulary`,
-        got: `${tokens.length} tokens without it`,
-        remedy: 'check that the file is a WordPiece vocabulary, one token a line',
-      });
-    }
-    this.#unk = words.get(unkToken)!;
-    this.#unknown = Object.freeze([this.#unk]);
-    this.#specialIds = new Set(options.specialTokens.map((token) => words.get(token)!));
-    const alternatives = [...options.specialTokens].sort((a, b) => b.length - a.length).map(escapeRegExp);
-    this.#specialPattern = alternatives.length > 0 ? new RegExp(alternatives.join('|'), 'g') : undefined;
+    this.#added = options.added;
+    const added = [...options.added.entries()];
+    for (const [token, id] of words.vocabulary) this.#tokens.set(id, token);
+    for (const [id, { content }] of added) this.#tokens.set(id, content);
+    let largest = -1;
+    for (const id of this.#tokens.keys()) if (id > largest) largest = id;
+    this.vocabSize = largest + 1;
+    const alternatives = added.map(([, { content }]) => content).sort((a, b) => b.length - a.length);
+    this.#addedPattern =
+      alternatives.length > 0 ? new RegExp(alternatives.map(escapeRegExp).join('|'), 'gu') : undefined;
   }
 
   ids(text: string, limit: number): readonly number[] {
@@ -106,19 +74,17 @@ export class WordPiece implements TokenModel {
   }
 
   decode(ids: readonly number[], skipSpecialTokens: boolean): string {
-    const kept = skipSpecialTokens ? ids.filter((id) => !this.#specialIds.has(id)) : ids;
-    return decodeWordPieces(
-      kept.flatMap((id) => this.#tokens[id] ?? []),
-      this.#options.continuingSubwordPrefix ?? '##',
-    );
+    const tokens = ids.flatMap((id) => this.#tokens.get(id) ?? []);
+    const kept = skipSpecialTokens ? tokens.filter((token) => !this.#added.isSpecial(token)) : tokens;
+    return decodeWordPieces(kept, this.#words.prefix);
   }
 
   tokenToId(token: string): number | undefined {
-    return this.#words.get(token);
+    return this.#added.idOf(token);
   }
 
   idToToken(id: number): string | undefined {
-    return this.#tokens[id];
+    return this.#tokens.get(id);
   }
 
   #cachedChunk(chunk: string): readonly number[] {
@@ -132,14 +98,14 @@ export class WordPiece implements TokenModel {
     return ids;
   }
 
-  /** A chunk without white space: special tokens are taken literally, the rest is normalized and split. */
+  /** A chunk without white space: added tokens are taken literally, the rest is normalized and split. */
   #chunk(chunk: string, ids: number[], limit: number): void {
     let from = 0;
-    if (this.#specialPattern) {
-      for (const match of chunk.matchAll(this.#specialPattern)) {
+    if (this.#addedPattern) {
+      for (const match of chunk.matchAll(this.#addedPattern)) {
         if (ids.length >= limit) return;
         this.#plain(chunk.slice(from, match.index), ids, limit);
-        ids.push(this.#words.get(match[0])!);
+        ids.push(this.#added.idOf(match[0])!);
         from = match.index + match[0].length;
       }
     }
@@ -151,7 +117,7 @@ export class WordPiece implements TokenModel {
     let word = '';
     let characters = 0;
     const flush = () => {
-      if (characters > 0) this.#word(characters > this.#maxCharacters ? undefined : word, ids);
+      if (characters > 0) this.#word(characters > this.#words.maxCharacters ? undefined : word, ids);
       word = '';
       characters = 0;
     };
@@ -164,7 +130,7 @@ export class WordPiece implements TokenModel {
           flush();
           this.#word(char, ids);
         } else {
-          if (++characters <= this.#maxCharacters) word += char;
+          if (++characters <= this.#words.maxCharacters) word += char;
         }
       }
       start = end;
@@ -172,31 +138,19 @@ export class WordPiece implements TokenModel {
     flush();
   }
 
-  /** The longest pieces that match, from the left; [UNK] for the whole word if a rest does not match. */
   #word(word: string | undefined, ids: number[]): void {
-    const found = word === undefined ? this.#unknown : this.#pieces(word);
+    const found = word === undefined ? this.#words.unknown : this.#words.pieces(word);
     for (let i = 0; i < found.length; i++) ids.push(found[i]!);
   }
+}
 
-  #pieces(word: string): readonly number[] {
-    const whole = this.#words.get(word);
-    if (whole !== undefined) return [whole];
-    const pieces: number[] = [];
-    let start = 0;
-    while (start < word.length) {
-      const vocabulary = start === 0 ? this.#words : this.#continuations;
-      let end = Math.min(word.length, start + this.#longestToken);
-      let id: number | undefined;
-      for (; end > start; end--) {
-        id = vocabulary.get(word.slice(start, end));
-        if (id !== undefined) break;
-      }
-      if (id === undefined) return this.#unknown;
-      pieces.push(id);
-      start = end;
-    }
-    return pieces;
+/** Whether every added token can be taken literally within a chunk: nothing about it needs the text around it. */
+export function areLiteral(added: AddedTokens): boolean {
+  for (const [, { content, singleWord, lstrip, rstrip, normalized }] of added.entries()) {
+    if (singleWord || lstrip || rstrip || normalized) return false;
+    for (let i = 0; i < content.length; i++) if (isSpace(content.charCodeAt(i))) return false;
   }
+  return true;
 }
 
 /** White space that `clean_text` keeps as a space. Other white space is removed as a control character. */
@@ -226,8 +180,4 @@ function pieceEnd(text: string, start: number): number {
   while (end < last && CONTINUES.test(String.fromCodePoint(text.codePointAt(end)!))) end++;
   const splitsPair = end < text.length && /^[\ud800-\udbff][\udc00-\udfff]$/.test(text.slice(end - 1, end + 1));
   return splitsPair ? end + 1 : end;
-}
-
-function escapeRegExp(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }

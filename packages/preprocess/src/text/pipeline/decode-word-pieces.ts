@@ -3,12 +3,13 @@
  * As the `WordPiece` decoder with `cleanup` of the library `tokenizers`.
  */
 export function decodeWordPieces(tokens: readonly string[], prefix: string): string {
-  return tokens
-    .map((token, i) => {
-      if (i === 0) return cleanUp(token);
-      return cleanUp(prefix && token.startsWith(prefix) ? token.slice(prefix.length) : ` ${token}`);
-    })
-    .join('');
+  return tokens.map((token, i) => cleanUpWordPiece(joinWordPiece(token, i, prefix))).join('');
+}
+
+/** A token with the space that it begins with, or without its prefix. @param index its place in the text */
+export function joinWordPiece(token: string, index: number, prefix: string): string {
+  if (index === 0) return token;
+  return prefix && token.startsWith(prefix) ? token.slice(prefix.length) : ` ${token}`;
 }
 
 const CLEANUPS: readonly (readonly [string, string])[] = [
@@ -25,6 +26,7 @@ const CLEANUPS: readonly (readonly [string, string])[] = [
   [" 're", "'re"],
 ];
 
-function cleanUp(text: string): string {
+/** Without the spaces before punctuation and contractions. */
+export function cleanUpWordPiece(text: string): string {
   return CLEANUPS.reduce((clean, [from, to]) => clean.replaceAll(from, to), text);
 }

@@ -1,0 +1,36 @@
+import { ConfigError, type Json } from '@diptych/core';
+import { SplitPreTokenizer } from '@huggingface/tokenizers';
+import { isObject } from '../definition.js';
+import { escapeRegExp } from './unicode.js';
+
+/**
+ * The `pattern` of a step: a literal string, or an expression of Oniguruma, which the library rewrites for JavaScript.
+ *
+ * @throws ConfigError for an expression that JavaScript cannot have
+ */
+export function patternFromJson(pattern: Json | undefined, where: string): RegExp {
+  if (isObject(pattern) && typeof pattern.String === 'string') return new RegExp(escapeRegExp(pattern.String), 'gu');
+  if (isObject(pattern) && typeof pattern.Regex === 'string') {
+    try {
+      const split = new SplitPreTokenizer({ type: 'Split', pattern: { Regex: pattern.Regex }, invert: true } as never);
+      const compiled = (split as unknown as { pattern: RegExp | null }).pattern;
+      if (compiled) return compiled;
+    } catch (error) {
+      const problem = error instanceof Error ? error.message : String(error);
+      throw new ConfigError(
+        {
+          where: `tokenizer.json: ${where}`,
+          expected: 'an expression that JavaScript can run',
+          got: pattern.Regex,
+          problem,
+        },
+        { cause: error },
+      );
+    }
+  }
+  throw new ConfigError({
+    where: `tokenizer.json: ${where}`,
+    expected: 'a pattern {"String": …} or {"Regex": …}',
+    got: JSON.stringify(pattern) ?? 'none',
+  });
+}
