@@ -1,12 +1,13 @@
 """Folders of tokenizers in every layout that transformers reads, with the ids that it gives.
 
-    python reference/gen_tokenizer_folders.py packages/preprocess/test/__fixtures__/tokenizer-folders.json
+    python reference/gen_tokenizer_folders.py packages/preprocess/test/__fixtures__/tokenizer-folders.json.gz
 
 Vocabularies are trained here on a few sentences. Files are kept once each, by a number. `--texts FILE` takes other texts (a
 JSON list), for a second set that the code was not written against.
 """
 import argparse
 import base64
+import gzip
 import json
 import os
 import shutil
@@ -368,7 +369,8 @@ for entry in folders:
             contents.append(c)
         entry["files"][n_] = numbers[c]
 lines_ = ",\n".join(json.dumps(f, ensure_ascii=False, separators=(",", ":")) for f in folders)
-args.out.write_text('{"transformers":%s,\n"texts":%s,\n"pairs":%s,\n"contents":%s,\n"folders":[\n%s\n]}\n' % (
-    json.dumps(transformers.__version__), json.dumps(TEXTS), json.dumps(PAIRS, ensure_ascii=False), json.dumps(contents, ensure_ascii=False, separators=(",", ":")), lines_))
+text = '{"transformers":%s,\n"texts":%s,\n"pairs":%s,\n"contents":%s,\n"folders":[\n%s\n]}\n' % (
+    json.dumps(transformers.__version__), json.dumps(TEXTS), json.dumps(PAIRS, ensure_ascii=False), json.dumps(contents, ensure_ascii=False, separators=(",", ":")), lines_)
+args.out.write_bytes(gzip.compress(text.encode(), mtime=0))
 shutil.rmtree(work)
 print(len(folders), "folders,", args.out.stat().st_size, "bytes")

@@ -18,19 +18,11 @@ import {
   resize,
   toTensor,
 } from '@diptych/preprocess/image';
-import { tokenizerFromOptions } from '@diptych/preprocess/text';
+import { tokenizerFromSource } from '@diptych/preprocess/text';
 import { ClipText, SiglipText } from '@diptych/text';
 import { MultiModalEncoder } from '@diptych/train';
 import { ClipVision, SiglipVision } from '@diptych/vision';
-import {
-  hasFile,
-  type OpenSourceOptions,
-  openSource,
-  openTensors,
-  readJson,
-  readText,
-  type WeightSource,
-} from '@diptych/weights';
+import { type OpenSourceOptions, openSource, openTensors, readJson, type WeightSource } from '@diptych/weights';
 import { type EmbedOptions, JointModel, type Picture } from './joint-model.js';
 
 /** Options of {@link DualEncoder.fromPretrained}. */
@@ -90,7 +82,7 @@ export class DualEncoder extends JointModel {
     const source = openSource(model, options.hub);
     const family = await familyOf(source);
     const scale = await scaleOf(source);
-    const tokenizer = options.tokenizer ?? (await tokenizerOf(source));
+    const tokenizer = options.tokenizer ?? (await tokenizerFromSource(source));
     const image = await family.image(source);
     let text: ClipText | SiglipText | undefined;
     try {
@@ -182,19 +174,4 @@ async function scaleOf(source: WeightSource): Promise<{ logitScale: number; logi
   return tensors.infos.has('logit_bias')
     ? { logitScale, logitBias: tensors.read('logit_bias').data[0]! }
     : { logitScale };
-}
-
-async function tokenizerOf(source: WeightSource): Promise<Tokenizer> {
-  const file = (await hasFile(source, 'tokenizer.json')) ? 'tokenizer.json' : 'vocab.txt';
-  if (!(await hasFile(source, file))) {
-    throw new ConfigError({
-      where: `diptych.DualEncoder: ${source.name}`,
-      expected: 'a tokenizer.json beside the weights',
-      got: 'none',
-      remedy: 'pass one: DualEncoder.fromPretrained(model, { tokenizer: tokenizer(folder) })',
-    });
-  }
-  const configFile = 'tokenizer_config.json';
-  const config = (await hasFile(source, configFile)) ? await readJson(source, configFile) : {};
-  return tokenizerFromOptions({ file, content: await readText(source, file), config });
 }

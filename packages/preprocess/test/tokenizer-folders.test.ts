@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { type TextTokenizer, tokenizer, tokenizerFromFolder, tokenizerFromSource } from '@diptych/preprocess/text';
 import { afterAll, describe, expect, it } from 'vitest';
 
@@ -29,8 +30,9 @@ interface Folder {
   readonly decoded: readonly string[];
 }
 
-const file = process.env.DIPTYCH_TOKENIZER_FOLDERS ?? new URL('./__fixtures__/tokenizer-folders.json', import.meta.url);
-const { texts, pairs, contents, folders } = JSON.parse(readFileSync(file, 'utf8')) as Fixture;
+const file =
+  process.env.DIPTYCH_TOKENIZER_FOLDERS ?? new URL('./__fixtures__/tokenizer-folders.json.gz', import.meta.url);
+const { texts, pairs, contents, folders } = JSON.parse(gunzipSync(readFileSync(file)).toString('utf8')) as Fixture;
 const root = mkdtempSync(join(tmpdir(), 'diptych-folders-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 

@@ -1,4 +1,5 @@
 import { IDEOGRAPH, MARK, REMOVED, SPACE } from './character-classes.js';
+import { normalizeAsLibrary } from './pipeline/library-unicode.js';
 import { lowerEach } from './pipeline/unicode.js';
 
 /** Settings of BERT's normalizer, as `tokenizer.json` and `tokenizer_config.json` name them in snake case. */
@@ -11,12 +12,6 @@ export interface BertNormalizerOptions {
   /** Removes control characters and makes white space plain. Default true. */
   readonly cleanText?: boolean;
 }
-
-/**
- * Canonical decompositions that came into Unicode after the library's own table was made; the library leaves them whole.
- */
-const NOT_DECOMPOSED =
-  /([\u{105c9}\u{105e4}\u{11383}\u{11385}\u{1138e}\u{11391}\u{113c5}\u{113c7}\u{113c8}\u{11938}\u{16121}-\u{16128}\u{16d68}-\u{16d6a}])/u;
 
 /**
  * BERT's normalizer on a piece of text: characters removed, white space made plain, ideographs set apart, accents dropped,
@@ -36,16 +31,8 @@ export function normalizeBert(text: string, options: BertNormalizerOptions, clas
     else if (kind & IDEOGRAPH && handleChineseChars) clean += ` ${char} `;
     else clean += char;
   }
-  const stripped = stripAccents ? dropMarks(decompose(clean), classes) : clean;
+  const stripped = stripAccents ? dropMarks(normalizeAsLibrary(clean, 'NFD'), classes) : clean;
   return lowercase ? lowerEach(stripped) : stripped;
-}
-
-function decompose(text: string): string {
-  if (!NOT_DECOMPOSED.test(text)) return text.normalize('NFD');
-  return text
-    .split(NOT_DECOMPOSED)
-    .map((piece, i) => (i % 2 === 0 ? piece.normalize('NFD') : piece))
-    .join('');
 }
 
 function dropMarks(text: string, classes: Uint8Array): string {

@@ -115,6 +115,46 @@ describe('sources', () => {
     expect(() => tokenizer(value as string)).toThrow(message);
   });
 
+  it.each([
+    [
+      'a class with rules of its own',
+      { tokenizer_class: 'MBartTokenizer' },
+      /got MBartTokenizer; save it with transformers/,
+    ],
+    ['a class of another model', { tokenizer_class: 'BertTokenizer' }, /model: expected WordPiece, .* got BPE/],
+    [
+      'an added token without content',
+      { added_tokens_decoder: { 5: { id: 5 } } },
+      /added_tokens_decoder: expected tokens/,
+    ],
+  ])('%s is refused', (name, settings, message) => {
+    const path = hubFolder(name, [['tokenizer.json', fixture('roberta.tokenizer.json')]]);
+    writeFileSync(join(path, 'tokenizer_config.json'), JSON.stringify(settings));
+    expect(() => tokenizer(path)).toThrow(message);
+  });
+
+  it('vocab.json without a class, and without its merges, is refused', () => {
+    const path = hubFolder('bare', []);
+    writeFileSync(join(path, 'vocab.json'), '{"a": 0}');
+    expect(() => tokenizer(path)).toThrow(/expected tokenizer_class in tokenizer_config\.json, or model_type/);
+    writeFileSync(join(path, 'config.json'), '{"model_type": "roberta"}');
+    expect(() => tokenizer(path)).toThrow(/expected tokenizer\.json, or vocab\.json with merges\.txt/);
+    writeFileSync(join(path, 'merges.txt'), '#version: 0.2\na b c\n');
+    expect(() => tokenizer(path)).toThrow(/merges\.txt:2: expected two tokens/);
+  });
+
+  it.each([
+    [{ normalizer: { type: 'Odd' } }, /normalizer: expected .* got Odd/],
+    [{ pre_tokenizer: { type: 'UnicodeScripts' } }, /pre_tokenizer: expected .* got UnicodeScripts/],
+    [
+      { pre_tokenizer: { type: 'Split', pattern: { Regex: '(?<' }, behavior: 'Isolated' } },
+      /Split: expected an expression/,
+    ],
+  ])('steps of %j are refused', (steps, message) => {
+    const json = { model: { type: 'WordLevel', vocab: { a: 0 }, unk_token: 'a' } };
+    expect(() => tokenizer({ ...json, ...steps } as JsonObject)).toThrow(message);
+  });
+
   it('an unknown post-processor is refused', () => {
     const json = { model: { type: 'BPE', vocab: { a: 0 }, merges: [] }, post_processor: { type: 'Odd' } };
     const rest = { decoder: null, pre_tokenizer: null, normalizer: null, added_tokens: [] };

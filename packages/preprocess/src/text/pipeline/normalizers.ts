@@ -3,6 +3,7 @@ import { normalizeBert } from '../bert-normalizer.js';
 import { characterClasses } from '../character-classes.js';
 import { isObject } from '../definition.js';
 import { bytesAsCharacters } from './byte-characters.js';
+import { normalizeAsLibrary, withoutMarks } from './library-unicode.js';
 import { patternFromJson } from './pattern.js';
 import { precompiledNormalizer } from './precompiled.js';
 import { lowerEach, WHITE_SPACE } from './unicode.js';
@@ -45,12 +46,12 @@ export function normalizerFromJson(json: Json | undefined): Normalizer {
     case 'NFKC':
     case 'NFKD': {
       const form = json.type;
-      return (text) => text.normalize(form);
+      return (text) => normalizeAsLibrary(text, form);
     }
     case 'Lowercase':
       return lowerEach;
     case 'StripAccents':
-      return (text) => text.replace(/\p{M}/gu, '');
+      return withoutMarks;
     case 'Strip': {
       const { strip_left: left, strip_right: right } = json;
       return (text) => {

@@ -3,7 +3,7 @@ import { characterClasses, PUNCTUATION } from '../character-classes.js';
 import { isObject } from '../definition.js';
 import { bytesAsCharacters } from './byte-characters.js';
 import { patternFromJson } from './pattern.js';
-import { partsOf, type SplitBehavior, splitParts } from './split-text.js';
+import { type Part, partsOf, type SplitBehavior, splitParts } from './split-text.js';
 import { escapeRegExp, WHITE_SPACE, WORD } from './unicode.js';
 
 /** A piece of a text; `first` where the text begins with it. */
@@ -29,7 +29,6 @@ const BYTE_LEVEL_WORDS = new RegExp(
 );
 const SPACES = new RegExp(WHITE_SPACE, 'gu');
 const WORDS = new RegExp(`[${WORD}]+|[^${WORD}${WHITE_SPACE}]+`, 'gu');
-const UNICODE_PUNCTUATION = /[\p{P}!-/:-@[-`{-~]/gu;
 const NUMERIC = /\p{N}/gu;
 
 /**
@@ -75,7 +74,8 @@ export function preTokenizerFromJson(json: Json | undefined): PreTokenizer {
     }
     case 'Punctuation': {
       const behavior = behaviorOf(json.behavior ?? 'Isolated', 'Punctuation');
-      return splitting((text) => splitParts(partsOf(text, UNICODE_PUNCTUATION), behavior));
+      const classes = characterClasses();
+      return splitting((text) => splitParts(punctuationParts(text, classes), behavior));
     }
     case 'Digits': {
       const behavior = json.individual_digits ? 'Isolated' : 'Contiguous';
@@ -115,6 +115,23 @@ function splitting(split: (text: string) => readonly string[]): PreTokenizer {
     }
     return result;
   };
+}
+
+/** The library's own table of punctuation is as old as BERT's. */
+function punctuationParts(text: string, classes: Uint8Array): Part[] {
+  const parts: Part[] = [];
+  let word = '';
+  for (const char of text) {
+    if (!(classes[char.codePointAt(0)!]! & PUNCTUATION)) {
+      word += char;
+      continue;
+    }
+    if (word !== '') parts.push({ text: word, matched: false });
+    word = '';
+    parts.push({ text: char, matched: true });
+  }
+  if (word !== '') parts.push({ text: word, matched: false });
+  return parts;
 }
 
 function splitBert(classes: Uint8Array): (text: string) => readonly string[] {
