@@ -1,4 +1,5 @@
 import { WeightsError } from '@diptych/core';
+import { type ByteFloat, makeByteFloatTable } from './byte-floats.js';
 import { bfloat16ToFloat32, type HalfTable } from './half.js';
 import type { TensorData } from './tensor-collection.js';
 
@@ -78,14 +79,28 @@ export const STORED_DTYPES: Readonly<Record<string, StoredDtype>> = {
     as: 'int32',
     convert: (raw, target, at) => target.set(new Int8Array(raw.buffer, raw.byteOffset, raw.byteLength), at),
   },
+  F8_E4M3: byteFloat('F8_E4M3'),
+  F8_E5M2: byteFloat('F8_E5M2'),
+  F8_E8M0: byteFloat('F8_E8M0'),
+  F8_E4M3FNUZ: byteFloat('F8_E4M3FNUZ'),
+  F8_E5M2FNUZ: byteFloat('F8_E5M2FNUZ'),
   C64: { bits: 64 },
-  F8_E4M3: { bits: 8 },
-  F8_E5M2: { bits: 8 },
-  F8_E8M0: { bits: 8 },
   F6_E2M3: { bits: 6 },
   F6_E3M2: { bits: 6 },
   F4: { bits: 4 },
 };
+
+function byteFloat(name: ByteFloat): StoredDtype {
+  let table: Float32Array | undefined;
+  return {
+    bits: 8,
+    as: 'float32',
+    convert: (raw, target, at) => {
+      table ??= makeByteFloatTable(name);
+      for (let i = 0; i < raw.byteLength; i++) target[at + i] = table[raw.getUint8(i)]!;
+    },
+  };
+}
 
 function convertInteger64(signed: boolean): NonNullable<StoredDtype['convert']> {
   return (raw, target, at, { where }) => {

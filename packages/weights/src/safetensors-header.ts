@@ -4,19 +4,20 @@ import { describeForeignFormat } from './foreign-format.js';
 import { sizeOf, type TensorInfo } from './tensor-collection.js';
 
 /**
- * Longest header that is read: headers of 100 MB and more are refused before anything is allocated for them. The
- * reference implementation draws its line there too (it still takes 100 MB to the byte). A checkpoint of 5,000 tensors
- * has half a megabyte.
+ * Longest header that is read, as the reference implementation draws the line; longer ones are refused before anything is
+ * allocated for them. A checkpoint of 5,000 tensors has half a megabyte.
  */
-export const MAX_HEADER_BYTES = 100e6 - 1;
+export const MAX_HEADER_BYTES = 100e6;
 
 /** Bytes before the header: its length as a little-endian 64-bit integer. */
 export const PREFIX_BYTES = 8;
 
-/** What {@link readHeaderLength} looks at: the length, and the brace that every header starts with. */
+/** What {@link readHeaderLength} looks at: the length, and the first character of the header. */
 export const LOOKED_AT_BYTES = PREFIX_BYTES + 1;
 
 const OPENING_BRACE = 0x7b;
+/** Fields of a tensor's entry; others are read over. */
+const FIELDS: ReadonlySet<string> = new Set(['dtype', 'shape', 'data_offsets']);
 
 /** A tensor's place in the file. */
 export interface StoredTensor extends TensorInfo {
@@ -47,7 +48,7 @@ export function readHeaderLength(where: string, prefix: Uint8Array, fileSize: nu
   const length = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32;
   const available = fileSize - PREFIX_BYTES;
   const first = prefix[PREFIX_BYTES];
-  const isHeader = length === 0 || first === OPENING_BRACE;
+  const isHeader = length === 0 || first === OPENING_BRACE || (first !== undefined && isJsonSpace(first));
   // Only now: a header of 640 bytes starts as a pickle of protocol 2 does.
   const foreign = length > available || !isHeader ? describeForeignFormat(where, prefix) : undefined;
   if (foreign) throw foreign;
@@ -70,7 +71,9 @@ export function readHeaderLength(where: string, prefix: Uint8Array, fileSize: nu
  * Parses and checks a header: every tensor has a known dtype, a size that fits its shape, and the tensors cover the
  * data without overlap, gap or remainder, as the format demands.
  *
- * Source of the rules: the safetensors format description and its reference implementation (`SafeTensors::read_metadata`).
+ * What opens and what is refused is what safetensors 0.8 opens and refuses (`SafeTensors::read_metadata`; 130 headers in
+ * `reference/gen_safetensors_fixtures.py`): `__metadata__` may be null, fields that are not known are read over, an entry may
+ * be a list of its three fields, sizes are written as whole numbers, of a tensor that stands twice the last entry counts.
  *
  * @param header the header's bytes, without the length before it
  * @param fileSize bytes of the whole file
@@ -79,13 +82,14 @@ export function readHeaderLength(where: string, prefix: Uint8Array, fileSize: nu
 export function parseHeader(where: string, header: Uint8Array, fileSize: number): SafetensorsHeader {
   const text = decodeUtf8(where, header);
   const entries = parseJsonObject(where, text);
-  checkDuplicateKeys(where, text);
+  checkText(where, text);
 
   const dataStart = PREFIX_BYTES + header.length;
   const tensors = new Map<string, StoredTensor>();
   let metadata: Record<string, string> = {};
   for (const [name, entry] of Object.entries(entries)) {
-    if (name === '__metadata__') metadata = readMetadata(where, entry);
+    if (!isWellFormed(name)) throw malformed(where, { problem: `the name ${quote(name)} is half a character` });
+    if (name === '__metadata__') metadata = entry === null ? {} : readMetadata(where, entry);
     else tensors.set(name, readEntry(where, name, entry, dataStart));
   }
   checkCoverage(where, tensors, dataStart, fileSize);
@@ -112,7 +116,7 @@ function parseJsonObject(where: string, text: string): Record<string, unknown> {
 }
 
 function readMetadata(where: string, value: unknown): Record<string, string> {
-  if (!isPlainObject(value) || Object.values(value).some((item) => typeof item !== 'string')) {
+  if (!isPlainObject(value) || Object.values(value).some((item) => typeof item !== 'string' || !isWellFormed(item))) {
     throw malformed(where, { expected: '__metadata__ to map strings to strings' });
   }
   return value as Record<string, string>;
@@ -120,8 +124,12 @@ function readMetadata(where: string, value: unknown): Record<string, string> {
 
 function readEntry(where: string, name: string, entry: unknown, dataStart: number): StoredTensor {
   const place = `${where}: tensor ${quote(name)}`;
-  if (!isPlainObject(entry)) throw malformed(place, { expected: 'an object with dtype, shape and data_offsets' });
-  const { dtype, shape, data_offsets: offsets } = entry;
+  if (!isPlainObject(entry) && !(Array.isArray(entry) && entry.length === FIELDS.size)) {
+    throw malformed(place, { expected: 'an object with dtype, shape and data_offsets' });
+  }
+  const [dtype, shape, offsets]: unknown[] = Array.isArray(entry)
+    ? entry
+    : [entry.dtype, entry.shape, entry.data_offsets];
   const stored = typeof dtype === 'string' && Object.hasOwn(STORED_DTYPES, dtype) ? STORED_DTYPES[dtype] : undefined;
   if (typeof dtype !== 'string' || !stored) {
     throw malformed(place, { expected: `a dtype of ${Object.keys(STORED_DTYPES).join(', ')}`, got: quote(dtype) });
@@ -163,27 +171,35 @@ function checkCoverage(where: string, tensors: ReadonlyMap<string, StoredTensor>
 }
 
 /**
- * `JSON.parse` keeps the last of two equal keys without a word; two readers of one file could then see two models.
- * This walks the text, which is known to be valid JSON, and looks at the keys of every object.
+ * What `JSON.parse` takes and the reference does not: a field of an entry or `__metadata__` that stands twice, and sizes
+ * written as 1.0 or 1e0. Walks the text, which is known to be valid JSON.
  */
-function checkDuplicateKeys(where: string, text: string): void {
-  const seen: (Set<string> | undefined)[] = [];
+function checkText(where: string, text: string): void {
+  // for each open object its keys, for each open list undefined
+  const open: (Set<string> | undefined)[] = [];
+  let field: string | undefined;
   for (let i = 0; i < text.length; i++) {
     const character = text[i];
-    if (character === '{') seen.push(new Set());
-    else if (character === '[') seen.push(undefined);
-    else if (character === '}' || character === ']') seen.pop();
+    if (character === '{') open.push(new Set());
+    else if (character === '[') open.push(undefined);
+    else if (character === '}' || character === ']') open.pop();
     else if (character === '"') {
       const end = endOfString(text, i);
       let next = end + 1;
       while (isJsonSpace(text.charCodeAt(next))) next++;
-      if (text[next] === ':') {
+      if (text[next] === ':' && open.length <= 2) {
         const key = JSON.parse(text.slice(i, end + 1)) as string;
-        const keys = seen.at(-1)!;
-        if (keys.has(key)) throw malformed(where, { problem: `the header has the key ${quote(key)} twice` });
+        field = open.length === 2 ? key : undefined;
+        const counts = open.length === 1 ? key === '__metadata__' : FIELDS.has(key);
+        const keys = open.at(-1)!;
+        if (counts && keys.has(key)) throw malformed(where, { problem: `the header has the key ${quote(key)} twice` });
         keys.add(key);
       }
       i = end;
+    } else if (open.length === 3 && open[2] === undefined && (field === 'shape' || field === 'data_offsets')) {
+      if (character === '.' || character === 'e' || character === 'E' || character === '-') {
+        throw malformed(where, { expected: `a ${field} of whole numbers`, got: `a number with ${quote(character)}` });
+      }
     }
   }
 }
@@ -204,6 +220,11 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
 
 function isSizeList(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);
+}
+
+/** False for text with half a surrogate pair, which UTF-8 cannot have. */
+function isWellFormed(text: string): boolean {
+  return !/\p{Surrogate}/u.test(text);
 }
 
 function quote(value: unknown): string {
