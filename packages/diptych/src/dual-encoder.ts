@@ -82,7 +82,7 @@ export class DualEncoder extends JointModel {
     const source = openSource(model, options.hub);
     const family = await familyOf(source);
     const scale = await scaleOf(source);
-    const tokenizer = options.tokenizer ?? (await tokenizerFromSource(source));
+    const tokenizer = options.tokenizer ?? (await tokenizerOf(source));
     const image = await family.image(source);
     let text: ClipText | SiglipText | undefined;
     try {
@@ -174,4 +174,17 @@ async function scaleOf(source: WeightSource): Promise<{ logitScale: number; logi
   return tensors.infos.has('logit_bias')
     ? { logitScale, logitBias: tensors.read('logit_bias').data[0]! }
     : { logitScale };
+}
+
+async function tokenizerOf(source: WeightSource): Promise<Tokenizer> {
+  const files = await source.list();
+  if (['tokenizer.json', 'vocab.txt', 'vocab.json'].some((file) => files.includes(file))) {
+    return tokenizerFromSource(source);
+  }
+  throw new ConfigError({
+    where: `diptych.DualEncoder: ${source.name}`,
+    expected: 'a tokenizer.json beside the weights',
+    got: 'none',
+    remedy: 'pass one: DualEncoder.fromPretrained(model, { tokenizer: tokenizer(folder) })',
+  });
 }

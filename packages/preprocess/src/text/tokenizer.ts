@@ -142,7 +142,7 @@ function built(read: ReadTokenizer): BuiltTokenizer {
     template,
     padTokenId: special('pad_token')?.[1] ?? usualPadding(read),
     tokenTypeIds: Array.isArray(names) ? names.includes('token_type_ids') : segments,
-    ...layoutSettings(settings, rules),
+    ...layoutSettings(settings, rules ?? (read.className === 'SiglipTokenizer' ? { maxLength: 64 } : {})),
   };
 }
 

@@ -140,10 +140,13 @@ function classOf(
   const given = plain(config.tokenizer_class) ?? plain(model?.tokenizer_class);
   const type = typeof model?.model_type === 'string' ? model.model_type : '';
   const registered = CLASS_OF_MODEL_TYPE.get(type);
+  // a vocab.txt is BERT's, whatever model it stands beside
+  const words = !json && files['vocab.txt'] !== undefined && files['vocab.json'] === undefined;
   let name = given;
-  if (given === undefined)
-    name = registered ?? (json ? GENERIC : files['vocab.txt'] === undefined ? undefined : 'BertTokenizer');
-  else if (WRONG_CLASS_ON_HUB.has(type)) name = registered ?? GENERIC;
+  if (given === undefined) {
+    const fits = registered !== undefined && (!words || TOKENIZER_CLASSES[registered]?.model === 'WordPiece');
+    name = fits ? registered : json ? GENERIC : words ? 'BertTokenizer' : undefined;
+  } else if (WRONG_CLASS_ON_HUB.has(type)) name = registered ?? GENERIC;
   else if (GENERIC_MODEL_TYPES.has(type)) name = GENERIC;
   if (name === undefined) {
     throw new ConfigError({
