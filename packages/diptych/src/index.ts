@@ -65,6 +65,7 @@ export {
 } from '@diptych/train';
 export { ClipVision, ConvNeXt, ResNet, SiglipVision, SmallCNN, ViT } from '@diptych/vision';
 export { DualEncoder, type DualEncoderOptions } from './dual-encoder.js';
+export type { ExportedPart } from './export-onnx.js';
 export { type EmbedOptions, JointModel, type JointModelParts, type Picture } from './joint-model.js';
 export type { BuildContext, Part, PartBuilder, PartBuilders } from './kinds.js';
 export { type LoadModelOptions, load, save } from './model-folder.js';

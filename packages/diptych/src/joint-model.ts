@@ -14,6 +14,7 @@ import { cosineSimilarity } from '@diptych/metrics';
 import { type Compiled, compile, l2Normalize } from '@diptych/nn';
 import type { MultiModalEncoder } from '@diptych/train';
 import * as tf from '@tensorflow/tfjs-core';
+import { type ExportedPart, exportJointModel } from './export-onnx.js';
 
 /** A model with the preprocessing that belongs to it. */
 export interface JointModelParts {
@@ -147,6 +148,18 @@ export class JointModel {
   async logitScale(): Promise<number> {
     const [logarithm] = await this.encoder.logitScale.data();
     return Math.exp(logarithm!);
+  }
+
+  /**
+   * Writes the model as ONNX files for other runtimes: `image.onnx`, `text.onnx`, and `fusion.onnx` and `matcher.onnx` where it
+   * has these, with the tokenizer's files, a description of preprocessing and a README. Batches may have any size, texts any
+   * length that the encoder takes.
+   *
+   * @returns each file, and how far its results in ONNX Runtime are from the model's
+   * @throws EngineError for a part that has no ONNX form
+   */
+  async exportOnnx(folder: string): Promise<ExportedPart[]> {
+    return exportJointModel(folder, this);
   }
 
   /** Frees the model. */

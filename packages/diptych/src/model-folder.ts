@@ -4,7 +4,6 @@ import {
   CheckpointError,
   type Fusion,
   type ImageTransform,
-  type JsonObject,
   type PartDescription,
   type TokenizeOptions,
   type Tokenizer,
@@ -14,6 +13,7 @@ import { loadState, stateDict } from '@diptych/weights';
 import { openSafetensors, writeFileAtomically, writeSafetensors } from '@diptych/weights/node';
 import { JointModel, type JointModelParts } from './joint-model.js';
 import { buildPart, type PartBuilders } from './kinds.js';
+import { describeTokenizer, tokenizerFiles } from './tokenizer-files.js';
 
 /** Says what a folder holds and how to build it. Written last, so a folder that has it is complete. */
 export const MANIFEST = 'model.json';
@@ -29,11 +29,6 @@ interface Manifest {
   readonly transform: PartDescription;
   readonly tokenizer: PartDescription;
   readonly tokenize: TokenizeOptions;
-}
-
-/** A tokenizer that can store its vocabulary beside a model. */
-interface StoredTokenizer extends Tokenizer {
-  files(): { readonly [name: string]: string };
 }
 
 /**
@@ -112,18 +107,6 @@ async function readManifest(folder: string): Promise<Manifest> {
     });
   }
   return manifest as Manifest;
-}
-
-function tokenizerFiles(tokenizer: Tokenizer): { readonly [name: string]: string } {
-  return 'files' in tokenizer ? (tokenizer as StoredTokenizer).files() : {};
-}
-
-/** The vocabulary lies beside the model: neither its content nor its old path belongs into the manifest. */
-function describeTokenizer(tokenizer: Tokenizer): PartDescription {
-  const { kind, options } = tokenizer.describe();
-  if (!('files' in tokenizer)) return { kind, options };
-  const { content: _content, path: _path, ...rest } = options as JsonObject;
-  return { kind, options: rest };
 }
 
 function encode(text: string): Uint8Array {

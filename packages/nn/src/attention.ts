@@ -72,10 +72,9 @@ export function attentionBias(attentionMask: tf.Tensor2D): tf.Tensor4D {
 
 /** Scores' bias of causal attention, float32 [1, 1, length, length]: no token sees a later one. */
 export function causalBias(length: number): tf.Tensor4D {
-  const values = new Float32Array(length * length);
-  for (let query = 0; query < length; query++)
-    values.fill(MASKED_SCORE, query * length + query + 1, (query + 1) * length);
-  return tf.tensor4d(values, [1, 1, length, length]);
+  const places = tf.range(0, length, 1, 'int32');
+  const later = tf.greater(tf.reshape(places, [1, length]), tf.reshape(places, [length, 1]));
+  return tf.reshape(tf.mul(tf.cast(later, 'float32'), MASKED_SCORE), [1, 1, length, length]);
 }
 
 /**

@@ -1,5 +1,7 @@
 import { EngineError } from '@diptych/core';
 import type { OnnxGraph, OnnxNode, OnnxTensor, OnnxValueInfo } from '../onnx/index.js';
+import { describe, evaluate, fit, gridOf, type Sample, type SizeExpression } from './size-expression.js';
+import { SizeNodes } from './size-nodes.js';
 
 /** A size that a model leaves open, and where it stands. */
 export interface DynamicAxis {
@@ -10,153 +12,146 @@ export interface DynamicAxis {
 }
 
 type Shape = readonly number[];
+type Lower = (shapes: readonly Shape[]) => OnnxGraph;
+
+/** A graph and the sizes of the axes that it was recorded at. */
+interface Recording {
+  readonly sizes: readonly number[];
+  readonly graph: OnnxGraph;
+}
 
 /**
- * A graph in which the axes may have any size. `lower` gives the graph for concrete shapes; it is asked for the
- * examples' shapes, and once more for each axis with another size. Integers that differ (shapes, ends of slices) must be
- * a constant times the sizes, and are computed from the inputs' shapes in the graph.
+ * A graph in which the axes may have any size. `lower` gives the graph for concrete shapes. It is recorded at a few sizes,
+ * whatever the examples': never at 1, where axes vanish from the graph, and at smaller ones where the examples are as long
+ * as the function takes. What differs between the recordings has to be a sum of products of the sizes (or one over it, or a
+ * root), and is computed from the inputs' shapes in the graph; one more recording at other sizes proves it.
  *
- * @throws EngineError when something else depends on a size
+ * @throws EngineError when something else depends on a size; what `lower` throws at the first sizes if it takes no others
  */
-export function withDynamicAxes(
-  axes: readonly DynamicAxis[],
-  shapes: readonly Shape[],
-  lower: (shapes: readonly Shape[]) => OnnxGraph,
-): OnnxGraph {
-  const base = lower(shapes);
-  if (axes.length === 0) return base;
-  const others = axes.map((axis) => ({ axis, size: axis.size + 1, graph: lower(resized(shapes, axis)) }));
-  for (const { axis, graph } of others) assertSameOperators(base, graph, axis);
-
-  const sizes = new SizeNodes(axes);
-  const computed: OnnxNode[] = [];
-  const initializers: OnnxTensor[] = [];
-  base.initializers.forEach((tensor, i) => {
-    const variants = others.map(({ axis, size, graph }) => ({ axis, size, tensor: graph.initializers[i]! }));
-    if (variants.every((variant) => equal(variant.tensor, tensor))) {
-      initializers.push(tensor);
-      return;
+export function withDynamicAxes(axes: readonly DynamicAxis[], shapes: readonly Shape[], lower: Lower): OnnxGraph {
+  if (axes.length === 0) return lower(shapes);
+  let first: unknown;
+  for (const plan of plansFor(axes)) {
+    try {
+      return generalized(axes, plan, (sizes) => lower(resized(shapes, axes, sizes)));
+    } catch (error) {
+      first ??= error;
     }
-    computed.push(...sizes.compute(tensor, variants));
+  }
+  throw first;
+}
+
+/** Sizes to record at, for each axis: two that say how something depends on it, and one to prove it. */
+interface Plan {
+  base: number[];
+  other: number[];
+  third: number[];
+}
+
+/**
+ * Several, since a function may refuse sizes, and sizes that happen to be equal may merge what is not. The first has sizes
+ * that differ from axis to axis; none is above an example of four or more, until all others failed.
+ */
+function plansFor(axes: readonly DynamicAxis[]): Plan[] {
+  const down = (base: number[]) => ({
+    base,
+    other: base.map((size) => size - 1),
+    third: base.map((size) => (size > 3 ? size - 2 : size + 1)),
+  });
+  return [
+    down(axes.map(({ size }, i) => (size >= 4 + 2 * i ? size - 2 * i : 5 + 2 * i))),
+    down(axes.map(({ size }) => Math.max(size, 3))),
+    down(axes.map(({ size }, i) => Math.max(size, 3) + 7 + 3 * i)),
+  ];
+}
+
+function resized(shapes: readonly Shape[], axes: readonly DynamicAxis[], sizes: readonly number[]): Shape[] {
+  return shapes.map((shape, index) =>
+    shape.map((size, axis) => {
+      const at = axes.findIndex(({ places }) => places.some((place) => place.index === index && place.axis === axis));
+      return at < 0 ? size : sizes[at]!;
+    }),
+  );
+}
+
+function generalized(axes: readonly DynamicAxis[], plan: Plan, lower: (sizes: readonly number[]) => OnnxGraph) {
+  const symbols = axes.map(({ symbol }) => symbol);
+  const where = `exportOnnx.dynamicAxes '${symbols.join("', '")}'`;
+  const recordings: Recording[] = gridOf(plan.base, plan.other).map((sizes) => ({ sizes, graph: lower(sizes) }));
+  const proof = attempt(() => ({ sizes: plan.third, graph: lower(plan.third) }));
+  const all = proof ? [...recordings, proof] : recordings;
+  const { graph } = recordings[0]!;
+  for (const other of all) assertSameOperators(where, recordings[0]!, other);
+
+  /** What has these values, one a recording. */
+  const expressionOf = (values: readonly number[], what: string): SizeExpression => {
+    const samples: Sample[] = recordings.map(({ sizes }, i) => ({ sizes, value: values[i]! }));
+    const expression = fit(samples);
+    const isWhole = expression.every(({ factor }) => Number.isInteger(factor));
+    if (isWhole && all.every(({ sizes }, i) => evaluate(expression, sizes) === values[i])) return expression;
+    throw new EngineError({
+      where,
+      problem: `${what} is ${values.join(', ')} at sizes ${all.map(({ sizes }) => sizes.join('x')).join(', ')}, which is no sum of products of them`,
+      remedy: 'leave this axis at a fixed size',
+    });
+  };
+  const nodes = new SizeNodes(axes, {
+    where,
+    all: all.map(({ sizes }) => sizes),
+    grid: recordings.length,
+    expressionOf,
+  });
+  const initializers: OnnxTensor[] = [];
+  graph.initializers.forEach((tensor, i) => {
+    const variants = all.map((recording) => recording.graph.initializers[i]!);
+    if (variants.every((variant) => equal(variant, tensor))) initializers.push(tensor);
+    else nodes.compute(variants);
   });
   const open = (infos: readonly OnnxValueInfo[], of: (graph: OnnxGraph) => readonly OnnxValueInfo[]) =>
     infos.map((info, i) => ({
       ...info,
       shape: info.shape.map((size, at) => {
-        const differing = others.filter(({ graph }) => of(graph)[i]!.shape[at] !== size);
-        const [only] = differing;
-        if (!only) return size;
-        // A size that is not an axis itself (batch * tokens) gets a name that says what it is.
-        return differing.length === 1 && size === only.axis.size
-          ? only.axis.symbol
-          : `${differing.map(({ axis }) => axis.symbol).join('_')}_${i}_${at}`;
+        const values = all.map((recording) => of(recording.graph)[i]!.shape[at] as number);
+        return values.every((value) => value === size)
+          ? size
+          : describe(expressionOf(values, `axis ${at} of '${info.name}'`), symbols);
       }),
     }));
   return {
-    ...base,
-    inputs: open(base.inputs, (graph) => graph.inputs),
-    outputs: open(base.outputs, (graph) => graph.outputs),
-    initializers: [...initializers, ...sizes.initializers],
-    nodes: [...sizes.nodes, ...computed, ...base.nodes],
+    ...graph,
+    inputs: open(graph.inputs, ({ inputs }) => inputs),
+    outputs: open(graph.outputs, ({ outputs }) => outputs),
+    initializers: [...initializers, ...nodes.initializers],
+    nodes: [...nodes.nodes, ...graph.nodes],
   };
 }
 
-function resized(shapes: readonly Shape[], { places, size }: DynamicAxis): Shape[] {
-  return shapes.map((shape, index) =>
-    shape.map((old, axis) => (places.some((p) => p.index === index && p.axis === axis) ? size + 1 : old)),
-  );
+/** Undefined where it throws: a function need not take the sizes that would prove what others showed. */
+function attempt<T>(make: () => T): T | undefined {
+  try {
+    return make();
+  } catch {
+    return undefined;
+  }
 }
 
 const describeOperator = ({ opType, inputs, attributes }: OnnxNode) =>
   `${opType}(${inputs}) ${JSON.stringify(attributes)}`;
 
-function assertSameOperators(base: OnnxGraph, other: OnnxGraph, { symbol, size }: DynamicAxis): void {
-  const at = base.nodes.findIndex(
-    (node, i) => !other.nodes[i] || describeOperator(node) !== describeOperator(other.nodes[i]),
-  );
-  if (at < 0 && base.nodes.length === other.nodes.length) return;
+function assertSameOperators(where: string, base: Recording, other: Recording): void {
+  const [a, b] = [base.graph.nodes, other.graph.nodes];
+  const at = a.findIndex((node, i) => !b[i] || describeOperator(node) !== describeOperator(b[i]));
+  if (at < 0 && a.length === b.length) return;
   throw new EngineError({
-    where: `exportOnnx.dynamicAxes '${symbol}'`,
-    problem: `${base.nodes[at]?.name ?? 'the graph'} is another operator at size ${size} than at ${size + 1}`,
+    where,
+    problem: `${a[at]?.name ?? 'the graph'} is another operator at sizes ${base.sizes.join('x')} than at ${other.sizes.join('x')}`,
     remedy: 'leave this axis at a fixed size',
   });
 }
 
 function equal(a: OnnxTensor, b: OnnxTensor): boolean {
-  return (
-    a.data.length === b.data.length && a.data.every((element: number | bigint, i: number) => element === b.data[i])
-  );
-}
-
-/** Operators that read the sizes of inputs, and compute integers from them. */
-class SizeNodes {
-  readonly nodes: OnnxNode[] = [];
-  readonly initializers: OnnxTensor[] = [];
-
-  constructor(axes: readonly DynamicAxis[]) {
-    for (const { symbol, places } of axes) {
-      const { input, axis } = places[0]!;
-      const index = this.#constant(`size_${symbol}_axis`, [axis]);
-      this.nodes.push(
-        { opType: 'Shape', inputs: [input], outputs: [`size_${symbol}_shape`], attributes: {} },
-        {
-          opType: 'Gather',
-          inputs: [`size_${symbol}_shape`, index],
-          outputs: [`size_${symbol}`],
-          attributes: { axis: 0 },
-        },
-      );
-    }
-  }
-
-  /** Operators whose last output has the name of `tensor`, and its value at any sizes. */
-  compute(
-    tensor: OnnxTensor,
-    variants: readonly { axis: DynamicAxis; size: number; tensor: OnnxTensor }[],
-  ): OnnxNode[] {
-    if (tensor.dtype !== 'int64' || variants.some((variant) => variant.tensor.data.length !== tensor.data.length)) {
-      throw new EngineError({
-        where: `exportOnnx.dynamicAxes '${variants.find((v) => !equal(v.tensor, tensor))!.axis.symbol}'`,
-        problem: `a ${tensor.dtype} constant of shape [${tensor.shape}] depends on this size`,
-        remedy: 'leave the axis at a fixed size, or pass this constant as an argument',
-      });
-    }
-    const nodes: OnnxNode[] = [];
-    const parts = Array.from(tensor.data as BigInt64Array, (element, at) => {
-      const value = Number(element);
-      const factors = variants.filter((variant) => Number((variant.tensor.data as BigInt64Array)[at]) !== value);
-      let name = this.#constant(`${tensor.name}_${at}`, [this.#coefficient(value, factors, at)]);
-      for (const { axis } of factors) {
-        const product = `${name}_${axis.symbol}`;
-        nodes.push({ opType: 'Mul', inputs: [name, `size_${axis.symbol}`], outputs: [product], attributes: {} });
-        name = product;
-      }
-      return name;
-    });
-    nodes.push({ opType: 'Concat', inputs: parts, outputs: [tensor.name], attributes: { axis: 0 } });
-    return nodes;
-  }
-
-  #coefficient(
-    value: number,
-    factors: readonly { axis: DynamicAxis; size: number; tensor: OnnxTensor }[],
-    at: number,
-  ): number {
-    for (const { axis, size, tensor } of factors) {
-      const other = Number((tensor.data as BigInt64Array)[at]);
-      if (other * axis.size === value * size) continue;
-      throw new EngineError({
-        where: `exportOnnx.dynamicAxes '${axis.symbol}'`,
-        problem: `a shape holds ${value} at size ${axis.size} and ${other} at ${size}, which is no multiple of it`,
-        remedy: 'leave this axis at a fixed size',
-      });
-    }
-    return factors.reduce((rest, { axis }) => rest / axis.size, value);
-  }
-
-  #constant(name: string, values: readonly number[]): string {
-    const data = BigInt64Array.from(values, (value) => BigInt(value));
-    this.initializers.push({ name, dtype: 'int64', shape: [values.length], data });
-    return name;
-  }
+  if (a.data === b.data) return a.shape.join() === b.shape.join();
+  if (a.data.length !== b.data.length || a.shape.join() !== b.shape.join()) return false;
+  for (let i = 0; i < a.data.length; i++) if (!Object.is(a.data[i], b.data[i])) return false;
+  return true;
 }

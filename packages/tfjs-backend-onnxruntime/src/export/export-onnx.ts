@@ -8,7 +8,8 @@ import { fuseForInference, optimize } from '../execution/passes.js';
 import { partition } from '../execution/plan.js';
 import { lowerPart } from '../execution/session-part.js';
 import { PORTABLE } from '../execution/target.js';
-import { type OnnxGraph, type SaveModelOptions, saveModel, writeModel } from '../onnx/index.js';
+import { onnxDtype } from '../lowering/emitter.js';
+import { ONNX_DTYPES, type OnnxGraph, type SaveModelOptions, saveModel, writeModel } from '../onnx/index.js';
 import { type DynamicAxis, withDynamicAxes } from './dynamic-axes.js';
 
 /** How {@link exportOnnx} names and sizes what goes in and out. */
@@ -19,6 +20,8 @@ export interface ExportOnnxOptions {
   outputNames?: readonly string[];
   /** Axes whose size may differ from the example's: `{ pixels: { 0: 'batch' } }`. Axes of one name have one size. */
   dynamicAxes?: Readonly<Record<string, Readonly<Record<number, string>>>>;
+  /** Inputs that the model takes as int64, as tokenizers of other runtimes give ids; they are int32 here. */
+  int64Inputs?: readonly string[];
 }
 
 /** A function as an ONNX model. */
@@ -34,8 +37,9 @@ export interface ExportedModel {
  * Records `fn` on example arguments and gives it as an ONNX model with the variables' present values as weights. It uses
  * operators of ONNX alone, so that any runtime can load it.
  *
- * Sizes are those of the examples unless `dynamicAxes` names them: such an axis is recorded at two sizes, and whatever
- * differs in between becomes part of the graph.
+ * Sizes are those of the examples unless `dynamicAxes` names them. Such an axis may have any size in the model, whatever it is
+ * in the example: the function is recorded at a few sizes around it, and what differs in between (shapes, `1 / batch`, the
+ * length of a range) is computed from the inputs' shapes in the graph.
  *
  * @param examples arguments of `fn`, nested as `compile` takes them
  * @throws ConfigError for names that do not fit; EngineError when `fn` reads a value, assigns variables, draws random
@@ -56,6 +60,13 @@ export function exportOnnx<Args extends unknown[]>(
       got: JSON.stringify(inputNames),
     });
   }
+  const { int64Inputs = [] } = options;
+  for (const name of int64Inputs) {
+    const tensor = tensors[inputNames.indexOf(name)];
+    if (tensor?.dtype === 'int32') continue;
+    const got = tensor ? `'${name}', which is ${tensor.dtype}` : `'${name}'`;
+    throw new ConfigError({ where: 'exportOnnx.int64Inputs', expected: 'names of int32 inputs', got });
+  }
   const axes = dynamicAxesOf(options.dynamicAxes ?? {}, inputNames, tensors);
   const lower = (shapes: readonly (readonly number[])[]) => {
     const replaced = replaceTensors(examples, ({ dtype }, i) => tf.zeros(shapes[i] as number[], dtype)) as Args;
@@ -66,7 +77,7 @@ export function exportOnnx<Args extends unknown[]>(
     }
   };
   const shapes = tensors.map(({ shape }) => shape);
-  const graph = withDynamicAxes(axes, shapes, lower);
+  const graph = withInt64Inputs(withDynamicAxes(axes, shapes, lower), int64Inputs);
   return {
     graph,
     toBytes: () => writeModel(graph),
@@ -118,8 +129,51 @@ function lowerFunction(
     const source = rename(outputOf.get(value)!.name);
     nodes.push({ opType: 'Identity', inputs: [source], outputs: [names[i]!], attributes: {}, name: `output_${i}` });
   }
-  const inputs = graph.inputs.map((info) => ({ ...info, name: rename(info.name) }));
+  // What the function does not read is an input all the same: whoever feeds the model feeds all that it was told of.
+  const read = new Map(graph.inputs.map((info) => [rename(info.name), info]));
+  const inputs = flatten(args, 'exportOnnx: examples').tensors.map(({ dtype, shape }, i) => {
+    const name = inputNames[i]!;
+    return { ...(read.get(name) ?? { dtype: onnxDtype(dtype), shape }), name };
+  });
+  checkNames(inputs.map(({ name }) => name), names, graph); // biome-ignore format: one call
   return { ...graph, nodes, inputs, outputs };
+}
+
+/** ONNX has one space of names for inputs, outputs, constants and everything in between. */
+function checkNames(inputs: readonly string[], outputs: readonly string[], graph: OnnxGraph): void {
+  const taken = new Set([
+    ...graph.initializers.map(({ name }) => name),
+    ...graph.nodes.flatMap((node) => node.outputs),
+  ]);
+  for (const [i, name] of [...inputs, ...outputs].entries()) {
+    const isTwice = [...inputs, ...outputs].indexOf(name) !== i;
+    if (!isTwice && !taken.has(name) && !name.startsWith('size_')) continue;
+    throw new ConfigError({
+      where: 'exportOnnx',
+      expected: 'names that differ from each other and from those inside the graph (v0, c0, size_…)',
+      got: `'${name}'${isTwice ? ' twice' : ''}`,
+      remedy: 'name inputs and outputs by what they are: pixels, input_ids, embedding',
+    });
+  }
+}
+
+/** The graph with inputs in int64, which are cast to what it computes with. */
+function withInt64Inputs(graph: OnnxGraph, names: readonly string[]): OnnxGraph {
+  if (names.length === 0) return graph;
+  const isWide = (name: string) => names.includes(name);
+  const narrow = (name: string) => `${name}/int32`;
+  const casts = names.map((name) => ({
+    opType: 'Cast',
+    inputs: [name],
+    outputs: [narrow(name)],
+    attributes: { to: ONNX_DTYPES.int32.code },
+  }));
+  const nodes = graph.nodes.map((node) => ({
+    ...node,
+    inputs: node.opType === 'Shape' ? node.inputs : node.inputs.map((name) => (isWide(name) ? narrow(name) : name)),
+  }));
+  const inputs = graph.inputs.map((info) => (isWide(info.name) ? { ...info, dtype: 'int64' as const } : info));
+  return { ...graph, nodes: [...casts, ...nodes], inputs };
 }
 
 /** One graph for the whole program: nothing of it may need the host. */

@@ -20,7 +20,7 @@ export function onnxDtype(dtype: DataType): OnnxDtype {
 export interface EmitterOptions {
   /** Channels in a block of the runtime's own image layout; without it the layout is not used. */
   readonly blockOf?: () => number;
-  /** For other runtimes: operators of ONNX alone, and each list of integers a constant of its own. */
+  /** For other runtimes: operators of ONNX alone, the same ones at all sizes, and each constant by itself. */
   readonly portable?: boolean;
   /** Matrix products without FusedMatMul. */
   readonly plainProducts?: boolean;
@@ -129,7 +129,9 @@ export class Emitter {
 
   constant(data: NumericData, shape: readonly number[], dtype: DataType): string {
     const tensor = { dtype: onnxDtype(dtype), shape, data };
-    return data.length > 64 ? this.#add(tensor) : this.#once(`${dtype}[${shape}]:${data.join()}`, tensor);
+    return this.portable || data.length > 64
+      ? this.#add(tensor)
+      : this.#once(`${dtype}[${shape}]:${data.join()}`, tensor);
   }
 
   reshape(x: string, shape: readonly number[]): string {

@@ -9,7 +9,7 @@ const BatchMatMul: Lowering = (e, [a, b], { attrs, inputs }) => {
   const rank = shape.length;
   const transposeB = attrs.transposeB as boolean;
   const tiny = rank > 2 && shape.at(-1)! * shape.at(-2)! < TINY;
-  if (!attrs.transposeA || tiny || rank !== inputs[1]!.shape.length) {
+  if (!attrs.transposeA || tiny || e.portable || rank !== inputs[1]!.shape.length) {
     return e.matmul(a!, b!, attrs.transposeA as boolean, transposeB, [rank, inputs[1]!.shape.length]);
   }
   const axes = Array.from({ length: rank }, (_, i) => i);

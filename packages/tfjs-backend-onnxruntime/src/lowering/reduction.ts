@@ -11,7 +11,8 @@ const reduce =
 const Sum: Lowering = (e, inputs, node) => {
   const [rows, columns] = node.inputs[0]!.shape;
   const ofRows = node.inputs[0]!.shape.length === 2 && (node.attrs.axes as number[]).join() === '0';
-  if (!ofRows || node.outputs[0]!.dtype !== 'float32' || columns! < 64) return reduce('ReduceSum')(e, inputs, node);
+  if (!ofRows || e.portable || node.outputs[0]!.dtype !== 'float32' || columns! < 64)
+    return reduce('ReduceSum')(e, inputs, node);
   const ones = e.constant(new Float32Array(rows!).fill(1), [1, rows!], 'float32');
   return e.reshape(e.matmul(ones, inputs[0]!), node.outputs[0]!.shape);
 };
