@@ -172,6 +172,42 @@ describe('exported parts take batches of any size and texts of any length', () =
   }); // biome-ignore format: short pairs
 });
 
+/** onnxruntime-web as the tokenizers' package brings it, if it is installed: another runtime of the same files. */
+const web = await import('onnxruntime-web' as string).catch(() => undefined);
+
+describe.runIf(web)('onnxruntime-web computes the same from exported parts', () => {
+  /** Output 0 by the WebAssembly build. */
+  async function runOnWeb(model: Uint8Array, feeds: Readonly<Record<string, tf.Tensor>>): Promise<tf.Tensor> {
+    const session = await web.InferenceSession.create(model, { executionProviders: ['wasm'] });
+    const entries = Object.entries(feeds).map(([name, x]) => [name, new web.Tensor(x.dtype, x.dataSync(), x.shape)]);
+    const { output_0: result } = await session.run(Object.fromEntries(entries));
+    await session.release();
+    return tf.tensor(result.data, result.dims);
+  }
+
+  it('ViT, from an example of one picture', async () => {
+    const encoder = IMAGE['ViT, class token']!();
+    const embed = (pixels: tf.Tensor4D) => encoder.encode(pixels, inference).pooled;
+    const options = { inputNames: ['pixels'], dynamicAxes: { pixels: { 0: 'batch' } } };
+    const model = exportOnnx(embed, [tf.zeros<tf.Rank.R4>([1, 16, 16, 3])], options).toBytes();
+    const pixels = tf.randomNormal<tf.Rank.R4>([3, 16, 16, 3], 0, 1, 'float32', 3);
+    expect(distance(await runOnWeb(model, { pixels }), embed(pixels))).toBeLessThan(2e-5);
+    encoder.dispose();
+  });
+
+  it.each(['ClipText', 'Bert, mean'])('%s, from an example of the longest text', async (name) => {
+    const encoder = TEXT[name]!();
+    const embed = (inputIds: tf.Tensor2D, attentionMask: tf.Tensor2D) =>
+      encoder.encode({ inputIds, attentionMask }, inference).pooled;
+    const open = { 0: 'batch', 1: 'length' };
+    const options = { inputNames: ['ids', 'mask'], dynamicAxes: { ids: open, mask: open } };
+    const model = exportOnnx(embed, rows(1, LONGEST), options).toBytes();
+    const [ids, mask] = rows(3, 5);
+    expect(distance(await runOnWeb(model, { ids, mask }), embed(ids, mask))).toBeLessThan(2e-5);
+    encoder.dispose();
+  });
+});
+
 describe('JointModel.exportOnnx', () => {
   const vocabulary = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', 'a', 'red', 'house', 'dog', 'rain'].join('\n');
   writeFileSync(join(folder, 'vocab.txt'), vocabulary);

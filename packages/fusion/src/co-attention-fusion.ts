@@ -6,12 +6,12 @@ import {
   type Fusion,
   type PartDescription,
 } from '@diptych/core';
-import { type Generator, generatorOf, LayerNorm, Linear, Module } from '@diptych/nn';
+import { type Generator, generatorOf, LayerNorm, Linear, Module, tokenAt } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { CrossAttentionBlock, type CrossAttentionSizes } from './cross-attention-block.js';
 import type { FusionOptions } from './fusion-options.js';
 import { MissingModality } from './missing-modality.js';
-import { firstToken, withPooledToken } from './tokens.js';
+import { withPooledToken } from './tokens.js';
 
 /** Options of {@link CoAttentionFusion}. */
 export interface CoAttentionFusionOptions extends FusionOptions {
@@ -88,7 +88,7 @@ export class CoAttentionFusion extends Module implements Fusion {
       patches = { ...patches, values: image1.x };
       tokens = { ...tokens, values: text1.x };
     }
-    const ends = [this.normImage.forward(firstToken(patches.values)), this.normText.forward(firstToken(tokens.values))];
+    const ends = [this.normImage.forward(tokenAt(patches.values, 0)), this.normText.forward(tokenAt(tokens.values, 0))];
     return { fused: this.projection.forward(tf.concat(ends, 1)), attention };
   }
 

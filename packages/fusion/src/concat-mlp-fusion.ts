@@ -6,9 +6,8 @@ import {
   type Fusion,
   type PartDescription,
 } from '@diptych/core';
-import { generatorOf, Module } from '@diptych/nn';
+import { generatorOf, Mlp, Module } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
-import { FeedForward } from './feed-forward.js';
 import type { FusionOptions } from './fusion-options.js';
 import { MissingModality } from './missing-modality.js';
 
@@ -25,7 +24,7 @@ export interface ConcatMlpFusionOptions extends FusionOptions {
  * embedDim. It looks at nothing, so it gives no attention map.
  */
 export class ConcatMlpFusion extends Module implements Fusion {
-  readonly mlp: FeedForward;
+  readonly mlp: Mlp;
   readonly missing: MissingModality;
   readonly embedDim: number;
   readonly hiddenDim: number;
@@ -39,7 +38,7 @@ export class ConcatMlpFusion extends Module implements Fusion {
     const generator = generatorOf(options);
     this.embedDim = embedDim;
     this.hiddenDim = hiddenDim;
-    this.mlp = new FeedForward(2 * embedDim, hiddenDim, dropout, generator, embedDim);
+    this.mlp = new Mlp(2 * embedDim, { generator, hiddenDim, outDim: embedDim, dropout });
     this.missing = new MissingModality('fusion.ConcatMlpFusion', { ...options, generator });
   }
 

@@ -1,7 +1,6 @@
 import type { Context } from '@diptych/core';
-import { type Generator, LayerNorm, Module, MultiheadAttention } from '@diptych/nn';
+import { type Generator, LayerNorm, Mlp, Module, MultiheadAttention } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
-import { FeedForward } from './feed-forward.js';
 import { paddingOf, type Tokens } from './tokens.js';
 
 /** Sizes of a {@link CrossAttentionBlock}. */
@@ -21,7 +20,7 @@ export class CrossAttentionBlock extends Module {
   readonly normContext: LayerNorm;
   readonly attention: MultiheadAttention;
   readonly normHidden: LayerNorm;
-  readonly feedForward: FeedForward;
+  readonly feedForward: Mlp;
 
   constructor({ embedDim, numHeads, hiddenDim, dropout }: CrossAttentionSizes, generator: Generator) {
     super();
@@ -29,7 +28,7 @@ export class CrossAttentionBlock extends Module {
     this.normContext = new LayerNorm(embedDim);
     this.attention = new MultiheadAttention(embedDim, numHeads, { generator, dropout });
     this.normHidden = new LayerNorm(embedDim);
-    this.feedForward = new FeedForward(embedDim, hiddenDim, dropout, generator);
+    this.feedForward = new Mlp(embedDim, { generator, hiddenDim, dropout });
   }
 
   /**

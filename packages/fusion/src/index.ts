@@ -3,7 +3,6 @@ export { BottleneckFusion, type BottleneckFusionOptions } from './bottleneck-fus
 export { CoAttentionFusion, type CoAttentionFusionOptions } from './co-attention-fusion.js';
 export { ConcatMlpFusion, type ConcatMlpFusionOptions } from './concat-mlp-fusion.js';
 export { CrossAttentionBlock, type CrossAttentionSizes } from './cross-attention-block.js';
-export { FeedForward } from './feed-forward.js';
 export type { FusionOptions } from './fusion-options.js';
 export { GatedFusion, type GatedFusionOptions } from './gated-fusion.js';
 export { MissingModality, type Pair } from './missing-modality.js';

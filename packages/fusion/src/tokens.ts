@@ -36,9 +36,3 @@ export function joinTokens(a: Tokens, b: Tokens): Tokens {
 export function paddingOf({ mask }: Tokens): tf.Tensor2D | undefined {
   return mask && (tf.sub(1, mask) as tf.Tensor2D);
 }
-
-/** [B, T, D] -> the first token, [B, D]. */
-export function firstToken(values: tf.Tensor3D): tf.Tensor2D {
-  const [batch, , width] = values.shape;
-  return tf.reshape(tf.slice(values, [0, 0, 0], [batch, 1, width]), [batch, width]);
-}

@@ -38,6 +38,7 @@ export { l2Normalize } from './l2-normalize.js';
 export { LayerNorm, type LayerNormOptions, layerNorm } from './layer-norm.js';
 export { Linear, type LinearOptions } from './linear.js';
 export { addLora, LoraAdapter, type LoraOptions, mergeLora, removeLora, withMergedLora } from './lora.js';
+export { Mlp, type MlpOptions } from './mlp.js';
 export { Module } from './module.js';
 export {
   type AttendOptions,
@@ -51,3 +52,4 @@ export { drawUniform, philoxUniform, randomStream } from './philox-uniform.js';
 export { type AvgPool2dOptions, avgPool2d, maxPool2d, type Pool2dOptions } from './pool2d.js';
 export { PreNormBlock, type PreNormBlockOptions } from './pre-norm-block.js';
 export { type LayerSummary, type ModelSummary, parameterCount, summary } from './summary.js';
+export { tokenAt } from './token-at.js';

@@ -1,6 +1,6 @@
 import { type Context, checkShape } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { type Activation, activate } from './activations.js';
+import type { Activation } from './activations.js';
 import { checkHeads, mergeHeads, scaledDotProductAttention, splitHeads } from './attention.js';
 import { DropPath } from './drop-path.js';
 import { Dropout } from './dropout.js';
@@ -8,6 +8,7 @@ import type { Generator } from './generator.js';
 import { type Initializer, zeros } from './init.js';
 import { LayerNorm } from './layer-norm.js';
 import { Linear } from './linear.js';
+import { Mlp } from './mlp.js';
 import { Module } from './module.js';
 
 /** Options of {@link PreNormBlock}. */
@@ -64,27 +65,6 @@ class SelfAttention extends Module {
   }
 }
 
-/** Two linear layers with an activation between: [B, T, D] -> [B, T, D]. */
-class FeedForward extends Module {
-  readonly fc1: Linear;
-  readonly fc2: Linear;
-
-  constructor(
-    hiddenSize: number,
-    intermediateSize: number,
-    readonly activation: Activation,
-    { generator, init }: PreNormBlockOptions,
-  ) {
-    super();
-    this.fc1 = new Linear(hiddenSize, intermediateSize, { generator, init, biasInit: init && zeros });
-    this.fc2 = new Linear(intermediateSize, hiddenSize, { generator, init, biasInit: init && zeros });
-  }
-
-  forward(x: tf.Tensor3D): tf.Tensor3D {
-    return this.fc2.forward(activate(this.fc1.forward(x), this.activation));
-  }
-}
-
 /**
  * The transformer block of ViT, CLIP and SigLIP, normalisation first (Dosovitskiy et al. 2021, Radford et al. 2021):
  * `x + attention(norm(x))`, then `x + mlp(norm(x))`.
@@ -96,7 +76,7 @@ export class PreNormBlock extends Module {
   readonly layerNorm1: LayerNorm;
   readonly selfAttn: SelfAttention;
   readonly layerNorm2: LayerNorm;
-  readonly mlp: FeedForward;
+  readonly mlp: Mlp;
   readonly dropout1: Dropout;
   readonly dropout2: Dropout;
   readonly dropPath1: DropPath;
@@ -106,13 +86,19 @@ export class PreNormBlock extends Module {
   constructor(options: PreNormBlockOptions) {
     super();
     const { hiddenSize, numHeads, intermediateSize = 4 * hiddenSize, activation = 'gelu' } = options;
-    const { layerNormEps: eps = 1e-5, dropout = 0, dropPath = 0 } = options;
+    const { generator, init, layerNormEps: eps = 1e-5, dropout = 0, dropPath = 0 } = options;
     checkHeads('nn.PreNormBlock', 'hiddenSize', hiddenSize, numHeads);
     this.hiddenSize = hiddenSize;
     this.layerNorm1 = new LayerNorm(hiddenSize, { eps });
     this.selfAttn = new SelfAttention(hiddenSize, numHeads, options);
     this.layerNorm2 = new LayerNorm(hiddenSize, { eps });
-    this.mlp = new FeedForward(hiddenSize, intermediateSize, activation, options);
+    this.mlp = new Mlp(hiddenSize, {
+      generator,
+      hiddenDim: intermediateSize,
+      activation,
+      init,
+      biasInit: init && zeros,
+    });
     this.dropout1 = new Dropout(dropout);
     this.dropout2 = new Dropout(dropout);
     this.dropPath1 = new DropPath(dropPath);

@@ -1,4 +1,4 @@
-import { MASKED_SCORE } from '@diptych/nn';
+import { MASKED_SCORE, tokenAt } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** How a sequence becomes one vector: its first token, the mean or the maximum over its real tokens. */
@@ -15,12 +15,6 @@ export type SequencePooling = 'cls' | 'mean' | 'max';
  */
 export function poolSequence(sequence: tf.Tensor3D, mask: tf.Tensor2D, pooling: SequencePooling): tf.Tensor2D {
   return POOLINGS[pooling](sequence, mask);
-}
-
-/** The token at one place of each row. [B, T, D] -> [B, D]. */
-export function tokenAt(sequence: tf.Tensor3D, position: number): tf.Tensor2D {
-  const [batch, , width] = sequence.shape;
-  return tf.reshape(tf.slice(sequence, [0, position, 0], [batch, 1, width]), [batch, width]);
 }
 
 const POOLINGS: Record<SequencePooling, (sequence: tf.Tensor3D, mask: tf.Tensor2D) => tf.Tensor2D> = {

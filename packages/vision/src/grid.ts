@@ -11,20 +11,8 @@ export function globalAverage(grid: tf.Tensor4D): tf.Tensor2D {
   return tf.mean(grid, [1, 2]);
 }
 
-/** The class token, by itself: [B, T, D] -> [B, 1, D]. */
-export function firstToken(tokens: tf.Tensor3D): tf.Tensor3D {
-  const [batch, , width] = tokens.shape;
-  return tf.slice(tokens, [0, 0, 0], [batch, 1, width]);
-}
-
 /** The tokens after the first `count`: [B, T, D] -> [B, T - count, D]. */
 export function tokensAfter(tokens: tf.Tensor3D, count: number): tf.Tensor3D {
   const [batch, length, width] = tokens.shape;
   return count === 0 ? tokens : tf.slice(tokens, [0, count, 0], [batch, length - count, width]);
-}
-
-/** A lone token as a row: [B, 1, D] -> [B, D]. */
-export function asRow(token: tf.Tensor3D): tf.Tensor2D {
-  const [batch, , width] = token.shape;
-  return tf.reshape(token, [batch, width]);
 }

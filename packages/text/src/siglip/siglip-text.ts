@@ -16,13 +16,14 @@ import {
   Module,
   normal,
   type RandomWeights,
+  tokenAt,
   zeros,
 } from '@diptych/nn';
 import { adapters, openSource, openTensors, readJson, type WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkTextTransformer } from '../check-text-transformer.js';
 import { HubConfig } from '../hub-config.js';
-import { tokenAt } from '../pooling.js';
+
 import { type FromPretrainedOptions, fillModel, type Pretrained } from '../pretrained.js';
 import { TextTransformer } from '../text-transformer.js';
 import { checkTokens } from '../token-input.js';

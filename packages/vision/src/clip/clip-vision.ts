@@ -11,11 +11,12 @@ import {
   normal,
   parameter,
   type RandomWeights,
+  tokenAt,
 } from '@diptych/nn';
 import type { LoadReport, WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { describeArchitecture, resolveArchitecture } from '../architecture.js';
-import { asRow, firstToken, gridToTokens, tokensAfter } from '../grid.js';
+import { gridToTokens, tokensAfter } from '../grid.js';
 import { checkPixels } from '../pixels.js';
 import type { ImageConfig } from '../pretrained/image-config.js';
 import {
@@ -147,8 +148,9 @@ export class ClipVision extends Module implements ImageEncoder, Pretrained {
     const { imageSize, inChannels = 3 } = this.config;
     checkPixels(this.#where, pixels, { height: imageSize, width: imageSize, channels: inChannels });
     const tokens = this.visionModel.forward(pixels, context);
-    const project = (x: tf.Tensor3D) => this.visualProjection.forward(this.visionModel.postLayernorm.forward(x));
-    return { pooled: asRow(project(firstToken(tokens))), sequence: project(tokensAfter(tokens, 1)) };
+    const project = <T extends tf.Tensor>(x: T) =>
+      this.visualProjection.forward(this.visionModel.postLayernorm.forward(x));
+    return { pooled: project(tokenAt(tokens, 0)), sequence: project(tokensAfter(tokens, 1)) };
   }
 
   /**

@@ -15,6 +15,7 @@ import {
   generatorOf,
   LayerNorm,
   type Linear,
+  Mlp,
   Module,
   normal,
   parameter,
@@ -25,7 +26,6 @@ import type { LoadReport, WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { describeArchitecture, resolveArchitecture } from '../architecture.js';
 import { globalAverage, gridToTokens } from '../grid.js';
-import { Mlp, timmLinear } from '../mlp.js';
 import { checkPixels } from '../pixels.js';
 import type { ImageConfig } from '../pretrained/image-config.js';
 import {
@@ -35,6 +35,7 @@ import {
   type Pretrained,
   type PretrainedOptions,
 } from '../pretrained/open-pretrained.js';
+import { TIMM_INIT, timmLinear } from '../timm-linear.js';
 import { CONVNEXT_CONFIGS, type ConvNeXtConfig, type ConvNeXtName } from './convnext-configs.js';
 import { convnextOf } from './convnext-pretrained.js';
 
@@ -66,7 +67,7 @@ class ConvNeXtBlock extends Module {
     this.gamma = parameter(tf.fill([width], LAYER_SCALE) as tf.Tensor1D);
     this.convDw = convolution(width, width, 7, generator, { padding: 3, groups: width });
     this.norm = new LayerNorm(width, { eps: EPS });
-    this.mlp = new Mlp(width, 4 * width, 'gelu', generator);
+    this.mlp = new Mlp(width, { generator, hiddenDim: 4 * width, ...TIMM_INIT });
     this.dropPath = new DropPath(dropPath);
   }
 

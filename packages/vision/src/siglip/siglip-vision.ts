@@ -7,17 +7,18 @@ import {
   generatorOf,
   LayerNorm,
   type Linear,
+  Mlp,
   Module,
   MultiheadAttention,
   normal,
   parameter,
   type RandomWeights,
+  tokenAt,
 } from '@diptych/nn';
 import type { LoadReport, WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { describeArchitecture, resolveArchitecture } from '../architecture.js';
-import { asRow, gridToTokens } from '../grid.js';
-import { Mlp, timmLinear } from '../mlp.js';
+import { gridToTokens } from '../grid.js';
 import { checkPixels } from '../pixels.js';
 import type { ImageConfig } from '../pretrained/image-config.js';
 import {
@@ -27,6 +28,7 @@ import {
   type SizedPretrainedOptions,
   transformOf,
 } from '../pretrained/open-pretrained.js';
+import { TIMM_INIT, timmLinear } from '../timm-linear.js';
 import { checkVisionTower, gridSizeOf, TransformerLayers } from '../vision-tower.js';
 import { SIGLIP_VISION_CONFIGS, type SiglipVisionConfig, type SiglipVisionName } from './siglip-vision-configs.js';
 import { siglipVisionOf } from './siglip-vision-pretrained.js';
@@ -72,7 +74,7 @@ class AttentionPoolingHead extends Module {
     this.probe = parameter(normal(0.02)([1, 1, hiddenSize], generator) as tf.Tensor3D);
     this.attention = new MultiheadAttention(hiddenSize, numHeads, { generator });
     this.layernorm = new LayerNorm(hiddenSize, { eps });
-    this.mlp = new Mlp(hiddenSize, intermediateSize, activation, generator);
+    this.mlp = new Mlp(hiddenSize, { generator, hiddenDim: intermediateSize, activation, ...TIMM_INIT });
   }
 
   forward(tokens: tf.Tensor3D, context: Context): tf.Tensor2D {
@@ -80,7 +82,7 @@ class AttentionPoolingHead extends Module {
     const query = tf.tile(this.probe, [batch, 1, 1]) as tf.Tensor3D;
     const { output } = this.attention.forward(query, tokens, tokens, { needWeights: false }, context); // [B, 1, D]
     const pooled: tf.Tensor3D = tf.add(output, this.mlp.forward(this.layernorm.forward(output)));
-    return asRow(pooled);
+    return tokenAt(pooled, 0);
   }
 }
 

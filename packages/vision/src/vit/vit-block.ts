@@ -4,13 +4,14 @@ import {
   type Generator,
   LayerNorm,
   type Linear,
+  Mlp,
   Module,
   mergeHeads,
   scaledDotProductAttention,
   splitHeads,
 } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
-import { Mlp, timmLinear } from '../mlp.js';
+import { TIMM_INIT, timmLinear } from '../timm-linear.js';
 
 /** What a {@link ViTBlock} is built from. */
 export interface ViTBlockOptions {
@@ -63,7 +64,7 @@ export class ViTBlock extends Module {
     this.norm1 = new LayerNorm(hiddenSize, { eps });
     this.attn = new ViTAttention(options);
     this.norm2 = new LayerNorm(hiddenSize, { eps });
-    this.mlp = new Mlp(hiddenSize, hiddenSize * mlpRatio, 'gelu', generator);
+    this.mlp = new Mlp(hiddenSize, { generator, hiddenDim: hiddenSize * mlpRatio, ...TIMM_INIT });
     this.dropPath1 = new DropPath(dropPath);
     this.dropPath2 = new DropPath(dropPath);
   }

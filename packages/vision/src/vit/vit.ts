@@ -18,13 +18,13 @@ import {
   normal,
   parameter,
   type RandomWeights,
+  tokenAt,
 } from '@diptych/nn';
 import { chainAdapters, type LoadReport, type WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { describeArchitecture, resolveArchitecture } from '../architecture.js';
 import { checkDivides } from '../encoder-options.js';
-import { asRow, firstToken, gridToTokens, tokensAfter } from '../grid.js';
-import { timmLinear } from '../mlp.js';
+import { gridToTokens, tokensAfter } from '../grid.js';
 import { checkPixels } from '../pixels.js';
 import type { ImageConfig } from '../pretrained/image-config.js';
 import {
@@ -35,6 +35,7 @@ import {
   type PretrainedOptions,
   transformOf,
 } from '../pretrained/open-pretrained.js';
+import { timmLinear } from '../timm-linear.js';
 import { ViTBlock } from './vit-block.js';
 import { VIT_CONFIGS, type ViTConfig, type ViTName } from './vit-configs.js';
 import { vitOf } from './vit-pretrained.js';
@@ -150,7 +151,7 @@ export class ViT extends Module implements ImageEncoder, Pretrained {
   encode(pixels: ImageInput, context: Context): Encoded {
     const tokens = this.tokens(pixels, context);
     const patches = tokensAfter(tokens, this.clsToken ? 1 : 0);
-    const pooled = this.pooling === 'mean' ? tf.mean<tf.Tensor2D>(patches, 1) : asRow(firstToken(tokens));
+    const pooled = this.pooling === 'mean' ? tf.mean<tf.Tensor2D>(patches, 1) : tokenAt(tokens, 0);
     const norm = (this.norm ?? this.fcNorm)!;
     return { pooled: this.#project(norm.forward(pooled)), sequence: this.#project(norm.forward(patches)) };
   }

@@ -1,0 +1,46 @@
+import { type Context, inference } from '@diptych/core';
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { type Activation, activate } from './activations.js';
+import { Dropout } from './dropout.js';
+import type { Generator } from './generator.js';
+import type { Initializer } from './init.js';
+import { Linear } from './linear.js';
+import { Module } from './module.js';
+
+/** Options of {@link Mlp}. */
+export interface MlpOptions {
+  readonly generator: Generator;
+  /** Width between the two layers. */
+  readonly hiddenDim: number;
+  /** Width of the result, default that of the input. */
+  readonly outDim?: number;
+  /** Default `gelu`. */
+  readonly activation?: Activation;
+  /** On the result, in training. Default 0. */
+  readonly dropout?: number;
+  /** Of both weights; default torch's. */
+  readonly init?: Initializer;
+  /** Of both biases; default torch's. */
+  readonly biasInit?: Initializer;
+}
+
+/** Two linear layers with an activation between, named `fc1` and `fc2` as in timm and transformers: [..., D] -> [..., outDim]. */
+export class Mlp extends Module {
+  readonly fc1: Linear;
+  readonly fc2: Linear;
+  readonly activation: Activation;
+  readonly dropout: Dropout;
+
+  constructor(dim: number, options: MlpOptions) {
+    super();
+    const { generator, hiddenDim, outDim = dim, activation = 'gelu', dropout = 0, init, biasInit } = options;
+    this.fc1 = new Linear(dim, hiddenDim, { generator, init, biasInit });
+    this.fc2 = new Linear(hiddenDim, outDim, { generator, init, biasInit });
+    this.activation = activation;
+    this.dropout = new Dropout(dropout);
+  }
+
+  forward<T extends Tensor>(x: T, context: Context = inference): T {
+    return this.dropout.forward(this.fc2.forward(activate(this.fc1.forward(x), this.activation)), context);
+  }
+}
