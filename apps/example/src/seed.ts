@@ -2,9 +2,9 @@ import { isDiptychError } from '@diptych/core';
 import { DataLoader } from '@diptych/data';
 import { imageTransform } from '@diptych/preprocess/image';
 import { tokenizer as openTokenizer } from '@diptych/preprocess/text';
-import { AdamW, InfoNCE, Trainer } from '@diptych/train';
+import { AdamW, Trainer } from '@diptych/train';
 import { Command } from 'commander';
-import { seedModel } from 'diptych';
+import { seedLoss, seedModel } from 'diptych';
 import { emojiPairs } from './emoji.js';
 import { sourceOf } from './pair-list.js';
 import { VOCABULARY } from './vocabulary.js';
@@ -48,7 +48,7 @@ async function run(batchSize: number, steps: number, pretrained: boolean): Promi
       dropLast: true,
       strict: true,
     });
-    const trainer = new Trainer(model, { loss: new InfoNCE(), optimizer: new AdamW({ learningRate: LEARNING_RATE }) });
+    const trainer = new Trainer(model, { loss: seedLoss(), optimizer: new AdamW({ learningRate: LEARNING_RATE }) });
     const losses: number[] = [];
     const begin = performance.now();
     let compiled = begin;

@@ -57,7 +57,10 @@ export interface Encoder<Input> extends Stateful {
 export type ImageEncoder = Encoder<ImageInput>;
 
 /** An encoder of texts. */
-export type TextEncoder = Encoder<TextInput>;
+export interface TextEncoder extends Encoder<TextInput> {
+  /** Token ids run from 0 to one less; where it is known, a trainer looks at the ids before a step reads past the table. */
+  readonly vocabSize?: number;
+}
 
 /**
  * Checks what an encoder gave.

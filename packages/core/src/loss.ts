@@ -61,6 +61,11 @@ export interface LossValues extends LossOutput {
  * against a model without a fusion.
  */
 export interface Loss<Outputs extends TowerOutputs = TowerOutputs> extends Stateful {
+  /**
+   * Parts of the model that it reads beside the towers (`fusion`, `matcher`, `logitBias`): a trainer refuses a model that lacks one
+   * before the first step.
+   */
+  readonly needs?: readonly string[];
   // a property, not a method: methods are checked loosely, and a loss that needs a fusion would pass for one that does not
   readonly compute: (outputs: Outputs, batch: LossBatch, context: Context) => LossOutput;
 }

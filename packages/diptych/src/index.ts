@@ -69,4 +69,4 @@ export type { ExportedPart } from './export-onnx.js';
 export { type EmbedOptions, JointModel, type JointModelParts, type Picture } from './joint-model.js';
 export type { BuildContext, Part, PartBuilder, PartBuilders } from './kinds.js';
 export { type LoadModelOptions, load, save } from './model-folder.js';
-export { type SeedModelOptions, seedModel } from './seed-model.js';
+export { type SeedModelOptions, seedLoss, seedModel } from './seed-model.js';

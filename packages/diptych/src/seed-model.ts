@@ -1,7 +1,8 @@
+import type { FusedOutputs } from '@diptych/core';
 import { AttentionFusion } from '@diptych/fusion';
 import { Generator } from '@diptych/nn';
 import { Bert } from '@diptych/text';
-import { MultiModalEncoder } from '@diptych/train';
+import { ImageTextMatching, InfoNCE, MultiModalEncoder, WeightedSum } from '@diptych/train';
 import { ResNet } from '@diptych/vision';
 import type { HubOptions } from '@diptych/weights';
 
@@ -33,4 +34,15 @@ export async function seedModel({ seed = 0, pretrained = false, hub }: SeedModel
     : new Bert('bert-base-uncased', { embedDim, generator });
   const fusion = new AttentionFusion({ embedDim, numHeads: 8, dropout: 0.1, generator });
   return new MultiModalEncoder({ image, text, fusion, seed });
+}
+
+/**
+ * What to train {@link seedModel} with: InfoNCE for the towers, and matching with hard negatives of the batch (ALBEF, Li et al. 2021)
+ * for the fused vector, which contrasting the towers alone would leave as it was drawn.
+ */
+export function seedLoss(): WeightedSum<FusedOutputs> {
+  return new WeightedSum<FusedOutputs>([
+    { name: 'contrastive', loss: new InfoNCE() },
+    { name: 'matching', loss: new ImageTextMatching() },
+  ]);
 }

@@ -50,6 +50,11 @@ export class BagOfTokens extends Module implements TextEncoder {
     this.projection = new Linear(hiddenSize, embedDim, { generator });
   }
 
+  /** Rows of the token embedding's table. */
+  get vocabSize(): number {
+    return this.embedding.weight.shape[0]!;
+  }
+
   /**
    * int32 [B, T] of any length -> `pooled` [B, embedDim], `sequence` [B, T, embedDim].
    *

@@ -80,6 +80,11 @@ export class SmallTransformer extends Module implements TextEncoder {
     return this.config.contextLength;
   }
 
+  /** Rows of the token embedding's table. */
+  get vocabSize(): number {
+    return this.transformer.embeddings.tokenEmbedding.weight.shape[0]!;
+  }
+
   /**
    * int32 [B, T] -> `pooled` [B, embedDim], `sequence` [B, T, embedDim], `mask` [B, T].
    *

@@ -45,6 +45,14 @@ function scope() {
     text: new SmallBert('', { embedDim: 16 }),
     fusion: new fusion.AttentionFusion({ embedDim: 16, numHeads: 2, normalize: true }),
   });
+  const towers = new train.MultiModalEncoder({
+    image: new SmallResNet('', { embedDim: 16 }),
+    text: new SmallBert('', { embedDim: 16 }),
+  });
+  const loss = new train.WeightedSum<core.FusedOutputs>([
+    { name: 'contrastive', loss: new train.InfoNCE() },
+    { name: 'matching', loss: new train.ImageTextMatching() },
+  ]);
   const ids = batches.flatMap((batch) => batch.ids);
   const random = (seed: number) => ({
     data: Float32Array.from({ length: 12 * 5 }, (_, i) => Math.sin(seed + i * i)),
@@ -60,8 +68,9 @@ function scope() {
     ResNet: SmallResNet,
     Bert: SmallBert,
     model,
-    trainer: new train.Trainer(model, { loss: new train.InfoNCE() }),
-    loss: new train.InfoNCE(),
+    towers,
+    trainer: new train.Trainer(model, { loss }),
+    loss,
     loader: sourceOf(batches),
     heldOutLoader: sourceOf(tinyBatches(2, 4, { seed: 6 })),
     trainingPairsInOrder: sourceOf(batches),

@@ -69,4 +69,4 @@ export { type StoredEmbeddings, storedTargets } from './trainer/stored-targets.j
 export type { TowerValidationOptions } from './trainer/tower-watch.js';
 export { Trainer } from './trainer/trainer.js';
 export type { ValidationMetrics, ValidationOptions } from './trainer/validation.js';
-export { withNegatives } from './trainer/with-negatives.js';
+export { mapBatches, withNegatives } from './trainer/with-negatives.js';

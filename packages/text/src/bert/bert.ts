@@ -188,6 +188,11 @@ export class Bert extends Module implements TextEncoder, Pretrained {
     return longestRow(this.config);
   }
 
+  /** Rows of the token embedding's table. */
+  get vocabSize(): number {
+    return this.embeddings.wordEmbeddings.weight.shape[0]!;
+  }
+
   /**
    * int32 [B, T] -> `pooled` [B, embedDim], `sequence` [B, T, embedDim], `mask` [B, T].
    *

@@ -112,6 +112,11 @@ export class ClipText extends Module implements TextEncoder, Pretrained {
     return this.config.contextLength;
   }
 
+  /** Rows of the token embedding's table. */
+  get vocabSize(): number {
+    return this.textModel.embeddings.tokenEmbedding.weight.shape[0]!;
+  }
+
   /**
    * int32 [B, T] -> `pooled` [B, embedDim], `sequence` [B, T, embedDim], `mask` [B, T].
    *

@@ -121,6 +121,11 @@ export class SiglipText extends Module implements TextEncoder, Pretrained {
     return this.config.contextLength;
   }
 
+  /** Rows of the token embedding's table. */
+  get vocabSize(): number {
+    return this.textModel.embeddings.tokenEmbedding.weight.shape[0]!;
+  }
+
   /**
    * int32 [B, maxLength] -> `pooled` [B, embedDim], `sequence` [B, maxLength, embedDim], `mask` [B, maxLength].
    *

@@ -38,6 +38,8 @@ export function matchingLossTwoClasses(logits: tf.Tensor2D, labels: tf.Tensor1D)
  * Parts: `matching` (the loss) and `matchingAccuracy` (share of right answers at logit 0).
  */
 export class ImageTextMatching extends StatelessLoss<FusedOutputs> {
+  readonly needs = ['fusion', 'matcher'];
+
   override compute(outputs: FusedOutputs, batch: LossBatch, context: Context): LossOutput {
     const { size } = batch;
     const { positive, valid } = pairMask(size, batch.positives);

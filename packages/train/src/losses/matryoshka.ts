@@ -44,6 +44,10 @@ export class Matryoshka implements Loss<TowerOutputs> {
     this.weights = weights;
   }
 
+  get needs(): readonly string[] {
+    return this.loss.needs ?? [];
+  }
+
   /** @throws ConfigError if a width exceeds the model's */
   compute(outputs: TowerOutputs, batch: LossBatch, context: Context): LossOutput {
     const width = outputs.image.pooled.shape[1];

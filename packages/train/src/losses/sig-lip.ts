@@ -36,6 +36,8 @@ export function sigLIP(
  * Parts: `sigLIP`, `scale`, `bias`.
  */
 export class SigLIP extends StatelessLoss {
+  readonly needs = ['logitBias'];
+
   /** @throws ConfigError if the model has no `logit_bias` */
   override compute({ image, text, logitScale, logitBias }: TowerOutputs, batch: LossBatch): LossOutput {
     if (!logitBias) {

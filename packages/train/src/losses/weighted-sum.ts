@@ -41,6 +41,11 @@ export class WeightedSum<Outputs extends TowerOutputs = TowerOutputs> implements
     this.terms = terms;
   }
 
+  /** What its terms need. */
+  get needs(): readonly string[] {
+    return [...new Set(this.terms.flatMap(({ loss }) => loss.needs ?? []))];
+  }
+
   compute(outputs: Outputs, batch: LossBatch, context: Context): LossOutput {
     const parts: Record<string, tf.Tensor> = {};
     const weighted = this.terms.map(({ loss, weight = 1, name }) => {

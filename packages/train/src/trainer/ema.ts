@@ -9,27 +9,30 @@ export interface EmaOptions {
 }
 
 /**
- * Exponential moving average of parameters (Polyak and Juditsky 1992): `average = d * average + (1 - d) * parameter` after
+ * Exponential moving average of variables (Polyak and Juditsky 1992): `average = d * average + (1 - d) * variable` after
  * each step, with `d = min(decay, (1 + step) / (10 + step))`, so that the first steps do not weigh for ever.
+ *
+ * Parameters and running statistics alike, as timm's ModelEmaV2 and V3 do: averaged weights with the statistics of the last
+ * step's weights are another network.
  */
 export class Ema {
   readonly #decay: number;
-  readonly #parameters: readonly (readonly [string, tf.Variable])[];
+  readonly #variables: readonly (readonly [string, tf.Variable])[];
   readonly #averages: readonly tf.Variable[];
   readonly #update: Compiled<[decay: tf.Scalar], []>;
 
   /** @throws ConfigError unless the decay is in (0, 1) */
-  constructor(parameters: readonly (readonly [string, tf.Variable])[], { decay }: EmaOptions) {
+  constructor(variables: readonly (readonly [string, tf.Variable])[], { decay }: EmaOptions) {
     if (!(decay > 0 && decay < 1)) {
       throw new ConfigError({ where: 'train.Ema', expected: 'decay in (0, 1)', got: String(decay) });
     }
     this.#decay = decay;
-    this.#parameters = parameters;
-    this.#averages = parameters.map(([, variable]) => tf.tidy(() => tf.variable(tf.clone(variable), false)));
+    this.#variables = variables;
+    this.#averages = variables.map(([, variable]) => tf.tidy(() => tf.variable(tf.clone(variable), false)));
     this.#update = compile((d) => {
       for (const [i, average] of this.#averages.entries()) {
-        const [, parameter] = parameters[i]!;
-        average.assign(tf.add(tf.mul(average, d), tf.mul(parameter, tf.sub(1, d))));
+        const [, variable] = variables[i]!;
+        average.assign(tf.add(tf.mul(average, d), tf.mul(variable, tf.sub(1, d))));
       }
       return [];
     });
@@ -42,18 +45,18 @@ export class Ema {
     d.dispose();
   }
 
-  /** The averages under their parameters' names. */
+  /** The averages under their variables' names. */
   *namedAverages(): Iterable<[string, tf.Variable]> {
-    for (const [i, [name]] of this.#parameters.entries()) yield [name, this.#averages[i]!];
+    for (const [i, [name]] of this.#variables.entries()) yield [name, this.#averages[i]!];
   }
 
-  /** Exchanges parameters and averages; the same again puts them back. */
+  /** Exchanges variables and averages; the same again puts them back. */
   swap(): void {
     tf.tidy(() => {
-      for (const [i, [, parameter]] of this.#parameters.entries()) {
+      for (const [i, [, variable]] of this.#variables.entries()) {
         const average = this.#averages[i]!;
-        const held = tf.clone(parameter);
-        parameter.assign(average);
+        const held = tf.clone(variable);
+        variable.assign(average);
         average.assign(held);
       }
     });

@@ -68,6 +68,11 @@ export interface TrainerOptions<Outputs extends TowerOutputs = TowerOutputs> {
    * TrainingError that names the first bad tensor; `skip` goes on, up to ten times in a row.
    */
   readonly nonFinite?: 'stop' | 'skip';
+  /**
+   * What to do when something that trains gets no gradient in the first step, or in the first after freezing changed: the
+   * loss does not depend on it, and it would stay as it was drawn. `error` (default) ends the run, `warn` goes on.
+   */
+  readonly unusedParameters?: 'error' | 'warn';
   /** Measures how far each tower moves every so many steps (`updateRatios`); default 50, 0 for never. */
   readonly rhythmEvery?: number;
 }
@@ -109,6 +114,8 @@ export type TrainingEvent =
   | { readonly kind: 'nonFinite'; readonly step: number; readonly tensor: string; readonly ids: readonly string[] }
   | { readonly kind: 'validation'; readonly step: number; readonly metrics: ValidationMetrics }
   | { readonly kind: 'checkpoint'; readonly step: number; readonly name: string }
+  /** What does not train from this step on, by part: at the first step, and whenever it changes. */
+  | { readonly kind: 'frozen'; readonly step: number; readonly parts: readonly string[] }
   /** Goes on from a checkpoint, with what is otherwise than it was when that was saved. */
   | { readonly kind: 'resumed'; readonly step: number; readonly changes: readonly SettingChange[] }
   /** A checkpoint that cannot be used was passed over. */

@@ -99,8 +99,24 @@ export function restoreSnapshot(
   loadPart('model', asStateful(parts.parameters, parts.buffers), tensors, where);
   parts.optimizer.restoreStepCounts(state.stepCounts);
   loadPart('optimizer', asStateful(parts.optimizer.namedState()), tensors, where);
-  if (parts.ema) loadPart('ema', asStateful(parts.ema.namedAverages()), tensors, where);
+  if (parts.ema) {
+    const averages = withStatistics(tensors, parts.buffers);
+    loadPart('ema', asStateful(parts.ema.namedAverages()), averages, where);
+  }
   return { position: { ...state, run: state.run ?? '' }, changes };
+}
+
+/** Checkpoints of before running statistics were averaged: their averages begin at what the run had then. */
+function withStatistics(
+  tensors: TrainingSnapshot['tensors'],
+  buffers: SnapshotParts['buffers'],
+): TrainingSnapshot['tensors'] {
+  const { model, ema } = tensors;
+  if (!model || !ema) return tensors;
+  const missing = buffers.flatMap(([name]) =>
+    !ema.has(name) && model.has(name) ? [[name, model.get(name)!] as const] : [],
+  );
+  return { ...tensors, ema: new Map([...ema, ...missing]) };
 }
 
 /** @throws CheckpointError unless both are equal */

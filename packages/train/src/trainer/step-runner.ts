@@ -8,6 +8,8 @@ import { type StepParts, type StepResultContainer, type WholeStep, wholeStep } f
 
 /** What a step gave, on the host. */
 export interface StepOutcome {
+  /** Positions of the parameters that had a gradient. */
+  readonly updated: readonly number[];
   /** Loss, norms and parts by name, see `StepResult.names`. */
   readonly values: ReadonlyMap<string, number>;
   /** Where loss or gradients were not finite: the first tensor that was not. Nothing was changed then. */
@@ -51,9 +53,10 @@ export class StepRunner<Outputs extends TowerOutputs> {
       if (Number.isFinite(values.get('loss')) && Number.isFinite(values.get('gradNorm'))) {
         optimizer.advance(updated);
         this.#constrainModel();
-        return { values, nonFinite: undefined };
+        return { values, updated, nonFinite: undefined };
       }
-      return { values, nonFinite: firstNonFinite(this.#parts, onDevice, state) ?? 'the sum of squared gradients' };
+      const nonFinite = firstNonFinite(this.#parts, onDevice, state) ?? 'the sum of squared gradients';
+      return { values, updated, nonFinite };
     } finally {
       tf.dispose([hyper, state, onDevice as unknown as tf.TensorContainer]);
     }

@@ -1,5 +1,5 @@
 import '@tensorflow/tfjs-backend-cpu';
-import type { FusedOutputs } from '@diptych/core';
+import { type FusedOutputs, isDiptychError, type PairBatch } from '@diptych/core';
 import { AttentionFusion } from '@diptych/fusion';
 import { stateDict } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
@@ -11,12 +11,14 @@ import {
   ImageTextMatching,
   InfoNCE,
   MultiModalEncoder,
+  SigLIP,
   Trainer,
   type TrainerOptions,
   type TrainingEvent,
   WeightedSum,
   warmupCosine,
 } from '../index.js';
+import { checkBatch } from './check-batch.js';
 
 beforeAll(() => tf.setBackend('cpu'));
 
@@ -130,6 +132,40 @@ describe('the branches', () => {
 });
 
 describe('averaged weights', () => {
+  it('bring the averaged running statistics with them', async () => {
+    const model = newModel();
+    const trainer = newTrainer(model, { ema: { decay: 0.9 } });
+    const [, mean] = [...model.namedBuffers()].find(([name]) => name.endsWith('running_mean'))!;
+    let average = [...mean.dataSync()];
+    await trainer.fit(sourceOf(tinyBatches(2, 6)), {
+      steps: 5,
+      onStep: ({ step }) => {
+        const d = Math.min(0.9, (1 + step) / (10 + step));
+        average = average.map((value, i) => d * value + (1 - d) * mean.dataSync()[i]!);
+      },
+    });
+    const trained = [...mean.dataSync()];
+    await trainer.withAverages(() => {
+      for (const [i, value] of mean.dataSync().entries()) expect(value).toBeCloseTo(average[i]!, 5);
+    });
+    expect([...mean.dataSync()]).toEqual(trained);
+    const { tensors } = await trainer.snapshot();
+    expect(tensors.ema!.size).toBe(tensors.model!.size);
+  });
+
+  it('resume from a checkpoint of before the statistics were averaged', async () => {
+    const trainer = newTrainer(newModel(), { ema: { decay: 0.9 } });
+    await trainer.fit(sourceOf(tinyBatches(2, 6)), { steps: 3 });
+    const snapshot = await trainer.snapshot();
+    const old = new Map([...snapshot.tensors.ema!].filter(([name]) => !name.includes('running_')));
+    const next = newTrainer(newModel(), { ema: { decay: 0.9 } });
+    next.restore({ ...snapshot, tensors: { ...snapshot.tensors, ema: old } });
+    const { tensors } = await next.snapshot();
+    for (const [name, { data }] of tensors.ema!) {
+      expect(data, name).toEqual((old.get(name) ?? snapshot.tensors.model!.get(name))!.data);
+    }
+  });
+
   it('follow the parameters, and stand in for them while something runs', async () => {
     const model = newModel();
     const trainer = newTrainer(model, { ema: { decay: 0.5 } });
@@ -191,7 +227,88 @@ describe('validation', () => {
   });
 });
 
+describe('what the loss does not read', () => {
+  const contrast = (options: Partial<TrainerOptions<FusedOutputs>> = {}) =>
+    newTrainer(newModel(), { loss: new InfoNCE(), optimizer: new AdamW(), schedule: undefined, ...options });
+  const run = async (trainer: ReturnType<typeof newTrainer>, steps = 2) => {
+    const events: TrainingEvent[] = [];
+    await trainer.fit(sourceOf(tinyBatches(2, 6)), {
+      steps,
+      onEvent: (event) => {
+        events.push(event);
+      },
+    });
+    return events;
+  };
+
+  it('is an error of the first step that names the part and the remedy', async () => {
+    await expect(run(contrast())).rejects.toThrow(
+      /step 1: .*none for fusion\w* \(4 parameters: in_proj_weight, …\), matcher \(weight, bias\).*ImageTextMatching.*freeze: \[/,
+    );
+  });
+
+  it('is a warning where that is asked for', async () => {
+    const events = await run(contrast({ unusedParameters: 'warn' }));
+    expect(events).toMatchObject([{ kind: 'warning', message: expect.stringMatching(/no gradient for fusion/) }]);
+  });
+
+  it('may be frozen, which the log says; and is an error once it trains again', async () => {
+    const freeze = [{ match: 'fusion', untilStep: 3 }, { match: 'matcher' }];
+    const trainer = contrast({ freeze });
+    expect(await run(trainer, 3)).toEqual([
+      { kind: 'frozen', step: 0, parts: [expect.stringMatching(/^fusion/), 'matcher'] },
+    ]);
+    await expect(run(trainer, 4)).rejects.toThrow(/step 4: .*none for fusion/);
+  });
+
+  it('is no mistake in a temperature or a bias that the loss replaces', async () => {
+    const model = new MultiModalEncoder({ image: new TinyImageEncoder(), text: new TinyTextEncoder(), logitBias: -10 });
+    const trainer = new Trainer(model, { loss: new InfoNCE({ temperature: 0.07 }) });
+    await trainer.fit(tinyBatches(1, 4), { steps: 1 });
+  });
+
+  it('of the model is refused by the constructor', () => {
+    const towers = new MultiModalEncoder({ image: new TinyImageEncoder(), text: new TinyTextEncoder() });
+    const loss = new WeightedSum([{ name: 'matching', loss: new ImageTextMatching() }]) as unknown as InfoNCE;
+    expect(() => new Trainer(towers, { loss })).toThrow(
+      /WeightedSum: expected a model with .*matcher, got one without; build/,
+    );
+    expect(() => new Trainer(towers, { loss: new SigLIP() })).toThrow(/SigLIP: .*logitBias.*-10/);
+    expect(() => new Trainer(towers, {} as { loss: InfoNCE })).toThrow(/loss with compute/);
+  });
+});
+
+describe('a batch that does not fit', () => {
+  const [good] = tinyBatches(1, 4) as [PairBatch];
+  const fit = (batch: unknown) => newTrainer().fit([batch as PairBatch], { steps: 1 });
+
+  it.each([
+    ['ids', { ...good, ids: ['a'] }, /4 rows .*1 in ids/],
+    ['size', { ...good, size: 3 }, /3 rows .*4 in pixels, 4 in tokens, 4 in ids/],
+    ['pixels', { ...good, pixels: { ...good.pixels, data: good.pixels.data.slice(1) } }, /pixels/],
+    ['tokens', { ...good, tokens: { ...good.tokens, attentionMask: new Int32Array(3) } }, /attentionMask/],
+    ['nothing', undefined, /a batch \{ size, pixels, tokens, ids \}/],
+    ['something else', { size: 4 }, /at least one pair/],
+  ])('by its %s is refused', async (_, batch, message) => {
+    await expect(fit(batch)).rejects.toSatisfy((error) => isDiptychError(error) && message.test(error.message));
+  });
+
+  it('by its token ids is refused', () => {
+    const tokens = { ...good.tokens, inputIds: good.tokens.inputIds.with(5, 20) };
+    const check = () => checkBatch({ ...good, tokens }, 'here', 20);
+    expect(check).toThrow(/here: tokens\.inputIds: expected ids from 0 to 19, .* got 20; .*vocabSize/);
+    expect(() => checkBatch({ ...good, tokens }, 'here', 21)).not.toThrow();
+  });
+});
+
 describe('fit refuses', () => {
+  it('what is no source, and no options', async () => {
+    const fit = (...args: unknown[]) => (newTrainer().fit as (...args: unknown[]) => Promise<unknown>)(...args);
+    await expect(fit(sourceOf([]))).rejects.toThrow(/no end/);
+    await expect(fit(undefined, { steps: 1 })).rejects.toThrow(/source: .*got undefined/);
+    await expect(fit(new Set(tinyBatches(1, 4)), { steps: 1 })).rejects.toThrow(/read once; \{ epoch/);
+  });
+
   it('no end, two at a time, an empty source, a chunk of nothing', async () => {
     const trainer = newTrainer();
     await expect(trainer.fit(sourceOf([]), {})).rejects.toThrow(/no end/);

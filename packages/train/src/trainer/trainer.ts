@@ -7,6 +7,7 @@ import {
   type PairBatch,
   parametersOf,
   siteOf,
+  type TextEncoder,
   type TowerOutputs,
   TrainingError,
 } from '@diptych/core';
@@ -16,6 +17,8 @@ import { type EvaluateOptions, type Evaluation, evaluate, flatMetrics } from '..
 import { releaseCompiled } from '../evaluate/run-in-order.js';
 import { AdamW } from '../optimizers/adamw.js';
 import type { TrainableModel } from '../trainable-model.js';
+import { asSource, checkBatch } from './check-batch.js';
+import { checkLoss } from './check-loss.js';
 import type { CheckpointStore, TrainingSnapshot } from './checkpoint-store.js';
 import { Ema } from './ema.js';
 import { FreezeSchedule } from './freeze-schedule.js';
@@ -29,6 +32,7 @@ import { type DataMark, refuseOther, restoreSnapshot, type SnapshotParts, takeSn
 import { StepRunner } from './step-runner.js';
 import { TowerWatch } from './tower-watch.js';
 import type { StepParts } from './training-step.js';
+import { formatParts, frozenParts, unusedError, unusedParts } from './unused-parameters.js';
 import { EarlyStopping } from './validation.js';
 
 /** Steps in a row that `nonFinite: 'skip'` puts up with. */
@@ -59,6 +63,9 @@ export class Trainer<Outputs extends TowerOutputs> {
   #skips = 0;
   #busy = false;
   #loss = Number.NaN;
+  /** What does not train, as it was said last; undefined before the first step. */
+  #frozen: string | undefined;
+  #usageChecked = false;
   /** Whose checkpoints it writes. */
   #identity = newIdentity();
   #data: DataMark = {};
@@ -75,6 +82,7 @@ export class Trainer<Outputs extends TowerOutputs> {
     this.options = options;
     this.optimizer = options.optimizer ?? new AdamW();
     checkChunks(options.chunkSize);
+    checkLoss(options.loss, model);
     const parameters = [...parametersOf(model), ...parametersOf(options.loss, 'loss')];
     this.optimizer.bind(parameters);
     this.#parts = {
@@ -88,7 +96,7 @@ export class Trainer<Outputs extends TowerOutputs> {
     };
     this.#runner = new StepRunner(this.#parts, options.chunkSize);
     this.#freeze = new FreezeSchedule(options.freeze ?? [], model, parameters);
-    this.#ema = options.ema && new Ema(parameters, options.ema);
+    this.#ema = options.ema && new Ema([...parameters, ...this.#parts.buffers], options.ema);
   }
 
   /** Steps done so far, over all calls of `fit` and before a resume. */
@@ -108,8 +116,9 @@ export class Trainer<Outputs extends TowerOutputs> {
    * @throws TrainingError if an epoch has no batch, or (unless `nonFinite: 'skip'`) when loss or gradients are not finite
    * @throws CheckpointError if the last checkpoint cannot be written; the one before it is still there
    */
-  async fit(source: BatchSource, options: FitOptions): Promise<FitResult> {
-    const { epochs, steps, signal } = options;
+  async fit(batches: BatchSource | readonly PairBatch[], options: FitOptions): Promise<FitResult> {
+    const source = asSource(batches);
+    const { epochs, steps, signal } = options ?? {};
     if (this.#busy) throw new ConfigError({ where: 'train.Trainer.fit', problem: 'this trainer is training already' });
     if (epochs === undefined && steps === undefined && !signal) {
       throw new ConfigError({ where: 'train.Trainer.fit', expected: 'epochs, steps or a signal', got: 'no end' });
@@ -351,6 +360,7 @@ export class Trainer<Outputs extends TowerOutputs> {
       let seen = done.seen;
       for await (const batch of source.epoch(this.#epoch)) {
         seen++;
+        checkBatch(batch, `train.Trainer.fit: epoch ${this.#epoch}, batch ${seen}`, vocabSizeOf(this.model));
         if (seen <= done.skip) {
           this.#checkSkipped(batch, seen, done.skip);
           continue;
@@ -400,17 +410,21 @@ export class Trainer<Outputs extends TowerOutputs> {
     options: FitOptions,
   ): Promise<StepReport> {
     const { schedule = () => 1, seed = 0, targets, rhythmEvery = 50, nonFinite: policy = 'stop' } = this.options;
-    this.#freeze.apply(this.#step);
+    await this.#applyFreezing(options);
     const factor = schedule(this.#step);
     if (rhythmEvery > 0) this.#rhythm ??= new Rhythm(this.#parts.parameters);
     const measured = rhythmEvery > 0 && this.#step % rhythmEvery === 0 ? this.#rhythm!.before() : undefined;
-    const { values, nonFinite } = await this.#runner.run(batch, targets?.(batch) ?? {}, factor, [seed, this.#step]);
+    const { values, updated, nonFinite } = await this.#runner.run(batch, targets?.(batch) ?? {}, factor, [
+      seed,
+      this.#step,
+    ]);
     const updateRatios = measured && (await this.#rhythm!.after(measured));
     const warning = updateRatios && this.#rhythm!.judge(updateRatios);
     if (warning) await tell({ kind: 'warning', message: warning }, options);
     if (nonFinite !== undefined) await this.#sickStep(nonFinite, batch, policy, options);
     else this.#skips = 0;
     this.#step++;
+    if (nonFinite === undefined) await this.#checkUsed(updated, options);
     if (nonFinite === undefined) this.#ema?.update(this.#step);
     progress.step(batch.size);
     return {
@@ -431,6 +445,30 @@ export class Trainer<Outputs extends TowerOutputs> {
       updateRatios,
       nonFinite,
     };
+  }
+
+  /** Freezes and thaws for the step that comes next; says what stays as it is, at first and when that changes. */
+  async #applyFreezing(options: FitOptions): Promise<void> {
+    this.#freeze.apply(this.#step);
+    const parts = frozenParts(this.#parts.parameters);
+    const key = parts.join();
+    if (key === this.#frozen) return;
+    if (parts.length > 0 || this.#frozen !== undefined) {
+      await tell({ kind: 'frozen', step: this.#step, parts }, options);
+    }
+    this.#frozen = key;
+    this.#usageChecked = false;
+  }
+
+  /** @throws ConfigError if something that trains had no gradient, unless that is a warning only */
+  async #checkUsed(updated: readonly number[], options: FitOptions): Promise<void> {
+    if (this.#usageChecked) return;
+    this.#usageChecked = true;
+    const unused = unusedParts(this.#parts.parameters, updated);
+    if (unused.size === 0) return;
+    if (this.options.unusedParameters !== 'warn') throw unusedError(unused, this.#step);
+    const message = `no gradient for ${formatParts(unused)}: the loss does not read it, and it stays as it is`;
+    await tell({ kind: 'warning', message }, options);
   }
 
   async #sickStep(tensor: string, batch: PairBatch, policy: 'stop' | 'skip', options: FitOptions): Promise<void> {
@@ -508,6 +546,11 @@ function messageFor(event: TrainingEvent): string | undefined {
 /** A number for the pairs of a batch, in their order. */
 function markOf(ids: readonly string[]): number {
   return siteOf(ids.join('\n'));
+}
+
+/** Of a model whose text tower says it. */
+function vocabSizeOf(model: object): number | undefined {
+  return (model as { readonly text?: TextEncoder }).text?.vocabSize;
 }
 
 /** Never twice the same, whatever the seed. */

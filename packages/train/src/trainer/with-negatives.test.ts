@@ -72,6 +72,28 @@ describe.each(['cpu', 'onnxruntime'])('batches with hard negatives on %s', (back
 });
 
 describe('batches with hard negatives', () => {
+  it('leave everything else to the source, with its own batches', async () => {
+    const back: PairBatch[] = [];
+    class Source {
+      #place = 0;
+      batchesPerEpoch = 2;
+      epoch = () => pairs;
+      state = () => ++this.#place;
+      fingerprint = async () => 'content';
+      recycle(batch: PairBatch) {
+        this.#place++;
+        back.push(batch);
+      }
+    }
+    const source = withNegatives(new Source(), () => negatives);
+    for await (const batch of source.epoch(0)) source.recycle!(batch);
+    expect(back).toEqual(pairs);
+    expect(back[0]).toBe(pairs[0]);
+    expect(source.state!()).toBe(3);
+    expect(await source.fingerprint!()).toBe('content');
+    expect(source.resume).toBeUndefined();
+  });
+
   it('may have pictures or texts alone, which do not count as pairs', async () => {
     await tf.setBackend('cpu');
     const plain = await train(undefined);

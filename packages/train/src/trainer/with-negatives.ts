@@ -20,13 +20,35 @@ export function withNegatives(
   source: BatchSource,
   pick: (batch: PairBatch) => NegativeBatch | undefined | Promise<NegativeBatch | undefined>,
 ): BatchSource {
-  return {
-    batchesPerEpoch: source.batchesPerEpoch,
-    async *epoch(n) {
-      for await (const batch of source.epoch(n)) yield { ...batch, negatives: await pick(batch) };
+  return mapBatches(source, async (batch) => ({ ...batch, negatives: await pick(batch) }));
+}
+
+/**
+ * A source with every batch changed. Everything else that the source can (its place, its content, taking batches back) goes to the source
+ * itself, with its own batches.
+ *
+ * @param change the same whenever the same batch comes; it may keep the batch's arrays
+ */
+export function mapBatches<Source extends BatchSource>(
+  source: Source,
+  change: (batch: PairBatch) => PairBatch | Promise<PairBatch>,
+): Source {
+  const originals = new WeakMap<PairBatch, PairBatch>();
+  async function* changed(batches: AsyncIterable<PairBatch> | Iterable<PairBatch>): AsyncGenerator<PairBatch> {
+    for await (const batch of batches) {
+      const other = await change(batch);
+      originals.set(other, batch);
+      yield other;
+    }
+  }
+  const recycle = (batch: PairBatch) => source.recycle?.(originals.get(batch) ?? batch);
+  return new Proxy(source, {
+    get: (_, key) => {
+      if (key === 'epoch') return (n: number) => changed(source.epoch(n));
+      if (key === 'inOrder') return source.inOrder && (() => changed(source.inOrder!()));
+      const value = Reflect.get(source, key, source);
+      if (typeof value !== 'function') return value;
+      return key === 'recycle' ? recycle : value.bind(source);
     },
-    ...(source.inOrder && { inOrder: () => source.inOrder!() }),
-    ...(source.state && { state: () => source.state!() }),
-    ...(source.resume && { resume: (state: unknown) => source.resume!(state) }),
-  };
+  });
 }
