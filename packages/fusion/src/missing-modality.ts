@@ -17,6 +17,8 @@ export class MissingModality extends Module {
   readonly image: tf.Variable<tf.Rank.R1> | undefined;
   readonly text: tf.Variable<tf.Rank.R1> | undefined;
   readonly modalityDropout: number;
+  /** Its vectors are read where something is missing, and by no loss elsewhere. */
+  readonly trainsSometimes = true;
   readonly #embedDim: number;
   readonly #where: string;
 

@@ -464,7 +464,7 @@ export class Trainer<Outputs extends TowerOutputs> {
   async #checkUsed(updated: readonly number[], options: FitOptions): Promise<void> {
     if (this.#usageChecked) return;
     this.#usageChecked = true;
-    const unused = unusedParts(this.#parts.parameters, updated);
+    const unused = unusedParts(this.model, this.#parts.parameters, updated);
     if (unused.size === 0) return;
     if (this.options.unusedParameters !== 'warn') throw unusedError(unused, this.#step);
     const message = `no gradient for ${formatParts(unused)}: the loss does not read it, and it stays as it is`;

@@ -1,4 +1,5 @@
 import { ConfigError } from '@diptych/core';
+import { Module } from '@diptych/nn';
 import type { Variable } from '@tensorflow/tfjs-core';
 
 /**
@@ -7,15 +8,24 @@ import type { Variable } from '@tensorflow/tfjs-core';
  */
 const SCALARS = new Set(['logit_scale', 'logit_bias']);
 
-/** What trains and got no gradient in a step, by part: parameters that the loss does not depend on. */
+/**
+ * What trains and got no gradient in a step, by part: parameters that the loss does not depend on. Modules that say
+ * `trainsSometimes` (placeholders of a missing modality) are left out.
+ */
 export function unusedParts(
+  model: object,
   parameters: readonly (readonly [string, Variable])[],
   updated: readonly number[],
 ): ReadonlyMap<string, readonly string[]> {
   const used = new Set(updated);
+  const modules = model instanceof Module ? [...model.namedModules()] : [];
+  const sometimes = modules.flatMap(([name, module]) =>
+    (module as { readonly trainsSometimes?: boolean }).trainsSometimes ? [`${name}.`] : [],
+  );
   const unused = new Map<string, string[]>();
   for (const [i, [name, { trainable }]] of parameters.entries()) {
     if (!trainable || used.has(i) || SCALARS.has(name)) continue;
+    if (sometimes.some((prefix) => name.startsWith(prefix))) continue;
     const [part, ...rest] = name.split('.') as [string, ...string[]];
     unused.set(part, [...(unused.get(part) ?? []), rest.join('.') || part]);
   }
