@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { SourceFile } from './io/address.js';
 import { pathBelow } from './io/address.js';
+import { decodeUtf8 } from './io/utf8.js';
 
 /**
  * Makes the ids of one file's pairs. An id never stands for two different items unless the user says that they are the
@@ -63,8 +64,14 @@ export function idFromValue(value: unknown): string | undefined | typeof ROUNDED
     if (Number.isNaN(value)) return undefined;
     return Math.abs(value) > Number.MAX_SAFE_INTEGER ? ROUNDED : String(value);
   }
-  if (value instanceof Uint8Array) return Buffer.from(value).toString('hex');
+  if (value instanceof Uint8Array) return textOfBytes(value);
   return JSON.stringify(value, (_key, inner) => (typeof inner === 'bigint' ? String(inner) : inner));
+}
+
+/** Text that a table keeps as bytes; other bytes as hexadecimal digits. */
+function textOfBytes(bytes: Uint8Array): string {
+  const text = decodeUtf8(bytes);
+  return text === undefined || /\p{Cc}/u.test(text) ? `0x${Buffer.from(bytes).toString('hex')}` : text;
 }
 
 export const ROUNDED = Symbol('a number that was rounded');

@@ -1,4 +1,4 @@
-import { basename, relative, resolve, sep } from 'node:path';
+import { basename, resolve, sep } from 'node:path';
 
 /** True for `http:` and `https:` addresses. */
 export function isRemote(path: string): boolean {
@@ -59,11 +59,11 @@ function commonFolder(paths: readonly string[]): string {
   return common;
 }
 
-/** A path below a folder with slashes, `cats/1.jpg`; the whole path where it lies elsewhere. */
+/** A whole path as the way from a folder, with slashes: `cats/1.jpg`; the path itself where it lies elsewhere. */
 export function pathBelow(folder: string, path: string): string {
-  const way = relative(folder, path);
-  const below = way === '..' || way.startsWith(`..${sep}`) || way === '' || resolve(way) === way ? path : way;
-  return below.split(sep).join('/');
+  const start = folder.endsWith(sep) ? folder : folder + sep;
+  const way = path.startsWith(start) ? path.slice(start.length) : path;
+  return sep === '/' ? way : way.split(sep).join('/');
 }
 
 /** A file's last part, for names of sources. */

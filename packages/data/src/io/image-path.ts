@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DataError } from '../data-error.js';
@@ -49,10 +50,16 @@ export function imageAt(
       remedy: 'download the images first, or pack them into tar shards, which may be remote',
     });
   }
-  const absolute = resolve(root, path.startsWith('file://') ? fromFileUrl(path, origin) : path);
+  const absolute = resolve(root, path.startsWith('file://') ? fromFileUrl(path, origin) : asHere(path, root));
   if (allowOutsideRoot) return { kind: 'file', path: absolute };
   if (!isInside(root, absolute)) throw outsideRoot(clip(path), root, origin);
   return { kind: 'file', path: absolute, root };
+}
+
+/** A path of Windows (`cats\\1.jpg`) elsewhere, unless there is a file of this very name. */
+function asHere(path: string, root: string): string {
+  if (sep !== '/' || !path.includes('\\') || existsSync(resolve(root, path))) return path;
+  return path.replaceAll('\\', '/');
 }
 
 /** The refusal of a path that leaves the data root. */

@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readAll } from '../../test/read-all.js';
@@ -142,9 +143,34 @@ describe('jsonl', () => {
       expect([records.map(({ text }) => text), bad]).toEqual([['größe'], []]);
     }
     const row = '{"image": "a.png", "text": "t"}';
-    const list = await readAll(jsonl(write('list.json', `[\n${row},\n${row}\n]`)));
-    expect(list.bad[0]!.message).toMatch(/list.json:1: .*write one object a line, not a list of them/);
-    expect(list.bad[1]!.message).toMatch(/list.json:2: .*remove the comma after the object/);
-    expect(list.records.length).toBe(1);
+    const lines = await readAll(jsonl(write('comma.jsonl', `${row}\n${row},\n`)));
+    expect(lines.bad[0]!.message).toMatch(/comma.jsonl:2: .*remove the comma after the object/);
+    expect(lines.records.length).toBe(1);
+    const list = await readAll(jsonl(write('list.json', `\ufeff[\n${row},\n${row.replace('"t"', '1')},\n${row}\n]\n`)));
+    expect(list.records.map(({ item, origin }) => [item, origin.row])).toEqual([
+      [0, 0],
+      [2, 2],
+    ]);
+    expect(list.bad).toMatchObject([{ reason: 'wrong-type', origin: { row: 1 } }]);
+    const broken = await readAll(jsonl(write('broken.json', `[\n${row},\n${row} ${row}\n]`)));
+    expect(broken.bad).toMatchObject([{ reason: 'malformed-json', origin: { line: 3 } }]);
+  });
+
+  it('takes file URLs, paths of Windows, lists in objects; names addresses that it cannot follow', async () => {
+    const row = { image: 'cats\\1.png', sentences: [{ raw: 'one' }, { raw: 'two' }] };
+    const file = write('windows.jsonl', JSON.stringify(row));
+    const { records } = await readAll(jsonl(pathToFileURL(file).href, { fields: { text: 'sentences.raw' } }));
+    expect(records).toMatchObject([{ id: 'cats/1.png', text: ['one', 'two'] }]);
+    for (const address of [
+      's3://key:secret@bucket/a.jsonl?sig=secret',
+      'pipe:aws s3 cp s3://b/a -',
+      'hf://datasets/a/b.jsonl',
+    ]) {
+      expect(() => jsonl(address)).toThrow(/expected a path, or an http\(s\) address/);
+      expect(() => jsonl(address)).not.toThrow('secret');
+    }
+    expect(() => jsonl(undefined as unknown as string)).toThrow(
+      'a file name, a pattern, or a list of these, got nothing',
+    );
   });
 });

@@ -5,6 +5,7 @@ import { readLines } from '../io/lines.js';
 import { openBytes } from '../io/open.js';
 import { decodeUtf8 } from '../io/utf8.js';
 import { asUtf8 } from '../io/utf8-stream.js';
+import type { Origin } from '../record.js';
 import type { PairSource } from '../source.js';
 import { defaultLimits, type Fields, type RowLimits, type RowReader, recordFromRow } from './row.js';
 import { type DataFile, type FilesOptions, shardedSource } from './sharded.js';
@@ -22,7 +23,7 @@ export interface JsonlOptions extends RowFileOptions {
 }
 
 /**
- * A JSON object a line: `{"image": "cats/1.jpg", "text": "a cat asleep"}`. `text` may be a list of captions; an `id`
+ * A JSON object a line: `{"image": "cats/1.jpg", "text": "a cat asleep"}`; or one list of such objects, up to 256 MiB. `text` may be a list of captions; an `id`
  * names the pair's positives. Paths start from the file's folder (`root`) and may not leave it. `.gz` and `.zst` are
  * decompressed; files may be remote.
  *
@@ -33,57 +34,130 @@ export interface JsonlOptions extends RowFileOptions {
  * @param files a name, a pattern, or a list of these
  */
 export function jsonl(files: string | readonly string[], options: JsonlOptions = {}): PairSource {
-  const { maxLineBytes = 16 * 2 ** 20 } = options;
   return shardedSource('jsonl', files, options, async function* (file, firstItem, { reject, signal }) {
     const reader = rowReader(file, options, reject);
-    const content = asUtf8(openBytes(file.path, { ...options.http, signal }), file.name);
-    for await (const lines of readLines(content, maxLineBytes)) {
-      for (const { number, bytes } of lines) {
-        const origin = { file: file.name, line: number };
-        if (bytes === undefined) {
-          reject(
-            new DataError('line-too-long', origin, {
-              expected: `a line of at most ${maxLineBytes} bytes`,
-              remedy: 'check the file for a missing line break, or raise maxLineBytes',
-            }),
-          );
-          continue;
-        }
-        const text = decodeUtf8(bytes);
-        if (text === undefined) {
-          reject(
-            new DataError('invalid-utf8', origin, {
-              expected: 'UTF-8',
-              got: 'bytes that are not',
-              remedy: 'convert the file, e.g. from Latin-1',
-            }),
-          );
-          continue;
-        }
-        if (text.trim() === '') continue;
-        let row: unknown;
-        try {
-          row = parseJson(text);
-        } catch (cause) {
-          reject(
-            new DataError(
-              'malformed-json',
-              origin,
-              { expected: 'one JSON object', got: messageOf(cause, 200), remedy: remedyFor(text) },
-              { cause },
-            ),
-          );
-          continue;
-        }
-        const record = recordFromRow(row, firstItem + number - 1, origin, reader);
-        if (record) yield record;
-      }
+    const { list, whole } = await peekList(asUtf8(openBytes(file.path, { ...options.http, signal }), file.name));
+    const rows = list ? rowsOfList(whole, file) : rowsOfLines(whole, file, options, reject);
+    for await (const { row, position, origin } of rows) {
+      const record = recordFromRow(row, firstItem + position, origin, reader);
+      if (record) yield record;
     }
   });
 }
 
+/** A parsed row, its number from 0, and its place. */
+interface JsonRow {
+  readonly row: unknown;
+  readonly position: number;
+  readonly origin: Origin;
+}
+
+async function* rowsOfLines(
+  content: AsyncIterable<Uint8Array>,
+  file: DataFile,
+  { maxLineBytes = 16 * 2 ** 20 }: JsonlOptions,
+  reject: RowReader['reject'],
+): AsyncGenerator<JsonRow> {
+  for await (const lines of readLines(content, maxLineBytes)) {
+    for (const { number, bytes } of lines) {
+      const origin = { file: file.name, line: number };
+      if (bytes === undefined) {
+        reject(
+          new DataError('line-too-long', origin, {
+            expected: `a line of at most ${maxLineBytes} bytes`,
+            remedy: 'check the file for a missing line break, or raise maxLineBytes',
+          }),
+        );
+        continue;
+      }
+      const text = decodeUtf8(bytes);
+      if (text === undefined) {
+        reject(new DataError('invalid-utf8', origin, NOT_UTF8));
+        continue;
+      }
+      if (text.trim() === '') continue;
+      let row: unknown;
+      try {
+        row = parseJson(text);
+      } catch (cause) {
+        reject(
+          new DataError(
+            'malformed-json',
+            origin,
+            { expected: 'one JSON object', got: messageOf(cause, 200), remedy: remedyFor(text) },
+            { cause },
+          ),
+        );
+        continue;
+      }
+      yield { row, position: number - 1, origin };
+    }
+  }
+}
+
+const NOT_UTF8 = { expected: 'UTF-8', got: 'bytes that are not', remedy: 'convert the file, e.g. from Latin-1' };
+
+/** Whether a file is a list, `[{…}, …]`, instead of lines: as it begins. */
+async function peekList(content: AsyncGenerator<Uint8Array>) {
+  const first: Uint8Array[] = [];
+  let list = false;
+  for (;;) {
+    const { value, done } = await content.next();
+    if (done) break;
+    first.push(value);
+    const begin = value.find((byte) => byte > 32);
+    if (begin === undefined) continue;
+    list = begin === LIST_BEGINS;
+    break;
+  }
+  async function* whole() {
+    yield* first.splice(0);
+    yield* content;
+  }
+  return { list, whole: whole() };
+}
+
+const LIST_BEGINS = '['.charCodeAt(0);
+
+/**
+ * The rows of a JSON file that is one list, which is read as a whole.
+ *
+ * @throws DataError `malformed-json`, `invalid-utf8`, or `line-too-long` above 256 MiB
+ */
+async function* rowsOfList(content: AsyncIterable<Uint8Array>, { name: file }: DataFile): AsyncGenerator<JsonRow> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of content) {
+    chunks.push(chunk);
+    length += chunk.byteLength;
+    if (length <= MAX_LIST_BYTES) continue;
+    throw new DataError(
+      'line-too-long',
+      { file },
+      { expected: `a list of at most ${MAX_LIST_BYTES} bytes`, remedy: 'write one object a line (jq -c .[])' },
+    );
+  }
+  const text = decodeUtf8(Buffer.concat(chunks));
+  if (text === undefined) throw new DataError('invalid-utf8', { file }, NOT_UTF8);
+  let rows: unknown;
+  try {
+    rows = parseJson(text);
+  } catch (cause) {
+    const got = messageOf(cause, 200);
+    const position = Number(/position (\d+)/.exec(got)?.[1] ?? 0);
+    throw new DataError(
+      'malformed-json',
+      { file, line: text.slice(0, position).split('\n').length },
+      { expected: 'a list of JSON objects', got, remedy: 'repair it, or write one object a line' },
+      { cause },
+    );
+  }
+  for (const [position, row] of (rows as unknown[]).entries()) yield { row, position, origin: { file, row: position } };
+}
+
+const MAX_LIST_BYTES = 256 * 2 ** 20;
+
 function remedyFor(text: string): string {
-  if (/^\s*(\[\s*)?$|^\s*\[\s*\{/.test(text)) return 'write one object a line, not a list of them (jq -c .[])';
   return text.trimEnd().endsWith(',') ? 'remove the comma after the object' : 'repair or remove the line';
 }
 

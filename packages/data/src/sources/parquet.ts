@@ -205,7 +205,12 @@ async function readRows(
       utf8: false,
       geoparquet: false,
       useOffsetIndex: true,
-      parsers: { stringFromBytes: (bytes) => decodeUtf8(bytes) ?? INVALID_TEXT },
+      parsers: {
+        stringFromBytes: (bytes) => decodeUtf8(bytes) ?? INVALID_TEXT,
+        // A Date has milliseconds: two ids could become one.
+        timestampFromMicroseconds: (microseconds) => microseconds,
+        timestampFromNanoseconds: (nanoseconds) => nanoseconds,
+      },
     });
     if (rows.length !== rowEnd - rowStart) throw new Error(`${rows.length} rows instead of ${rowEnd - rowStart}`);
     return rows as Record<string, unknown>[];

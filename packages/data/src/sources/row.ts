@@ -84,16 +84,21 @@ export function recordFromRow(row: unknown, item: number, origin: Origin, reader
   }
 }
 
-/** The value under a key; where there is none and the key has dots, the value that they lead to. */
+/**
+ * The value under a key; where there is none and the key has dots, the value that they lead to, through lists too:
+ * `sentences.raw` of `{ sentences: [{ raw: 'a' }, { raw: 'b' }] }` is `['a', 'b']`.
+ */
 export function valueAt(values: Readonly<Record<string, unknown>>, key: string): unknown {
   if (Object.hasOwn(values, key)) return values[key];
-  if (!key.includes('.')) return undefined;
-  let value: unknown = values;
-  for (const part of key.split('.')) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined;
-    value = (value as Record<string, unknown>)[part];
-  }
-  return value;
+  return key.includes('.') ? follow(values, key.split('.')) : undefined;
+}
+
+function follow(value: unknown, way: readonly string[]): unknown {
+  if (way.length === 0) return value;
+  if (Array.isArray(value)) return value.map((entry) => follow(entry, way)).filter((found) => found !== undefined);
+  const [part, ...rest] = way;
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part!)) return undefined;
+  return follow((value as Record<string, unknown>)[part!], rest);
 }
 
 /**

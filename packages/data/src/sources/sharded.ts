@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { ConfigError, permutation } from '@diptych/core';
 import { DataError } from '../data-error.js';
 import { FileIds } from '../identity.js';
-import { baseName, isRemote, labelledFiles, type SourceFile } from '../io/address.js';
+import { baseName, isRemote, labelledFiles, publicName, type SourceFile } from '../io/address.js';
 import { expandBraces } from '../io/braces.js';
 import type { HttpOptions } from '../io/http.js';
 import { sampleFile } from '../io/sample-file.js';
@@ -108,11 +109,29 @@ function dataFiles(kind: string, files: string | readonly string[], root: string
       got: JSON.stringify(files) ?? 'nothing',
     });
   }
-  const paths = (given as readonly string[]).flatMap(expandBraces);
+  const paths = (given as readonly string[]).flatMap((file) => expandBraces(localOrHttp(kind, file)));
   if (paths.length === 0) throw new ConfigError({ where: `data.${kind}`, expected: 'at least one file', got: 'none' });
   const labelled = labelledFiles(paths);
   const base = root === undefined ? folderAbove(labelled) : resolve(root);
   return labelled.map((file): DataFile => ({ ...file, ids: new FileIds(file, base, paths.length > 1 && !sharedIds) }));
+}
+
+/**
+ * A path or an `http(s)` address.
+ *
+ * @throws ConfigError for addresses and commands that other tools would follow
+ */
+function localOrHttp(kind: string, file: string): string {
+  if (file.startsWith('file://') && URL.canParse(file)) return fileURLToPath(file);
+  if (isRemote(file) || !/^([a-z][a-z0-9+.-]+:\/\/|pipe:)/i.test(file)) return file;
+  throw new ConfigError({
+    where: `data.${kind}`,
+    expected: 'a path, or an http(s) address',
+    got: publicName(file)
+      .replace(/(:\/\/)[^/@]*@/, '$1')
+      .replace(/[?#].*$/s, ''),
+    remedy: 'give a presigned https address, or copy the file here',
+  });
 }
 
 /** The folder that all local files lie in; the working directory where all are remote. */

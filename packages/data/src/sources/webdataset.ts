@@ -100,8 +100,8 @@ async function* readShard(
   const { reject, signal } = context;
   const { maxImageBytes = defaultMaxImageBytes, http } = options;
   const seen = new Set<string>();
-  const finish = (sample: Sample, item: number) => {
-    const record = recordFrom(sample, item, file, options, suffixes, reject);
+  const finish = (sample: Sample, item: number, rejectIt: ReadContext['reject']) => {
+    const record = recordFrom(sample, item, file, options, suffixes, rejectIt);
     // A key that comes again, apart from the first, is another sample: joined archives begin to count anew.
     const again = seen.has(sample.key);
     seen.add(sample.key);
@@ -118,17 +118,24 @@ async function* readShard(
     kindOf: (suffix) => kindOf(suffix, suffixes),
     reject,
   });
-  for await (const member of members) {
-    if (sample && sample.key !== member.key) {
-      const record = finish(sample, item++);
-      if (record) yield record;
-      sample = undefined;
+  try {
+    for await (const member of members) {
+      if (sample && sample.key !== member.key) {
+        const record = finish(sample, item++, reject);
+        if (record) yield record;
+        sample = undefined;
+      }
+      sample ??= { key: member.key, members: new Map(), others: [] };
+      addMember(sample, member, file, reject);
     }
-    sample ??= { key: member.key, members: new Map(), others: [] };
-    addMember(sample, member, file, reject);
+  } catch (error) {
+    // What follows a whole sample is no reason to lose it; what a cut one lacks is said by the error.
+    const record = sample && error instanceof DataError ? finish(sample, item, () => {}) : undefined;
+    if (record) yield record;
+    throw error;
   }
   if (sample) {
-    const record = finish(sample, item);
+    const record = finish(sample, item, reject);
     if (record) yield record;
   }
 }
