@@ -38,9 +38,11 @@ export function jsonl(files: string | readonly string[], options: JsonlOptions =
     const reader = rowReader(file, options, reject);
     const { list, whole } = await peekList(asUtf8(openBytes(file.path, { ...options.http, signal }), file.name));
     const rows = list ? rowsOfList(whole, file) : rowsOfLines(whole, file, options, reject);
-    for await (const { row, position, origin } of rows) {
-      const record = recordFromRow(row, firstItem + position, origin, reader);
-      if (record) yield record;
+    for await (const some of rows) {
+      for (const { row, position, origin } of some) {
+        const record = recordFromRow(row, firstItem + position, origin, reader);
+        if (record) yield record;
+      }
     }
   });
 }
@@ -57,8 +59,9 @@ async function* rowsOfLines(
   file: DataFile,
   { maxLineBytes = 16 * 2 ** 20 }: JsonlOptions,
   reject: RowReader['reject'],
-): AsyncGenerator<JsonRow> {
+): AsyncGenerator<JsonRow[]> {
   for await (const lines of readLines(content, maxLineBytes)) {
+    const rows: JsonRow[] = [];
     for (const { number, bytes } of lines) {
       const origin = { file: file.name, line: number };
       if (bytes === undefined) {
@@ -90,8 +93,9 @@ async function* rowsOfLines(
         );
         continue;
       }
-      yield { row, position: number - 1, origin };
+      rows.push({ row, position: number - 1, origin });
     }
+    yield rows;
   }
 }
 
@@ -124,7 +128,7 @@ const LIST_BEGINS = '['.charCodeAt(0);
  *
  * @throws DataError `malformed-json`, `invalid-utf8`, or `line-too-long` above 256 MiB
  */
-async function* rowsOfList(content: AsyncIterable<Uint8Array>, { name: file }: DataFile): AsyncGenerator<JsonRow> {
+async function* rowsOfList(content: AsyncIterable<Uint8Array>, { name: file }: DataFile): AsyncGenerator<JsonRow[]> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of content) {
@@ -152,7 +156,7 @@ async function* rowsOfList(content: AsyncIterable<Uint8Array>, { name: file }: D
       { cause },
     );
   }
-  for (const [position, row] of (rows as unknown[]).entries()) yield { row, position, origin: { file, row: position } };
+  yield (rows as unknown[]).map((row, position) => ({ row, position, origin: { file, row: position } }));
 }
 
 const MAX_LIST_BYTES = 256 * 2 ** 20;

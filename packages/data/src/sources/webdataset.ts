@@ -210,7 +210,8 @@ function recordFrom(
       throw new DataError('missing-caption', origin, {
         expected: `${sample.key}.${suffixes.text[0]}, or ${options.fields?.text ? `"${key}"` : '"text" or "caption"'} in ${sample.key}.json`,
         got: sample.others.length > 0 ? `members .${sample.others.slice(0, 8).join(', .')}` : 'neither',
-        remedy: 'name the key of the caption, fields: { text }, or its member, members: { text }',
+        remedy:
+          'name the key of the caption, fields: { text }, or its member, members: { text }; members of a sample follow each other (tar --sort=name)',
       });
     }
     const maxCaptionLength = options.maxCaptionLength ?? defaultLimits.maxCaptionLength;
