@@ -37,10 +37,14 @@ export function jsonl(files: string | readonly string[], options: JsonlOptions =
   return shardedSource('jsonl', files, options, async function* (file, firstItem, { reject, signal }) {
     const reader = rowReader(file, options, reject);
     const { list, whole } = await peekList(asUtf8(openBytes(file.path, { ...options.http, signal }), file.name));
-    const rows = list ? rowsOfList(whole, file) : rowsOfLines(whole, file, options, reject);
+    const rows = list ? rowsOfList(whole, file) : rowsOfLines(whole, file, options);
     for await (const some of rows) {
-      for (const { row, position, origin } of some) {
-        const record = recordFromRow(row, firstItem + position, origin, reader);
+      for (const row of some) {
+        if (row instanceof DataError) {
+          reject(row);
+          continue;
+        }
+        const record = recordFromRow(row.value, firstItem + row.position, row.origin, reader);
         if (record) yield record;
       }
     }
@@ -49,53 +53,50 @@ export function jsonl(files: string | readonly string[], options: JsonlOptions =
 
 /** A parsed row, its number from 0, and its place. */
 interface JsonRow {
-  readonly row: unknown;
+  readonly value: unknown;
   readonly position: number;
   readonly origin: Origin;
 }
 
+/** Some rows at a time, in their order, with those that are none. */
 async function* rowsOfLines(
   content: AsyncIterable<Uint8Array>,
   file: DataFile,
   { maxLineBytes = 16 * 2 ** 20 }: JsonlOptions,
-  reject: RowReader['reject'],
-): AsyncGenerator<JsonRow[]> {
+): AsyncGenerator<(JsonRow | DataError)[]> {
   for await (const lines of readLines(content, maxLineBytes)) {
-    const rows: JsonRow[] = [];
-    for (const { number, bytes } of lines) {
-      const origin = { file: file.name, line: number };
-      if (bytes === undefined) {
-        reject(
-          new DataError('line-too-long', origin, {
-            expected: `a line of at most ${maxLineBytes} bytes`,
-            remedy: 'check the file for a missing line break, or raise maxLineBytes',
-          }),
-        );
-        continue;
-      }
-      const text = decodeUtf8(bytes);
-      if (text === undefined) {
-        reject(new DataError('invalid-utf8', origin, NOT_UTF8));
-        continue;
-      }
-      if (text.trim() === '') continue;
-      let row: unknown;
-      try {
-        row = parseJson(text);
-      } catch (cause) {
-        reject(
-          new DataError(
-            'malformed-json',
-            origin,
-            { expected: 'one JSON object', got: messageOf(cause, 200), remedy: remedyFor(text) },
-            { cause },
-          ),
-        );
-        continue;
-      }
-      rows.push({ row, position: number - 1, origin });
-    }
-    yield rows;
+    yield lines.flatMap(({ number, bytes }) =>
+      rowOfLine(bytes, number, { file: file.name, line: number }, maxLineBytes),
+    );
+  }
+}
+
+/** The row in a line; nothing in a blank one. */
+function rowOfLine(
+  bytes: Uint8Array | undefined,
+  number: number,
+  origin: Origin,
+  maxLineBytes: number,
+): JsonRow | DataError | [] {
+  if (bytes === undefined) {
+    return new DataError('line-too-long', origin, {
+      expected: `a line of at most ${maxLineBytes} bytes`,
+      remedy: 'check the file for a missing line break, or raise maxLineBytes',
+    });
+  }
+  const text = decodeUtf8(bytes);
+  if (text === undefined) return new DataError('invalid-utf8', origin, NOT_UTF8);
+  if (text.trim() === '') return [];
+  try {
+    return { value: parseJson(text), position: number - 1, origin };
+  } catch (cause) {
+    const got = messageOf(cause, 200);
+    return new DataError(
+      'malformed-json',
+      origin,
+      { expected: 'one JSON object', got, remedy: remedyFor(text) },
+      { cause },
+    );
   }
 }
 
@@ -156,7 +157,7 @@ async function* rowsOfList(content: AsyncIterable<Uint8Array>, { name: file }: D
       { cause },
     );
   }
-  yield (rows as unknown[]).map((row, position) => ({ row, position, origin: { file, row: position } }));
+  yield (rows as unknown[]).map((value, position) => ({ value, position, origin: { file, row: position } }));
 }
 
 const MAX_LIST_BYTES = 256 * 2 ** 20;
