@@ -50,6 +50,6 @@ export { buffer, isBuffer, parameter } from './parameter.js';
 export type { ParameterPattern } from './parameter-pattern.js';
 export { drawUniform, philoxUniform, randomStream } from './philox-uniform.js';
 export { type AvgPool2dOptions, avgPool2d, maxPool2d, type Pool2dOptions } from './pool2d.js';
-export { PreNormBlock, type PreNormBlockOptions } from './pre-norm-block.js';
+export { PreNormBlock, type PreNormBlockOptions, PreNormBlocks } from './pre-norm-block.js';
 export { type LayerSummary, type ModelSummary, parameterCount, summary } from './summary.js';
 export { tokenAt } from './token-at.js';

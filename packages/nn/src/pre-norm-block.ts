@@ -118,3 +118,18 @@ export class PreNormBlock extends Module {
     return tf.add(y, this.dropPath2.forward(this.dropout2.forward(mixed, context), context)) as tf.Tensor3D;
   }
 }
+
+/** A row of blocks, named `layers` as in transformers' CLIPEncoder and SiglipEncoder: [B, T, D] -> the same. */
+export class PreNormBlocks extends Module {
+  readonly layers: readonly PreNormBlock[];
+
+  constructor(depth: number, options: PreNormBlockOptions) {
+    super();
+    this.layers = Array.from({ length: depth }, () => new PreNormBlock(options));
+  }
+
+  /** @param bias as {@link PreNormBlock.forward} takes it, of every block */
+  forward(x: tf.Tensor3D, bias: tf.Tensor | undefined, context: Context): tf.Tensor3D {
+    return this.layers.reduce((tokens, layer) => layer.forward(tokens, bias, context), x);
+  }
+}

@@ -1,5 +1,5 @@
 import type { Context } from '@diptych/core';
-import { type Activation, Embedding, type Generator, LayerNorm, Module, normal, PreNormBlock } from '@diptych/nn';
+import { type Activation, Embedding, type Generator, LayerNorm, Module, normal, PreNormBlocks } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Sizes of a text tower with pre-norm blocks. */
@@ -41,41 +41,27 @@ class TextEmbeddings extends Module {
   }
 }
 
-/** The blocks, under transformers' name for them. */
-class TransformerLayers extends Module {
-  readonly layers: readonly PreNormBlock[];
-
-  constructor(config: TextTransformerConfig, generator: Generator) {
-    super();
-    const { hiddenSize, numHeads, intermediateSize, activation, layerNormEps, attentionDropout, dropout } = config;
-    const options = { hiddenSize, numHeads, intermediateSize, activation, layerNormEps, attentionDropout, dropout };
-    this.layers = Array.from(
-      { length: config.depth },
-      () => new PreNormBlock({ ...options, generator, init: normal(0.02) }),
-    );
-  }
-}
-
 /**
  * Embeddings, pre-norm blocks, a last normalisation: int32 [B, T] -> [B, T, hiddenSize]. Parameters are named as in
  * transformers' CLIPTextTransformer and SiglipTextTransformer.
  */
 export class TextTransformer extends Module {
   readonly embeddings: TextEmbeddings;
-  readonly encoder: TransformerLayers;
+  readonly encoder: PreNormBlocks;
   readonly finalLayerNorm: LayerNorm;
 
   constructor(config: TextTransformerConfig, generator: Generator) {
     super();
     this.embeddings = new TextEmbeddings(config, generator);
-    this.encoder = new TransformerLayers(config, generator);
+    const { hiddenSize, numHeads, intermediateSize, activation, layerNormEps, attentionDropout, dropout } = config;
+    const sizes = { hiddenSize, numHeads, intermediateSize, activation, layerNormEps, attentionDropout, dropout };
+    this.encoder = new PreNormBlocks(config.depth, { ...sizes, generator, init: normal(0.02) });
     this.finalLayerNorm = new LayerNorm(config.hiddenSize, { eps: config.layerNormEps });
   }
 
   /** @param bias added to attention scores, broadcasting to [B, heads, T, T] */
   forward(inputIds: tf.Tensor2D, bias: tf.Tensor | undefined, context: Context): tf.Tensor3D {
     const embedded = this.embeddings.forward(inputIds);
-    const hidden = this.encoder.layers.reduce((x, layer) => layer.forward(x, bias, context), embedded);
-    return this.finalLayerNorm.forward(hidden);
+    return this.finalLayerNorm.forward(this.encoder.forward(embedded, bias, context));
   }
 }

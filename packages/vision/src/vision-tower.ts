@@ -1,6 +1,5 @@
-import { type Context, checkPositive } from '@diptych/core';
-import { type Activation, type Generator, Module, normal, PreNormBlock } from '@diptych/nn';
-import type * as tf from '@tensorflow/tfjs-core';
+import { checkPositive } from '@diptych/core';
+import { type Activation, type Generator, normal, PreNormBlocks } from '@diptych/nn';
 import { checkDivides } from './encoder-options.js';
 
 /** The sizes that CLIP's and SigLIP's vision towers have in common. */
@@ -43,18 +42,19 @@ export function gridSizeOf({ imageSize, patchSize }: VisionTowerConfig): number 
   return Math.floor(imageSize / patchSize);
 }
 
-/** The blocks of CLIP's and SigLIP's towers, under transformers' name for them: [B, T, D] -> [B, T, D]. */
-export class TransformerLayers extends Module {
-  readonly layers: readonly PreNormBlock[];
-
-  constructor(config: VisionTowerConfig, defaults: VisionTowerDefaults, generator: Generator) {
-    super();
-    const { hiddenSize, numHeads, intermediateSize } = config;
-    const options = { generator, hiddenSize, numHeads, intermediateSize, ...defaults, init: normal(0.02) };
-    this.layers = Array.from({ length: config.depth }, () => new PreNormBlock(options));
-  }
-
-  forward(x: tf.Tensor3D, context: Context): tf.Tensor3D {
-    return this.layers.reduce((tokens, layer) => layer.forward(tokens, undefined, context), x);
-  }
+/** The blocks of CLIP's and SigLIP's towers. */
+export function towerBlocks(
+  config: VisionTowerConfig,
+  defaults: VisionTowerDefaults,
+  generator: Generator,
+): PreNormBlocks {
+  const { hiddenSize, numHeads, intermediateSize, depth } = config;
+  return new PreNormBlocks(depth, {
+    generator,
+    hiddenSize,
+    numHeads,
+    intermediateSize,
+    ...defaults,
+    init: normal(0.02),
+  });
 }

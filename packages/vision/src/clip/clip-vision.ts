@@ -9,6 +9,7 @@ import {
   Linear,
   Module,
   normal,
+  type PreNormBlocks,
   parameter,
   type RandomWeights,
   tokenAt,
@@ -26,7 +27,7 @@ import {
   type SizedPretrainedOptions,
   transformOf,
 } from '../pretrained/open-pretrained.js';
-import { checkVisionTower, gridSizeOf, TransformerLayers } from '../vision-tower.js';
+import { checkVisionTower, gridSizeOf, towerBlocks } from '../vision-tower.js';
 import { CLIP_VISION_CONFIGS, type ClipVisionConfig, type ClipVisionName } from './clip-vision-configs.js';
 import { clipVisionOf } from './clip-vision-pretrained.js';
 
@@ -73,7 +74,7 @@ class ClipVisionTransformer extends Module {
   readonly embeddings: ClipVisionEmbeddings;
   /** Transformers' spelling. */
   readonly preLayrnorm: LayerNorm;
-  readonly encoder: TransformerLayers;
+  readonly encoder: PreNormBlocks;
   readonly postLayernorm: LayerNorm;
 
   constructor(config: ClipVisionConfig, generator: Generator) {
@@ -81,13 +82,13 @@ class ClipVisionTransformer extends Module {
     const { hiddenSize, activation = 'quick_gelu', layerNormEps = 1e-5 } = config;
     this.embeddings = new ClipVisionEmbeddings(config, generator);
     this.preLayrnorm = new LayerNorm(hiddenSize, { eps: layerNormEps });
-    this.encoder = new TransformerLayers(config, { activation, layerNormEps }, generator);
+    this.encoder = towerBlocks(config, { activation, layerNormEps }, generator);
     this.postLayernorm = new LayerNorm(hiddenSize, { eps: layerNormEps });
   }
 
   /** [B, H, W, C] -> tokens before the last normalisation, the class token first: [B, 1 + patches, D]. */
   forward(pixels: tf.Tensor4D, context: Context): tf.Tensor3D {
-    return this.encoder.forward(this.preLayrnorm.forward(this.embeddings.forward(pixels)), context);
+    return this.encoder.forward(this.preLayrnorm.forward(this.embeddings.forward(pixels)), undefined, context);
   }
 }
 

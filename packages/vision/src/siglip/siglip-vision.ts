@@ -11,6 +11,7 @@ import {
   Module,
   MultiheadAttention,
   normal,
+  type PreNormBlocks,
   parameter,
   type RandomWeights,
   tokenAt,
@@ -29,7 +30,7 @@ import {
   transformOf,
 } from '../pretrained/open-pretrained.js';
 import { TIMM_INIT, timmLinear } from '../timm-linear.js';
-import { checkVisionTower, gridSizeOf, TransformerLayers } from '../vision-tower.js';
+import { checkVisionTower, gridSizeOf, towerBlocks } from '../vision-tower.js';
 import { SIGLIP_VISION_CONFIGS, type SiglipVisionConfig, type SiglipVisionName } from './siglip-vision-configs.js';
 import { siglipVisionOf } from './siglip-vision-pretrained.js';
 
@@ -89,7 +90,7 @@ class AttentionPoolingHead extends Module {
 /** SiglipVisionTransformer. */
 class SiglipVisionTransformer extends Module {
   readonly embeddings: SiglipVisionEmbeddings;
-  readonly encoder: TransformerLayers;
+  readonly encoder: PreNormBlocks;
   readonly postLayernorm: LayerNorm;
   readonly head: AttentionPoolingHead;
 
@@ -97,14 +98,14 @@ class SiglipVisionTransformer extends Module {
     super();
     const { hiddenSize, activation = 'gelu_tanh', layerNormEps = 1e-6 } = config;
     this.embeddings = new SiglipVisionEmbeddings(config, generator);
-    this.encoder = new TransformerLayers(config, { activation, layerNormEps }, generator);
+    this.encoder = towerBlocks(config, { activation, layerNormEps }, generator);
     this.postLayernorm = new LayerNorm(hiddenSize, { eps: layerNormEps });
     this.head = new AttentionPoolingHead(config, generator);
   }
 
   /** [B, H, W, C] -> normalised tokens [B, patches, D]. */
   forward(pixels: tf.Tensor4D, context: Context): tf.Tensor3D {
-    return this.postLayernorm.forward(this.encoder.forward(this.embeddings.forward(pixels), context));
+    return this.postLayernorm.forward(this.encoder.forward(this.embeddings.forward(pixels), undefined, context));
   }
 }
 
