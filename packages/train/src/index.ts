@@ -51,22 +51,18 @@ export {
 } from './schedules/schedules.js';
 export { matchesName, type NamePattern, towerOf } from './towers.js';
 export type { TrainableModel } from './trainable-model.js';
-export type { CheckpointStore, TrainingSnapshot } from './trainer/checkpoint-store.js';
+export type { BatchSource } from './trainer/batch-source.js';
+export type { CheckpointStore, OnDamaged, TrainingSnapshot } from './trainer/checkpoint-store.js';
 export type { HostRows } from './trainer/device-batch.js';
 export { Ema, type EmaOptions } from './trainer/ema.js';
 export type { FreezeRule } from './trainer/freeze-schedule.js';
-export type {
-  BatchSource,
-  FitOptions,
-  FitResult,
-  LogRecord,
-  StepReport,
-  TrainerOptions,
-  TrainingEvent,
-  TrainingLog,
-} from './trainer/options.js';
+export type { FitOptions, FitResult, TrainerOptions } from './trainer/options.js';
+export type { CheckpointEvery } from './trainer/run-checkpoints.js';
+export type { Listeners, LogRecord, StepReport, TrainingEvent, TrainingLog } from './trainer/run-events.js';
+export type { SettingChange } from './trainer/run-settings.js';
+export { type StepOutcome, type StepPosition, StepRunner, type StepRunnerOptions } from './trainer/step-runner.js';
 export { type StoredEmbeddings, storedTargets } from './trainer/stored-targets.js';
-export type { TowerValidationOptions } from './trainer/tower-watch.js';
 export { Trainer } from './trainer/trainer.js';
-export type { ValidationMetrics, ValidationOptions } from './trainer/validation.js';
+export type { TowerWatcher, ValidationMetrics, ValidationOptions } from './trainer/validation.js';
 export { mapBatches, withNegatives } from './trainer/with-negatives.js';
+export type { TowerValidationOptions } from './watch/tower-overfitting.js';

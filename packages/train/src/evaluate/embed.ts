@@ -9,8 +9,8 @@ import {
 } from '@diptych/core';
 import { l2Normalize } from '@diptych/nn';
 import type * as tf from '@tensorflow/tfjs-core';
+import type { BatchSource } from '../trainer/batch-source.js';
 import { type DeviceBatch, normalizedPixels } from '../trainer/device-batch.js';
-import type { BatchSource } from '../trainer/options.js';
 import { textOf } from '../trainer/training-step.js';
 import { fusedOutputs, type Relating } from './fused-outputs.js';
 import { compiledFor, type HostTensor, runInOrder } from './run-in-order.js';

@@ -2,7 +2,7 @@ import { Matrix } from '@diptych/core';
 import { type RetrievalOptions, type RetrievalReport, retrieval, uniformity } from '@diptych/metrics';
 import { captionKeys } from '../caption-keys.js';
 import type { TrainableModel } from '../trainable-model.js';
-import type { BatchSource } from '../trainer/options.js';
+import type { BatchSource } from '../trainer/batch-source.js';
 import { type EmbeddedBlock, type EmbedOptions, embed } from './embed.js';
 
 /** Options of {@link evaluate}. */

@@ -1,8 +1,8 @@
 import type { PairBatch } from '@diptych/core';
 import { type Compiled, compile } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
+import type { BatchSource } from '../trainer/batch-source.js';
 import { type DeviceBatch, toDevice } from '../trainer/device-batch.js';
-import type { BatchSource } from '../trainer/options.js';
 
 /** Tensors by name, a row a pair each. */
 type Rows = { [name: string]: tf.Tensor };

@@ -15,7 +15,7 @@ import { openSafetensors, writeSafetensors } from '@diptych/weights/node';
 import { type EmbeddedBlock, type Embedding, embed } from '../evaluate/embed.js';
 import { releaseCompiled } from '../evaluate/run-in-order.js';
 import { FeatureSet } from '../frozen/feature-set.js';
-import type { BatchSource } from '../trainer/options.js';
+import type { BatchSource } from '../trainer/batch-source.js';
 
 /** Options of {@link cacheFeatures}. */
 export interface CacheFeaturesOptions {

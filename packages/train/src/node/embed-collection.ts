@@ -4,7 +4,7 @@ import { CheckpointError, ConfigError, type Matrix } from '@diptych/core';
 import { openSafetensors, writeSafetensors } from '@diptych/weights/node';
 import { embed } from '../evaluate/embed.js';
 import type { TrainableModel } from '../trainable-model.js';
-import type { BatchSource } from '../trainer/options.js';
+import type { BatchSource } from '../trainer/batch-source.js';
 
 /** One of the two towers. */
 export type TowerName = 'image' | 'text';

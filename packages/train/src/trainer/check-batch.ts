@@ -1,5 +1,5 @@
 import { ConfigError, InputError, type PairBatch, pixelShape, ShapeError, tokenShape } from '@diptych/core';
-import type { BatchSource } from './options.js';
+import type { BatchSource } from './batch-source.js';
 
 /**
  * Looks a batch over on the host, before a step computes on it.

@@ -12,6 +12,7 @@ import {
   InfoNCE,
   MultiModalEncoder,
   SigLIP,
+  StepRunner,
   Trainer,
   type TrainerOptions,
   type TrainingEvent,
@@ -224,6 +225,44 @@ describe('validation', () => {
     expect(after.textToImage.mrr).toBeGreaterThan(before.textToImage.mrr);
     expect(after.towers.image.uniformity).toBeLessThan(0);
     expect(flatMetrics(after)['textToImage.recall@1']).toBe(after.textToImage['recall@1']);
+  });
+});
+
+describe('a loop by hand', () => {
+  it('does the steps of the Trainer', async () => {
+    const batches = tinyBatches(2, 6);
+    const wanted: number[] = [];
+    await newTrainer().fit(batches, {
+      steps: 4,
+      onStep: ({ loss }) => {
+        wanted.push(loss);
+      },
+    });
+    const { loss, schedule, clipNorm } = newTrainer().options;
+    const optimizer = new AdamW({ learningRate: 1e-2, groups: { matcher: { learningRate: 4e-2 } } });
+    const runner = new StepRunner({ model: newModel(), loss, optimizer, clipNorm });
+    const losses: number[] = [];
+    for (let step = 0; step < 4; step++) {
+      losses.push((await runner.run(batches[step % 2]!, { step, factor: schedule!(step) })).loss);
+    }
+    runner.dispose();
+    expect(losses).toEqual(wanted);
+  });
+
+  it('may watch the towers in its own way', async () => {
+    const events: TrainingEvent[] = [];
+    const measure = async () => ({ metrics: { gap: 1 }, warnings: ['look at this'] });
+    await newTrainer().fit(tinyBatches(1, 4), {
+      epochs: 1,
+      validate: { towers: { measure } },
+      onEvent: (event) => {
+        events.push(event);
+      },
+    });
+    expect(events).toEqual([
+      { kind: 'warning', message: 'look at this' },
+      { kind: 'validation', step: 1, metrics: { 'towers.gap': 1 } },
+    ]);
   });
 });
 

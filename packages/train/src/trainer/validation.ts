@@ -1,15 +1,23 @@
 import { ConfigError, type JsonObject } from '@diptych/core';
-import type { TowerValidationOptions } from './tower-watch.js';
+import { flatMetrics } from '../evaluate/evaluate.js';
+import { type EmbedPairs, TowerOverfitting, type TowerValidationOptions } from '../watch/tower-overfitting.js';
+import { isDue } from './run-checkpoints.js';
 
 /** Numbers of a validation by name: `textToImage.recall@1`. */
 export type ValidationMetrics = Readonly<Record<string, number>>;
+
+/** Watches the towers at each validation; your own in place of the pairs that {@link TowerOverfitting} compares. */
+export interface TowerWatcher {
+  /** Numbers, logged as `towers.…`, and what a user should hear. */
+  measure(): Promise<{ readonly metrics: ValidationMetrics; readonly warnings: readonly string[] }>;
+}
 
 /** When and how a run is validated. */
 export interface ValidationOptions {
   /** Computes numbers: `async () => flatMetrics(await trainer.evaluate(heldOut))`. This, `towers`, or both. */
   readonly run?: () => Promise<ValidationMetrics> | ValidationMetrics;
   /** Validates each tower by itself, as numbers `towers.…` and a warning for the one that overfits. */
-  readonly towers?: TowerValidationOptions;
+  readonly towers?: TowerValidationOptions | TowerWatcher;
   /** Default: after each epoch. */
   readonly everySteps?: number;
   readonly everyEpochs?: number;
@@ -66,5 +74,57 @@ export class EarlyStopping {
   restore(state: JsonObject | undefined): void {
     this.#best = (state?.best as number | undefined) ?? Number.NEGATIVE_INFINITY;
     this.#since = (state?.since as number | undefined) ?? 0;
+  }
+}
+
+/** What a validation found, and whether the run should go on. */
+export interface Validated {
+  readonly metrics: ValidationMetrics;
+  readonly warnings: readonly string[];
+  /** Larger is better; undefined where no number is watched. */
+  readonly score: number | undefined;
+  readonly stop: boolean;
+}
+
+/** The validations of a run: when, of what, and what follows from them. */
+export class Validation {
+  readonly #options: ValidationOptions;
+  readonly #watch: TowerWatcher | undefined;
+  readonly #stopping: EarlyStopping;
+
+  /**
+   * @param embed how tower validation reads pairs
+   * @param state of early stopping, from a checkpoint
+   * @throws ConfigError if there is nothing to compute
+   */
+  constructor(options: ValidationOptions, embed: EmbedPairs, state: JsonObject | undefined) {
+    const { run, towers } = options;
+    if (!run && !towers) {
+      throw new ConfigError({ where: 'train.Trainer.fit: validate', expected: 'run, towers or both', got: 'neither' });
+    }
+    this.#options = options;
+    this.#watch = towers && ('measure' in towers ? towers : new TowerOverfitting(embed, towers));
+    this.#stopping = new EarlyStopping(options);
+    this.#stopping.restore(state);
+  }
+
+  isDueAfterStep(step: number): boolean {
+    return isDue(this.#options.everySteps, step);
+  }
+
+  isDueAfterEpoch(epoch: number): boolean {
+    const { everySteps, everyEpochs = everySteps === undefined ? 1 : undefined } = this.#options;
+    return isDue(everyEpochs, epoch);
+  }
+
+  async measure(): Promise<Validated> {
+    const towers = await this.#watch?.measure();
+    const metrics = { ...(await this.#options.run?.()), ...(towers && flatMetrics(towers.metrics, 'towers.')) };
+    return { metrics, warnings: towers?.warnings ?? [], ...this.#stopping.judge(metrics) };
+  }
+
+  /** Of early stopping, for a checkpoint. */
+  state(): JsonObject {
+    return this.#stopping.state();
   }
 }

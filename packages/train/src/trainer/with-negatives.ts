@@ -1,5 +1,5 @@
 import type { NegativeBatch, PairBatch } from '@diptych/core';
-import type { BatchSource } from './options.js';
+import type { BatchSource } from './batch-source.js';
 
 /**
  * A source whose batches bring hard negatives, e.g. what {@link mineHardNegatives} found: `InfoNCE` takes them for wrong answers beside

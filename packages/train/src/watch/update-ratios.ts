@@ -11,10 +11,10 @@ const IMBALANCE = 100;
 const PATIENCE = 3;
 
 /**
- * Measures the rhythm of the branches: how much each tower moves in a step, relative to its size. 1e-3 is usual; one
+ * Measures how much each tower moves in a step, relative to its size. 1e-3 is usual; one
  * tower far below the other learns little beside it.
  */
-export class Rhythm {
+export class UpdateWatch {
   readonly #parameters: readonly (readonly [string, tf.Variable])[];
   readonly #copy: Compiled<[], tf.Tensor[]>;
   readonly #compare: Compiled<[before: tf.Tensor[]], { ratios: tf.Tensor1D; towers: string[] }>;

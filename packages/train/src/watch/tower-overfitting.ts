@@ -1,8 +1,7 @@
 import { ConfigError, type MatrixData, takeRows } from '@diptych/core';
 import { alignment, type EmbeddedPairs, rankRelevant, ridgeMap, uniformity } from '@diptych/metrics';
 import type { EmbedOptions } from '../evaluate/embed.js';
-import type { BatchSource } from './options.js';
-import type { ValidationMetrics } from './validation.js';
+import type { BatchSource } from '../trainer/batch-source.js';
 
 /** What `validate.towers` compares. */
 export interface TowerValidationOptions {
@@ -18,6 +17,9 @@ export interface TowerValidationOptions {
   /** Validations in a row in which a tower must look overfitted before a warning says so; default 2. */
   readonly patience?: number;
 }
+
+/** Embeds the first pairs of a source with both towers. */
+export type EmbedPairs = (source: BatchSource, options: Pick<EmbedOptions, 'pairs'>) => Promise<EmbeddedPairs>;
 
 type Tower = 'image' | 'text';
 const TOWERS = ['image', 'text'] as const;
@@ -59,17 +61,14 @@ const GAIN_ERRORS = 2;
  * of one tower, with the other as fixed labels). The map takes up what the towers have turned together since then. A tower whose gap
  * grows while it finds held-out partners no better overfits.
  */
-export class TowerWatch {
-  readonly #embed: (source: BatchSource, options: Pick<EmbedOptions, 'pairs'>) => Promise<EmbeddedPairs>;
+export class TowerOverfitting {
+  readonly #embed: EmbedPairs;
   readonly #options: TowerValidationOptions;
   readonly #suspect: Record<Tower, number> = { image: 0, text: 0 };
   #reference: Reference | undefined;
 
   /** @param embed both towers on the pairs of a source */
-  constructor(
-    embed: (source: BatchSource, options: Pick<EmbedOptions, 'pairs'>) => Promise<EmbeddedPairs>,
-    options: TowerValidationOptions,
-  ) {
+  constructor(embed: EmbedPairs, options: TowerValidationOptions) {
     this.#embed = embed;
     this.#options = options;
   }
@@ -79,7 +78,10 @@ export class TowerWatch {
    *   tower; and what a user should hear
    * @throws ConfigError if there are too few pairs, or other ones than before
    */
-  async measure(): Promise<{ readonly metrics: ValidationMetrics; readonly warnings: readonly string[] }> {
+  async measure(): Promise<{
+    readonly metrics: Readonly<Record<string, number>>;
+    readonly warnings: readonly string[];
+  }> {
     const sample = await this.#sample();
     const before = this.#reference;
     if (before) checkSamePairs(before.sample, sample);
