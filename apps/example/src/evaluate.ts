@@ -7,15 +7,12 @@ import {
   rerank,
   retrieval,
 } from '@diptych/metrics';
-import { l2Normalize } from '@diptych/nn';
-import * as tf from '@tensorflow/tfjs-core';
+import { scorerOf } from '@diptych/train';
 import type { JointModel, Matrix } from 'diptych';
 import type { MetricsFile, RetrievalFigures } from './metrics-file.js';
 
 /** How many of the best by cosine the matcher orders anew. */
 const RERANKED = 50;
-/** Pairs that the matcher sees at once. */
-const MATCHED_AT_ONCE = 4096;
 
 /** The part of `metrics.json` that evaluation gives. */
 export type Evaluation = Pick<
@@ -48,36 +45,6 @@ export async function evaluate(model: JointModel, image: Matrix, text: Matrix, s
   };
 }
 
-/**
- * The matcher's logits for image row `imageRows[p]` with text row `textRows[p]`.
- *
- * The example's fusion looks at the towers' pooled vectors, at unit length times a constant, so stored embeddings are all it needs.
- */
-async function matchRows(
-  model: JointModel,
-  image: MatrixData,
-  text: MatrixData,
-  imageRows: Int32Array,
-  textRows: Int32Array,
-): Promise<Float32Array> {
-  const logits = new Float32Array(imageRows.length);
-  for (let start = 0; start < logits.length; start += MATCHED_AT_ONCE) {
-    const end = Math.min(start + MATCHED_AT_ONCE, logits.length);
-    const part = tf.tidy(() => {
-      const output = (rows: MatrixData, order: Int32Array) => {
-        const chosen = takeRows(rows, order.subarray(start, end));
-        const pooled = l2Normalize(tf.tensor2d(chosen.data, [...chosen.shape]));
-        return { pooled, sequence: tf.expandDims(pooled, 1) as tf.Tensor3D };
-      };
-      const { fused } = model.encoder.fuse(output(image, imageRows), output(text, textRows));
-      return model.encoder.matchLogits(fused);
-    });
-    logits.set(await part.data(), start);
-    part.dispose();
-  }
-  return logits;
-}
-
 /** Rank of each caption's own picture by cosine, from 1; the others that score as high stand before it. */
 export function ownRanks(image: Matrix, text: Matrix): number[] {
   const scores = cosineSimilarity(text, image);
@@ -96,9 +63,12 @@ async function rerankedRecall(model: JointModel, image: Matrix, text: Matrix): P
   return hits.length / ordered.length;
 }
 
-/** The matcher on rows of these embeddings. */
+/**
+ * The matcher on rows of these embeddings: the example's fusion reads pooled vectors at unit length times a constant, so stored
+ * embeddings are all it needs.
+ */
 export function matcherOf(model: JointModel, image: MatrixData, text: MatrixData): PairScorer {
-  return (imageRows, textRows) => matchRows(model, image, text, imageRows, textRows);
+  return scorerOf(model.encoder, { image: { pooled: image }, text: { pooled: text } });
 }
 
 function figures(scores: RetrievalScores): RetrievalFigures {

@@ -1,7 +1,6 @@
-import { inference, type PairBatch, type Tokenizer, tokenShape } from '@diptych/core';
+import { checkEncoded, type PairBatch, type Tokenizer } from '@diptych/core';
 import { Bert } from '@diptych/text';
-import type { BatchSource } from '@diptych/train';
-import * as tf from '@tensorflow/tfjs-core';
+import { type BatchSource, type Embedding, embedPairs, releaseCompiled } from '@diptych/train';
 
 /** Captions through a frozen sentence encoder, each once; heads train on what it gave. */
 export interface FrozenText {
@@ -27,26 +26,16 @@ export async function freezeText(
 ): Promise<FrozenText> {
   const tower = await Bert.fromPretrained(folder);
   const width = tower.embedDim;
-  const vectors = new Map<string, Float32Array>();
-  const rows = [...captions];
-  for (let start = 0; start < rows.length; start += BLOCK) {
-    const block = rows.slice(start, start + BLOCK);
-    const tokens = tokenizer.encode(
-      block.map(([, caption]) => caption),
-      { maxLength, padding: 'longest' },
-    );
-    const { inputIds, attentionMask } = tokens;
-    const shape = tokenShape(tokens);
-    const pooled = tf.tidy(() => {
-      const ints = (values: Int32Array) => tf.tensor2d(values, shape, 'int32');
-      return tower.encode({ inputIds: ints(inputIds), attentionMask: ints(attentionMask) }, inference).pooled;
-    });
-    const data = await pooled.data();
-    pooled.dispose();
-    for (const [i, [id]] of block.entries()) {
-      vectors.set(id, Float32Array.from(data.subarray(i * width, (i + 1) * width)));
-    }
-  }
+  const towers: Embedding = {
+    encodeImage: () => {
+      throw new Error('captions have no pictures');
+    },
+    encodeText: (text, context) => checkEncoded('recipes.freezeText', tower.encode(text, context), width),
+  };
+  const source = captionsAlone([...captions], tokenizer, maxLength);
+  const { ids, text } = await embedPairs(towers, source, { outputs: ['text'], normalize: false });
+  releaseCompiled(towers);
+  const vectors = new Map(ids.map((id, row) => [id, text.row(row)]));
   tower.dispose();
   const withFeatures = (batch: PairBatch): PairBatch => {
     const features = new Float32Array(batch.size * width);
@@ -57,9 +46,34 @@ export async function freezeText(
     width,
     attach: (source) => ({
       batchesPerEpoch: source.batchesPerEpoch,
+      async *inOrder() {
+        for await (const batch of source.inOrder?.() ?? source.epoch(0)) yield withFeatures(batch);
+      },
       async *epoch(n) {
         for await (const batch of source.epoch(n)) yield withFeatures(batch);
       },
     }),
+  };
+}
+
+/** Captions as batches whose pictures nobody reads. */
+function captionsAlone(
+  rows: readonly (readonly [id: string, caption: string])[],
+  tokenizer: Tokenizer,
+  maxLength: number,
+) {
+  return {
+    *epoch(): Iterable<PairBatch> {
+      for (let start = 0; start < rows.length; start += BLOCK) {
+        const block = rows.slice(start, start + BLOCK);
+        const captions = block.map(([, caption]) => caption);
+        yield {
+          size: block.length,
+          pixels: { data: new Float32Array(block.length), shape: [block.length, 1, 1, 1] },
+          tokens: tokenizer.encode(captions, { maxLength, padding: 'longest' }),
+          ids: block.map(([id]) => id),
+        };
+      }
+    },
   };
 }

@@ -1,15 +1,13 @@
 import '@diptych/tfjs-backend-onnxruntime';
 import { fileURLToPath } from 'node:url';
-import { isDiptychError, type PairBatch, pixelShape, type TextInput, type Tokenizer, tokenShape } from '@diptych/core';
+import { isDiptychError, type Tokenizer } from '@diptych/core';
 import { DataLoader, pairs as inMemory } from '@diptych/data';
-import { matchingAccuracy, type PairScorer, retrieval } from '@diptych/metrics';
+import { emojiPairs, type Pair, pictureTransform, RECIPE, type SplitKind, splitPairs } from '@diptych/example/job';
+import { matchingAccuracy, retrieval } from '@diptych/metrics';
 import { tokenizer as openTokenizer } from '@diptych/preprocess/text';
-import { type BatchSource, embedPairs, Trainer } from '@diptych/train';
+import { encodeItems, scorerOf, Trainer } from '@diptych/train';
 import * as tf from '@tensorflow/tfjs-core';
 import { Command } from 'commander';
-import { emojiPairs, type Pair } from '../../example/src/emoji.js';
-import { pictureTransform, RECIPE } from '../../example/src/model.js';
-import { type SplitKind, splitPairs } from '../../example/src/split.js';
 import { emojiTags } from './emoji-tags.js';
 import { freezeText } from './frozen-text.js';
 import { buildModel, buildTraining, RECIPES } from './recipe.js';
@@ -54,9 +52,9 @@ async function run(name: string, { seed, split, steps: wanted, minilm }: Options
     },
   });
   const seconds = (performance.now() - begin) / 1000;
-  const { image, text } = await embedPairs(model, sourceOf(heldOut, { training: false, batchSize }));
+  const items = await encodeItems(model, sourceOf(heldOut, { training: false, batchSize }));
+  const [image, text] = [items.image.pooled, items.text.pooled];
   const { textToImage, imageToText } = await retrieval(image, text);
-  const matcher = await matcherOf(model, sourceOf(heldOut, { training: false, batchSize: heldOut.length }));
   const figures = {
     recipe: name,
     seed,
@@ -64,7 +62,7 @@ async function run(name: string, { seed, split, steps: wanted, minilm }: Options
     steps,
     textToImage: { 'R@1': textToImage['recall@1'], 'R@10': textToImage['recall@10'] },
     imageToText: { 'R@1': imageToText['recall@1'], 'R@10': imageToText['recall@10'] },
-    matching: await matchingAccuracy(image, text, matcher),
+    matching: await matchingAccuracy(image, text, scorerOf(model, items)),
     trainMatching: matching,
     seconds: Math.round(seconds),
   };
@@ -105,36 +103,6 @@ interface LoaderLayout {
   readonly batchSize: number;
   readonly seed: number;
   readonly tags: ReadonlyMap<string, readonly string[]> | undefined;
-}
-
-/**
- * The fused matcher on any rows of some pairs. It sees the towers' whole outputs, which fusions over patches and tokens read, so all
- * pairs go through the towers at once.
- */
-async function matcherOf(model: ReturnType<typeof buildModel>, all: BatchSource): Promise<PairScorer> {
-  const { size, pixels, tokens } = await firstOf(all.epoch(0));
-  const images = tf.tensor4d(Float32Array.from(pixels.data), pixelShape(pixels));
-  const shape = tokenShape(tokens);
-  const text: TextInput = {
-    inputIds: tf.tensor2d(tokens.inputIds, shape, 'int32'),
-    attentionMask: tf.tensor2d(tokens.attentionMask, shape, 'int32'),
-    ...(tokens.features && { features: tf.tensor2d(tokens.features, [size, tokens.features.length / size]) }),
-  };
-  return async (imageRows, textRows) => {
-    const logits = tf.tidy(() => {
-      const outputs = model.forward(images, text);
-      const rows = (of: Int32Array) => tf.tensor1d(of, 'int32');
-      return model.matchLogits(outputs.fuse(rows(imageRows), rows(textRows)).fused);
-    });
-    const values = await logits.data();
-    logits.dispose();
-    return values;
-  };
-}
-
-async function firstOf(batches: ReturnType<BatchSource['epoch']>): Promise<PairBatch> {
-  for await (const batch of batches) return batch;
-  throw new Error('no pairs');
 }
 
 const program = new Command('recipes')

@@ -1,4 +1,5 @@
 import type { FusedOutputs, Fusion, ImageEncoder, Loss, TextEncoder } from '@diptych/core';
+import { RECIPE } from '@diptych/example/job';
 import { AttentionFusion, CoAttentionFusion, ConcatMlpFusion, GatedFusion } from '@diptych/fusion';
 import { Generator } from '@diptych/nn';
 import { BagOfTokens } from '@diptych/text';
@@ -16,7 +17,6 @@ import {
   warmupCosine,
 } from '@diptych/train';
 import { SmallCNN } from '@diptych/vision';
-import { RECIPE } from '../../example/src/model.js';
 
 /** What a recipe changes of the example's. */
 export interface Recipe {

@@ -23,7 +23,7 @@ import { ClipText, SiglipText } from '@diptych/text';
 import { MultiModalEncoder } from '@diptych/train';
 import { ClipVision, SiglipVision } from '@diptych/vision';
 import { type OpenSourceOptions, openSource, openTensors, readJson, type WeightSource } from '@diptych/weights';
-import { type EmbedOptions, JointModel, type Picture } from './joint-model.js';
+import { type BatchOptions, JointModel, type Picture } from './joint-model.js';
 
 /** Options of {@link DualEncoder.fromPretrained}. */
 export interface DualEncoderOptions {
@@ -117,7 +117,7 @@ export class DualEncoder extends JointModel {
     images: readonly Picture[],
     labels: readonly string[],
     templates: readonly string[] = ['a photo of a {}.'],
-    options: EmbedOptions = {},
+    options: BatchOptions = {},
   ): Promise<number[][]> {
     if (labels.length === 0 || templates.length === 0 || templates.some((template) => !template.includes('{}'))) {
       throw new ConfigError({

@@ -51,11 +51,17 @@ export { fromTransformers, tokenizer } from '@diptych/preprocess/text';
 export { BagOfTokens, Bert, ClipText, SiglipText, SmallTransformer } from '@diptych/text';
 export {
   AdamW,
+  embed,
+  embedPairs,
+  encodeItems,
+  evaluate,
   ImageTextMatching,
   InfoNCE,
   Matryoshka,
   MultiModalEncoder,
   SigLIP,
+  scorePairs,
+  scorerOf,
   Trainer,
   Triplet,
   WeightedSum,
@@ -66,7 +72,7 @@ export {
 export { ClipVision, ConvNeXt, ResNet, SiglipVision, SmallCNN, ViT } from '@diptych/vision';
 export { DualEncoder, type DualEncoderOptions } from './dual-encoder.js';
 export type { ExportedPart } from './export-onnx.js';
-export { type EmbedOptions, JointModel, type JointModelParts, type Picture } from './joint-model.js';
+export { type BatchOptions, JointModel, type JointModelParts, type Picture } from './joint-model.js';
 export type { BuildContext, Part, PartBuilder, PartBuilders } from './kinds.js';
 export { type LoadModelOptions, load, save } from './model-folder.js';
 export { type SeedModelOptions, seedLoss, seedModel } from './seed-model.js';

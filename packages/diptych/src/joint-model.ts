@@ -4,16 +4,26 @@ import {
   type ImageSource,
   type ImageTransform,
   Matrix,
+  type PairBatch,
+  type PixelBatch,
   plainSample,
   type RgbImage,
+  type TokenBatch,
   type TokenizeOptions,
   type Tokenizer,
-  tokenShape,
 } from '@diptych/core';
 import { cosineSimilarity } from '@diptych/metrics';
-import { type Compiled, compile, l2Normalize } from '@diptych/nn';
-import type { MultiModalEncoder } from '@diptych/train';
-import * as tf from '@tensorflow/tfjs-core';
+import {
+  attentionMaps,
+  type BatchSource,
+  type EncodedItems,
+  embedPairs,
+  encodeItems,
+  type HostTensor,
+  type MultiModalEncoder,
+  releaseCompiled,
+  scorePairs,
+} from '@diptych/train';
 import { type ExportedPart, exportJointModel } from './export-onnx.js';
 
 /** A model with the preprocessing that belongs to it. */
@@ -26,7 +36,7 @@ export interface JointModelParts {
 }
 
 /** How many items go through the model at once. */
-export interface EmbedOptions {
+export interface BatchOptions {
   /** Default 32. */
   readonly batchSize?: number;
 }
@@ -44,14 +54,12 @@ export class JointModel {
   readonly transform: ImageTransform;
   readonly tokenizer: Tokenizer;
   readonly tokenize: TokenizeOptions;
-  readonly #compiled: ReturnType<typeof compileModel>;
 
   constructor({ encoder, transform, tokenizer, tokenize = {} }: JointModelParts) {
     this.encoder = encoder;
     this.transform = transform;
     this.tokenizer = tokenizer;
     this.tokenize = tokenize;
-    this.#compiled = compileModel(encoder);
   }
 
   /** D, the width of embeddings. */
@@ -65,15 +73,9 @@ export class JointModel {
    * @returns [N, D], each row of length 1
    * @throws InputError that names the picture if one cannot be read
    */
-  async embedImages(images: readonly Picture[], { batchSize = BATCH_SIZE }: EmbedOptions = {}): Promise<Matrix> {
-    return this.#inBatches(images, batchSize, async (batch) => {
-      const pixels = await this.#pixels(batch);
-      try {
-        return this.#compiled.embedImages(pixels);
-      } finally {
-        pixels.dispose();
-      }
-    });
+  async embedImages(images: readonly Picture[], options?: BatchOptions): Promise<Matrix> {
+    if (images.length === 0) return new Matrix(new Float32Array(0), [0, this.embedDim]);
+    return (await embedPairs(this.encoder, this.#source({ images }, options), { outputs: ['image'] })).image;
   }
 
   /**
@@ -81,15 +83,44 @@ export class JointModel {
    *
    * @returns [N, D], each row of length 1
    */
-  async embedText(texts: readonly string[], { batchSize = BATCH_SIZE }: EmbedOptions = {}): Promise<Matrix> {
-    return this.#inBatches(texts, batchSize, async (batch) => {
-      const tokens = this.#tokens(batch);
-      try {
-        return this.#compiled.embedText(tokens.inputIds, tokens.attentionMask);
-      } finally {
-        tf.dispose([tokens.inputIds, tokens.attentionMask]);
-      }
-    });
+  async embedText(texts: readonly string[], options?: BatchOptions): Promise<Matrix> {
+    if (texts.length === 0) return new Matrix(new Float32Array(0), [0, this.embedDim]);
+    return (await embedPairs(this.encoder, this.#source({ texts }, options), { outputs: ['text'] })).text;
+  }
+
+  /**
+   * The joint vectors of pairs: picture i with text i through the fusion. One side may be undefined where the fusion has placeholders
+   * for it.
+   *
+   * @returns [N, D], as the fusion gives them
+   * @throws ConfigError if the model has no fusion, the lists differ in length, or a side is missing that the fusion needs
+   */
+  async embedPairs(
+    images: readonly Picture[] | undefined,
+    texts: readonly string[] | undefined,
+    options?: BatchOptions,
+  ): Promise<Matrix> {
+    const count = checkLengths('diptych.embedPairs', images, texts);
+    if (count === 0) return new Matrix(new Float32Array(0), [0, this.embedDim]);
+    const without = images ? (texts ? undefined : 'text') : 'image';
+    const source = this.#source({ images, texts }, options);
+    return (await embedPairs(this.encoder, source, { outputs: ['fused'], without })).fused;
+  }
+
+  /**
+   * Where the fusion looks at picture i for text i, and back: its attention maps by name, [N, heads, queries, keys] each. All
+   * pairs go through the model at once.
+   *
+   * @returns no map for a fusion that does not attend
+   * @throws ConfigError if the model has no fusion, or the lists differ in length
+   */
+  async attention(
+    images: readonly Picture[],
+    texts: readonly string[],
+  ): Promise<{ readonly [name: string]: HostTensor }> {
+    const batchSize = checkLengths('diptych.attention', images, texts);
+    if (batchSize === 0) return {};
+    return attentionMaps(this.encoder, this.#source({ images, texts }, { batchSize }));
   }
 
   /** Cosine similarities of embeddings: [N, D] with [M, D] gives [N, M]. */
@@ -115,7 +146,7 @@ export class JointModel {
   async matchLogits(
     images: readonly Picture[],
     texts: readonly string[],
-    { batchSize = BATCH_SIZE }: EmbedOptions = {},
+    options?: BatchOptions,
   ): Promise<Float32Array> {
     if (!this.encoder.matcher) {
       throw new ConfigError({
@@ -124,24 +155,22 @@ export class JointModel {
         remedy: 'train one with `fusion`, or compare embeddings with similarity()',
       });
     }
-    if (images.length !== texts.length) {
-      throw new ConfigError({
-        where: 'diptych.matchLogits',
-        expected: 'as many pictures as texts',
-        got: `${images.length} and ${texts.length}`,
-      });
-    }
-    const rows = images.map((image, index) => [image, texts[index]!] as const);
-    const { data } = await this.#inBatches(rows, batchSize, async (batch) => {
-      const pixels = await this.#pixels(batch.map(([image]) => image));
-      const tokens = this.#tokens(batch.map(([, text]) => text));
-      try {
-        return this.#compiled.match(pixels, tokens.inputIds, tokens.attentionMask);
-      } finally {
-        tf.dispose([pixels, tokens.inputIds, tokens.attentionMask]);
-      }
-    });
-    return data;
+    checkLengths('diptych.matchLogits', images, texts);
+    if (images.length === 0) return new Float32Array(0);
+    const items = await this.encodePairs(images, texts, options);
+    const rows = Int32Array.from(images, (_, row) => row);
+    return scorePairs(this.encoder, items, rows, rows);
+  }
+
+  /**
+   * What the fusion reads of each picture and text, for scoring any of them with any other: `rerank` and `matchingAccuracy` take
+   * `scorerOf(model.encoder, items)`.
+   *
+   * @throws ConfigError if the model has no fusion, or the lists differ in length
+   */
+  encodePairs(images: readonly Picture[], texts: readonly string[], options?: BatchOptions): Promise<EncodedItems> {
+    checkLengths('diptych.encodePairs', images, texts);
+    return encodeItems(this.encoder, this.#source({ images, texts }, options));
   }
 
   /** The factor on cosine similarities that training settled on, e.g. for adding them to match logits. */
@@ -164,63 +193,67 @@ export class JointModel {
 
   /** Frees the model. */
   dispose(): void {
-    for (const compiled of Object.values(this.#compiled)) compiled.dispose();
+    releaseCompiled(this.encoder);
     this.encoder.dispose();
   }
 
-  async #pixels(images: readonly Picture[]): Promise<tf.Tensor4D> {
+  /** Pictures, texts or both as batches; a side that is not there has one entry a row, which nobody reads. */
+  #source({ images, texts }: Items, { batchSize = BATCH_SIZE }: BatchOptions = {}): BatchSource {
+    const total = (images ?? texts)!.length;
+    const batch = async (start: number): Promise<PairBatch> => {
+      const end = Math.min(start + batchSize, total);
+      const size = end - start;
+      return {
+        size,
+        pixels: images ? await this.#pixels(images.slice(start, end)) : noPixels(size),
+        tokens: texts ? this.#tokens(texts.slice(start, end)) : noTokens(size),
+        ids: Array.from({ length: size }, (_, i) => String(start + i)),
+      };
+    };
+    return {
+      async *epoch() {
+        for (let start = 0; start < total; start += batchSize) yield await batch(start);
+      },
+    };
+  }
+
+  async #pixels(images: readonly Picture[]): Promise<PixelBatch> {
     const [height, width, channels] = this.transform.outputShape;
     const size = height * width * channels;
     const data = new Float32Array(images.length * size);
     await Promise.all(images.map((image, row) => this.transform.into(image, data, row * size, plainSample)));
-    return tf.tensor4d(data, [images.length, height, width, channels]);
+    return { data, shape: [images.length, height, width, channels] };
   }
 
-  #tokens(texts: readonly string[]): { inputIds: tf.Tensor2D; attentionMask: tf.Tensor2D } {
-    const tokens = this.tokenizer.encode(texts, { truncation: true, ...this.tokenize });
-    const shape = tokenShape(tokens, 'diptych: tokenizer');
-    return {
-      inputIds: tf.tensor2d(tokens.inputIds, shape, 'int32'),
-      attentionMask: tf.tensor2d(tokens.attentionMask, shape, 'int32'),
-    };
-  }
-
-  /** Runs items through the model batch by batch; each result is [rows] or [rows, columns]. */
-  async #inBatches<Item>(
-    items: readonly Item[],
-    batchSize: number,
-    run: (batch: readonly Item[]) => Promise<tf.Tensor>,
-  ): Promise<Matrix> {
-    const parts: Float32Array[] = [];
-    for (let start = 0; start < items.length; start += batchSize) {
-      const result = await run(items.slice(start, start + batchSize));
-      parts.push((await result.data()) as Float32Array);
-      result.dispose();
-    }
-    const data = new Float32Array(parts.reduce((length, part) => length + part.length, 0));
-    let offset = 0;
-    for (const part of parts) {
-      data.set(part, offset);
-      offset += part.length;
-    }
-    return new Matrix(data, [items.length, items.length === 0 ? 0 : data.length / items.length]);
+  #tokens(texts: readonly string[]): TokenBatch {
+    return this.tokenizer.encode(texts, { truncation: true, ...this.tokenize });
   }
 }
 
-function compileModel(encoder: MultiModalEncoder<Fusion | undefined>): {
-  embedImages: Compiled<[tf.Tensor4D], tf.Tensor2D>;
-  embedText: Compiled<[tf.Tensor2D, tf.Tensor2D], tf.Tensor2D>;
-  match: Compiled<[tf.Tensor4D, tf.Tensor2D, tf.Tensor2D], tf.Tensor1D>;
-} {
-  return {
-    embedImages: compile((pixels: tf.Tensor4D) => l2Normalize(encoder.encodeImage(pixels).pooled)),
-    embedText: compile((inputIds: tf.Tensor2D, attentionMask: tf.Tensor2D) =>
-      l2Normalize(encoder.encodeText({ inputIds, attentionMask }).pooled),
-    ),
-    match: compile((pixels: tf.Tensor4D, inputIds: tf.Tensor2D, attentionMask: tf.Tensor2D) => {
-      const image = encoder.encodeImage(pixels);
-      const text = encoder.encodeText({ inputIds, attentionMask });
-      return encoder.matchLogits(encoder.fuse(image, text).fused);
-    }),
-  };
+/** What a call brings. */
+interface Items {
+  readonly images?: readonly Picture[];
+  readonly texts?: readonly string[];
+}
+
+function noPixels(size: number): PixelBatch {
+  return { data: new Float32Array(size), shape: [size, 1, 1, 1] };
+}
+
+function noTokens(size: number): TokenBatch {
+  return { shape: [size, 1], inputIds: new Int32Array(size), attentionMask: new Int32Array(size).fill(1) };
+}
+
+function checkLengths(
+  where: string,
+  images: readonly unknown[] | undefined,
+  texts: readonly unknown[] | undefined,
+): number {
+  const count = (images ?? texts)?.length;
+  if (count !== undefined && (!images || !texts || images.length === texts.length)) return count;
+  throw new ConfigError({
+    where,
+    expected: 'as many pictures as texts',
+    got: `${images?.length ?? 'no list'} and ${texts?.length ?? 'no list'}`,
+  });
 }

@@ -1,4 +1,5 @@
 export {
+  attentionMaps,
   type EmbeddedBlock,
   type EmbeddedSource,
   type Embedding,
@@ -8,7 +9,7 @@ export {
   embedPairs,
 } from './evaluate/embed.js';
 export { type EvaluateOptions, type Evaluation, evaluate, flatMetrics } from './evaluate/evaluate.js';
-export { releaseCompiled } from './evaluate/run-in-order.js';
+export { type HostTensor, releaseCompiled } from './evaluate/run-in-order.js';
 export {
   type EncodedItems,
   type EncodedRows,

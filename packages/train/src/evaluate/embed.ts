@@ -1,6 +1,9 @@
 import {
+  ConfigError,
   type Context,
   type Encoded,
+  type EncoderOutput,
+  type Fused,
   type ImageInput,
   inference,
   Matrix,
@@ -19,6 +22,8 @@ import { compiledFor, type HostTensor, runInOrder } from './run-in-order.js';
 export interface Embedding {
   encodeImage(pixels: ImageInput, context: Context): Encoded;
   encodeText(text: TextInput, context: Context): Encoded;
+  /** Joint vectors of a side alone, for a fusion with placeholders. */
+  fuse?(image: EncoderOutput | undefined, text: EncoderOutput | undefined, context: Context): Fused;
 }
 
 /** What {@link embed} can give: a tower's vectors, or the joint ones. */
@@ -30,6 +35,8 @@ export interface EmbedOptions<Output extends EmbedOutput = EmbedOutput> {
   readonly outputs?: readonly Output[];
   /** Scale the towers' vectors to length 1; default true. Fused vectors stay as they are. */
   readonly normalize?: boolean;
+  /** A side that is not there: `fused` is what the fusion makes of the other one and its placeholder. */
+  readonly without?: 'image' | 'text' | undefined;
   /** At most this many pairs, the first ones. Default: all. */
   readonly pairs?: number;
   /** Rows before this one are read, but not embedded. Default 0. */
@@ -61,20 +68,25 @@ export async function* embed<Output extends EmbedOutput = 'image' | 'text'>(
   source: BatchSource,
   options: EmbedOptions<Output> = {},
 ): AsyncGenerator<EmbeddedBlock<Output>, void, undefined> {
-  const { normalize = true, pairs = Number.POSITIVE_INFINITY } = options;
+  const { normalize = true, pairs = Number.POSITIVE_INFINITY, without } = options;
   const outputs: readonly EmbedOutput[] = options.outputs ?? ['image', 'text'];
-  const run = compiledFor(model, `embed ${[...outputs].sort().join()} ${normalize}`, (batch: DeviceBatch) => {
-    const wants = (output: EmbedOutput) => outputs.includes(output);
-    const fuses = wants('fused');
-    const image = fuses || wants('image') ? model.encodeImage(normalizedPixels(batch), inference) : undefined;
-    const text = fuses || wants('text') ? model.encodeText(textOf(batch), inference) : undefined;
-    const scaled = ({ pooled }: Encoded) => (normalize ? l2Normalize(pooled) : pooled);
-    const rows: { [name: string]: tf.Tensor } = {};
-    if (image && wants('image')) rows.image = scaled(image);
-    if (text && wants('text')) rows.text = scaled(text);
-    if (fuses) rows.fused = fusedOutputs(model, image!, text!, 'train.embed').fuse().fused;
-    return rows;
-  });
+  const run = compiledFor(
+    model,
+    `embed ${[...outputs].sort().join()} ${normalize} ${without}`,
+    (batch: DeviceBatch) => {
+      const wants = (output: EmbedOutput) => outputs.includes(output);
+      const fuses = wants('fused');
+      const reads = (side: 'image' | 'text') => wants(side) || (fuses && without !== side);
+      const image = reads('image') ? model.encodeImage(normalizedPixels(batch), inference) : undefined;
+      const text = reads('text') ? model.encodeText(textOf(batch), inference) : undefined;
+      const scaled = ({ pooled }: Encoded) => (normalize ? l2Normalize(pooled) : pooled);
+      const rows: { [name: string]: tf.Tensor } = {};
+      if (image && wants('image')) rows.image = scaled(image);
+      if (text && wants('text')) rows.text = scaled(text);
+      if (fuses) rows.fused = fusePair(model, image, text, without).fused;
+      return rows;
+    },
+  );
   for await (const { first, batch, values } of runInOrder(source, run, options)) {
     if (first >= pairs) return;
     if (!values) continue;
@@ -89,6 +101,42 @@ export async function* embed<Output extends EmbedOutput = 'image' | 'text'>(
     };
     if (first + batch.size >= pairs) return;
   }
+}
+
+/** Joint vectors of a batch, or of one side of it. */
+function fusePair(
+  model: Embedding & Partial<Relating>,
+  image: Encoded | undefined,
+  text: Encoded | undefined,
+  without: 'image' | 'text' | undefined,
+): Fused {
+  if (!without) return fusedOutputs(model, image!, text!, 'train.embed').fuse();
+  if (model.fuse)
+    return model.fuse(without === 'image' ? undefined : image, without === 'text' ? undefined : text, inference);
+  throw new ConfigError({
+    where: 'train.embed',
+    problem: `this model cannot fuse pairs without the ${without}`,
+    remedy: 'give it a method fuse(image | undefined, text | undefined, context), as MultiModalEncoder has',
+  });
+}
+
+/**
+ * Where a model's fusion looks in each pair of a source's first batch: attention maps by name, [B, heads, queries, keys] each.
+ *
+ * @throws ConfigError if the model has no fusion
+ */
+export async function attentionMaps(
+  model: Embedding & Relating,
+  source: BatchSource,
+): Promise<{ readonly [name: string]: HostTensor }> {
+  const run = compiledFor(model, 'attention', (batch: DeviceBatch) => {
+    const image = model.encodeImage(normalizedPixels(batch), inference);
+    const text = model.encodeText(textOf(batch), inference);
+    const { attention = {} } = fusedOutputs(model, image, text, 'train.attentionMaps').fuse();
+    return { ...attention };
+  });
+  for await (const { values } of runInOrder(source, run)) return values!;
+  return {};
 }
 
 /** What {@link embedPairs} gives: all blocks of {@link embed} as one. */

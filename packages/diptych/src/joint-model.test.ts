@@ -1,0 +1,69 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  AttentionFusion,
+  BagOfTokens,
+  compose,
+  JointModel,
+  MultiModalEncoder,
+  resize,
+  SmallCNN,
+  scorePairs,
+  tokenizer,
+  toTensor,
+} from 'diptych';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const WORDS = ['red', 'green', 'blue', 'round'];
+const picture = (level: number) => ({ width: 8, height: 8, data: new Uint8Array(192).fill(level) });
+
+let folder: string;
+let model: JointModel;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'diptych-joint-'));
+  const vocabulary = join(folder, 'vocab.txt');
+  writeFileSync(vocabulary, ['[PAD]', '[UNK]', '[CLS]', '[SEP]', ...WORDS].join('\n'));
+  const words = tokenizer(vocabulary);
+  model = new JointModel({
+    encoder: new MultiModalEncoder({
+      image: new SmallCNN({ embedDim: 8, imageSize: 8, channels: [4, 8], seed: 1 }),
+      text: new BagOfTokens({ vocabSize: words.vocabSize, embedDim: 8, seed: 2 }),
+      fusion: new AttentionFusion({ embedDim: 8, numHeads: 2, seed: 3 }),
+    }),
+    transform: compose([resize([8, 8]), toTensor()]),
+    tokenizer: words,
+  });
+});
+afterAll(() => {
+  model.dispose();
+  rmSync(folder, { recursive: true });
+});
+
+const pictures = [picture(10), picture(120), picture(250)];
+const texts = ['red round', 'green', 'blue blue round'];
+
+describe('JointModel', () => {
+  it('gives joint vectors, whatever the batches, and where the fusion looks', async () => {
+    const whole = await model.embedPairs(pictures, texts);
+    expect(whole.shape).toEqual([3, 8]);
+    const one = await model.embedPairs(pictures, texts, { batchSize: 1 });
+    for (const [i, value] of whole.data.entries()) expect(one.data[i]).toBeCloseTo(value, 5);
+    const { pair } = await model.attention(pictures, texts);
+    expect(pair!.shape).toEqual([3, 2, 2, 2]);
+    expect(pair!.data[0]! + pair!.data[1]!).toBeCloseTo(1, 5);
+    expect((await model.embedPairs([], [])).shape).toEqual([0, 8]);
+  });
+
+  it('matches any pictures with any texts', async () => {
+    const items = await model.encodePairs(pictures, texts);
+    const logits = await scorePairs(model.encoder, items, [2, 0], [0, 0]);
+    const direct = await model.matchLogits([pictures[2]!, pictures[0]!], [texts[0]!, texts[0]!]);
+    for (const [i, logit] of logits.entries()) expect(logit).toBeCloseTo(direct[i]!, 5);
+  });
+
+  it('refuses lists of different lengths', async () => {
+    await expect(model.embedPairs(pictures, ['red'])).rejects.toThrow(/as many pictures as texts, got 3 and 1/);
+    await expect(model.embedPairs(undefined, undefined)).rejects.toThrow(/no list and no list/);
+  });
+});
