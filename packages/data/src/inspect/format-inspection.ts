@@ -11,7 +11,7 @@ export function formatInspection(inspection: Inspection): string {
     '',
     ...table(inspection),
     '',
-    `duplicates  ${number(duplicates.images)} images, ${number(duplicates.captions)} captions, ${number(duplicates.ids)} ids`,
+    `duplicates  ${number(duplicates.images)} images, ${number(duplicates.captions)} captions, ${number(duplicates.ids)} ids${severalImages(duplicates.idsOfSeveralImages)}`,
     ...duplicates.examples.map((example) => `  ${printable(example)}`),
     `broken      ${number(bad.total)}${bad.total > 0 ? `: ${list(Object.entries(bad.byReason))}` : ''}`,
     ...bad.examples.map((example) => `  ${printable(example)}`),
@@ -25,6 +25,10 @@ export function formatInspection(inspection: Inspection): string {
     ),
   ];
   return lines.join('\n');
+}
+
+function severalImages(ids: number): string {
+  return ids === 0 ? '' : ` (${number(ids)} of several images: these are positives of each other)`;
 }
 
 const ROWS = {

@@ -63,7 +63,7 @@ describe('inspect', () => {
       words: { count: 4, min: 1, max: 5 },
       tokens: { min: 3, max: 7 },
       captionsPerRecord: { max: 2 },
-      duplicates: { captions: 1, images: 1, ids: 0 },
+      duplicates: { captions: 1, images: 1, ids: 0, idsOfSeveralImages: 0 },
       bad: { total: 4, byReason: { 'undecodable-image': 2, 'missing-file': 1, 'missing-key': 1 } },
     });
     expect(found.samples.map(({ size }) => size)).toEqual(['40x30', '80x60', '40x30']);
@@ -93,5 +93,19 @@ describe('inspect', () => {
     const empty = await inspect(pairs([]));
     expect(empty).toMatchObject({ records: 0, captions: 0 });
     expect(formatInspection(empty)).toMatch(/^pairs: 0 pairs, 0 captions$/m);
+  });
+
+  it('finds ids that stand for different pictures', async () => {
+    const picture = (value: number) => ({ data: Uint8Array.of(value, 0, 0), width: 1, height: 1 });
+    const source = pairs([
+      { id: 'a', image: picture(1), text: 'one' },
+      { id: 'a', image: picture(1), text: 'the same' },
+      { id: 'b', image: picture(2), text: 'two' },
+      { id: 'b', image: picture(3), text: 'three' },
+      { id: 'b', image: picture(4), text: 'four' },
+    ]);
+    const inspection = await inspect(source);
+    expect(inspection.duplicates).toMatchObject({ ids: 3, idsOfSeveralImages: 1 });
+    expect(formatInspection(inspection)).toContain('3 ids (1 of several images: these are positives of each other)');
   });
 });

@@ -52,6 +52,8 @@ export interface Inspection {
     readonly captions: number;
     readonly images: number;
     readonly ids: number;
+    /** Ids that stand for pictures of different bytes: positives of each other without being alike, perhaps by mistake. */
+    readonly idsOfSeveralImages: number;
     /** Places of some repeated images and captions. */
     readonly examples: readonly string[];
   };
@@ -85,6 +87,7 @@ export async function inspect(source: PairSource, options: InspectOptions = {}):
     captionsPerRecord: new Histogram(),
   };
   const seen = { captions: new Repetitions(), images: new Repetitions(), ids: new Repetitions() };
+  const pictures = new PicturesOfIds();
   const formats: Record<string, number> = {};
   const samples = new SpreadSample<Inspection['samples'][number]>(sampleCount);
   let records = 0;
@@ -111,6 +114,7 @@ export async function inspect(source: PairSource, options: InspectOptions = {}):
     }
     for (const length of tokenLengths(texts, options.tokenizer)) histograms.tokens.add(length);
     seen.ids.add(record.id, where);
+    pictures.add(record.id, image.key, where);
     seen.images.add(image.key, where);
     if (image.format) formats[image.format] = (formats[image.format] ?? 0) + 1;
     if (image.bytes !== undefined) histograms.imageBytes.add(image.bytes);
@@ -134,7 +138,8 @@ export async function inspect(source: PairSource, options: InspectOptions = {}):
       captions: seen.captions.count,
       images: seen.images.count,
       ids: seen.ids.count,
-      examples: [...seen.images.examples, ...seen.captions.examples],
+      idsOfSeveralImages: pictures.count,
+      examples: [...pictures.examples, ...seen.images.examples, ...seen.captions.examples],
     },
     bad: { ...quarantine.counts, examples: [...badExamples.values()] },
     samples: samples.items,
@@ -217,6 +222,24 @@ class Repetitions {
       if (this.examples.length < 3) this.examples.push(example);
     } else if (this.#seen.size < 5_000_000) {
       this.#seen.add(hash);
+    }
+  }
+}
+
+/** Counts ids whose pictures differ, by their first picture; ids beyond the first million are not kept. */
+class PicturesOfIds {
+  count = 0;
+  readonly examples: string[] = [];
+  readonly #first = new Map<string, { readonly key: string; counted: boolean }>();
+
+  add(id: string, key: string, where: string): void {
+    const known = this.#first.get(id);
+    if (known === undefined) {
+      if (this.#first.size < 1_000_000) this.#first.set(id, { key, counted: false });
+    } else if (known.key !== key && !known.counted) {
+      known.counted = true;
+      this.count++;
+      if (this.examples.length < 3) this.examples.push(`${where}: another picture of the id ${clip(id)}`);
     }
   }
 }

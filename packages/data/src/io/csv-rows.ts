@@ -179,7 +179,7 @@ class Splitter {
 
   #release(): void {
     if (this.#consumed === 0) return;
-    this.#held = Buffer.from(this.#held.subarray(this.#consumed));
+    this.#held = this.#held.subarray(this.#consumed);
     this.#heldFrom += this.#consumed;
     this.#consumed = 0;
   }
@@ -196,7 +196,7 @@ class Splitter {
     this.#rows.push({ line: this.#line, problem: tooLong && longLine ? 'too-long' : 'unclosed-quote' });
     this.#line++;
     this.#skipping = end === -1;
-    this.#held = end === -1 ? Buffer.alloc(0) : Buffer.from(this.#held.subarray(end));
+    this.#held = end === -1 ? Buffer.alloc(0) : this.#held.subarray(end);
     this.#consumed = 0;
     this.#parser.destroy();
     this.#parser = this.#newParser();
@@ -251,10 +251,19 @@ function isUtf8(bytes: Buffer): boolean {
   return Buffer.from(bytes.toString('utf8'), 'utf8').equals(bytes);
 }
 
-/** Writes to a parser, and waits until it has gone through. */
-function feed(parser: Parser, bytes: Buffer): Promise<Error | undefined> {
-  return new Promise((resolve) => parser.write(bytes, (error) => resolve(error ?? undefined)));
+/** Writes to a parser until it fails, and waits until it has gone through; some at a time, for it may fail soon. */
+async function feed(parser: Parser, bytes: Buffer): Promise<Error | undefined> {
+  for (let start = 0; start < bytes.length; start += PIECE) {
+    const piece = bytes.subarray(start, start + PIECE);
+    const failure = await new Promise<Error | undefined>((resolve) => {
+      parser.write(piece, (error) => resolve(error ?? undefined));
+    });
+    if (failure) return failure;
+  }
+  return undefined;
 }
+
+const PIECE = 2 ** 14;
 
 function finish(parser: Parser): Promise<Error | undefined> {
   return new Promise((resolve) => {
