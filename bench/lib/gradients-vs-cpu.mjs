@@ -10,7 +10,7 @@ const PAIRS = 2;
 /** A key's bias moves all scores of a row alike: its gradient is zero, and what both sides have is rounding. */
 const ZERO = /attention\.self\.key\.bias$/;
 /** ReLU chooses: where rounding turns a choice, a whole term of a gradient comes or goes. */
-const KINKED = /^image_encoder\./;
+const KINKED = /^image\./;
 const MUST = 1e-4;
 
 /**

@@ -48,7 +48,7 @@ export function buildModel(vocabSize: number, seed: number): MultiModalEncoder<A
     text: new BagOfTokens({ vocabSize, embedDim, generator }),
     // cosine losses leave the vectors' lengths without meaning: the fusion sees them at one length
     fusion: new AttentionFusion({ embedDim, numHeads, dropout: fusionDropout, normalize: true, generator }),
-    seed,
+    generator,
   });
 }
 

@@ -100,7 +100,7 @@ export function buildModel(
   const fusion: Fusion =
     recipe.fusion?.(generator) ?? new AttentionFusion({ embedDim, numHeads, dropout, normalize: true, generator });
   const { logitScale, logitBias } = recipe;
-  return new MultiModalEncoder({ image, text, fusion, seed, logitScale, logitBias });
+  return new MultiModalEncoder({ image, text, fusion, generator, logitScale, logitBias });
 }
 
 /** How a recipe trains. */

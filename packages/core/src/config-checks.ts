@@ -25,3 +25,84 @@ export function namedConfig<Config>(where: string, table: Readonly<Record<string
     remedy: 'or pass a configuration object of your own',
   });
 }
+
+/** The names of an object of options, and which of them must be there. A name that the interface lacks does not compile. */
+export type OptionNames<Options> = { readonly [Name in keyof Options]-?: 'required' | 'optional' };
+
+/**
+ * Checks that an object of options holds what it must and nothing else. An option that is undefined counts as left out.
+ *
+ * ```ts
+ * const OPTIONS: OptionNames<SmallCNNOptions> = { embedDim: 'required', imageSize: 'optional' };
+ * checkOptions('vision.SmallCNN', options, OPTIONS);
+ * ```
+ *
+ * @throws ConfigError for what is no object, for unknown options, with the nearest known name of each, and for missing ones
+ */
+export function checkOptions<Options>(where: string, options: Options, names: OptionNames<Options>): void {
+  const known = Object.keys(names);
+  const listed = known.join(', ');
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    const got = Array.isArray(options) ? 'an array' : options === null ? 'null' : typeof options;
+    throw new ConfigError({ where, expected: `an object of options (${listed})`, got });
+  }
+  const given = Object.entries(options).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+  const unknown = given.filter((name) => !Object.hasOwn(names, name));
+  if (unknown.length > 0) {
+    const hints = unknown.flatMap((name) => {
+      const near = nearestName(name, known);
+      return near === undefined ? [] : [unknown.length === 1 ? near : `${near} for ${name}`];
+    });
+    throw new ConfigError({
+      where,
+      expected: `the options ${listed}`,
+      got: unknown.join(', '),
+      remedy: hints.length > 0 ? `did you mean ${hints.join(', ')}?` : undefined,
+    });
+  }
+  const missing = known.filter((name) => names[name as keyof Options] === 'required' && !given.includes(name));
+  if (missing.length === 0) return;
+  throw new ConfigError({
+    where,
+    expected: `the option${missing.length === 1 ? '' : 's'} ${missing.join(', ')}`,
+    got: given.length === 0 ? 'none' : `only ${given.join(', ')}`,
+  });
+}
+
+/**
+ * The known name that was probably meant: the same but for case and underscores, one that begins like it, its initials (`lr`
+ * for `learningRate`), or one that differs by few letters.
+ *
+ * @returns undefined where none is near
+ */
+export function nearestName(name: string, known: readonly string[]): string | undefined {
+  const plain = (text: string) => text.replace(/[^a-z0-9]/gi, '').toLowerCase();
+  const wanted = plain(name);
+  const distance = (candidate: string): number => {
+    const other = plain(candidate);
+    if (other === wanted) return 0;
+    const initials = candidate.replace(/(?<!^)[a-z0-9]+/g, '').toLowerCase();
+    const begins = wanted.length > 1 && (other.startsWith(wanted) || (other.length > 1 && wanted.startsWith(other)));
+    if (begins || (initials.length > 1 && initials === wanted)) return 1;
+    return 1 + editDistance(wanted, other);
+  };
+  const [nearest] = known.map((candidate) => ({ candidate, far: distance(candidate) })).sort((a, b) => a.far - b.far);
+  return nearest && nearest.far <= 2 + wanted.length / 4 ? nearest.candidate : undefined;
+}
+
+/** Letters to insert, delete, replace or swap with their neighbour (Damerau 1964, optimal string alignment). */
+function editDistance(a: string, b: string): number {
+  const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)];
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    const above = rows[i - 1]!;
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = above[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      row[j] = Math.min(above[j]! + 1, row[j - 1]! + 1, replaced);
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      if (swapped) row[j] = Math.min(row[j]!, rows[i - 2]![j - 2]! + 1);
+    }
+    rows.push(row);
+  }
+  return rows[a.length]![b.length]!;
+}

@@ -24,7 +24,21 @@ export type Fused = {
 export interface Fusion extends Stateful {
   /** Width of both inputs and of `fused`. */
   readonly embedDim: number;
+  /** True if it is a {@link FusionWithPlaceholders}. */
+  readonly hasPlaceholders?: boolean;
   fuse(image: Encoded, text: Encoded, context: Context): FusionOutput;
+}
+
+/** A fusion that has something to put in the place of a picture or a text that is not there. */
+export interface FusionWithPlaceholders extends Fusion {
+  readonly hasPlaceholders: true;
+  /** One of the two may be undefined. */
+  fuse(image: Encoded | undefined, text: Encoded | undefined, context: Context): FusionOutput;
+}
+
+/** True if the fusion can do without one of its inputs. */
+export function hasPlaceholders(fusion: Fusion): fusion is FusionWithPlaceholders {
+  return fusion.hasPlaceholders === true;
 }
 
 /**

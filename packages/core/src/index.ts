@@ -6,7 +6,7 @@ export {
   type TokenBatch,
   tokenShape,
 } from './batches.js';
-export { checkPositive, namedConfig } from './config-checks.js';
+export { checkOptions, checkPositive, namedConfig, nearestName, type OptionNames } from './config-checks.js';
 export type { Json, JsonObject, PartDescription } from './description.js';
 export {
   checkEncoded,
@@ -34,7 +34,14 @@ export {
   TrainingError,
   WeightsError,
 } from './errors.js';
-export { checkFused, type Fused, type Fusion, type FusionOutput } from './fusion.js';
+export {
+  checkFused,
+  type Fused,
+  type Fusion,
+  type FusionOutput,
+  type FusionWithPlaceholders,
+  hasPlaceholders,
+} from './fusion.js';
 export type { ImageSource, ImageTransform, RgbImage } from './image-transform.js';
 export { isLent, lend } from './lend.js';
 export {
@@ -61,5 +68,5 @@ export {
 } from './random.js';
 export { checkDtype, checkShape, type Dimension, formatShape, type Shaped } from './shapes.js';
 export { permutation, shuffle } from './shuffle.js';
-export { buffersOf, type NamedVariables, parametersOf, type Stateful, stateless } from './stateful.js';
+export { buffersOf, isStateful, type NamedVariables, parametersOf, type Stateful, stateless } from './stateful.js';
 export type { TokenizeOptions, Tokenizer } from './tokenizer.js';

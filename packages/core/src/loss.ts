@@ -18,9 +18,10 @@ export interface TowerOutputs {
 /** What a model with a fusion adds: joint vectors and match logits for any pairing of the batch's rows. */
 export interface FusedOutputs extends TowerOutputs {
   /**
-   * Fuses image row `imageRows[p]` with text row `textRows[p]`; both int32 [P]. Without arguments: pair i with i.
+   * Fuses image row `imageRows[p]` with text row `textRows[p]`; both int32 [P]. Without arguments: pair i with i. null: without
+   * that modality, where the fusion has placeholders for it.
    */
-  fuse(imageRows?: Tensor, textRows?: Tensor): Fused;
+  fuse(imageRows?: Tensor | null, textRows?: Tensor | null): Fused;
   /** One logit a fused row, [P, D] -> [P]: above 0 means that picture and text belong together. */
   matchLogits(fused: Tensor): Tensor1D;
 }

@@ -26,6 +26,13 @@ export interface Stateful {
   describe?(): PartDescription;
 }
 
+/** True for anything that has the methods of a {@link Stateful}. */
+export function isStateful(value: unknown): value is Stateful {
+  if (typeof value !== 'object' || value === null) return false;
+  const part = value as Partial<Stateful>;
+  return [part.namedParameters, part.namedBuffers, part.dispose].every((method) => typeof method === 'function');
+}
+
 /** Spread this into a part that owns nothing: `{ ...stateless, fuse(image, text) { … } }`. */
 export const stateless: Stateful = Object.freeze({
   namedParameters: () => [],

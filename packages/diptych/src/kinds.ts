@@ -3,6 +3,8 @@ import {
   type Fusion,
   type ImageEncoder,
   type ImageTransform,
+  isStateful,
+  type Json,
   type JsonObject,
   type PartDescription,
   type Stateful,
@@ -10,11 +12,18 @@ import {
   type Tokenizer,
 } from '@diptych/core';
 import { AttentionFusion, BottleneckFusion, CoAttentionFusion, ConcatMlpFusion, GatedFusion } from '@diptych/fusion';
-import { BlankGenerator } from '@diptych/nn';
+import { BlankGenerator, Linear } from '@diptych/nn';
 import { imageTransformFromOptions } from '@diptych/preprocess/image';
 import { tokenizerFromOptions } from '@diptych/preprocess/text';
 import { BagOfTokens, Bert, ClipText, SiglipText, SmallTransformer } from '@diptych/text';
-import { MultiModalEncoder, type MultiModalEncoderOptions } from '@diptych/train';
+import {
+  HeadedTower,
+  ImageFeatureHead,
+  type Matcher,
+  MultiModalEncoder,
+  type MultiModalEncoderOptions,
+  TextFeatureHead,
+} from '@diptych/train';
 import { IMAGE_ENCODER_KINDS, imageEncoderFrom } from '@diptych/vision';
 
 /** A part that a model folder describes. */
@@ -70,35 +79,74 @@ const KNOWN_KINDS: PartBuilders = {
   'fusion/co-attention': fromOptions(CoAttentionFusion),
   'fusion/concat-mlp': fromOptions(ConcatMlpFusion),
   'fusion/gated': fromOptions(GatedFusion),
-  'train/multi-modal-encoder': ({ image, text, fusion, ...rest }, { build }) =>
+  'train/image-feature-head': fromOptions(ImageFeatureHead),
+  'train/text-feature-head': fromOptions(TextFeatureHead),
+  'train/headed-tower': ({ tower, embedDim }, { build }) => {
+    const inside = build<ImageEncoder>(described(tower));
+    const head = new Linear(inside.embedDim, Number(embedDim), { generator: new BlankGenerator() });
+    return new HeadedTower(inside, head);
+  },
+  'train/multi-modal-encoder': ({ image, text, fusion, matcher, ...rest }, { build }) =>
     new MultiModalEncoder<Fusion | undefined>({
       ...(rest as Partial<MultiModalEncoderOptions<Fusion>>),
-      image: build<ImageEncoder>(image as unknown as PartDescription),
-      text: build<TextEncoder>(text as unknown as PartDescription),
-      fusion: fusion ? build<Fusion>(fusion as unknown as PartDescription) : undefined,
+      image: build<ImageEncoder>(described(image)),
+      text: build<TextEncoder>(described(text)),
+      fusion: fusion ? build<Fusion>(described(fusion)) : undefined,
+      matcher: typeof matcher === 'object' && matcher ? build<Matcher>(described(matcher)) : matcher === true,
+      generator: new BlankGenerator(),
     }),
 };
+
+/** @throws ConfigError unless it describes a part */
+function described(value: Json | undefined): PartDescription {
+  const part = value as Partial<PartDescription> | null | undefined;
+  if (typeof part?.kind === 'string' && typeof part.options === 'object') return part as PartDescription;
+  throw new ConfigError({
+    where: 'diptych.load',
+    expected: 'a part with kind and options',
+    got: JSON.stringify(value),
+  });
+}
 
 /**
  * Builds a part from its description.
  *
  * @param own builders that go before diptych's
- * @throws ConfigError if nobody knows its kind
+ * @throws ConfigError that names every kind in it that nobody knows; what was built by then is freed
  */
-export function buildPart<Built extends Part>(
-  { kind, options }: PartDescription,
-  own: PartBuilders,
-  folder: string,
-): Built {
+export function buildPart<Built extends Part>(description: PartDescription, own: PartBuilders, folder: string): Built {
   const builders = { ...KNOWN_KINDS, ...own };
-  const builder = Object.hasOwn(builders, kind) ? builders[kind] : undefined;
-  if (!builder) {
-    throw new ConfigError({
-      where: 'diptych.load',
-      expected: `one of the kinds ${Object.keys(builders).join(', ')}`,
-      got: kind,
-      remedy: `pass its builder: load(dir, { parts: { '${kind}': (options) => … } })`,
-    });
+  const built: Part[] = [];
+  const build = <Inner extends Part>({ kind, options }: PartDescription): Inner => {
+    const part = builders[kind]!(options, { folder, build });
+    built.push(part);
+    return part as Inner;
+  };
+  checkKinds(description, builders);
+  try {
+    return build<Built>(description);
+  } catch (error) {
+    // the parts inside of one that could not be built
+    for (const part of built) if (isStateful(part)) part.dispose();
+    throw error;
   }
-  return builder(options, { folder, build: (inner) => buildPart(inner, own, folder) }) as Built;
+}
+
+function checkKinds(description: PartDescription, builders: PartBuilders): void {
+  const unknown = [...new Set(kindsIn(description))].filter((kind) => !Object.hasOwn(builders, kind));
+  if (unknown.length === 0) return;
+  throw new ConfigError({
+    where: 'diptych.load',
+    expected: `kinds of ${Object.keys(builders).join(', ')}`,
+    got: unknown.join(', '),
+    remedy: `pass their builders: load(dir, { parts: { ${unknown.map((kind) => `'${kind}': (options) => …`).join(', ')} } })`,
+  });
+}
+
+/** The kinds of a part and of everything described in its options. */
+function kindsIn(value: Json | PartDescription | undefined): string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  const { kind, options } = value as Partial<PartDescription>;
+  const own = typeof kind === 'string' && typeof options === 'object' ? [kind] : [];
+  return [...own, ...Object.values(value as JsonObject).flatMap(kindsIn)];
 }

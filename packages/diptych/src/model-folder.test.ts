@@ -6,7 +6,7 @@ import { AttentionFusion, BottleneckFusion, CoAttentionFusion, ConcatMlpFusion, 
 import { compose, half, normalize, resize, toTensor } from '@diptych/preprocess/image';
 import { tokenizer as openTokenizer } from '@diptych/preprocess/text';
 import { BagOfTokens, Bert, SmallTransformer } from '@diptych/text';
-import { MultiModalEncoder } from '@diptych/train';
+import { FeatureSet, MultiModalEncoder, withTowers } from '@diptych/train';
 import { ResNet, SmallCNN } from '@diptych/vision';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -53,6 +53,63 @@ function small(
 }
 
 describe('save and load', () => {
+  it('keep heads on frozen towers, with their fusion, matcher and scale', async () => {
+    const width = 6;
+    const towers = {
+      image: new SmallCNN({ embedDim: width, imageSize: 16, channels: [4] }),
+      text: new BagOfTokens({ vocabSize: WORDS.length, embedDim: width }),
+    };
+    const features = { data: new Float32Array(width), shape: [1, width] as const };
+    const set = new FeatureSet(features, features, ['a']);
+    const heads = new MultiModalEncoder({
+      image: set.imageHead({ embedDim: EMBED_DIM }),
+      text: set.textHead({ embedDim: EMBED_DIM }),
+      fusion: new AttentionFusion({ embedDim: EMBED_DIM, numHeads: 2 }),
+      logitScale: 1.5,
+      logitBias: -2,
+    });
+    const parts = { transform, tokenizer: openTokenizer(vocabulary()) };
+    const paths = [folder(), folder()] as const;
+    await save(paths[0], { encoder: heads, ...parts });
+    const whole = new JointModel({ encoder: withTowers(heads, towers), ...parts });
+    await save(paths[1], whole);
+    const loadedHeads = await load(paths[0]);
+    expect(loadedHeads.encoder.image.embedDim).toBe(EMBED_DIM);
+    const loaded = await load(paths[1]);
+    expect((await loaded.embedText(['a cat'])).data).toEqual((await whole.embedText(['a cat'])).data);
+    expect(await loaded.match(picture(1), 'a cat')).toBeCloseTo(await whole.match(picture(1), 'a cat'), 6);
+    expect(await loaded.logitScale()).toBeCloseTo(Math.exp(1.5), 5);
+    for (const model of [loadedHeads, loaded, whole]) model.dispose();
+  });
+
+  it('free what was built when something else cannot be, and name all unknown kinds at once', async () => {
+    const path = folder();
+    const model = small();
+    await save(path, model);
+    model.dispose();
+    const file = join(path, 'model.json');
+    const manifest = JSON.parse(readFileSync(file, 'utf8'));
+    const write = (change: (options: Record<string, unknown>) => void) => {
+      const changed = structuredClone(manifest);
+      change(changed.model.options);
+      writeFileSync(file, JSON.stringify(changed));
+    };
+    const before = tf.memory().numTensors;
+    write((options) =>
+      Object.assign(options, { text: { kind: 'my/text', options: {} }, fusion: { kind: 'my/fusion', options: {} } }),
+    );
+    await expect(load(path)).rejects.toThrow(/got my\/text, my\/fusion; .*'my\/text': \(options\) => …, 'my\/fusion'/);
+    write((options) => Object.assign(options.fusion as object, { options: { embedDim: EMBED_DIM, numHeads: 3 } }));
+    await expect(load(path)).rejects.toThrow(/fusion|nn/);
+    write((options) =>
+      Object.assign(options, { text: { kind: 'text/bag-of-tokens', options: { vocabSize: 4, embedDim: 5 } } }),
+    );
+    await expect(load(path)).rejects.toThrow(/one embedDim/);
+    write((options) => Object.assign(options, { text: 'bert' }));
+    await expect(load(path)).rejects.toThrow(/a part with kind and options, got "bert"/);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
   it('give the same model: embeddings, similarities and matches', async () => {
     const model = small();
     const path = folder();
@@ -182,7 +239,7 @@ describe('save and load', () => {
     const path = folder();
     await save(path, model);
     await expect(load(path)).rejects.toThrow(
-      /mine\/colours; pass its builder: load\(dir, \{ parts: \{ 'mine\/colours'/,
+      /mine\/colours; pass their builders: load\(dir, \{ parts: \{ 'mine\/colours'/,
     );
     const loaded = await load(path, { parts: { 'mine/colours': ({ scale }) => own(scale as number) } });
     expect((await loaded.embedImages([picture(1)])).data).toEqual((await model.embedImages([picture(1)])).data);

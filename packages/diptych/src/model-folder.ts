@@ -9,7 +9,7 @@ import {
   type Tokenizer,
 } from '@diptych/core';
 import type { MultiModalEncoder } from '@diptych/train';
-import { loadState, stateDict } from '@diptych/weights';
+import { adapters, loadState, stateDict } from '@diptych/weights';
 import { openSafetensors, writeFileAtomically, writeSafetensors } from '@diptych/weights/node';
 import { JointModel, type JointModelParts } from './joint-model.js';
 import { buildPart, type PartBuilders } from './kinds.js';
@@ -20,11 +20,12 @@ export const MANIFEST = 'model.json';
 const WEIGHTS = 'model.safetensors';
 const TOKENIZER = 'tokenizer';
 const FORMAT = 'diptych-model';
-const VERSION = 1;
+/** 2: each part has one word, `image.*`, `text.*`, `fusion.*`. 1: `image_encoder.*`, `text_encoder.*`, `fusion_layer.*`. */
+const VERSION = 2;
 
 interface Manifest {
   readonly format: typeof FORMAT;
-  readonly version: number;
+  readonly version: 1 | typeof VERSION;
   readonly model: PartDescription;
   readonly transform: PartDescription;
   readonly tokenizer: PartDescription;
@@ -74,12 +75,13 @@ export async function load(folder: string, { parts = {} }: LoadModelOptions = {}
   const tokenizer = buildPart<Tokenizer>(manifest.tokenizer, parts, files);
   const encoder = buildPart<MultiModalEncoder<Fusion | undefined>>(manifest.model, parts, files);
   try {
-    loadState(encoder, openSafetensors(join(folder, WEIGHTS)));
+    const adapter = manifest.version === 1 ? adapters.fromFormat1 : undefined;
+    loadState(encoder, openSafetensors(join(folder, WEIGHTS)), { adapter });
+    return new JointModel({ encoder, transform, tokenizer, tokenize: manifest.tokenize });
   } catch (error) {
     encoder.dispose();
     throw error;
   }
-  return new JointModel({ encoder, transform, tokenizer, tokenize: manifest.tokenize });
 }
 
 async function readManifest(folder: string): Promise<Manifest> {
@@ -98,10 +100,11 @@ async function readManifest(folder: string): Promise<Manifest> {
       { cause },
     );
   }
-  if (manifest.format !== FORMAT || manifest.version !== VERSION || !manifest.model) {
+  const readable = manifest.version === 1 || manifest.version === VERSION;
+  if (manifest.format !== FORMAT || !readable || !manifest.model) {
     throw new CheckpointError({
       where,
-      expected: `format ${FORMAT}, version ${VERSION}`,
+      expected: `format ${FORMAT}, version 1 or ${VERSION}`,
       got: `format ${manifest.format}, version ${manifest.version}`,
       remedy: 'open it with the version of diptych that wrote it',
     });

@@ -33,7 +33,7 @@ export async function seedModel({ seed = 0, pretrained = false, hub }: SeedModel
     ? await Bert.fromPretrained(TEXT, { embedDim, generator, hub })
     : new Bert('bert-base-uncased', { embedDim, generator });
   const fusion = new AttentionFusion({ embedDim, numHeads: 8, dropout: 0.1, generator });
-  return new MultiModalEncoder({ image, text, fusion, seed });
+  return new MultiModalEncoder({ image, text, fusion, generator });
 }
 
 /**

@@ -37,7 +37,7 @@ describe('AttentionFusion', () => {
   });
 
   it('copes with a missing modality, and modality dropout trains both placeholders', () => {
-    const fusion = new AttentionFusion({ embedDim: 8, numHeads: 2, modalityDropout: 0.8 }).bindPaths('fusion_layer');
+    const fusion = new AttentionFusion({ embedDim: 8, numHeads: 2, modalityDropout: 0.8 }).bindPaths('fusion');
     const [image, text] = [towerOutput(1, 16, 4, 8), towerOutput(2, 16, 5, 8)];
     expect(fusion.fuse(image, undefined, inference).fused.shape).toEqual([16, 8]);
     expect(fusion.fuse(undefined, text, inference).fused.shape).toEqual([16, 8]);

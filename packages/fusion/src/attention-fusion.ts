@@ -40,10 +40,15 @@ export class AttentionFusion extends MultiheadAttention implements Fusion {
   constructor(options: AttentionFusionOptions) {
     const { embedDim, numHeads = 8, dropout = 0, normalize = false } = options;
     checkPositive('fusion.AttentionFusion', 'embedDim', embedDim);
-    const generator = generatorOf(options);
+    const generator = generatorOf(options, 'fusion/attention');
     super(embedDim, numHeads, { generator, dropout });
     this.normalize = normalize;
     this.missing = new MissingModality('fusion.AttentionFusion', { ...options, generator });
+  }
+
+  /** Whether a modality may be missing (option `placeholders`). */
+  get hasPlaceholders(): boolean {
+    return this.missing.hasPlaceholders;
   }
 
   /**

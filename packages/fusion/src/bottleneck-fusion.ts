@@ -50,13 +50,18 @@ export class BottleneckFusion extends Module implements Fusion {
     for (const [what, value] of Object.entries({ embedDim, numLatents, numLayers, numHeads, hiddenDim })) {
       checkPositive('fusion.BottleneckFusion', what, value);
     }
-    const generator = generatorOf(options);
+    const generator = generatorOf(options, 'fusion/bottleneck');
     this.embedDim = embedDim;
     this.sizes = { embedDim, numHeads, hiddenDim, dropout };
     this.latents = parameter(normal(0.02)([numLatents, embedDim], generator) as tf.Tensor2D);
     this.layers = Array.from({ length: numLayers }, () => new CrossAttentionBlock(this.sizes, generator));
     this.norm = new LayerNorm(embedDim);
     this.missing = new MissingModality('fusion.BottleneckFusion', { ...options, generator });
+  }
+
+  /** Whether a modality may be missing (option `placeholders`). */
+  get hasPlaceholders(): boolean {
+    return this.missing.hasPlaceholders;
   }
 
   /**

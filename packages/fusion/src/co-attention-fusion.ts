@@ -60,7 +60,7 @@ export class CoAttentionFusion extends Module implements Fusion {
     for (const [what, value] of Object.entries({ embedDim, numLayers, numHeads, hiddenDim })) {
       checkPositive('fusion.CoAttentionFusion', what, value);
     }
-    const generator = generatorOf(options);
+    const generator = generatorOf(options, 'fusion/co-attention');
     this.embedDim = embedDim;
     this.sizes = { embedDim, numHeads, hiddenDim, dropout };
     this.layers = Array.from({ length: numLayers }, () => new CoAttentionLayer(this.sizes, generator));
@@ -68,6 +68,11 @@ export class CoAttentionFusion extends Module implements Fusion {
     this.normText = new LayerNorm(embedDim);
     this.projection = new Linear(2 * embedDim, embedDim, { generator });
     this.missing = new MissingModality('fusion.CoAttentionFusion', { ...options, generator });
+  }
+
+  /** Whether a modality may be missing (option `placeholders`). */
+  get hasPlaceholders(): boolean {
+    return this.missing.hasPlaceholders;
   }
 
   /**

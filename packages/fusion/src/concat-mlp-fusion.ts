@@ -35,11 +35,16 @@ export class ConcatMlpFusion extends Module implements Fusion {
     const { embedDim, hiddenDim = 2 * embedDim, dropout = 0 } = options;
     checkPositive('fusion.ConcatMlpFusion', 'embedDim', embedDim);
     checkPositive('fusion.ConcatMlpFusion', 'hiddenDim', hiddenDim);
-    const generator = generatorOf(options);
+    const generator = generatorOf(options, 'fusion/concat-mlp');
     this.embedDim = embedDim;
     this.hiddenDim = hiddenDim;
     this.mlp = new Mlp(2 * embedDim, { generator, hiddenDim, outDim: embedDim, dropout });
     this.missing = new MissingModality('fusion.ConcatMlpFusion', { ...options, generator });
+  }
+
+  /** Whether a modality may be missing (option `placeholders`). */
+  get hasPlaceholders(): boolean {
+    return this.missing.hasPlaceholders;
   }
 
   /**

@@ -56,7 +56,7 @@ describe.each(Object.entries(FUSIONS))('%s', (kind, make) => {
   });
 
   it('copes with a missing modality: a row without one is the same as the modality not given', () => {
-    const fusion = make({ modalityDropout: 0.999 }).bindPaths('fusion_layer');
+    const fusion = make({ modalityDropout: 0.999 }).bindPaths('fusion');
     const training: Context = { training: true, random: randomStream(3, 1) };
     const dropped = fusion.fuse(image(), text(), training).fused.arraySync();
     const without = [
@@ -72,7 +72,7 @@ describe.each(Object.entries(FUSIONS))('%s', (kind, make) => {
   it('has gradients for every parameter, and gives its memory back', () => {
     const before = tf.memory().numTensors;
     tf.tidy(() => {
-      const fusion = make({ modalityDropout: 0.5, dropout: 0.1 }).bindPaths('fusion_layer');
+      const fusion = make({ modalityDropout: 0.5, dropout: 0.1 }).bindPaths('fusion');
       const random = randomStream(1, 2);
       const { grads } = tf.variableGrads(() =>
         tf.sum(

@@ -32,12 +32,17 @@ export class GatedFusion extends Module implements Fusion {
     super();
     const { embedDim } = options;
     checkPositive('fusion.GatedFusion', 'embedDim', embedDim);
-    const generator = generatorOf(options);
+    const generator = generatorOf(options, 'fusion/gated');
     this.embedDim = embedDim;
     this.imageLayer = new Linear(embedDim, embedDim, { generator });
     this.textLayer = new Linear(embedDim, embedDim, { generator });
     this.gate = new Linear(2 * embedDim, embedDim, { generator });
     this.missing = new MissingModality('fusion.GatedFusion', { ...options, generator });
+  }
+
+  /** Whether a modality may be missing (option `placeholders`). */
+  get hasPlaceholders(): boolean {
+    return this.missing.hasPlaceholders;
   }
 
   /**

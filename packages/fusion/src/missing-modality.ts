@@ -39,7 +39,8 @@ export class MissingModality extends Module {
     this.modalityDropout = modalityDropout;
     this.#embedDim = embedDim;
     this.#where = where;
-    const learned = () => parameter(normal(0.02)([embedDim], generatorOf(options)) as tf.Tensor1D);
+    const generator = generatorOf(options, 'fusion/missing-modality');
+    const learned = () => parameter(normal(0.02)([embedDim], generator) as tf.Tensor1D);
     this.image = placeholders ? learned() : undefined;
     this.text = placeholders ? learned() : undefined;
   }
@@ -72,9 +73,14 @@ export class MissingModality extends Module {
     };
   }
 
+  /** Whether there is something to put in the place of a missing modality. */
+  get hasPlaceholders(): boolean {
+    return this.image !== undefined;
+  }
+
   /** Its part of a fusion's description. */
   describeOptions(): { readonly placeholders: boolean; readonly modalityDropout: number } {
-    return { placeholders: this.image !== undefined, modalityDropout: this.modalityDropout };
+    return { placeholders: this.hasPlaceholders, modalityDropout: this.modalityDropout };
   }
 
   #standIn(modality: 'image' | 'text', batch: number): Encoded {

@@ -32,16 +32,16 @@ const trained = (model: Module) => [...model.namedParameters()].filter(([, v]) =
 describe('freeze', () => {
   it('takes paths, module paths, wildcards, regular expressions and lists', () => {
     const model = new Tower();
-    expect(freeze('layer1', model)).toHaveLength(6);
-    expect(freeze('layer2.*.bn', model)).toEqual([
+    expect(freeze(model, 'layer1')).toHaveLength(6);
+    expect(freeze(model, 'layer2.*.bn')).toEqual([
       'layer2.0.bn.weight',
       'layer2.0.bn.bias',
       'layer2.1.bn.weight',
       'layer2.1.bn.bias',
     ]);
-    expect(freeze([/^stem\./, 'fc.weight'], model)).toHaveLength(4);
+    expect(freeze(model, [/^stem\./, 'fc.weight'])).toHaveLength(4);
     expect(trained(model)).toEqual(['layer2.0.conv.weight', 'layer2.1.conv.weight', 'fc.bias']);
-    unfreeze(/./, model);
+    unfreeze(model, /./);
     expect(trained(model)).toHaveLength(17);
   });
 
@@ -49,12 +49,12 @@ describe('freeze', () => {
     class Ten extends Module {
       readonly layer = Array.from({ length: 11 }, () => new Linear(1, 1, { generator: new Generator(), bias: false }));
     }
-    expect(freeze('layer.1', new Ten())).toEqual(['layer.1.weight']);
+    expect(freeze(new Ten(), 'layer.1')).toEqual(['layer.1.weight']);
   });
 
   it('keeps frozen parameters out of the gradients', () => {
     const model = new Tower();
-    freeze('fc.weight', model);
+    freeze(model, 'fc.weight');
     const { grads } = tf.variableGrads(() => tf.sum(model.fc.forward(tf.ones([1, 2]))));
     expect(Object.keys(grads)).toEqual([model.fc.bias!.name]);
   });
@@ -62,21 +62,21 @@ describe('freeze', () => {
   it('stops running statistics where nothing of their layer trains, and only there', () => {
     const model = new Tower();
     model.layer1[1]!.bn.frozen = true; // by hand
-    freeze('stem', model);
-    freeze('layer1.0.bn.bias', model);
+    freeze(model, 'stem');
+    freeze(model, 'layer1.0.bn.bias');
     expect(model.stem.bn.frozen).toBe(true);
     expect(model.layer1[0]!.bn.frozen).toBe(false);
     expect(model.layer1[1]!.bn.frozen).toBe(true);
     const before = model.stem.bn.runningMean.dataSync().slice();
     model.stem.bn.forward(tf.ones([1, 2, 2, 2]), { training: true, random: randomStream(0, 0) });
     expect(model.stem.bn.runningMean.dataSync()).toEqual(before);
-    unfreeze('stem.bn', model);
+    unfreeze(model, 'stem.bn');
     expect(model.stem.bn.frozen).toBe(false);
   });
 
   it('refuses a pattern without a match and names some that would', () => {
-    expect(() => freeze('layer9', new Tower())).toThrow(/nn\.freeze: .*stem\.conv\.weight.*got layer9/);
-    expect(() => unfreeze(/nothing/, new Tower())).toThrow(/nn\.unfreeze/);
+    expect(() => freeze(new Tower(), 'layer9')).toThrow(/nn\.freeze: .*stem\.conv\.weight.*got layer9/);
+    expect(() => unfreeze(new Tower(), /nothing/)).toThrow(/nn\.unfreeze/);
   });
 });
 

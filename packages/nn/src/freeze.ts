@@ -2,7 +2,7 @@ import { ConfigError, parametersOf, type Stateful } from '@diptych/core';
 import type * as tf from '@tensorflow/tfjs-core';
 import { BatchNorm2d } from './batch-norm2d.js';
 import { Module } from './module.js';
-import { matchesPattern, type ParameterPattern, patternsOf } from './parameter-pattern.js';
+import { choose, type ParameterPattern } from './parameter-pattern.js';
 
 /**
  * Stops training of the parameters that match: `tf.variableGrads` and optimizers leave them out. Batch normalisations
@@ -11,8 +11,8 @@ import { matchesPattern, type ParameterPattern, patternsOf } from './parameter-p
  * @returns the names of the parameters that match
  * @throws ConfigError if a pattern matches none
  */
-export function freeze(pattern: ParameterPattern, model: Stateful): string[] {
-  return setTrainable(pattern, model, false);
+export function freeze(model: Stateful, pattern: ParameterPattern): string[] {
+  return setTrainable('nn.freeze', model, pattern, false);
 }
 
 /**
@@ -21,8 +21,8 @@ export function freeze(pattern: ParameterPattern, model: Stateful): string[] {
  * @returns the names of the parameters that match
  * @throws ConfigError if a pattern matches none
  */
-export function unfreeze(pattern: ParameterPattern, model: Stateful): string[] {
-  return setTrainable(pattern, model, true);
+export function unfreeze(model: Stateful, pattern: ParameterPattern): string[] {
+  return setTrainable('nn.unfreeze', model, pattern, true);
 }
 
 /**
@@ -41,7 +41,7 @@ export function freezeExceptLast(n: number, model: Module): string[] {
       where: 'nn.freezeExceptLast',
       expected: blocks.length === 0 ? 'a model with a list of blocks' : `0 to ${blocks.length} blocks`,
       got: blocks.length === 0 ? model.constructor.name : String(n),
-      remedy: 'choose the parameters by name: freeze(pattern, model)',
+      remedy: 'choose the parameters by name: freeze(model, pattern)',
     });
   }
   const names = [...model.namedParameters()].map(([name]) => name);
@@ -50,40 +50,30 @@ export function freezeExceptLast(n: number, model: Module): string[] {
   const open = blocks.slice(blocks.length - n);
   const trains = names.filter((name, i) => i > lastOfBlocks || open.some((block) => inBlock(name, block)));
   // parameter names hold no `*`, so each stands for itself
-  if (trains.length > 0) unfreeze(trains, model);
+  if (trains.length > 0) unfreeze(model, trains);
   const frozen = names.filter((name) => !trains.includes(name));
-  if (frozen.length > 0) freeze(frozen, model);
+  if (frozen.length > 0) freeze(model, frozen);
   return frozen;
 }
 
 /** Outermost modules in lists, in order. */
 function blockPaths(model: Module, prefix = ''): string[] {
-  return [...model.namedChildren()].flatMap(([name, child]) =>
-    /\.\d+$/.test(name) ? [prefix + name] : blockPaths(child, `${prefix}${name}.`),
-  );
+  return [...model.namedChildren()].flatMap(([name, child]) => {
+    if (/\.\d+$/.test(name)) return [prefix + name];
+    return child instanceof Module ? blockPaths(child, `${prefix}${name}.`) : [];
+  });
 }
 
-function setTrainable(pattern: ParameterPattern, model: Stateful, trainable: boolean): string[] {
-  const parameters = parametersOf(model);
-  const patterns = patternsOf(pattern);
-  const idle = patterns.find((one) => !parameters.some(([name]) => matchesPattern(name, one)));
-  if (idle !== undefined) {
-    const some = parameters.slice(0, 5).map(([name]) => name);
-    throw new ConfigError({
-      where: trainable ? 'nn.unfreeze' : 'nn.freeze',
-      expected: `a pattern of the model's parameters (${some.join(', ')}, …)`,
-      got: String(idle),
-    });
-  }
-  const chosen = parameters.filter(([name]) => patterns.some((one) => matchesPattern(name, one)));
+function setTrainable(where: string, model: Stateful, pattern: ParameterPattern, trainable: boolean): string[] {
+  const chosen = choose(where, "model's parameters", parametersOf(model), pattern);
   const variables = new Set(chosen.map(([, variable]) => variable));
   for (const variable of variables) variable.trainable = trainable;
-  if (model instanceof Module) settleStatistics(model, variables);
+  if (model instanceof Module) freezeStatistics(model, variables);
   return chosen.map(([name]) => name);
 }
 
 /** Statistics are frozen exactly where no parameter of their layer trains; layers that were not meant stay as they are. */
-function settleStatistics(model: Module, touched: ReadonlySet<tf.Variable>): void {
+function freezeStatistics(model: Module, touched: ReadonlySet<tf.Variable>): void {
   for (const [, module] of model.namedModules()) {
     if (!(module instanceof BatchNorm2d) || !(touched.has(module.weight) || touched.has(module.bias))) continue;
     module.frozen = !module.weight.trainable && !module.bias.trainable;

@@ -1,16 +1,19 @@
-import { wordToUniform } from '@diptych/core';
+import { siteOf, wordToUniform } from '@diptych/core';
 import { philoxWords } from './philox-words.js';
 
 /**
- * Random numbers for initial weights: Philox with key (seed, 0x1817) and counter (block, draw, 0, 0), where `draw` counts
- * the tensors drawn so far. The same seed and the same order of construction give the same weights on every backend.
+ * Random numbers for initial weights: Philox with key (seed, 0x1817) and counter (block, draw, stream, 0), where `draw` counts
+ * the tensors drawn so far. The same seed, part and order of construction give the same weights on every backend.
  */
 export class Generator {
   #draws = 0;
   readonly #seed: number;
+  readonly #stream: number;
 
-  constructor(seed = 0) {
+  /** @param part whose numbers these are, e.g. `vision/resnet`: two parts draw different numbers from one seed */
+  constructor(seed = 0, part = '') {
     this.#seed = seed >>> 0;
+    this.#stream = part === '' ? 0 : siteOf(part);
   }
 
   /** Values uniform in [low, high). */
@@ -36,7 +39,7 @@ export class Generator {
 
   #words(length: number): Uint32Array {
     const words = new Uint32Array(length);
-    philoxWords(words, [this.#seed, KEY_OF_WEIGHTS], [this.#draws++, 0, 0]);
+    philoxWords(words, [this.#seed, WEIGHTS_KEY], [this.#draws++, this.#stream, 0]);
     return words;
   }
 }
@@ -60,9 +63,14 @@ export interface RandomWeights {
   readonly generator?: Generator;
 }
 
-/** The generator that options ask for. */
-export function generatorOf({ seed = 0, generator }: RandomWeights): Generator {
-  return generator ?? new Generator(seed);
+/**
+ * The generator that options ask for.
+ *
+ * @param part kind of the part that draws: a model's parts, each built from the same seed, must not start with the same
+ *   numbers
+ */
+export function generatorOf({ seed = 0, generator }: RandomWeights, part: string): Generator {
+  return generator ?? new Generator(seed, part);
 }
 
-const KEY_OF_WEIGHTS = 0x1817;
+const WEIGHTS_KEY = 0x1817;

@@ -1,6 +1,7 @@
 import './gradients.js';
 
 export { type Activation, activate, gelu } from './activations.js';
+export { aroundCalls, type CallName } from './around-calls.js';
 export {
   type AttentionResult,
   attentionBias,
@@ -37,7 +38,8 @@ export {
 export { l2Normalize } from './l2-normalize.js';
 export { LayerNorm, type LayerNormOptions, layerNorm } from './layer-norm.js';
 export { Linear, type LinearOptions } from './linear.js';
-export { addLora, LoraAdapter, type LoraOptions, mergeLora, removeLora, withMergedLora } from './lora.js';
+export { addLora, type LoraOptions, mergeLora, removeLora, withMergedLora } from './lora.js';
+export { LoraAdapter } from './lora-adapter.js';
 export { Mlp, type MlpOptions } from './mlp.js';
 export { Module } from './module.js';
 export {
@@ -47,7 +49,7 @@ export {
   type MultiheadAttentionOutput,
 } from './multihead-attention.js';
 export { buffer, isBuffer, parameter } from './parameter.js';
-export type { ParameterPattern } from './parameter-pattern.js';
+export { choose, matchesPattern, type ParameterPattern } from './parameter-pattern.js';
 export { drawUniform, philoxUniform, randomStream } from './philox-uniform.js';
 export { type AvgPool2dOptions, avgPool2d, maxPool2d, type Pool2dOptions } from './pool2d.js';
 export { PreNormBlock, type PreNormBlockOptions, PreNormBlocks } from './pre-norm-block.js';

@@ -5,6 +5,7 @@ import {
   Embedding,
   fans,
   Generator,
+  generatorOf,
   type Initializer,
   kaimingNormal,
   kaimingUniform,
@@ -74,6 +75,15 @@ describe('Generator', () => {
     expect(draw(1)).not.toEqual(draw(2));
     const generator = new Generator(1);
     expect(generator.uniform(8)).not.toEqual(generator.uniform(8));
+  });
+
+  it('gives two parts different numbers from one seed', () => {
+    const first = (part?: string) => generatorOf({ seed: 3 }, part ?? '').normal(8);
+    expect(first('a/b')).toEqual(first('a/b'));
+    expect(first('a/b')).not.toEqual(first('a/c'));
+    expect(first()).toEqual(new Generator(3).normal(8));
+    const generator = new Generator(3);
+    expect(generatorOf({ generator }, 'a/b')).toBe(generator);
   });
 
   it('draws zeros where a checkpoint will follow', () => {

@@ -2,7 +2,7 @@ import { checkShape } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Generator } from './generator.js';
 import { type Initializer, kaimingUniform, uniform } from './init.js';
-import type { LoraAdapter } from './lora.js';
+import type { LoraAdapter } from './lora-adapter.js';
 import { Module } from './module.js';
 import { parameter } from './parameter.js';
 

@@ -53,8 +53,8 @@ describe.each(['cpu', 'onnxruntime'])('LoRA on %s', (backend) => {
   it('changes nothing at first and trains the adapters alone', () => {
     const model = new Model();
     const before = model.forward(input()).dataSync();
-    freeze(/./, model);
-    const paths = addLora(QUERIES_AND_VALUES, model, { rank: 2, seed: 3 });
+    freeze(model, /./);
+    const paths = addLora(model, QUERIES_AND_VALUES, { rank: 2, seed: 3 });
     expect(paths).toEqual([0, 1].flatMap((i) => ['q_proj', 'v_proj'].map((p) => `blocks.${i}.self_attn.${p}`)));
     expect(maxError(model.forward(input()), before)).toBe(0);
     const { grads } = tf.variableGrads(() => tf.sum(tf.square(model.forward(input()))));
@@ -70,7 +70,7 @@ describe.each(['cpu', 'onnxruntime'])('LoRA on %s', (backend) => {
       readonly fc = layer;
     }
     const model = new Wrapped();
-    addLora('fc', model, { rank: 2, alpha: 6 });
+    addLora(model, 'fc', { rank: 2, alpha: 6 });
     const { A, B } = layer.lora!;
     B.assign(randn([3, 2], 2));
     const x = randn<tf.Rank.R2>([5, 4], 3);
@@ -89,7 +89,7 @@ describe.each(['cpu', 'onnxruntime'])('LoRA on %s', (backend) => {
       [A, B],
       [A, B, layer.weight],
     ]) {
-      if (trained.length === 3) unfreeze('fc.weight', model);
+      if (trained.length === 3) unfreeze(model, 'fc.weight');
       const { grads } = tf.variableGrads(loss, trained);
       for (const [i, { name }] of trained.entries()) {
         expect(maxError(grads[name]!, expected[i]!.dataSync())).toBeLessThan(1e-5);
@@ -100,8 +100,8 @@ describe.each(['cpu', 'onnxruntime'])('LoRA on %s', (backend) => {
   it('merges exactly: the same numbers, the old names, the old trainability', () => {
     const model = new Model();
     const namesBefore = names(model);
-    freeze('blocks.0', model);
-    addLora(QUERIES_AND_VALUES, model, { rank: 2 });
+    freeze(model, 'blocks.0');
+    addLora(model, QUERIES_AND_VALUES, { rank: 2 });
     train(model);
     const expected = model.blocks.map(({ selfAttn: { qProj } }) => [...qProj.lora!.merged(qProj.weight).dataSync()]);
     const adapted = model.forward(input()).dataSync().slice();
@@ -124,7 +124,7 @@ describe.each(['cpu', 'onnxruntime'])('LoRA on %s', (backend) => {
       readonly fc = new Linear(768, 768, { generator: new Generator(1) });
     }
     const model = new Wide();
-    addLora('fc', model, { rank: 8 });
+    addLora(model, 'fc', { rank: 8 });
     const { weight, lora } = model.fc;
     const { A, B } = lora!;
     B.assign(randn([768, 8], 2));
@@ -157,7 +157,7 @@ describe.each(['cpu', 'onnxruntime'])('LoRA on %s', (backend) => {
   it('merges for a while: what runs sees the merged model, and everything comes back bit for bit', async () => {
     const model = new Model();
     const namesBefore = names(model);
-    addLora(QUERIES_AND_VALUES, model, { rank: 2 });
+    addLora(model, QUERIES_AND_VALUES, { rank: 2 });
     train(model);
     const [before, adaptedNames] = [bits(model), names(model)];
     const adapted = model.forward(input()).dataSync().slice();
@@ -188,7 +188,7 @@ describe.each(['cpu', 'onnxruntime'])('LoRA on %s', (backend) => {
   it('can be taken off again, bit for bit', () => {
     const model = new Model();
     const before = bits(model);
-    addLora(/proj$/, model);
+    addLora(model, /proj$/);
     train(model);
     removeLora(model);
     expect(bits(model)).toEqual(before);
@@ -197,10 +197,10 @@ describe.each(['cpu', 'onnxruntime'])('LoRA on %s', (backend) => {
 
   it('refuses what cannot be, before it changes anything', () => {
     const model = new Model();
-    expect(() => addLora('blocks.0.layer_norm1', model)).toThrow(/nn\.addLora: .*linear layers/);
-    expect(() => addLora('blocks.0', model, { rank: 9 })).toThrow(/a rank of 1 to 8, got 9/);
+    expect(() => addLora(model, 'blocks.0.layer_norm1')).toThrow(/nn\.addLora: .*linear layers/);
+    expect(() => addLora(model, 'blocks.0', { rank: 9 })).toThrow(/a rank of 1 to 8, got 9/);
     expect(names(model).some((name) => name.includes('lora'))).toBe(false);
-    addLora('blocks.0', model);
-    expect(() => addLora('blocks.0.mlp', model)).toThrow(/has an adapter already/);
+    addLora(model, 'blocks.0');
+    expect(() => addLora(model, 'blocks.0.mlp')).toThrow(/has an adapter already/);
   });
 });

@@ -1,11 +1,10 @@
 import { ConfigError } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { type Generator, generatorOf, type RandomWeights } from './generator.js';
-import { kaimingUniform } from './init.js';
+import { generatorOf, type RandomWeights } from './generator.js';
 import { Linear } from './linear.js';
-import { Module } from './module.js';
-import { parameter } from './parameter.js';
-import { matchesPattern, type ParameterPattern, patternsOf } from './parameter-pattern.js';
+import { LoraAdapter } from './lora-adapter.js';
+import type { Module } from './module.js';
+import { choose, type ParameterPattern } from './parameter-pattern.js';
 
 /** Options of {@link addLora}. */
 export interface LoraOptions extends RandomWeights {
@@ -16,91 +15,20 @@ export interface LoraOptions extends RandomWeights {
 }
 
 /**
- * A low-rank change of a linear layer's weight, `B A * alpha / rank`: `A` is [rank, in], `B` [out, rank] and starts at
- * zero, so that nothing changes at first (Hu et al. 2022, LoRA: Low-Rank Adaptation of Large Language Models).
- */
-export class LoraAdapter extends Module {
-  readonly A: tf.Variable<tf.Rank.R2>;
-  readonly B: tf.Variable<tf.Rank.R2>;
-  readonly scale: number;
-  /** Whether weight and bias of the layer trained before the adapter came. */
-  readonly trainedBefore: { readonly weight: boolean; readonly bias: boolean };
-
-  constructor(layer: Linear, rank: number, alpha: number, generator: Generator) {
-    super();
-    this.scale = alpha / rank;
-    this.A = parameter(kaimingUniform([rank, layer.inFeatures], generator) as tf.Tensor2D);
-    this.B = parameter(tf.zeros([layer.outFeatures, rank]));
-    this.trainedBefore = { weight: layer.weight.trainable, bias: layer.bias?.trainable ?? false };
-  }
-
-  /** The change of the weight, [out, in]. */
-  delta(): tf.Tensor2D {
-    return tf.mul(tf.matMul(this.B, this.A), this.scale);
-  }
-
-  /** The weight that the layer computes with, and that merging leaves behind: [out, in]. */
-  merged(weight: tf.Tensor2D): tf.Tensor2D {
-    return tf.add(weight, this.delta());
-  }
-
-  /**
-   * The layer's product with the changed weight, [N, in] -> [N, out]. Forward it is the product that a merged layer
-   * computes, operator by operator, so that merging changes nothing. Backward it never forms a gradient of the size of
-   * the weight, which is what makes low-rank training cheap; the weight gets one only where it trains too.
-   */
-  product(rows: tf.Tensor2D, weight: tf.Variable<tf.Rank.R2>): tf.Tensor2D {
-    const trains = weight.trainable;
-    const product = tf.customGrad((...args) => {
-      const [x, A, B] = args as unknown as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
-      const save = args.at(-1) as unknown as tf.GradSaveFunc;
-      save([x, A, B]);
-      const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
-        const gradients = this.#gradients(dy as tf.Tensor2D, saved, weight);
-        return trains ? [...gradients, tf.matMul(dy, x, true)] : gradients;
-      };
-      return { value: tf.matMul(x, this.merged(weight), false, true), gradFunc };
-    });
-    return product(rows, this.A, this.B, ...(trains ? [weight] : [])) as tf.Tensor2D;
-  }
-
-  /** Of rows, A and B. */
-  #gradients(dy: tf.Tensor2D, saved: tf.Tensor[], weight: tf.Tensor2D): tf.Tensor[] {
-    const [x, A, B] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
-    const dNarrow = tf.mul(tf.matMul(dy, B), this.scale); // [N, rank]
-    const narrow = tf.mul(tf.matMul(x, A, false, true), this.scale);
-    return [
-      tf.add(tf.matMul(dy, weight), tf.matMul(dNarrow, A)),
-      tf.matMul(dNarrow, x, true),
-      tf.matMul(dy, narrow, true),
-    ];
-  }
-}
-
-/**
  * Puts a trainable low-rank change on linear layers and freezes their own weight and bias. The rest of the model stays as
- * it is: `freeze(/./, model)` first trains the adapters alone. State names keep their places; the adapters add
+ * it is: `freeze(model, '**')` first trains the adapters alone. State names keep their places; the adapters add
  * `LAYER.lora.A` and `LAYER.lora.B`.
  *
  * @param pattern paths of Linear layers, or of modules around them: `encoder.layer.*.attention.self`
  * @returns the paths of the layers
  * @throws ConfigError if a pattern matches no linear layer, a layer has an adapter already, or the rank is too large
  */
-export function addLora(pattern: ParameterPattern, model: Module, options: LoraOptions = {}): string[] {
+export function addLora(model: Module, pattern: ParameterPattern, options: LoraOptions = {}): string[] {
   const { rank = 8, alpha = 16 } = options;
-  const layers = linearLayers(model);
-  const patterns = patternsOf(pattern);
-  const idle = patterns.find((one) => !layers.some(([path]) => matchesPattern(path, one)));
-  if (idle !== undefined) {
-    throw new ConfigError({
-      where: 'nn.addLora',
-      expected: `a pattern of the model's linear layers (${layers.map(([path]) => path).slice(0, 5)}, …)`,
-      got: String(idle),
-    });
-  }
-  const chosen = layers.filter(([path]) => patterns.some((one) => matchesPattern(path, one)));
+  const chosen = choose('nn.addLora', "model's linear layers", linearLayers(model), pattern);
   for (const [path, layer] of chosen) checkLayer(path, layer, rank);
-  const generator = generatorOf(options);
+  // two towers of one kind have layers of the same paths: where the model is told apart, so are the adapters' first weights
+  const generator = generatorOf(options, `nn/lora ${model.knownPath ?? ''}`);
   for (const [, layer] of chosen) {
     layer.lora = new LoraAdapter(layer, rank, alpha, generator);
     layer.weight.trainable = false;
@@ -120,7 +48,7 @@ export function addLora(pattern: ParameterPattern, model: Module, options: LoraO
  * @returns the paths of the layers
  */
 export function mergeLora(model: Module): string[] {
-  return takeOff(model, (layer, adapter) => {
+  return removeAdapters(model, (layer, adapter) => {
     tf.tidy(() => layer.weight.assign(adapter.merged(layer.weight)));
   });
 }
@@ -179,10 +107,10 @@ function mergeForNow(layer: Linear): () => void {
  * @returns the paths of the layers
  */
 export function removeLora(model: Module): string[] {
-  return takeOff(model, () => {});
+  return removeAdapters(model, () => {});
 }
 
-function takeOff(model: Module, settle: (layer: Linear, adapter: LoraAdapter) => void): string[] {
+function removeAdapters(model: Module, settle: (layer: Linear, adapter: LoraAdapter) => void): string[] {
   const adapted = adaptedLayers(model);
   for (const [, layer] of adapted) {
     const adapter = layer.lora!;

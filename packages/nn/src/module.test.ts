@@ -1,7 +1,8 @@
 import '@tensorflow/tfjs-backend-cpu';
+import type { Stateful } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import { BatchNorm2d, buffer, Dropout, Generator, Linear, Module, parameter } from './index.js';
+import { BatchNorm2d, buffer, Dropout, freeze, Generator, Linear, Module, parameter } from './index.js';
 
 class Block extends Module {
   readonly LayerNorm = new BatchNorm2d(2);
@@ -65,6 +66,35 @@ describe('Module', () => {
     expect(names(new Tied().namedParameters())).toEqual(['own']);
   });
 
+  it('holds any Stateful: its names, its buffers, its end', () => {
+    class Whole extends Module {
+      readonly own = part();
+      readonly blocks = [part(), new Linear(2, 2, { generator: new Generator(), bias: false })];
+      readonly shared = this.own;
+      readonly gain = parameter(tf.scalar(1));
+    }
+    const part = (): Stateful => {
+      const [weight, mean] = [parameter(tf.ones([2])), buffer(tf.zeros([2]))];
+      return {
+        namedParameters: () => [['weight', weight]],
+        namedBuffers: () => [['mean', mean]],
+        dispose: () => tf.dispose([weight, mean]),
+      };
+    };
+    const before = tf.memory().numTensors;
+    const model = new Whole().bindPaths('model');
+    expect(names(model.namedParameters())).toEqual(['gain', 'own.weight', 'blocks.0.weight', 'blocks.1.weight']);
+    expect(names(model.namedBuffers())).toEqual(['own.mean', 'blocks.0.mean']);
+    expect(names(model.namedChildren())).toEqual(['own', 'blocks.0', 'blocks.1', 'shared']);
+    expect(names(model.namedModules())).toEqual(['', 'blocks.1']);
+    freeze(model, ['own', 'blocks.*']);
+    expect([...model.namedParameters()].flatMap(([name, { trainable }]) => (trainable ? [name] : []))).toEqual([
+      'gain',
+    ]);
+    model.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
   it('buffers are not trainable, parameters are', () => {
     const model = new Model();
     expect([...model.namedParameters()].every(([, variable]) => variable.trainable)).toBe(true);
@@ -74,8 +104,8 @@ describe('Module', () => {
   it('knows its path once it is told', () => {
     const model = new Model();
     expect(() => model.layer1[0]!.dropout.path).toThrow(/nn\.Dropout: .*bindPaths/);
-    model.bindPaths('text_encoder');
-    expect(model.layer1[1]!.dropout.path).toBe('text_encoder.layer1.1.dropout');
+    model.bindPaths('text');
+    expect(model.layer1[1]!.dropout.path).toBe('text.layer1.1.dropout');
     expect(new Model().bindPaths('').layer1[0]!.dropout.path).toBe('layer1.0.dropout');
   });
 

@@ -1,9 +1,10 @@
-import { ConfigError, type PartDescription, type Stateful } from '@diptych/core';
+import { buffersOf, ConfigError, isStateful, type PartDescription, parametersOf, type Stateful } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { isBuffer } from './parameter.js';
 
 /**
- * A part of a network: an object whose properties are parameters, buffers, other modules, and arrays of modules.
+ * A part of a network: an object whose properties are parameters, buffers, other parts, and arrays of parts. A part is a
+ * Module, or any object that is `Stateful`.
  *
  * Names follow the property path as PyTorch's state dict writes it: `inProjWeight` reads `in_proj_weight`, `layer1[0].conv1`
  * reads `layer1.0.conv1`; names that start with a capital stay as they are (`LayerNorm`). They never become tf variable
@@ -13,7 +14,7 @@ export abstract class Module implements Stateful {
   #path: string | undefined;
 
   /**
-   * Where this module stands in its model, e.g. `text_encoder.encoder.layer.0.dropout`: the site of its random draws.
+   * Where this module stands in its model, e.g. `text.encoder.layer.0.dropout`: the site of its random draws.
    *
    * @throws ConfigError if `bindPaths` was never called on the model
    */
@@ -28,56 +29,77 @@ export abstract class Module implements Stateful {
     return this.#path;
   }
 
+  /** {@link path}, or undefined where nobody has told it. */
+  get knownPath(): string | undefined {
+    return this.#path;
+  }
+
   /** Tells this module and all modules inside where they stand. The outermost module's owner calls it once. */
   bindPaths(path: string): this {
     this.#path = path;
-    for (const [name, child] of this.namedChildren()) child.bindPaths(path === '' ? name : `${path}.${name}`);
+    for (const [name, child] of this.namedChildren()) {
+      if (child instanceof Module) child.bindPaths(path === '' ? name : `${path}.${name}`);
+    }
     return this;
   }
 
-  /** Modules directly inside this one, in the order of the properties. */
-  *namedChildren(): Iterable<[string, Module]> {
+  /** Parts directly inside this one, in the order of the properties. */
+  *namedChildren(): Iterable<[string, Stateful]> {
     for (const [key, value] of Object.entries(this)) {
       const name = toStateName(key);
-      if (value instanceof Module) yield [name, value];
+      if (isStateful(value)) yield [name, value];
       else if (Array.isArray(value)) {
-        for (const [index, item] of value.entries()) if (item instanceof Module) yield [`${name}.${index}`, item];
+        for (const [index, item] of value.entries()) if (isStateful(item)) yield [`${name}.${index}`, item];
       }
     }
   }
 
-  /** This module and every one inside it, outermost first, by path relative to this one (`''` for itself). */
+  /** This module and every Module inside it, outermost first, by path relative to this one (`''` for itself). */
   *namedModules(prefix = ''): Iterable<[string, Module]> {
     yield [prefix, this];
     for (const [name, child] of this.namedChildren()) {
-      yield* child.namedModules(prefix === '' ? name : `${prefix}.${name}`);
+      if (child instanceof Module) yield* child.namedModules(prefix === '' ? name : `${prefix}.${name}`);
     }
   }
 
-  *namedParameters(): Iterable<[string, tf.Variable]> {
-    for (const [name, variable] of this.#namedVariables()) if (!isBuffer(variable)) yield [name, variable];
+  /** Own parameters, then those of the parts inside; one that several hold appears once, under its first name. */
+  namedParameters(): Iterable<[string, tf.Variable]> {
+    const own = this.#ownVariables().filter(([, variable]) => !isBuffer(variable));
+    return unique(own, this.namedChildren(), parametersOf);
   }
 
-  *namedBuffers(): Iterable<[string, tf.Variable]> {
-    for (const [name, variable] of this.#namedVariables()) if (isBuffer(variable)) yield [name, variable];
+  /** Own buffers, then those of the parts inside. */
+  namedBuffers(): Iterable<[string, tf.Variable]> {
+    const own = this.#ownVariables().filter(([, variable]) => isBuffer(variable));
+    return unique(own, this.namedChildren(), buffersOf);
   }
 
-  /** Frees every parameter and buffer of this module and of those inside. */
+  /** Frees every parameter and buffer of this module and of the parts inside. */
   dispose(): void {
-    for (const [, variable] of this.#namedVariables()) if (!variable.isDisposed) variable.dispose();
+    for (const [, child] of this.namedChildren()) child.dispose();
+    for (const [, variable] of this.#ownVariables()) if (!variable.isDisposed) variable.dispose();
   }
 
   describe?(): PartDescription;
 
-  *#namedVariables(): Iterable<[string, tf.Variable]> {
-    const seen = new Set<tf.Variable>();
-    for (const [path, module] of this.namedModules()) {
-      for (const [key, value] of Object.entries(module)) {
-        if (!(value instanceof tf.Variable) || seen.has(value)) continue;
-        seen.add(value);
-        yield [path === '' ? toStateName(key) : `${path}.${toStateName(key)}`, value];
-      }
-    }
+  #ownVariables(): [string, tf.Variable][] {
+    return Object.entries(this).flatMap(([key, value]): [string, tf.Variable][] =>
+      value instanceof tf.Variable ? [[toStateName(key), value]] : [],
+    );
+  }
+}
+
+function* unique(
+  own: readonly [string, tf.Variable][],
+  children: Iterable<[string, Stateful]>,
+  variablesOf: (part: Stateful, prefix: string) => [string, tf.Variable][],
+): Iterable<[string, tf.Variable]> {
+  const seen = new Set<tf.Variable>();
+  const all = [own, ...Array.from(children, ([name, child]) => variablesOf(child, name))];
+  for (const [name, variable] of all.flat()) {
+    if (seen.has(variable)) continue;
+    seen.add(variable);
+    yield [name, variable];
   }
 }
 

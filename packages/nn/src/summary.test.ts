@@ -32,7 +32,7 @@ class Tower extends Module {
 describe('summary', () => {
   it('lists shapes, parameters and operations of each layer', () => {
     const model = new Tower();
-    freeze('fc.weight', model);
+    freeze(model, 'fc.weight');
     const { layers, ...totals } = summary(model, tf.zeros([2, 8, 8, 3]));
     const rows = Object.fromEntries(layers.map(({ path, ...row }) => [path, row]));
     expect(rows.conv).toEqual({

@@ -1,5 +1,6 @@
 import { inference, parametersOf, type Stateful } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { aroundCalls } from './around-calls.js';
 import type { Module } from './module.js';
 
 /** One module of a model, as {@link summary} saw it. */
@@ -95,30 +96,24 @@ function watchCalls(
   running: Module[],
   shapes: Map<Module, readonly (readonly number[])[]>,
 ): () => void {
-  const target = module as Module & Callable;
-  const watched = (['encode', 'forward'] as const).filter((name) => typeof target[name] === 'function');
-  for (const name of watched) {
-    const original = target[name]! as (...args: unknown[]) => unknown;
-    // not enumerable: walks over the module's properties do not see it
-    Object.defineProperty(module, name, {
-      configurable: true,
-      value: (...args: unknown[]) => {
-        running.push(module);
-        try {
-          const output = original.apply(module, args);
-          shapes.set(
-            module,
-            tf.tensor_util.getTensorsInContainer(output as tf.TensorContainer).map(({ shape }) => shape),
-          );
-          return output;
-        } finally {
-          running.pop();
-        }
-      },
-    });
-  }
+  const undo = (['encode', 'forward'] as const).map((name) =>
+    aroundCalls(module, name, (method, args) => {
+      running.push(module);
+      try {
+        const output = method(...args);
+        const tensors = tf.tensor_util.getTensorsInContainer(output as tf.TensorContainer);
+        shapes.set(
+          module,
+          tensors.map(({ shape }) => shape),
+        );
+        return output;
+      } finally {
+        running.pop();
+      }
+    }),
+  );
   return () => {
-    for (const name of watched) delete target[name];
+    for (const one of undo) one();
   };
 }
 

@@ -44,7 +44,7 @@ export class BagOfTokens extends Module implements TextEncoder {
     }
     this.#options = options;
     this.embedDim = embedDim;
-    const generator = generatorOf(options);
+    const generator = generatorOf(options, 'text/bag-of-tokens');
     this.embedding = new Embedding(vocabSize, hiddenSize, { generator, init: normal(0.02) });
     this.norm = new LayerNorm(hiddenSize);
     this.projection = new Linear(hiddenSize, embedDim, { generator });

@@ -29,7 +29,7 @@ describe('SmallTransformer', () => {
   });
 
   it('drops in training, the same for the same step', () => {
-    const model = make({ dropout: 0.5 }).bindPaths('text_encoder');
+    const model = make({ dropout: 0.5 }).bindPaths('text');
     const run = (step: number) => model.encode(tokens(rows), { training: true, random: randomStream(1, step) }).pooled;
     expect(difference(run(1), run(1))).toBe(0);
     expect(difference(run(1), run(2))).toBeGreaterThan(1e-4);

@@ -70,7 +70,7 @@ export class SmallTransformer extends Module implements TextEncoder {
       dropout,
     };
     checkTextTransformer('text.SmallTransformer', this.config);
-    const generator = generatorOf(options);
+    const generator = generatorOf(options, 'text/small-transformer');
     this.transformer = new TextTransformer(this.config, generator);
     this.projection = new Linear(hiddenSize, embedDim, { generator });
   }

@@ -6,7 +6,7 @@ import { goldenBackends, openGolden, readGoldenJson } from '@diptych/testing/nod
 import { Bert } from '@diptych/text';
 import { AdamW, InfoNCE, MultiModalEncoder, Trainer, WeightedSum } from '@diptych/train';
 import { ResNet } from '@diptych/vision';
-import { loadState, type NameAdapter, stateDict, type TensorCollection } from '@diptych/weights';
+import { adapters, loadState, renameTensors, stateDict, type TensorCollection } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 
@@ -32,9 +32,6 @@ interface Trajectory {
 
 const meta = readGoldenJson<Meta>('multimodal');
 const EMBED_DIM = meta.fusion_layer.embed_dim;
-
-/** The reference keeps its projection beside the text encoder, ours is the encoder's last layer. */
-const ADAPTER: NameAdapter = { rules: [{ from: /^text_projection\./, to: 'text_encoder.projection.' }] };
 
 function referenceModel() {
   const { text_encoder: bert, image_encoder: resnet, fusion_layer: attention } = meta;
@@ -81,7 +78,7 @@ function pairs(file: TensorCollection): PairBatch {
     size: batch,
     pixels: { data, shape: [batch, height, width, channels] },
     tokens: {
-      shape: ids.shape as unknown as readonly [number, number],
+      shape: ids.shape,
       inputIds: ids.data as Int32Array,
       attentionMask: file.read('input.attention_mask').data as Int32Array,
     },
@@ -98,7 +95,7 @@ describe.each(runs)('golden multimodal on %s, %s', (backend, name, trajectory) =
     await tf.setBackend(backend);
     const model = referenceModel();
     const initial = openGolden('multimodal', 'initial.safetensors');
-    loadState(model, initial, { adapter: ADAPTER, fresh: [/^logit_scale$/] });
+    loadState(model, initial, { adapter: adapters.fromReference, fresh: [/^logit_scale$/] });
     const trainer = new Trainer(model, {
       loss: new WeightedSum<FusedOutputs>([
         { name: 'contrastive', loss: new InfoNCE({ temperature: 1 / meta.logit_scale }) },
@@ -136,8 +133,8 @@ describe.each(runs)('golden multimodal on %s, %s', (backend, name, trajectory) =
     expect(parts[0]![1] / trajectory.loss_parts[0]![1]).toBeCloseTo(1, 4);
 
     const final = openGolden('multimodal', `${name}.final.safetensors`);
-    const state = await stateDict(model);
-    const ours = (key: string) => state.get(key.replace('text_projection.', 'text_encoder.projection.'))!.data;
+    const state = renameTensors(await stateDict(model), adapters.toReference);
+    const ours = (key: string) => state.get(key)!.data;
     for (const [key, error] of Object.entries(trajectory.update_error)) {
       // a gradient of rounding noise becomes a step of full size: those are large by nature
       if (error > 0.01 || !smooth) continue;

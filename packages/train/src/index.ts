@@ -18,7 +18,14 @@ export {
   scorePairs,
   scorerOf,
 } from './evaluate/score-pairs.js';
-export { type FeatureHeadOptions, ImageFeatureHead, TextFeatureHead, withHead } from './frozen/feature-heads.js';
+export {
+  type FeatureHeadOptions,
+  HeadedTower,
+  ImageFeatureHead,
+  TextFeatureHead,
+  withHead,
+  withTowers,
+} from './frozen/feature-heads.js';
 export { type FeatureBatchOptions, FeatureSet } from './frozen/feature-set.js';
 export { Distillation, type DistillationOptions, distillAffinity, distillCosine } from './losses/distillation.js';
 export { ImageTextMatching, matchingLoss, matchingLossTwoClasses } from './losses/image-text-matching.js';
@@ -50,7 +57,7 @@ export {
   warmupCosine,
   warmupLinear,
 } from './schedules/schedules.js';
-export { matchesName, type NamePattern, towerOf } from './towers.js';
+export { towerOf } from './tower-of.js';
 export type { TrainableModel } from './trainable-model.js';
 export type { BatchSource } from './trainer/batch-source.js';
 export type { CheckpointStore, OnDamaged, TrainingSnapshot } from './trainer/checkpoint-store.js';

@@ -1,6 +1,13 @@
 import '@tensorflow/tfjs-backend-cpu';
-import { type FusedOutputs, inference, stateless, type TowerOutputs } from '@diptych/core';
-import { AttentionFusion, CoAttentionFusion } from '@diptych/fusion';
+import {
+  ConfigError,
+  type EncoderOutput,
+  type FusedOutputs,
+  inference,
+  stateless,
+  type TowerOutputs,
+} from '@diptych/core';
+import { AttentionFusion, CoAttentionFusion, GatedFusion } from '@diptych/fusion';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
 import { TinyImageEncoder, TinyTextEncoder } from '../test/tiny-model.js';
@@ -17,15 +24,15 @@ const tokens = () => ({
 });
 
 describe('MultiModalEncoder', () => {
-  it('names its parameters by the part they belong to, as the reference does', () => {
+  it('names its parameters by the part they belong to, as every other place calls it', () => {
     const names = [...tinyModel().namedParameters()].map(([name]) => name);
     expect(new Set(names.map((name) => name.split('.')[0]))).toEqual(
-      new Set(['image_encoder', 'text_encoder', 'fusion_layer', 'matcher', 'logit_scale']),
+      new Set(['image', 'text', 'fusion', 'matcher', 'logit_scale']),
     );
-    expect(names).toContain('fusion_layer.in_proj_weight');
+    expect(names).toContain('fusion.in_proj_weight');
     expect([...tinyModel().namedBuffers()].map(([name]) => name)).toEqual([
-      'image_encoder.bn.running_mean',
-      'image_encoder.bn.running_var',
+      'image.bn.running_mean',
+      'image.bn.running_var',
     ]);
   });
 
@@ -42,7 +49,7 @@ describe('MultiModalEncoder', () => {
       dispose: () => weight.dispose(),
     };
     const model = new MultiModalEncoder({ image, text: new TinyTextEncoder() });
-    expect([...model.namedParameters()][0]).toEqual(['image_encoder.weight', weight]);
+    expect([...model.namedParameters()]).toContainEqual(['image.weight', weight]);
     expect(model.encodeImage(pixels()).pooled.shape).toEqual([3, 8]);
     model.dispose();
     expect(weight.isDisposed).toBe(true);
@@ -76,6 +83,48 @@ describe('MultiModalEncoder', () => {
     expect(crossed[2]).not.toEqual(straight[1]);
   });
 
+  it('fuses without a modality where the fusion has placeholders', () => {
+    const make = (placeholders: boolean) =>
+      new MultiModalEncoder({ ...towers(), fusion: new GatedFusion({ embedDim: 8, placeholders }) });
+    const model = make(true);
+    const outputs = model.forward(pixels(), tokens());
+    const rows = tf.tensor1d([2, 0], 'int32');
+    const alone = model.fuse(outputs.image, undefined).fused;
+    expect(alone.shape).toEqual([3, 8]);
+    expect(outputs.fuse(undefined, null).fused.arraySync()).toEqual(alone.arraySync());
+    const texts = model.fuse(undefined, outputs.text).fused.arraySync();
+    expect(outputs.fuse(null, rows).fused.arraySync()).toEqual([texts[2], texts[0]]);
+    expect(() => outputs.fuse(null, null)).toThrow(/neither/);
+    const whole = make(false).forward(pixels(), tokens());
+    expect(() => whole.fuse(null)).toThrow(/the image is missing.*placeholders: true/);
+    const product = {
+      ...stateless,
+      embedDim: 8,
+      fuse: (a: EncoderOutput, b: EncoderOutput) => ({ fused: tf.mul(a.pooled, b.pooled) }),
+    };
+    expect(() => new MultiModalEncoder({ ...towers(), fusion: product }).fuse(outputs.image, undefined)).toThrow(
+      /the text is missing/,
+    );
+  });
+
+  it.each([
+    [undefined, /train\.MultiModalEncoder: expected an object of options/],
+    [{ image: new TinyImageEncoder() }, /expected the option text, got only image/],
+    [
+      { ...towers(), imageEncoder: 1, fuson: 2 },
+      /got imageEncoder, fuson; did you mean image for imageEncoder, fusion for fuson\?/,
+    ],
+    [{ ...towers(), image: 'resnet50' }, /image to be a part with encode\(\).*got string/],
+    [{ ...towers(), fusion: new TinyImageEncoder() }, /fusion to be a part with fuse\(\)/],
+    [
+      { ...towers(), fusion: new GatedFusion({ embedDim: 8 }), matcher: { forward: () => 1 } },
+      /matcher to be a part.*with forward/,
+    ],
+  ])('refuses options %#', (options, message) => {
+    expect(() => new MultiModalEncoder(options as never)).toThrow(message);
+    expect(() => new MultiModalEncoder(options as never)).toThrow(ConfigError);
+  });
+
   it('keeps the factor on similarities between 1 and 100', () => {
     const model = new MultiModalEncoder(towers());
     for (const [set, expected] of [
@@ -104,7 +153,7 @@ describe('MultiModalEncoder', () => {
     });
     const nameless = { ...stateless, embedDim: 8, encode: new TinyImageEncoder().encode };
     expect(() => new MultiModalEncoder({ image: nameless, text: new TinyTextEncoder() }).describe()).toThrow(
-      /image_encoder: this part has no describe/,
+      /describe: image: this part has no describe/,
     );
   });
 

@@ -1,9 +1,9 @@
 import {
-  buffersOf,
   ConfigError,
   type Context,
   checkEncoded,
   checkFused,
+  checkOptions,
   checkShape,
   checkTextTensors,
   type Encoded,
@@ -11,10 +11,12 @@ import {
   type Fused,
   type FusedOutputs,
   type Fusion,
+  hasPlaceholders,
   type ImageEncoder,
   inference,
+  isStateful,
+  type OptionNames,
   type PartDescription,
-  parametersOf,
   type Stateful,
   type TextEncoder,
   type TextTensors,
@@ -22,10 +24,11 @@ import {
 } from '@diptych/core';
 import { Generator, Linear, Module, parameter } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
+import { describePart } from './describe-part.js';
 import { gatherRows } from './gather-rows.js';
 import type { TrainableModel } from './trainable-model.js';
 
-/** Turns joint vectors [P, D] into one logit each, [P, 1] or [P]: a Linear, or a part of one's own. */
+/** Turns joint vectors [P, D] into one logit each, [P, 1] or [P]: a Linear, or a part of your own. */
 export interface Matcher extends Stateful {
   forward(fused: tf.Tensor2D): tf.Tensor;
 }
@@ -46,79 +49,73 @@ export interface MultiModalEncoderOptions<F extends Fusion | undefined = undefin
   readonly maxScale?: number | null;
   /** Start value of the bias on scaled similarities (SigLIP: -10). Default: the model has none. */
   readonly logitBias?: number;
-  /** For the matcher's first weights. Default 0. */
+  /** For the matcher's first weights, where it is made here. Default 0. */
   readonly seed?: number;
+  /** In place of the seed. */
+  readonly generator?: Generator;
 }
 
+const WHERE = 'train.MultiModalEncoder';
+
+const OPTIONS: OptionNames<MultiModalEncoderOptions> = {
+  image: 'required',
+  text: 'required',
+  fusion: 'optional',
+  matcher: 'optional',
+  logitScale: 'optional',
+  maxScale: 'optional',
+  logitBias: 'optional',
+  seed: 'optional',
+  generator: 'optional',
+};
+
 /**
- * Two towers with one width, a learnable temperature, and optionally a fusion with a matcher on top.
+ * Two towers with one width, a learnable scale of their similarities, and optionally a fusion with a matcher on top.
  *
- * Parts are nn Modules or any objects with the interfaces of core. Their parameters are named `image_encoder.*`,
- * `text_encoder.*`, `fusion_layer.*`, `matcher.*`, beside `logit_scale` and `logit_bias`. Source of temperature and
- * clamp: CLIP (Radford et al. 2021); of the bias: SigLIP (Zhai et al. 2023).
+ * Parts are nn Modules or any objects with the interfaces of core. Each has one word, as option, property, tower and beginning
+ * of its parameters' names: `image.*`, `text.*`, `fusion.*`, `matcher.*`, beside `logit_scale` and `logit_bias`. Source of
+ * scale and clamp: CLIP (Radford et al. 2021); of the bias: SigLIP (Zhai et al. 2023).
  */
 export class MultiModalEncoder<F extends Fusion | undefined = undefined>
   extends Module
   implements TrainableModel<OutputsOf<F>>
 {
   readonly embedDim: number;
-  readonly imageEncoder: ImageEncoder;
-  readonly textEncoder: TextEncoder;
-  readonly fusionLayer: F;
+  readonly image: ImageEncoder;
+  readonly text: TextEncoder;
+  readonly fusion: F;
   readonly matcher: Matcher | undefined;
   readonly logitScale: tf.Variable<tf.Rank.R0>;
   readonly logitBias: tf.Variable<tf.Rank.R0> | undefined;
   readonly maxScale: number | null;
 
-  /** @throws ConfigError if the parts' widths differ */
+  /** @throws ConfigError if a part is missing or none, an option is unknown, or the parts' widths differ */
   constructor(options: MultiModalEncoderOptions<F>) {
     super();
+    checkOptions<MultiModalEncoderOptions<Fusion | undefined>>(WHERE, options, OPTIONS);
     const { image, text, fusion, matcher = fusion !== undefined, maxScale = 100, logitBias, seed = 0 } = options;
-    const { logitScale = Math.log(1 / 0.07) } = options;
+    const { logitScale = Math.log(1 / 0.07), generator = new Generator(seed, 'train/matcher') } = options;
+    checkPart('image', image, 'encode');
+    checkPart('text', text, 'encode');
+    if (fusion) checkPart('fusion', fusion, 'fuse');
+    if (typeof matcher === 'object') checkPart('matcher', matcher, 'forward');
     checkWidths(image, text, fusion);
     if (matcher && !fusion) {
       throw new ConfigError({
-        where: 'train.MultiModalEncoder',
+        where: WHERE,
         problem: 'a matcher reads fused vectors, and this model has no fusion',
         remedy: 'pass a fusion as well, or leave the matcher out',
       });
     }
     this.embedDim = image.embedDim;
-    this.imageEncoder = image;
-    this.textEncoder = text;
-    this.fusionLayer = fusion as F;
-    this.matcher =
-      matcher === true
-        ? (new Linear(this.embedDim, 1, { generator: new Generator(seed) }) satisfies Matcher)
-        : matcher || undefined;
+    this.image = image;
+    this.text = text;
+    this.fusion = fusion as F;
+    this.matcher = matcher === true ? new Linear(this.embedDim, 1, { generator }) : matcher || undefined;
     this.logitScale = parameter(tf.scalar(logitScale));
     this.logitBias = logitBias === undefined ? undefined : parameter(tf.scalar(logitBias));
     this.maxScale = maxScale;
     this.bindPaths('');
-  }
-
-  /** The parts that own parameters, by the prefix of their names. */
-  *namedParts(): Iterable<readonly [prefix: string, part: Stateful]> {
-    yield ['image_encoder', this.imageEncoder];
-    yield ['text_encoder', this.textEncoder];
-    if (this.fusionLayer) yield ['fusion_layer', this.fusionLayer];
-    if (this.matcher) yield ['matcher', this.matcher];
-  }
-
-  override *namedParameters(): Iterable<[string, tf.Variable]> {
-    for (const [prefix, part] of this.namedParts()) yield* parametersOf(part, prefix);
-    yield ['logit_scale', this.logitScale];
-    if (this.logitBias) yield ['logit_bias', this.logitBias];
-  }
-
-  override *namedBuffers(): Iterable<[string, tf.Variable]> {
-    for (const [prefix, part] of this.namedParts()) yield* buffersOf(part, prefix);
-  }
-
-  /** Frees the parameters of the model and of all its parts. */
-  override dispose(): void {
-    for (const [, part] of this.namedParts()) part.dispose();
-    for (const own of [this.logitScale, this.logitBias]) if (own && !own.isDisposed) own.dispose();
   }
 
   /** [B, height, width, 3] -> `pooled` [B, D], `sequence` [B, T, D]. The caller disposes them. */
@@ -134,14 +131,14 @@ export class MultiModalEncoder<F extends Fusion | undefined = undefined>
   /**
    * Joins picture and text row by row. The caller disposes what it gives.
    *
-   * @throws ConfigError if the model has no fusion
+   * @param image undefined where there is none
+   * @param text the same
+   * @throws ConfigError if the model has no fusion, or one of the two is missing and the fusion has no placeholders
    */
-  fuse(image: EncoderOutput, text: EncoderOutput, context: Context = inference): Fused {
-    const where = 'train.MultiModalEncoder.fuse';
-    const pair = [
-      checkEncoded(`${where}: image`, image, this.embedDim),
-      checkEncoded(`${where}: text`, text, this.embedDim),
-    ] as const;
+  fuse(image: EncoderOutput | undefined, text: EncoderOutput | undefined, context: Context = inference): Fused {
+    const check = (name: string, output: EncoderOutput | undefined) =>
+      output && checkEncoded(`${WHERE}.fuse: ${name}`, output, this.embedDim);
+    const pair = [check('image', image), check('text', text)] as const;
     return tf.tidy(() => this.#fuse(...pair, context));
   }
 
@@ -152,15 +149,10 @@ export class MultiModalEncoder<F extends Fusion | undefined = undefined>
 
   relate(image: Encoded, text: Encoded, context: Context): OutputsOf<F> {
     const towers: TowerOutputs = { image, text, logitScale: this.logitScale, logitBias: this.logitBias };
-    if (!this.fusionLayer) return towers as OutputsOf<F>;
+    if (!this.fusion) return towers as OutputsOf<F>;
     const fused: FusedOutputs = {
       ...towers,
-      fuse: (imageRows, textRows) =>
-        this.#fuse(
-          imageRows ? gatherRows(image, imageRows) : image,
-          textRows ? gatherRows(text, textRows) : text,
-          context,
-        ),
+      fuse: (imageRows, textRows) => this.#fuse(rowsOf(image, imageRows), rowsOf(text, textRows), context),
       matchLogits: (joint) => this.matchLogits(joint),
     };
     return fused as OutputsOf<F>;
@@ -172,15 +164,15 @@ export class MultiModalEncoder<F extends Fusion | undefined = undefined>
    * @throws ConfigError if the model has no matcher
    */
   matchLogits(fused: tf.Tensor): tf.Tensor1D {
+    const where = `${WHERE}.matchLogits`;
     const { matcher } = this;
     if (!matcher) {
       throw new ConfigError({
-        where: 'train.MultiModalEncoder.matchLogits',
+        where,
         problem: 'this model has no matcher',
         remedy: 'build it with a fusion, and without `matcher: false`',
       });
     }
-    const where = 'train.MultiModalEncoder.matchLogits';
     const { P } = checkShape(where, 'fused', fused, ['P', this.embedDim]);
     return tf.tidy(() => {
       const logits = matcher.forward(fused as tf.Tensor2D);
@@ -198,55 +190,71 @@ export class MultiModalEncoder<F extends Fusion | undefined = undefined>
 
   /** @throws ConfigError if a part cannot be described */
   override describe(): PartDescription {
-    const parts = Object.fromEntries(
-      [...this.namedParts()]
-        .filter(([prefix]) => prefix !== 'matcher')
-        .map(([prefix, part]) => [DESCRIBED_AS[prefix]!, describePart(prefix, part)]),
-    );
-    const { maxScale, matcher, logitBias } = this;
+    const { image, text, fusion, matcher, maxScale, logitBias } = this;
+    const where = `${WHERE}.describe`;
     return {
       kind: 'train/multi-modal-encoder',
-      options: { ...parts, maxScale, matcher: matcher !== undefined, logitBias: logitBias ? 0 : undefined },
+      options: {
+        image: describePart(`${where}: image`, image),
+        text: describePart(`${where}: text`, text),
+        fusion: fusion && describePart(`${where}: fusion`, fusion),
+        // true: the layer that the constructor makes
+        matcher: matcher && !isDefaultMatcher(matcher) ? describePart(`${where}: matcher`, matcher) : Boolean(matcher),
+        maxScale,
+        logitBias: logitBias ? 0 : undefined,
+      },
     };
   }
 
   #encodeImage(pixels: tf.Tensor, context: Context): Encoded {
-    const where = 'train.MultiModalEncoder.encodeImage';
+    const where = `${WHERE}.encodeImage`;
     checkShape(where, 'pixels', pixels, ['B', 'height', 'width', 'channels']);
-    return checkEncoded(where, this.imageEncoder.encode(pixels as tf.Tensor4D, context), this.embedDim);
+    return checkEncoded(where, this.image.encode(pixels as tf.Tensor4D, context), this.embedDim);
   }
 
   #encodeText(text: TextTensors, context: Context): Encoded {
-    const where = 'train.MultiModalEncoder.encodeText';
-    return checkEncoded(where, this.textEncoder.encode(checkTextTensors(where, text), context), this.embedDim);
+    const where = `${WHERE}.encodeText`;
+    return checkEncoded(where, this.text.encode(checkTextTensors(where, text), context), this.embedDim);
   }
 
-  #fuse(image: Encoded, text: Encoded, context: Context): Fused {
-    return checkFused('train.MultiModalEncoder.fuse', this.#fusion().fuse(image, text, context), this.embedDim);
-  }
-
-  #fusion(): Fusion {
-    if (this.fusionLayer) return this.fusionLayer;
+  #fuse(image: Encoded | undefined, text: Encoded | undefined, context: Context): Fused {
+    const where = `${WHERE}.fuse`;
+    const { fusion } = this;
+    if (!fusion) {
+      throw new ConfigError({
+        where,
+        problem: 'this model has no fusion',
+        remedy: 'build it with one: new MultiModalEncoder({ image, text, fusion })',
+      });
+    }
+    if (hasPlaceholders(fusion)) return checkFused(where, fusion.fuse(image, text, context), this.embedDim);
+    if (image && text) return checkFused(where, fusion.fuse(image, text, context), this.embedDim);
     throw new ConfigError({
-      where: 'train.MultiModalEncoder.fuse',
-      problem: 'this model has no fusion',
-      remedy: 'build it with one: new MultiModalEncoder({ image, text, fusion })',
+      where,
+      problem: `the ${image ? 'text' : 'image'} is missing, and the fusion has no placeholder for it`,
+      remedy:
+        'build the fusion with `placeholders: true` (and train it with `modalityDropout`); one of your own says `hasPlaceholders: true`',
     });
   }
 }
 
-const DESCRIBED_AS: Readonly<Record<string, string>> = {
-  image_encoder: 'image',
-  text_encoder: 'text',
-  fusion_layer: 'fusion',
-};
+/** null: without this modality. */
+function rowsOf(output: Encoded, rows: tf.Tensor | null | undefined): Encoded | undefined {
+  if (rows === null) return undefined;
+  return rows ? gatherRows(output, rows) : output;
+}
 
-function describePart(prefix: string, part: Stateful) {
-  if (part.describe) return { ...part.describe() };
+function isDefaultMatcher(matcher: Matcher): boolean {
+  return matcher instanceof Linear && matcher.bias !== undefined && matcher.lora === undefined;
+}
+
+function checkPart(name: string, part: unknown, method: string): void {
+  if (isStateful(part) && method in part) return;
   throw new ConfigError({
-    where: `train.MultiModalEncoder.describe: ${prefix}`,
-    problem: 'this part has no describe(), so it cannot be built again from a checkpoint',
-    remedy: "give it `describe() { return { kind: 'my/kind', options: {…} } }` and pass the kind's builder to load()",
+    where: WHERE,
+    expected: `${name} to be a part with ${method}(), namedParameters(), namedBuffers() and dispose()`,
+    got: typeof part === 'object' ? `an object with ${Object.keys(part ?? {}).join(', ') || 'nothing'}` : typeof part,
+    remedy: 'extend nn’s Module, or spread core’s `stateless` into an object that owns no variables',
   });
 }
 
@@ -254,7 +262,7 @@ function checkWidths(image: ImageEncoder, text: TextEncoder, fusion: Fusion | un
   const widths = { image: image.embedDim, text: text.embedDim, ...(fusion && { fusion: fusion.embedDim }) };
   if (new Set(Object.values(widths)).size === 1) return;
   throw new ConfigError({
-    where: 'train.MultiModalEncoder',
+    where: WHERE,
     expected: 'one embedDim for all parts',
     got: Object.entries(widths)
       .map(([part, width]) => `${part} ${width}`)

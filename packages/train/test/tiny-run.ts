@@ -12,7 +12,7 @@ import {
 } from '@diptych/train';
 import { TinyImageEncoder, type TinyOptions, TinyTextEncoder } from './tiny-model.js';
 
-/** A model with every kind of state: batch norm, dropout, fusion, matcher, temperature. */
+/** A model with every kind of state: batch norm, dropout, fusion, matcher, logit scale. */
 export function tinyModel(options: TinyOptions = {}) {
   return new MultiModalEncoder({
     image: new TinyImageEncoder({ batchNorm: true, dropout: 0.2, ...options }),

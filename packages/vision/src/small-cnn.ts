@@ -72,7 +72,7 @@ export class SmallCNN extends Module implements ImageEncoder {
     this.imageSize = imageSize;
     this.channels = [...channels];
     this.inChannels = inChannels;
-    const generator = generatorOf(options);
+    const generator = generatorOf(options, 'vision/small-cnn');
     this.blocks = channels.map(
       (width, index) => new SmallCNNBlock(channels[index - 1] ?? inChannels, width, generator),
     );

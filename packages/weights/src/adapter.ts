@@ -87,3 +87,29 @@ export function selectPrefix(prefix: string): NameAdapter {
   const start = new RegExp(`^${prefix.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}`);
   return { only: start, rules: [{ from: start, to: '' }] };
 }
+
+/**
+ * Tensors under the names that an adapter gives them: a state dict for another program.
+ *
+ * ```ts
+ * await writeSafetensors('model.safetensors', renameTensors(await stateDict(model), toReference));
+ * ```
+ *
+ * @returns the same arrays, without those that the adapter ignores
+ * @throws ConfigError if a rule splits, joins or transposes, or two tensors get one name
+ */
+export function renameTensors<Tensor>(tensors: ReadonlyMap<string, Tensor>, adapter: NameAdapter): Map<string, Tensor> {
+  const renamed = new Map<string, Tensor>();
+  for (const [from, tensor] of tensors) {
+    const destination = adaptName(from, adapter);
+    if (!destination) continue;
+    const { names, part, transpose } = destination;
+    const [name] = names;
+    if (name === undefined || names.length > 1 || part || transpose || renamed.has(name)) {
+      const problem = renamed.has(name!) ? `gets the name ${name}, as another does` : 'is split, joined or transposed';
+      throw new ConfigError({ where: `weights.renameTensors: ${from}`, problem: `this tensor ${problem}` });
+    }
+    renamed.set(name, tensor);
+  }
+  return renamed;
+}

@@ -4,6 +4,7 @@ export {
   type Destination,
   type NameAdapter,
   type NameRule,
+  renameTensors,
   selectPrefix,
 } from './adapter.js';
 export * as adapters from './adapters/index.js';

@@ -134,7 +134,7 @@ describe('Bert', () => {
   });
 
   it('drops in training by its configuration', () => {
-    const bert = make().bindPaths('text_encoder');
+    const bert = make().bindPaths('text');
     const training = { training: true, random: randomStream(1, 1) } as const;
     const still = bert.encode(tokens(rows), inference).pooled;
     const moving = bert.encode(tokens(rows), training).pooled;

@@ -167,7 +167,7 @@ export class Bert extends Module implements TextEncoder, Pretrained {
       throw new ConfigError({ where: 'text.Bert', problem: "pooling 'pooler' needs addPoolingLayer" });
     }
     if (embedDim !== undefined) checkPositive('text.Bert', 'embedDim', embedDim);
-    const generator = generatorOf(options);
+    const generator = generatorOf(options, 'text/bert');
     const body = options.blank ? new BlankGenerator() : generator;
     this.embeddings = new BertEmbeddings(this.config, body);
     this.encoder = new BertEncoder(this.config, body);

@@ -101,7 +101,7 @@ export class ClipText extends Module implements TextEncoder, Pretrained {
     checkPositive('text.ClipText', 'projectionDim', projectionDim);
     checkPositive('text.ClipText', 'embedDim', embedDim);
     this.embedDim = embedDim;
-    const generator = generatorOf(options);
+    const generator = generatorOf(options, 'text/clip');
     this.textModel = new TextTransformer(this.config, options.blank ? new BlankGenerator() : generator);
     const init = normal(hiddenSize ** -0.5);
     this.textProjection = new Linear(hiddenSize, embedDim, { generator, bias: false, init });

@@ -111,7 +111,7 @@ export class SiglipText extends Module implements TextEncoder, Pretrained {
     const { embedDim = projectionSize } = options;
     checkPositive('text.SiglipText', 'embedDim', embedDim);
     this.embedDim = embedDim;
-    const generator = generatorOf(options);
+    const generator = generatorOf(options, 'text/siglip');
     const body = options.blank ? new BlankGenerator() : generator;
     this.textModel = new SiglipTextTransformer(this.config, embedDim, body, generator);
   }

@@ -1,20 +1,22 @@
 import {
-  buffersOf,
   ConfigError,
   type Context,
   checkEncoded,
   checkShape,
   type Encoded,
+  type Encoder,
+  type Fusion,
   type ImageEncoder,
   type ImageInput,
   type PartDescription,
-  parametersOf,
   ShapeError,
   type TextEncoder,
   type TextInput,
 } from '@diptych/core';
 import { generatorOf, Linear, Module, type RandomWeights } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
+import { describePart } from '../describe-part.js';
+import { MultiModalEncoder } from '../multi-modal-encoder.js';
 
 /** Options of a head on stored features. */
 export interface FeatureHeadOptions extends RandomWeights {
@@ -32,7 +34,9 @@ export class ImageFeatureHead extends Module implements ImageEncoder {
   constructor(options: FeatureHeadOptions) {
     super();
     this.embedDim = options.embedDim;
-    this.linear = new Linear(options.featureDim, options.embedDim, { generator: generatorOf(options) });
+    this.linear = new Linear(options.featureDim, options.embedDim, {
+      generator: generatorOf(options, 'train/image-feature-head'),
+    });
   }
 
   /** @throws ShapeError if the features have another width */
@@ -55,7 +59,9 @@ export class TextFeatureHead extends Module implements TextEncoder {
   constructor(options: FeatureHeadOptions) {
     super();
     this.embedDim = options.embedDim;
-    this.linear = new Linear(options.featureDim, options.embedDim, { generator: generatorOf(options) });
+    this.linear = new Linear(options.featureDim, options.embedDim, {
+      generator: generatorOf(options, 'train/text-feature-head'),
+    });
   }
 
   /** @throws ShapeError if there are no features, or of another width */
@@ -65,7 +71,8 @@ export class TextFeatureHead extends Module implements TextEncoder {
         where: 'train.TextFeatureHead',
         expected: 'stored features',
         got: 'token ids',
-        remedy: 'train it on the batches of cacheFeatures(), and put it on its tower afterwards: withHead(tower, head)',
+        remedy:
+          'train it on the batches of cacheFeatures(), and put it on its tower afterwards: withTowers(model, { image, text })',
       });
     }
     checkShape('train.TextFeatureHead', 'features', features, ['B', this.linear.inFeatures]);
@@ -87,26 +94,24 @@ function describeHead(kind: string, { inFeatures, outFeatures }: Linear): PartDe
 
 /**
  * A tower with a trained head on top: pixels or tokens in, the head's vectors out. The tower's sequence goes through the same
- * linear layer. Parameters are named `tower.*` and `head.*`.
+ * linear layer. Parameters are named `tower.*` and `head.*`; they are the tower's and the head's own.
  *
  * @throws ConfigError if the head was made for another width
  */
-export function withHead(tower: ImageEncoder, head: ImageFeatureHead): ImageEncoder;
-export function withHead(tower: TextEncoder, head: TextFeatureHead): TextEncoder;
-export function withHead(
-  tower: ImageEncoder | TextEncoder,
-  head: ImageFeatureHead | TextFeatureHead,
-): ImageEncoder & TextEncoder {
-  // what goes in is the tower's own affair
-  return new HeadedTower(tower as ImageEncoder, head.linear, head.embedDim) as unknown as ImageEncoder & TextEncoder;
+export function withHead(tower: ImageEncoder, head: ImageFeatureHead): HeadedTower<ImageInput>;
+export function withHead(tower: TextEncoder, head: TextFeatureHead): HeadedTower<TextInput>;
+export function withHead<Input>(tower: Encoder<Input>, head: ImageFeatureHead | TextFeatureHead): HeadedTower<Input> {
+  return new HeadedTower(tower, head.linear);
 }
 
-class HeadedTower extends Module implements ImageEncoder {
+/** See {@link withHead}. */
+export class HeadedTower<Input> extends Module implements Encoder<Input> {
+  readonly tower: Encoder<Input>;
   readonly head: Linear;
   readonly embedDim: number;
-  readonly #tower: ImageEncoder;
 
-  constructor(tower: ImageEncoder, head: Linear, embedDim: number) {
+  /** @throws ConfigError if the layer takes another width than the tower gives */
+  constructor(tower: Encoder<Input>, head: Linear) {
     super();
     if (tower.embedDim !== head.inFeatures) {
       throw new ConfigError({
@@ -115,36 +120,57 @@ class HeadedTower extends Module implements ImageEncoder {
         got: String(tower.embedDim),
       });
     }
+    this.tower = tower;
     this.head = head;
-    this.embedDim = embedDim;
-    this.#tower = tower;
+    this.embedDim = head.outFeatures;
   }
 
-  encode(input: ImageInput, context: Context): Encoded {
-    const { pooled, sequence, mask } = checkEncoded(
-      'train.withHead',
-      this.#tower.encode(input, context),
-      this.head.inFeatures,
-    );
+  encode(input: Input, context: Context): Encoded {
+    const output = checkEncoded('train.withHead', this.tower.encode(input, context), this.tower.embedDim);
+    const { pooled, sequence, mask } = output;
     return { pooled: this.head.forward(pooled), sequence: this.head.forward(sequence), mask };
   }
 
-  override bindPaths(path: string): this {
-    if (this.#tower instanceof Module) this.#tower.bindPaths(`${path}.tower`);
-    return super.bindPaths(path);
+  /** @throws ConfigError if the tower cannot be described */
+  override describe(): PartDescription {
+    const tower = describePart('train.withHead: tower', this.tower);
+    return { kind: 'train/headed-tower', options: { tower, embedDim: this.embedDim } };
   }
+}
 
-  override *namedParameters(): Iterable<[string, tf.Variable]> {
-    for (const [name, variable] of parametersOf(this.#tower)) yield [`tower.${name}`, variable];
-    for (const [name, variable] of this.head.namedParameters()) yield [`head.${name}`, variable];
-  }
+/**
+ * A model whose heads were trained on stored features, on its towers: pictures and texts in. Fusion, matcher, logit scale and
+ * bias are the trained ones. It takes the trained model's parts over, so dispose one of the two.
+ *
+ * @param trained whose `image`, `text` or both are feature heads
+ * @param towers the frozen towers that made the features
+ * @throws ConfigError if a tower is missing for a head, or there is no head for a tower
+ */
+export function withTowers<F extends Fusion | undefined>(
+  trained: MultiModalEncoder<F>,
+  towers: { readonly image?: ImageEncoder; readonly text?: TextEncoder },
+): MultiModalEncoder<F> {
+  const { image, text, fusion, matcher = false, maxScale, logitScale, logitBias } = trained;
+  checkTower('image', image instanceof ImageFeatureHead, towers.image);
+  checkTower('text', text instanceof TextFeatureHead, towers.text);
+  const whole = new MultiModalEncoder<F>({
+    image: towers.image && image instanceof ImageFeatureHead ? withHead(towers.image, image) : image,
+    text: towers.text && text instanceof TextFeatureHead ? withHead(towers.text, text) : text,
+    fusion,
+    matcher,
+    maxScale,
+    logitBias: logitBias && 0,
+  });
+  whole.logitScale.assign(logitScale);
+  if (logitBias) whole.logitBias?.assign(logitBias);
+  return whole;
+}
 
-  override *namedBuffers(): Iterable<[string, tf.Variable]> {
-    for (const [name, variable] of buffersOf(this.#tower)) yield [`tower.${name}`, variable];
-  }
-
-  override dispose(): void {
-    this.#tower.dispose();
-    this.head.dispose();
-  }
+function checkTower(name: string, isHead: boolean, tower: Encoder<never> | undefined): void {
+  if (isHead === (tower !== undefined)) return;
+  throw new ConfigError({
+    where: `train.withTowers: ${name}`,
+    expected: isHead ? 'the tower that made the features' : 'a model whose part is a feature head, for this tower',
+    got: isHead ? 'none' : 'another part',
+  });
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { inference } from '@diptych/core';
 import { AttentionFusion } from '@diptych/fusion';
 import { mineHardNegatives } from '@diptych/metrics';
-import { AdamW, InfoNCE, MultiModalEncoder, storedTargets, Trainer, withHead } from '@diptych/train';
+import { AdamW, InfoNCE, MultiModalEncoder, storedTargets, Trainer, withHead, withTowers } from '@diptych/train';
 import { cacheFeatures, embedCollection } from '@diptych/train/node';
 import { openSafetensors } from '@diptych/weights/node';
 import * as tf from '@tensorflow/tfjs-core';
@@ -76,15 +76,17 @@ describe('cacheFeatures', () => {
     expect(losses).toHaveLength(18);
     expect(losses.at(-1)!).toBeLessThan(losses[0]!);
 
-    const whole = new MultiModalEncoder({
-      image: withHead(both.image, model.imageEncoder as ReturnType<typeof features.imageHead>),
-      text: withHead(both.text, model.textEncoder as ReturnType<typeof features.textHead>),
-    });
+    model.logitScale.assign(tf.scalar(3));
+    const whole = withTowers(model, both);
+    expect(whole.logitScale.dataSync()).toEqual(model.logitScale.dataSync());
+    expect([whole.fusion, whole.matcher]).toEqual([model.fusion, model.matcher]);
+    expect(() => withTowers(model, { image: both.image })).toThrow(/text: expected the tower/);
+    expect(() => withTowers(whole, both)).toThrow(/image: expected a model whose part is a feature head/);
     const batch = tinyBatches(1, 6)[0]!;
     const embedded = whole.encodeImage(tf.tensor4d(batch.pixels.data as Float32Array, [6, 4, 4, 3])).pooled;
     expect(embedded.shape).toEqual([6, 5]);
-    expect([...whole.namedParameters()].map(([name]) => name)).toContain('image_encoder.head.weight');
-    expect([...whole.namedParameters()].map(([name]) => name)).toContain('text_encoder.tower.fc.weight');
+    expect([...whole.namedParameters()].map(([name]) => name)).toContain('image.head.weight');
+    expect([...whole.namedParameters()].map(([name]) => name)).toContain('text.tower.fc.weight');
   });
 
   it('gives every pair once an epoch, in an order of seed and epoch', async () => {
@@ -106,7 +108,7 @@ describe('cacheFeatures', () => {
     const head = features.imageHead({ embedDim: 4 });
     expect(() => withHead(new TinyImageEncoder({ embedDim: 3 }), head)).toThrow(/width 8/);
     const tokens = { inputIds: tf.ones([2, 2], 'int32'), attentionMask: tf.ones([2, 2], 'int32') } as never;
-    expect(() => features.textHead({ embedDim: 4 }).encode(tokens)).toThrow(/withHead/);
+    expect(() => features.textHead({ embedDim: 4 }).encode(tokens)).toThrow(/withTowers/);
   });
 });
 

@@ -1,28 +1,20 @@
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import {
-  AdamW,
-  type AdamWOptions,
-  matchesName,
-  towerOf,
-  warmupConstant,
-  warmupCosine,
-  warmupLinear,
-} from '../index.js';
+import { AdamW, type AdamWOptions, towerOf, warmupConstant, warmupCosine, warmupLinear } from '../index.js';
 import { layerDepths } from './layer-depths.js';
 
 beforeAll(() => tf.setBackend('cpu'));
 
 const SHAPES: Record<string, number[]> = {
-  'image_encoder.conv1.weight': [2, 3],
-  'image_encoder.layer1.0.conv1.weight': [2, 3],
-  'image_encoder.layer1.1.conv1.weight': [2, 3],
-  'image_encoder.fc.bias': [2],
-  'text_encoder.embeddings.weight': [4, 2],
-  'text_encoder.encoder.layer.0.LayerNorm.weight': [2],
-  'text_encoder.encoder.layer.1.dense.weight': [2, 2],
-  'text_encoder.projection.weight': [2, 2],
+  'image.conv1.weight': [2, 3],
+  'image.layer1.0.conv1.weight': [2, 3],
+  'image.layer1.1.conv1.weight': [2, 3],
+  'image.fc.bias': [2],
+  'text.embeddings.weight': [4, 2],
+  'text.encoder.layer.0.LayerNorm.weight': [2],
+  'text.encoder.layer.1.dense.weight': [2, 2],
+  'text.projection.weight': [2, 2],
   logit_scale: [],
 };
 
@@ -42,11 +34,11 @@ function bound(options: AdamWOptions) {
 const near = (values: number[]) => values.map((value) => expect.closeTo(value, 6));
 
 describe('AdamW groups', () => {
-  it('spare biases, norms and the temperature from decay, unless asked', () => {
+  it('spare biases, norms and the logit scale from decay, unless asked', () => {
     const { hyper } = bound({ learningRate: 0.5, weightDecay: 0.1 });
-    expect(hyper['image_encoder.conv1.weight']).toEqual(near([0.5, 0.1, 1]));
-    expect(hyper['image_encoder.fc.bias']).toEqual(near([0.5, 0, 1]));
-    expect(hyper['text_encoder.encoder.layer.0.LayerNorm.weight']![1]).toBe(0);
+    expect(hyper['image.conv1.weight']).toEqual(near([0.5, 0.1, 1]));
+    expect(hyper['image.fc.bias']).toEqual(near([0.5, 0, 1]));
+    expect(hyper['text.encoder.layer.0.LayerNorm.weight']![1]).toBe(0);
     expect(hyper.logit_scale![1]).toBe(0);
     expect(bound({ weightDecay: 0.1, decayOn: 'all' }).hyper.logit_scale![1]).toBeCloseTo(0.1);
   });
@@ -60,21 +52,21 @@ describe('AdamW groups', () => {
         { match: '*.layer1', weightDecay: 0 },
       ],
     });
-    expect(hyper['text_encoder.embeddings.weight']).toEqual(near([0.125, 0.25, 1]));
-    expect(hyper['text_encoder.projection.weight']).toEqual(near([0.5, 0.25, 1]));
-    expect(hyper['image_encoder.layer1.0.conv1.weight']).toEqual(near([1, 0, 1]));
-    expect(hyper['image_encoder.conv1.weight']).toEqual(near([1, 0.01, 1]));
-    expect(optimizer.learningRates()).toEqual({ image: 1, text: 0.5, temperature: 1 });
+    expect(hyper['text.embeddings.weight']).toEqual(near([0.125, 0.25, 1]));
+    expect(hyper['text.projection.weight']).toEqual(near([0.5, 0.25, 1]));
+    expect(hyper['image.layer1.0.conv1.weight']).toEqual(near([1, 0, 1]));
+    expect(hyper['image.conv1.weight']).toEqual(near([1, 0.01, 1]));
+    expect(optimizer.learningRates()).toEqual({ image: 1, text: 0.5, logit_scale: 1 });
   });
 
   it('decay the rate layer by layer', () => {
     const { hyper } = bound({ learningRate: 1, groups: { image: { layerDecay: 0.5 } } });
     const rate = (name: string) => hyper[name]![0];
-    expect(rate('image_encoder.fc.bias')).toBe(1);
-    expect(rate('image_encoder.layer1.1.conv1.weight')).toBe(0.5);
-    expect(rate('image_encoder.layer1.0.conv1.weight')).toBe(0.25);
-    expect(rate('image_encoder.conv1.weight')).toBe(0.125);
-    expect(rate('text_encoder.embeddings.weight')).toBe(1);
+    expect(rate('image.fc.bias')).toBe(1);
+    expect(rate('image.layer1.1.conv1.weight')).toBe(0.5);
+    expect(rate('image.layer1.0.conv1.weight')).toBe(0.25);
+    expect(rate('image.conv1.weight')).toBe(0.125);
+    expect(rate('text.embeddings.weight')).toBe(1);
     expect(layerDepths(['a.x', 'a.layer.0.y', 'a.layer.0.z', 'a.pooler.w']).get('a.pooler.w')).toEqual({
       depth: 2,
       deepest: 2,
@@ -82,7 +74,7 @@ describe('AdamW groups', () => {
   });
 
   it('are refused when they choose nothing or are out of range', () => {
-    expect(() => bound({ groups: { imgae: { learningRate: 1 } } })).toThrow(/none for imgae.*towers are image/);
+    expect(() => bound({ groups: { imgae: { learningRate: 1 } } })).toThrow(/got imgae; did you mean image\?/);
     expect(() => new AdamW({ learningRate: -1 })).toThrow(/learningRate/);
     expect(() => new AdamW({ betas: [0.9, 1] })).toThrow(/beta/);
     expect(() => new AdamW({ groups: { text: { layerDecay: 0 } } })).toThrow(/layerDecay/);
@@ -94,11 +86,11 @@ describe('AdamW groups', () => {
 describe('AdamW.step', () => {
   it('leaves parameters without a gradient alone, and counts steps for each by itself', () => {
     const { optimizer, variables } = bound({ learningRate: 0.1, weightDecay: 0.5, decayOn: 'all' });
-    const [name, other] = ['image_encoder.fc.bias', 'text_encoder.projection.weight'];
+    const [name, other] = ['image.fc.bias', 'text.projection.weight'];
     optimizer.step({ [name]: tf.ones([2]) });
     optimizer.step({ [name]: tf.ones([2]), [other]: tf.ones([2, 2]) });
     expect([...variables[other]!.dataSync()]).toEqual(near(Array(4).fill(0.95 - 0.1)));
-    expect([...variables['image_encoder.conv1.weight']!.dataSync()]).toEqual(Array(6).fill(1));
+    expect([...variables['image.conv1.weight']!.dataSync()]).toEqual(Array(6).fill(1));
     expect(optimizer.stepCounts()).toMatchObject({ [name]: 2, [other]: 1, logit_scale: 0 });
   });
 
@@ -114,12 +106,9 @@ describe('AdamW.step', () => {
 
   it('changes nothing for gradients that are not finite, where clipping looks at the norm', () => {
     const { optimizer, variables } = bound({ learningRate: 0.1 });
-    const norm = optimizer.step(
-      { logit_scale: tf.scalar(Number.NaN), 'image_encoder.fc.bias': tf.ones([2]) },
-      { clipNorm: 1 },
-    );
+    const norm = optimizer.step({ logit_scale: tf.scalar(Number.NaN), 'image.fc.bias': tf.ones([2]) }, { clipNorm: 1 });
     expect(norm.dataSync()[0]).toBeNaN();
-    expect([...variables['image_encoder.fc.bias']!.dataSync()]).toEqual([1, 1]);
+    expect([...variables['image.fc.bias']!.dataSync()]).toEqual([1, 1]);
   });
 });
 
@@ -140,10 +129,13 @@ describe('schedules', () => {
 
 describe('names', () => {
   it('belong to towers', () => {
-    expect(
-      ['image_encoder.a', 'text_encoder', 'fusion_layer.x', 'matcher.weight', 'logit_bias', 'loss.w'].map(towerOf),
-    ).toEqual(['image', 'text', 'fusion', 'matcher', 'temperature', 'other']);
-    expect(matchesName('text_encoder.embed', 'text_encoder.embeddings.weight')).toBe(false);
-    expect(matchesName('text_encoder.embed*', 'text_encoder.embeddings.weight')).toBe(true);
+    expect(['image.a', 'text', 'fusion.x', 'matcher.weight', 'logit_bias', 'loss.w'].map(towerOf)).toEqual([
+      'image',
+      'text',
+      'fusion',
+      'matcher',
+      'logit_bias',
+      'loss',
+    ]);
   });
 });

@@ -1,6 +1,6 @@
 import { ConfigError, type Optimizer, ShapeError } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { towerOf } from '../towers.js';
+import { towerOf } from '../tower-of.js';
 import { clipGradients } from './clip-gradients.js';
 import { checkOptions, type OptimizerOptions, settingsOf } from './parameter-groups.js';
 import type { Rates, UpdateRule } from './update-rule.js';

@@ -26,7 +26,7 @@ export function layerDepths(names: readonly string[]): Map<string, LayerDepth> {
   return new Map(names.map((name, i) => [name, { depth: depths[i]!, deepest }]));
 }
 
-/** The path up to the first number: `text_encoder.encoder.layer.3`; empty outside numbered layers. */
+/** The path up to the first number: `text.encoder.layer.3`; empty outside numbered layers. */
 function layerOf(name: string): string {
   return /^.*?\.\d+(?=\.)/.exec(name)?.[0] ?? '';
 }

@@ -1,6 +1,7 @@
 import { ConfigError } from '@diptych/core';
+import { choose, matchesPattern, type ParameterPattern } from '@diptych/nn';
 import type { Variable } from '@tensorflow/tfjs-core';
-import { matchesName, type NamePattern, towerOf } from '../towers.js';
+import { towerOf } from '../tower-of.js';
 import { layerDepths } from './layer-depths.js';
 import type { Rates } from './update-rule.js';
 
@@ -17,16 +18,16 @@ export type ParameterGroup<Settings extends Rates = Rates> = Partial<Settings> &
 export type OptimizerOptions<Settings extends Rates = Rates> = ParameterGroup<Settings> & {
   /**
    * What weight decay shrinks: `matrices` spares tensors of fewer than two dimensions, that is biases, norms and the
-   * temperature; `all` is torch's default. Default `matrices`.
+   * logit scale; `all` is torch's default. Default `matrices`.
    */
   readonly decayOn?: 'matrices' | 'all';
   /**
-   * Settings of some parameters, by tower or name: `{ text: { learningRate: 1e-5 }, 'text_encoder.embeddings': {
-   * learningRate: 0 } }`, or a list with regular expressions. Where several match, later ones overrule, setting by setting.
+   * Settings of some parameters, by tower or path (nn's {@link ParameterPattern}): `{ text: { learningRate: 1e-5 },
+   * 'text.embeddings': { learningRate: 0 } }`, or a list with regular expressions. Where several match, later ones overrule, setting by setting.
    */
   readonly groups?:
     | Readonly<Record<string, ParameterGroup<Settings>>>
-    | readonly (ParameterGroup<Settings> & { readonly match: NamePattern })[];
+    | readonly (ParameterGroup<Settings> & { readonly match: ParameterPattern })[];
 };
 
 /** Settings of each parameter, in order, with the rate's decay by layer worked in. */
@@ -38,7 +39,7 @@ export function settingsOf<Settings extends Rates>(
 ): Settings[] {
   const { groups: _, decayOn = 'matrices', ...own } = options;
   const groups = listGroups(options);
-  for (const { match } of groups) refuseEmptyGroup(name, match, parameters);
+  for (const { match } of groups) choose(`train.${name}.groups`, "model's parameters", parameters, match);
   const names = parameters.map(([parameter]) => parameter);
   const depths = new Map(
     [...new Set(names.map(towerOf))].flatMap((tower) => [
@@ -46,7 +47,7 @@ export function settingsOf<Settings extends Rates>(
     ]),
   );
   return parameters.map(([parameter, variable]) => {
-    const chosen = groups.filter(({ match }) => matchesName(match, parameter)).map(({ settings }) => settings);
+    const chosen = groups.filter(({ match }) => matchesPattern(parameter, match)).map(({ settings }) => settings);
     const { layerDecay, ...settings } = Object.assign(
       { ...defaults, layerDecay: 1 },
       defined(own),
@@ -100,23 +101,6 @@ function listGroups<Settings extends Rates>({ groups = [] }: OptimizerOptions<Se
   const isList = (given: typeof groups): given is Extract<typeof groups, readonly unknown[]> => Array.isArray(given);
   if (!isList(groups)) return Object.entries(groups).map(([match, settings]) => ({ match, settings }));
   return groups.map(({ match, ...settings }) => ({ match, settings: settings as ParameterGroup<Settings> }));
-}
-
-function refuseEmptyGroup(
-  name: string,
-  match: NamePattern,
-  parameters: readonly (readonly [string, Variable])[],
-): void {
-  if (parameters.some(([parameter]) => matchesName(match, parameter))) return;
-  throw new ConfigError({
-    where: `train.${name}.groups`,
-    expected: 'each group to choose a parameter',
-    got: `none for ${String(match)}`,
-    remedy: `names look like ${parameters
-      .slice(0, 3)
-      .map(([parameter]) => parameter)
-      .join(', ')}; towers are image, text, fusion, matcher, temperature`,
-  });
 }
 
 /** The settings that are given, so that absent ones overrule nothing. */

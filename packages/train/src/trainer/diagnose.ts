@@ -1,5 +1,5 @@
 import type { Context, TowerOutputs } from '@diptych/core';
-import { Module } from '@diptych/nn';
+import { aroundCalls, Module } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { type DeviceBatch, normalizedPixels } from './device-batch.js';
 import { lossAndGradients, lossOf, type StepParts, textOf } from './training-step.js';
@@ -9,7 +9,7 @@ import { lossAndGradients, lossOf, type StepParts, textOf } from './training-ste
  * pixels, the output of each module in the order of computation, towers, parts of the loss, gradients. Parameters and
  * running statistics are left as they were.
  *
- * @returns its name, e.g. `image_encoder.layer3.0.bn2` or `gradient of fusion_layer.in_proj_weight`; undefined if all is finite
+ * @returns its name, e.g. `image.layer3.0.bn2` or `gradient of fusion.in_proj_weight`; undefined if all is finite
  */
 export function firstNonFinite<Outputs extends TowerOutputs>(
   parts: StepParts<Outputs>,
@@ -58,21 +58,17 @@ function firstInStep<Outputs extends TowerOutputs>(
 /** Looks at what each module's `forward` returns, while it is on. */
 class ModuleWatch {
   first: string | undefined;
-  readonly #watched: Module[] = [];
+  readonly #undo: (() => void)[];
 
   constructor(model: object) {
-    if (!(model instanceof Module)) return;
-    for (const [name, module] of model.namedModules()) {
-      const { forward } = module as Module & { forward?: (...args: unknown[]) => unknown };
-      if (name === '' || !forward) continue;
-      const watched = (...args: unknown[]) => {
-        const result = forward.apply(module, args);
-        if (result instanceof tf.Tensor) this.check(name, result);
+    const modules = model instanceof Module ? [...model.namedModules()] : [];
+    this.#undo = modules.map(([name, module]) =>
+      aroundCalls(module, 'forward', (forward, args) => {
+        const result = forward(...args);
+        if (name !== '' && result instanceof tf.Tensor) this.check(name, result);
         return result;
-      };
-      Object.defineProperty(module, 'forward', { value: watched, configurable: true, writable: true });
-      this.#watched.push(module);
-    }
+      }),
+    );
   }
 
   check(name: string, tensor: tf.Tensor): void {
@@ -80,7 +76,7 @@ class ModuleWatch {
   }
 
   stop(): void {
-    for (const module of this.#watched) delete (module as { forward?: unknown }).forward;
+    for (const one of this.#undo.reverse()) one();
   }
 }
 

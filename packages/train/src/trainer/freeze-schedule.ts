@@ -1,12 +1,11 @@
 import { ConfigError, type Stateful } from '@diptych/core';
-import { BatchNorm2d, Module } from '@diptych/nn';
+import { BatchNorm2d, choose, Module, matchesPattern, type ParameterPattern } from '@diptych/nn';
 import type { Variable } from '@tensorflow/tfjs-core';
-import { matchesName, type NamePattern } from '../towers.js';
 
 /** Some parameters that do not train for a while. */
 export interface FreezeRule {
-  /** Tower, path or regular expression, see {@link matchesName}. */
-  readonly match: NamePattern;
+  /** Which parameters: a tower (`text`), a path, see nn's {@link ParameterPattern}. */
+  readonly match: ParameterPattern;
   /** First frozen step (from 0); default 0. */
   readonly fromStep?: number;
   /** First step that trains again; default never. */
@@ -26,13 +25,7 @@ export class FreezeSchedule {
   /** @throws ConfigError if a rule matches no parameter, or ends before it begins */
   constructor(rules: readonly FreezeRule[], model: Stateful, parameters: readonly (readonly [string, Variable])[]) {
     for (const { match, fromStep = 0, untilStep = Number.POSITIVE_INFINITY } of rules) {
-      if (!parameters.some(([name]) => matchesName(match, name))) {
-        throw new ConfigError({
-          where: 'train.Trainer: freeze',
-          expected: 'each rule to choose a parameter',
-          got: `none for ${String(match)}`,
-        });
-      }
+      choose('train.Trainer: freeze', "model's parameters", parameters, match);
       if (!(fromStep < untilStep)) {
         throw new ConfigError({
           where: 'train.Trainer: freeze',
@@ -42,7 +35,7 @@ export class FreezeSchedule {
       }
     }
     this.#rules = rules;
-    this.#parameters = parameters.filter(([name]) => rules.some(({ match }) => matchesName(match, name)));
+    this.#parameters = parameters.filter(([name]) => rules.some(({ match }) => matchesPattern(name, match)));
     this.#norms = model instanceof Module ? [...batchNorms(model)] : [];
   }
 
@@ -54,10 +47,11 @@ export class FreezeSchedule {
     const key = active.join();
     if (key === this.#last) return false;
     this.#last = key;
-    const frozen = (name: string) => this.#rules.some(({ match }, i) => active[i] && matchesName(match, name));
+    const frozen = (name: string) => this.#rules.some(({ match }, i) => active[i] && matchesPattern(name, match));
     for (const [name, variable] of this.#parameters) variable.trainable = !frozen(name);
     for (const [name, norm] of this.#norms) {
-      if (this.#rules.some(({ match }) => matchesName(match, `${name}.weight`))) norm.frozen = frozen(`${name}.weight`);
+      if (this.#rules.some(({ match }) => matchesPattern(`${name}.weight`, match)))
+        norm.frozen = frozen(`${name}.weight`);
     }
     return true;
   }

@@ -1,6 +1,6 @@
 import type { Loss, Optimizer, PairBatch, TowerOutputs } from '@diptych/core';
+import type { ParameterPattern } from '@diptych/nn';
 import type { Schedule } from '../schedules/schedules.js';
-import type { NamePattern } from '../towers.js';
 import type { CheckpointStore } from './checkpoint-store.js';
 import type { HostRows } from './device-batch.js';
 import type { EmaOptions } from './ema.js';
@@ -31,7 +31,7 @@ export interface TrainerOptions<Outputs extends TowerOutputs = TowerOutputs> {
    * Blocks whose inner activations are computed again for the gradients, by module path: less memory for more time, on
    * backends that run operator by operator. A compiling engine merges equal operators, which undoes it.
    */
-  readonly recompute?: readonly NamePattern[];
+  readonly recompute?: ParameterPattern;
   /** Keeps averaged weights, see `trainer.withAverages`. */
   readonly ema?: EmaOptions;
   /** What does not train, and for how long: `[{ match: 'text', untilStep: 100 }]`. */

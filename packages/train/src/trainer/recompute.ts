@@ -1,8 +1,7 @@
 import { ConfigError } from '@diptych/core';
 import { keepingTape } from '@diptych/core/tfjs';
-import { Module } from '@diptych/nn';
+import { aroundCalls, choose, Module, type ParameterPattern } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
-import { matchesName, type NamePattern } from '../towers.js';
 
 type Forward = (...args: unknown[]) => unknown;
 
@@ -14,45 +13,27 @@ export class Recomputation {
   readonly #blocks: readonly Module[];
 
   /** @throws ConfigError if a pattern chooses no module with a `forward` */
-  constructor(model: object, patterns: readonly NamePattern[]) {
+  constructor(model: object, pattern: ParameterPattern) {
     const modules = model instanceof Module ? [...model.namedModules()] : [];
-    const chosen: [string, Module][] = [];
-    for (const [name, module] of modules) {
-      const inside = chosen.some(([outer]) => name.startsWith(`${outer}.`));
-      if (name === '' || inside || !('forward' in module)) continue;
-      if (patterns.some((pattern) => isNamed(pattern, name))) chosen.push([name, module]);
-    }
-    for (const pattern of patterns) {
-      if (chosen.some(([name]) => isNamed(pattern, name))) continue;
-      throw new ConfigError({
-        where: 'train.Trainer: recompute',
-        expected: 'each pattern to choose a block',
-        got: `none for ${String(pattern)}`,
-        remedy: "name modules with a forward, e.g. 'image_encoder.layer1.*' or 'text_encoder.encoder.layer.*'",
-      });
-    }
-    this.#blocks = chosen.map(([, module]) => module);
+    const callable = modules.filter(([path, module]) => path !== '' && 'forward' in module);
+    const chosen = choose('train.Trainer: recompute', "model's blocks with a forward", callable, pattern);
+    // a block around others computes them again too
+    this.#blocks = chosen
+      .filter(([path]) => !chosen.some(([outer]) => path.startsWith(`${outer}.`)))
+      .map(([, module]) => module);
   }
 
   /** Runs something in which the blocks recompute. */
   around<T>(run: () => T): T {
-    for (const block of this.#blocks) {
-      const { forward } = block as Module & { forward: Forward };
-      const replaced: Forward = (...args) => recomputed(block, forward, args);
-      Object.defineProperty(block, 'forward', { value: replaced, configurable: true, writable: true });
-    }
+    const undo = this.#blocks.map((block) =>
+      aroundCalls(block, 'forward', (forward, args) => recomputed(block, forward, args)),
+    );
     try {
       return run();
     } finally {
-      for (const block of this.#blocks) delete (block as { forward?: Forward }).forward;
+      for (const one of undo.reverse()) one();
     }
   }
-}
-
-/** A pattern names a module itself, not what is inside it. */
-function isNamed(pattern: NamePattern, name: string): boolean {
-  if (pattern instanceof RegExp || pattern.includes('*')) return matchesName(pattern, name);
-  return pattern === name;
 }
 
 function recomputed(block: Module, forward: Forward, args: readonly unknown[]): tf.Tensor {
@@ -63,7 +44,7 @@ function recomputed(block: Module, forward: Forward, args: readonly unknown[]): 
   const run = (tensors: readonly tf.Tensor[]): tf.Tensor => {
     const given = [...args];
     for (const [k, i] of places.entries()) given[i] = tensors[k];
-    const result = forward.apply(block, given);
+    const result = forward(...given);
     if (result instanceof tf.Tensor) return result;
     throw new ConfigError({
       where: `train.Trainer: recompute: ${block.path}`,

@@ -109,7 +109,7 @@ describe('resume', () => {
       (error) => isDiptychError(error) && error.code === 'checkpoint',
     );
     await expect(other.resume(folder)).rejects.toThrow(
-      /model is another one than the run's: image_encoder.bn.\w+ is in the run alone.*and 1 more; to resume, build/,
+      /model is another one than the run's: image.bn.\w+ is in the run alone.*and 1 more; to resume, build/,
     );
     expect(await tinyTrainer().resume(join(folder, 'nothing here'))).toBe(false);
   });

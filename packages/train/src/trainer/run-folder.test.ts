@@ -311,11 +311,11 @@ describe('a resume (the table in docs/train.md)', () => {
   it('of another model: refused with both shapes', async () => {
     await begun(3);
     const model = tinyModel();
-    const { fc } = model.textEncoder as unknown as { fc: { weight: tf.Variable } };
+    const { fc } = model.text as unknown as { fc: { weight: tf.Variable } };
     fc.weight = tf.variable(tf.zeros([4, 8]));
     const wider = new Trainer(model, { loss: tinyLoss() });
     await expect(fit({ steps: 4, resume: true }, wider)).rejects.toThrow(
-      /text_encoder\.fc\.weight is \[\d+,\d+\] float32 here and \[\d+,\d+\] float32 in the run.*to resume/,
+      /text\.fc\.weight is \[\d+,\d+\] float32 here and \[\d+,\d+\] float32 in the run.*to resume/,
     );
   });
 

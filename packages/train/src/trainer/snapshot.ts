@@ -4,6 +4,7 @@ import type { Variable } from '@tensorflow/tfjs-core';
 import type { TrainingSnapshot } from './checkpoint-store.js';
 import type { Ema } from './ema.js';
 import { type RunSettings, type SettingChange, settingChanges } from './run-settings.js';
+import { currentFormat, SNAPSHOT_VERSION } from './snapshot-format.js';
 
 /** What a snapshot is taken of. */
 export interface SnapshotParts {
@@ -42,8 +43,6 @@ export interface Position {
   readonly validation?: JsonObject;
 }
 
-const VERSION = 1;
-
 /** Copies a run's state to the host. */
 export async function takeSnapshot(
   parts: SnapshotParts,
@@ -57,7 +56,7 @@ export async function takeSnapshot(
       optimizer: await stateDict(asStateful(optimizer.namedState())),
       ...(ema && { ema: await stateDict(asStateful(ema.namedAverages())) }),
     },
-    state: { version: VERSION, ...position, stepCounts: optimizer.stepCounts() },
+    state: { version: SNAPSHOT_VERSION, ...position, stepCounts: optimizer.stepCounts() },
     score,
   };
 }
@@ -74,12 +73,12 @@ export function restoreSnapshot(
   snapshot: TrainingSnapshot,
   { seed, settingsAt }: { readonly seed: number; readonly settingsAt: (step: number) => RunSettings },
 ): { readonly position: Position; readonly changes: readonly SettingChange[] } {
-  const { tensors } = snapshot;
-  const state = snapshot.state as unknown as Position & { version: number; stepCounts: Record<string, number> };
-  const where = `train.Trainer.resume: step ${state.step}`;
-  if (state.version !== VERSION) {
-    throw new CheckpointError({ where, expected: `format ${VERSION}`, got: String(state.version) });
-  }
+  const where = `train.Trainer.resume: step ${snapshot.state.step}`;
+  const { tensors, state } = currentFormat(
+    snapshot,
+    parts.parameters.map(([name]) => name),
+    where,
+  );
   refuseOther(where, 'seed', state.seed, seed);
   if (Boolean(tensors.ema) !== Boolean(parts.ema)) {
     throw new CheckpointError({

@@ -94,7 +94,7 @@ export class StepRunner<Outputs extends TowerOutputs> {
       parameters,
       buffers: [...buffersOf(model), ...buffersOf(loss, 'loss')],
       clipNorm,
-      recompute: recompute?.length ? new Recomputation(model, recompute) : undefined,
+      recompute: recompute === undefined ? undefined : new Recomputation(model, recompute),
     };
     this.#chunkSize = chunkSize;
   }

@@ -13,7 +13,7 @@ import { type Compiled, compile } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { firstRows } from '../gather-rows.js';
 import { clipGradients, normOf } from '../optimizers/clip-gradients.js';
-import { towerOf } from '../towers.js';
+import { towerOf } from '../tower-of.js';
 import type { TrainableModel } from '../trainable-model.js';
 import { type DeviceBatch, normalizedPixels } from './device-batch.js';
 import type { Recomputation } from './recompute.js';

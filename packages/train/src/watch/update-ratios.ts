@@ -1,6 +1,6 @@
 import { type Compiled, compile } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
-import { towerOf } from '../towers.js';
+import { towerOf } from '../tower-of.js';
 
 /** How far a step moved each tower: |after - before| / |before|, Euclidean norms over all parameters that train. */
 export type UpdateRatios = Readonly<Record<string, number>>;

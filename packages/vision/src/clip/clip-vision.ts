@@ -131,7 +131,7 @@ export class ClipVision extends Module implements ImageEncoder, Pretrained {
     this.embedDim = embedDim;
     checkVisionTower(this.#where, this.config, embedDim);
 
-    const generator = generatorOf(options);
+    const generator = generatorOf(options, 'vision/clip');
     this.visionModel = new ClipVisionTransformer(this.config, generator);
     this.visualProjection = projection(base.hiddenSize, embedDim, generator);
   }

@@ -155,7 +155,7 @@ export class ConvNeXt extends Module implements ImageEncoder, Pretrained {
     this.#inChannels = inChannels;
     this.#check(config, embedDim);
 
-    const generator = generatorOf(options);
+    const generator = generatorOf(options, 'vision/convnext');
     const [first] = widths;
     this.stem = [convolution(inChannels, first!, 4, generator, { stride: 4 }), new LayerNorm(first!, { eps: EPS })];
     const total = depths.reduce((sum, depth) => sum + depth, 0);

@@ -108,7 +108,7 @@ export function fillModel(
   try {
     const tensors = positions ? withPositionGrid(checkpoint, { adapter, ...positions }) : checkpoint;
     const report = loadState(target, tensors, { adapter, fresh });
-    if (head && report.fresh.length > 0) restart(head, generatorOf(random));
+    if (head && report.fresh.length > 0) restart(head, generatorOf(random, `vision/${head.name}`));
     return report;
   } catch (error) {
     target.dispose();

@@ -96,7 +96,7 @@ export class ResNet extends Module implements ImageEncoder, Pretrained {
     if (embedDim !== undefined) checkPositive(this.#where, 'embedDim', embedDim);
     this.#inChannels = inChannels;
 
-    const generator = generatorOf(options);
+    const generator = generatorOf(options, 'vision/resnet');
     const Block = block === 'basic' ? BasicBlock : Bottleneck;
     this.conv1 = convolution(inChannels, width, 7, generator, { stride: 2 });
     this.bn1 = new BatchNorm2d(width);

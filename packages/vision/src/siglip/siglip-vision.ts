@@ -147,7 +147,7 @@ export class SiglipVision extends Module implements ImageEncoder, Pretrained {
     this.embedDim = embedDim;
     checkVisionTower(this.#where, this.config, embedDim);
 
-    const generator = generatorOf(options);
+    const generator = generatorOf(options, 'vision/siglip');
     this.visionModel = new SiglipVisionTransformer(this.config, generator);
     this.projection = embedDim === base.hiddenSize ? undefined : timmLinear(base.hiddenSize, embedDim, generator);
   }

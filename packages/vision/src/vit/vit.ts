@@ -122,7 +122,7 @@ export class ViT extends Module implements ImageEncoder, Pretrained {
     this.#check();
     if (embedDim !== undefined) checkPositive(this.#where, 'embedDim', embedDim);
 
-    const generator = generatorOf(options);
+    const generator = generatorOf(options, 'vision/vit');
     const tokens = this.gridSize ** 2 + (classToken ? 1 : 0);
     this.clsToken = classToken ? parameter(normal(1e-6)([1, 1, hiddenSize], generator) as tf.Tensor3D) : undefined;
     this.posEmbed = parameter(normal(0.02)([1, tokens, hiddenSize], generator) as tf.Tensor3D);

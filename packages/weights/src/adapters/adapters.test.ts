@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { adaptName, chainAdapters, type NameAdapter, selectPrefix } from '../adapter.js';
+import { adaptName, chainAdapters, type NameAdapter, renameTensors, selectPrefix } from '../adapter.js';
 import names from './__fixtures__/names.json' with { type: 'json' };
 import * as adapters from './index.js';
 
@@ -180,5 +180,41 @@ describe('adaptName', () => {
     expect(adaptName('text.cls.x', chained)).toBeUndefined();
     expect(adaptName('image.x', chained)).toBeUndefined();
     expect(() => chainAdapters(adapters.bert, selectPrefix('x'))).toThrow(/only the first/);
+  });
+});
+
+describe("the reference system's names", () => {
+  const reference = [
+    'image_encoder.layer1.0.conv1.weight',
+    'text_encoder.encoder.layer.0.attention.self.query.weight',
+    'text_projection.bias',
+    'fusion_layer.in_proj_weight',
+    'logit_scale',
+  ];
+  const ours = [
+    'image.layer1.0.conv1.weight',
+    'text.encoder.layer.0.attention.self.query.weight',
+    'text.projection.bias',
+    'fusion.in_proj_weight',
+    'logit_scale',
+  ];
+  const asMap = (keys: readonly string[]) => new Map(keys.map((name, i) => [name, i]));
+
+  it('come and go', () => {
+    expect(renameTensors(asMap(reference), adapters.fromReference)).toEqual(asMap(ours));
+    expect(renameTensors(asMap(ours), adapters.toReference)).toEqual(asMap(reference));
+  });
+
+  it('were those of format 1, with the projection inside', () => {
+    const before = ['text_encoder.projection.bias', 'exp_avg_sq.fusion_layer.in_proj_weight', 'loss.image_encoder.x'];
+    const now = ['text.projection.bias', 'exp_avg_sq.fusion.in_proj_weight', 'loss.image_encoder.x'];
+    expect(renameTensors(asMap(before), adapters.fromFormat1)).toEqual(asMap(now));
+  });
+
+  it('are refused where they are no mere names', () => {
+    expect(() => renameTensors(asMap(['a.1', 'a.2']), { rules: [{ from: /\.\d/, to: '' }] })).toThrow(
+      /renameTensors: a\.2: this tensor gets the name a, as another does/,
+    );
+    expect(() => renameTensors(asMap(['qkv']), { rules: [{ from: /qkv/, to: ['q', 'k', 'v'] }] })).toThrow(/is split/);
   });
 });

@@ -1,0 +1,7 @@
+/**
+ * The tower of a parameter: the first step of its name. `image`, `text`, `fusion`, `matcher` of a `MultiModalEncoder`, `logit_scale`
+ * and `logit_bias` for themselves, `loss` for parameters of the loss; a model of your own has towers by its own names.
+ */
+export function towerOf(name: string): string {
+  return name.split('.', 1)[0]!;
+}
