@@ -101,7 +101,7 @@ function partsOf({ encoder, transform, tokenizer, tokenize }: ExportedModelParts
     lengths: {},
     run: (inputs) => towerOutputs(encoder.encodeImage(inputs.pixels!), encoder),
   };
-  if (!encoder.fusionLayer) return [image, text];
+  if (!encoder.fusion) return [image, text];
 
   const prefixed = (side: string, outputs: Readonly<Record<string, tf.Tensor>>) =>
     Object.entries(outputs).flatMap(([name, tensor]) => (name === 'embedding' ? [] : [[`${side}_${name}`, tensor]]));
@@ -128,10 +128,10 @@ function partsOf({ encoder, transform, tokenizer, tokenize }: ExportedModelParts
 }
 
 /** A fusion reads more of a tower than its embedding. */
-function towerOutputs(output: Encoded, { fusionLayer }: ExportedModelParts['encoder']): Record<string, tf.Tensor> {
+function towerOutputs(output: Encoded, { fusion }: ExportedModelParts['encoder']): Record<string, tf.Tensor> {
   const { pooled, sequence, mask } = output;
   const embedding = l2Normalize(pooled);
-  if (!fusionLayer) return { embedding };
+  if (!fusion) return { embedding };
   return { embedding, pooled, sequence, ...(mask && { mask }) };
 }
 
