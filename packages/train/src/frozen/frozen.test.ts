@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { inference } from '@diptych/core';
 import { AttentionFusion } from '@diptych/fusion';
 import { mineHardNegatives } from '@diptych/metrics';
-import { AdamW, InfoNCE, MultiModalEncoder, storedTargets, Trainer, withHead, withTowers } from '@diptych/train';
+import { AdamW, MultiModalEncoder, storedTargets, Trainer, withHead, withTowers } from '@diptych/train';
 import { cacheFeatures, embedCollection } from '@diptych/train/node';
 import { openSafetensors } from '@diptych/weights/node';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { sourceOf, TinyImageEncoder, TinyTextEncoder, tinyBatches } from '../../test/tiny-model.js';
-import { tinyModel } from '../../test/tiny-run.js';
+import { tinyLoss, tinyModel } from '../../test/tiny-run.js';
 
 beforeAll(() => tf.setBackend('cpu'));
 
@@ -65,7 +65,7 @@ describe('cacheFeatures', () => {
       text: features.textHead({ embedDim: 5, seed: 4 }),
       fusion: new AttentionFusion({ embedDim: 5, numHeads: 1 }),
     });
-    const trainer = new Trainer(model, { loss: new InfoNCE(), optimizer: new AdamW({ learningRate: 0.05 }) });
+    const trainer = new Trainer(model, { loss: tinyLoss(), optimizer: new AdamW({ learningRate: 0.05 }) });
     const losses: number[] = [];
     await trainer.fit(features.source({ batchSize: 8, seed: 1 }), {
       epochs: 6,
