@@ -70,3 +70,4 @@ export { checkDtype, checkShape, type Dimension, formatShape, type Shaped } from
 export { permutation, shuffle } from './shuffle.js';
 export { buffersOf, isStateful, type NamedVariables, parametersOf, type Stateful, stateless } from './stateful.js';
 export type { TokenizeOptions, Tokenizer } from './tokenizer.js';
+export { describeTokenizer, tokenizerFiles } from './tokenizer-files.js';

@@ -129,6 +129,12 @@ export class DataLoader {
     return this.#labelNames ?? {};
   }
 
+  /** What makes pixels and token ids of pictures and captions: a trainer keeps it with its checkpoints. */
+  inputs(): Pick<DecodeParts, 'transform' | 'tokenizer' | 'tokenize'> {
+    const { transform, tokenizer, tokenize } = this.#options;
+    return { transform, tokenizer, tokenize };
+  }
+
   /** What the source holds; see `PairSource.fingerprint`. Undefined where the source cannot tell. */
   async fingerprint(): Promise<string | undefined> {
     return this.source.fingerprint?.();

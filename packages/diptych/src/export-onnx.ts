@@ -1,18 +1,19 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  describeTokenizer,
   type Encoded,
   type Fusion,
   type ImageTransform,
   ShapeError,
   type TokenizeOptions,
   type Tokenizer,
+  tokenizerFiles,
 } from '@diptych/core';
 import { l2Normalize } from '@diptych/nn';
 import { type ExportOnnxOptions, exportOnnx, runOnnx } from '@diptych/tfjs-backend-onnxruntime';
 import type { MultiModalEncoder } from '@diptych/train';
 import * as tf from '@tensorflow/tfjs-core';
-import { describeTokenizer, tokenizerFiles } from './tokenizer-files.js';
 
 /** What is exported: a model with what prepares its inputs. */
 export interface ExportedModelParts {

@@ -2,18 +2,20 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   CheckpointError,
+  describeTokenizer,
   type Fusion,
   type ImageTransform,
   type PartDescription,
   type TokenizeOptions,
   type Tokenizer,
+  tokenizerFiles,
 } from '@diptych/core';
 import type { MultiModalEncoder } from '@diptych/train';
 import { adapters, loadState, stateDict } from '@diptych/weights';
 import { openSafetensors, writeFileAtomically, writeSafetensors } from '@diptych/weights/node';
 import { JointModel, type JointModelParts } from './joint-model.js';
 import { buildPart, type PartBuilders } from './kinds.js';
-import { describeTokenizer, tokenizerFiles } from './tokenizer-files.js';
+import { loadRun } from './load-run.js';
 
 /** Says what a folder holds and how to build it. Written last, so a folder that has it is complete. */
 export const MANIFEST = 'model.json';
@@ -63,12 +65,15 @@ export interface LoadModelOptions {
 }
 
 /**
- * Opens a model folder: a run of the trainer, or what {@link save} wrote.
+ * Opens a model folder: what {@link save} wrote, or a folder with a trainer's checkpoints, of which it takes the best, or the last where none was
+ * validated.
  *
  * @throws CheckpointError if the folder holds no model, or a damaged one
  * @throws ConfigError if it holds a part of a kind that nobody here knows
  */
 export async function load(folder: string, { parts = {} }: LoadModelOptions = {}): Promise<JointModel> {
+  const run = await loadRun(folder, parts);
+  if (run) return run;
   const manifest = await readManifest(folder);
   const files = join(folder, TOKENIZER);
   const transform = buildPart<ImageTransform>(manifest.transform, parts, files);

@@ -11,7 +11,7 @@ import {
   statSync,
 } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { CheckpointError, ConfigError } from '@diptych/core';
 import type { TensorData } from '@diptych/weights';
 import { openSafetensors, writeFileAtomically, writeSafetensors } from '@diptych/weights/node';
@@ -35,7 +35,14 @@ interface Manifest {
   readonly score?: number;
   /** Counts the saves in this folder: a run that went back to an earlier step has its newest checkpoint at a lower one. */
   readonly sequence?: number;
-  readonly files: Readonly<Record<string, { readonly bytes: number; readonly sha256: string }>>;
+  readonly files: Readonly<Record<string, FileDigest>>;
+  /** The tokenizer's, in `tokenizer/`. */
+  readonly texts?: Readonly<Record<string, FileDigest>>;
+}
+
+interface FileDigest {
+  readonly bytes: number;
+  readonly sha256: string;
 }
 
 /** A checkpoint of the folder; without a manifest where that is damaged. */
@@ -45,6 +52,7 @@ interface Entry {
 }
 
 const MANIFEST = 'checkpoint.json';
+const TOKENIZER = 'tokenizer';
 const NAME = /^step-\d{9}$/;
 /** Being written, or being deleted: name of the checkpoint, machine, number and start of the process. */
 const LEFTOVER = /^\.(?:writing|old)-step-\d{9}-(?:([0-9a-f]{16})-)?(\d+)(?:-(\d*))?$/;
@@ -176,7 +184,7 @@ export class FolderCheckpoints implements CheckpointStore {
       .sort((a, b) => (sequence(a) === sequence(b) ? 0 : sequence(a) - sequence(b)));
   }
 
-  async #write(folder: string, { tensors, state, score }: TrainingSnapshot): Promise<void> {
+  async #write(folder: string, { tensors, state, score, files: contents = {} }: TrainingSnapshot): Promise<void> {
     const files: Record<string, Manifest['files'][string]> = {};
     for (const [part, values] of Object.entries(tensors)) {
       const path = join(folder, `${part}.safetensors`);
@@ -184,8 +192,15 @@ export class FolderCheckpoints implements CheckpointStore {
       verifyEqual(path, values);
       files[`${part}.safetensors`] = await digest(path);
     }
+    const texts: Record<string, FileDigest> = {};
+    for (const [name, content] of Object.entries(contents)) {
+      const path = join(folder, TOKENIZER, name);
+      mkdirSync(join(folder, TOKENIZER), { recursive: true });
+      await writeFileAtomically(path, [new TextEncoder().encode(content)]);
+      texts[name] = await digest(path);
+    }
     const sequence = 1 + Math.max(0, ...this.#entries().map(({ manifest }) => manifest?.sequence ?? 0));
-    const manifest: Manifest = { state, score, sequence, files };
+    const manifest: Manifest = { state, score, sequence, files, texts };
     const text = JSON.stringify(manifest, null, 1);
     await writeFileAtomically(join(folder, MANIFEST), [new TextEncoder().encode(`${text}\n`)]);
     if (readFileSync(join(folder, MANIFEST), 'utf8') !== `${text}\n`) throw damaged(folder, MANIFEST);
@@ -193,19 +208,23 @@ export class FolderCheckpoints implements CheckpointStore {
 
   async #read(name: string): Promise<TrainingSnapshot> {
     const folder = join(this.folder, name);
-    const { state, score, files } = readManifest(folder);
+    const { state, score, files, texts = {} } = readManifest(folder);
+    const contents: Record<string, string> = {};
+    for (const [name, expected] of Object.entries(texts)) {
+      const path = join(folder, TOKENIZER, name);
+      await checkDigest(folder, path, expected);
+      contents[name] = readFileSync(path, 'utf8');
+    }
     const tensors: Record<string, ReadonlyMap<string, TensorData>> = {};
     for (const [file, expected] of Object.entries(files)) {
       const path = join(folder, file);
-      if (!existsSync(path)) throw damaged(folder, file);
-      const found = await digest(path);
-      if (found.bytes !== expected.bytes || found.sha256 !== expected.sha256) throw damaged(folder, file);
+      await checkDigest(folder, path, expected);
       const opened = openSafetensors(path);
       tensors[file.replace(/\.safetensors$/, '')] = new Map(
         [...opened.infos.keys()].map((key) => [key, opened.read(key)]),
       );
     }
-    return { tensors, state, score };
+    return { tensors, state, score, files: contents };
   }
 
   /** @throws CheckpointError if that name is a checkpoint of another run */
@@ -343,7 +362,14 @@ function verifyEqual(path: string, tensors: ReadonlyMap<string, TensorData>): vo
   }
 }
 
-async function digest(path: string): Promise<{ bytes: number; sha256: string }> {
+/** @throws CheckpointError unless the file is as it was written */
+async function checkDigest(folder: string, path: string, expected: FileDigest): Promise<void> {
+  if (!existsSync(path)) throw damaged(folder, basename(path));
+  const found = await digest(path);
+  if (found.bytes !== expected.bytes || found.sha256 !== expected.sha256) throw damaged(folder, basename(path));
+}
+
+async function digest(path: string): Promise<FileDigest> {
   const hash = createHash('sha256');
   let bytes = 0;
   for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {

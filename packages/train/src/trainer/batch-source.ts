@@ -1,4 +1,11 @@
-import type { PairBatch } from '@diptych/core';
+import type { ImageTransform, PairBatch, TokenizeOptions, Tokenizer } from '@diptych/core';
+
+/** What made a source's batches of files and captions. */
+export interface BatchInputs {
+  readonly transform: ImageTransform;
+  readonly tokenizer: Tokenizer;
+  readonly tokenize: TokenizeOptions;
+}
 
 /**
  * Where batches come from: `DataLoader` of `@diptych/data`, or any object like it.
@@ -26,4 +33,6 @@ export interface BatchSource {
   fingerprint?(): Promise<string | undefined>;
   /** Takes back a batch that was trained on. The source may write a later batch to its memory: nobody reads it any more. */
   recycle?(batch: PairBatch): void;
+  /** What made the batches: kept with checkpoints, so that a run's folder can be loaded as a model. */
+  inputs?(): BatchInputs;
 }

@@ -7,6 +7,8 @@ export interface TrainingSnapshot {
   readonly tensors: Readonly<Record<string, ReadonlyMap<string, TensorData>>>;
   /** The run's identity (`run`), step, epoch, data position, step counts: plain JSON. */
   readonly state: JsonObject & { readonly step: number; readonly run?: string };
+  /** The tokenizer's files by name, where the source has one. */
+  readonly files?: Readonly<Record<string, string>>;
   /** What the run is judged by, larger is better; for keeping the best. */
   readonly score?: number;
 }

@@ -1,6 +1,15 @@
-import { CheckpointError, type Json, type JsonObject, type Optimizer, type Stateful } from '@diptych/core';
+import {
+  CheckpointError,
+  describeTokenizer,
+  type Json,
+  type JsonObject,
+  type Optimizer,
+  type Stateful,
+  tokenizerFiles,
+} from '@diptych/core';
 import { LoadStateError, loadState, stateDict } from '@diptych/weights';
 import type { Variable } from '@tensorflow/tfjs-core';
+import type { BatchInputs } from './batch-source.js';
 import type { TrainingSnapshot } from './checkpoint-store.js';
 import type { Ema } from './ema.js';
 import { type RunSettings, type SettingChange, settingChanges } from './run-settings.js';
@@ -47,7 +56,7 @@ export interface Position {
 export async function takeSnapshot(
   parts: SnapshotParts,
   position: Position,
-  score?: number,
+  { score, inputs }: { readonly score?: number; readonly inputs?: BatchInputs } = {},
 ): Promise<TrainingSnapshot> {
   const { optimizer, ema } = parts;
   return {
@@ -56,9 +65,25 @@ export async function takeSnapshot(
       optimizer: await stateDict(asStateful(optimizer.namedState())),
       ...(ema && { ema: await stateDict(asStateful(ema.namedAverages())) }),
     },
-    state: { version: SNAPSHOT_VERSION, ...position, stepCounts: optimizer.stepCounts() },
+    state: {
+      version: SNAPSHOT_VERSION,
+      ...position,
+      stepCounts: optimizer.stepCounts(),
+      inputs: inputs && describeInputs(inputs),
+    },
+    ...(inputs && { files: tokenizerFiles(inputs.tokenizer) }),
     score,
   };
+}
+
+/** As `save` of diptych describes them; undefined where one of them cannot be described. */
+function describeInputs({ transform, tokenizer, tokenize }: BatchInputs): JsonObject | undefined {
+  try {
+    const { kind, options } = transform.describe();
+    return { transform: { kind, options }, tokenizer: { ...describeTokenizer(tokenizer) }, tokenize: { ...tokenize } };
+  } catch {
+    return undefined; // it can be trained on all the same
+  }
 }
 
 /**

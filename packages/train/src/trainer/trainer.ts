@@ -130,7 +130,7 @@ export class Trainer<Outputs extends TowerOutputs> {
       settings: this.#settingsAt(this.#step),
       validation: this.#earlyState,
     };
-    return takeSnapshot(this.#snapshotParts(), position, score);
+    return takeSnapshot(this.#snapshotParts(), position, { score, inputs: source?.inputs?.() });
   }
 
   /**

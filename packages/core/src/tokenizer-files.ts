@@ -1,4 +1,5 @@
-import type { JsonObject, PartDescription, Tokenizer } from '@diptych/core';
+import type { JsonObject, PartDescription } from './description.js';
+import type { Tokenizer } from './tokenizer.js';
 
 /** A tokenizer that can store its vocabulary beside a model. */
 interface StoredTokenizer extends Tokenizer {

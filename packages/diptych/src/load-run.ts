@@ -1,0 +1,78 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import {
+  CheckpointError,
+  type Fusion,
+  type ImageTransform,
+  type JsonObject,
+  type PartDescription,
+  type TokenizeOptions,
+  type Tokenizer,
+} from '@diptych/core';
+import type { MultiModalEncoder } from '@diptych/train';
+import { FolderCheckpoints } from '@diptych/train/node';
+import { loadState } from '@diptych/weights';
+import { JointModel } from './joint-model.js';
+import { buildPart, type PartBuilders } from './kinds.js';
+
+/** What a checkpoint says of the batches that it was trained on. */
+interface Inputs {
+  readonly transform: PartDescription;
+  readonly tokenizer: PartDescription;
+  readonly tokenize: TokenizeOptions;
+}
+
+/**
+ * The model of a folder that `fit` wrote: its best checkpoint, or the last where none was validated.
+ *
+ * @returns undefined if `model.json` is there, which is the finished model, or no checkpoint
+ * @throws CheckpointError if all checkpoints are damaged, or do not say how model, transform and tokenizer are built
+ */
+export async function loadRun(folder: string, parts: PartBuilders): Promise<JointModel | undefined> {
+  const store = new FolderCheckpoints(join(folder, 'checkpoints'));
+  if (existsSync(join(folder, 'model.json')) || store.list().length === 0) return undefined;
+  const damaged: string[] = [];
+  const note = (_: string, message: string) => {
+    damaged.push(message);
+  };
+  const snapshot = (await store.load('best', note)) ?? (await store.load('latest', note));
+  const where = `diptych.load: ${folder}`;
+  if (!snapshot) throw new CheckpointError({ where, problem: `every checkpoint is damaged: ${damaged[0]}` });
+  const { settings, inputs } = snapshot.state as { settings?: JsonObject; inputs?: JsonObject };
+  if (!settings?.model || !inputs) {
+    throw new CheckpointError({
+      where,
+      expected: 'checkpoints that say how model, transform and tokenizer are built',
+      got: `none of ${settings?.model ? 'transform and tokenizer' : 'the model'}`,
+      remedy:
+        "train from a DataLoader and with parts that have describe(); or build the model, trainer.resume(folder, 'best'), then save(folder, { encoder, transform, tokenizer })",
+    });
+  }
+  const { transform, tokenizer, tokenize } = inputs as unknown as Inputs;
+  const files = await mkdtemp(join(tmpdir(), 'diptych-load-'));
+  try {
+    for (const [name, content] of Object.entries(snapshot.files ?? {}))
+      await writeFile(join(files, basename(name)), content);
+    const made = {
+      transform: buildPart<ImageTransform>(transform, parts, files),
+      tokenizer: buildPart<Tokenizer>(tokenizer, parts, files),
+    };
+    const encoder = buildPart<MultiModalEncoder<Fusion | undefined>>(
+      settings.model as unknown as PartDescription,
+      parts,
+      files,
+    );
+    try {
+      const own = [...snapshot.tensors.model!].filter(([name]) => !name.startsWith('loss.'));
+      loadState(encoder, new Map(own));
+    } catch (error) {
+      encoder.dispose();
+      throw error;
+    }
+    return new JointModel({ encoder, ...made, tokenize });
+  } finally {
+    await rm(files, { recursive: true, force: true });
+  }
+}
