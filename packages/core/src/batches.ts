@@ -43,8 +43,8 @@ export interface PairBatch {
  * with that id.
  */
 export interface NegativeBatch {
-  readonly images?: { readonly pixels: PixelBatch; readonly ids: readonly string[] };
-  readonly texts?: { readonly tokens: TokenBatch; readonly ids: readonly string[] };
+  readonly image?: { readonly pixels: PixelBatch; readonly ids: readonly string[] };
+  readonly text?: { readonly tokens: TokenBatch; readonly ids: readonly string[] };
 }
 
 /**

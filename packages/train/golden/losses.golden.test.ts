@@ -20,7 +20,7 @@ type Inputs = Readonly<Record<string, tf.Tensor>>;
 /** The loss of a case, by the beginning of its name; the longest beginning counts. */
 const LOSSES: Readonly<Record<string, (inputs: Inputs) => tf.Scalar>> = {
   infonce: ({ image, text, logit_scale, ids }) =>
-    infoNCE(image as tf.Tensor2D, text as tf.Tensor2D, logit_scale as tf.Scalar, { ids: ids as tf.Tensor1D }),
+    infoNCE(image as tf.Tensor2D, text as tf.Tensor2D, logit_scale as tf.Scalar, { positives: ids as tf.Tensor1D }),
   siglip: ({ image, text, logit_scale, logit_bias }) =>
     sigLIP(image as tf.Tensor2D, text as tf.Tensor2D, logit_scale as tf.Scalar, logit_bias as tf.Scalar),
   triplet_sum: ({ image, text }) => triplet(image as tf.Tensor2D, text as tf.Tensor2D, { margin: 0.2, hinges: 'sum' }),

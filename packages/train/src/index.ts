@@ -29,7 +29,7 @@ export {
 export { type FeatureBatchOptions, FeatureSet } from './frozen/feature-set.js';
 export { Distillation, type DistillationOptions, distillAffinity, distillCosine } from './losses/distillation.js';
 export { ImageTextMatching, matchingLoss, matchingLossTwoClasses } from './losses/image-text-matching.js';
-export { InfoNCE, type InfoNCEOptions, type InfoNCETerms, infoNCE } from './losses/info-nce.js';
+export { InfoNCE, type InfoNCEOptions, type InfoNCETerms, infoNCE, type NegativeVectors } from './losses/info-nce.js';
 export { Matryoshka, type MatryoshkaOptions } from './losses/matryoshka.js';
 export { SigLIP, sigLIP } from './losses/sig-lip.js';
 export { cosineSimilarity, type PairMask, pairMask } from './losses/similarity.js';

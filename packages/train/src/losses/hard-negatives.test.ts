@@ -28,17 +28,14 @@ describe.each(['cpu', 'onnxruntime'])('InfoNCE with explicit hard negatives on %
     async ({ ids, negativeTextIds, negativeImageIds, labelSmoothing, inputs, loss, gradients }) => {
       await tf.setBackend(backend);
       const ints = (values: number[]) => tf.tensor1d(values, 'int32');
-      const terms = {
-        ids: ints(ids),
-        negativeTextIds: ints(negativeTextIds),
-        negativeImageIds: ints(negativeImageIds),
-        labelSmoothing,
-      };
       const compute = (image: tf.Tensor, text: tf.Tensor, texts: tf.Tensor, images: tf.Tensor, scale: tf.Tensor) =>
         infoNCE(image as tf.Tensor2D, text as tf.Tensor2D, scale as tf.Scalar, {
-          ...terms,
-          negativeTexts: texts as tf.Tensor2D,
-          negativeImages: images as tf.Tensor2D,
+          positives: ints(ids),
+          labelSmoothing,
+          negatives: {
+            image: { pooled: images as tf.Tensor2D, ids: ints(negativeImageIds) },
+            text: { pooled: texts as tf.Tensor2D, ids: ints(negativeTextIds) },
+          },
         });
       const { value, grads } = tf.valueAndGrads(compute as (...args: tf.Tensor[]) => tf.Tensor)(
         Object.values(inputs).map((values) => tf.tensor(values)),

@@ -3,19 +3,24 @@ import * as tf from '@tensorflow/tfjs-core';
 import { cosineSimilarity, meanOverValid, pairMask } from './similarity.js';
 import { StatelessLoss } from './stateless-loss.js';
 
+/** Vectors [M, D] that belong to none of the pairs. */
+export interface NegativeVectors {
+  readonly pooled: tf.Tensor2D;
+  /** int32 [M], numbered as `positives`. */
+  readonly ids?: tf.Tensor1D;
+}
+
 /** Options of {@link infoNCE}. */
 export interface InfoNCETerms {
   /** int32 [N]: rows with equal numbers are positives of each other; negative numbers leave a row out. */
-  readonly ids?: tf.Tensor1D;
+  readonly positives?: tf.Tensor1D;
   /** Share of the target that is spread over all columns, default 0. */
   readonly labelSmoothing?: number;
-  /** [M, D], further texts that are wrong for the images: explicit hard negatives. */
-  readonly negativeTexts?: tf.Tensor2D;
-  /** int32 [M], numbered as `ids`: a text does not stand against images with its number. Default: against all. */
-  readonly negativeTextIds?: tf.Tensor1D;
-  /** [M, D], further images that are wrong for the texts. */
-  readonly negativeImages?: tf.Tensor2D;
-  readonly negativeImageIds?: tf.Tensor1D;
+  /**
+   * Explicit hard negatives: further images that are wrong for the texts, and texts that are wrong for the images, each row but against
+   * those with its number. Without `ids`: against all.
+   */
+  readonly negatives?: { readonly image?: NegativeVectors; readonly text?: NegativeVectors };
 }
 
 /**
@@ -32,22 +37,21 @@ export function infoNCE(
   image: tf.Tensor2D,
   text: tf.Tensor2D,
   logitScale: tf.Scalar | number,
-  { ids, labelSmoothing = 0, ...negatives }: InfoNCETerms = {},
+  { positives, labelSmoothing = 0, negatives: { image: images, text: texts } = {} }: InfoNCETerms = {},
 ): tf.Scalar {
   const size = image.shape[0];
-  const { positive, valid } = pairMask(size, ids);
+  const { positive, valid } = pairMask(size, positives);
   const scale = tf.exp(logitScale);
   const scaled = (a: tf.Tensor2D, b: tf.Tensor2D) => tf.mul(cosineSimilarity(a, b), scale) as tf.Tensor2D;
   const pairs = scaled(image, text);
-  const { negativeTexts: texts, negativeTextIds, negativeImages: images, negativeImageIds } = negatives;
   const byImage = crossEntropy(
-    columnsOf(pairs, valid, texts && scaled(image, texts), otherIds(ids, negativeTextIds)),
+    columnsOf(pairs, valid, texts && scaled(image, texts.pooled), otherIds(positives, texts?.ids)),
     positive,
     valid,
     labelSmoothing,
   );
   const byText = crossEntropy(
-    columnsOf(tf.transpose(pairs), valid, images && scaled(text, images), otherIds(ids, negativeImageIds)),
+    columnsOf(tf.transpose(pairs), valid, images && scaled(text, images.pooled), otherIds(positives, images?.ids)),
     positive,
     valid,
     labelSmoothing,
@@ -151,14 +155,11 @@ export class InfoNCE extends StatelessLoss {
   override compute({ image, text, logitScale }: TowerOutputs, batch: LossBatch): LossOutput {
     const used = this.temperature === undefined ? logitScale : tf.scalar(Math.log(1 / this.temperature));
     const { labelSmoothing } = this;
-    const { positives: ids, negatives } = batch;
+    const { positives, negatives } = batch;
     const loss = infoNCE(image.pooled, text.pooled, used, {
-      ids,
+      positives,
       labelSmoothing,
-      negativeTexts: negatives?.text?.pooled,
-      negativeTextIds: negatives?.text?.ids,
-      negativeImages: negatives?.image?.pooled,
-      negativeImageIds: negatives?.image?.ids,
+      negatives,
     });
     return { loss, parts: { infoNCE: loss, scale: tf.exp(used) } };
   }

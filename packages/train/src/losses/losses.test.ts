@@ -100,14 +100,14 @@ describe('InfoNCE', () => {
   it('takes explicit hard negatives into one direction', () => {
     const [image, text, more] = [random(1, 4), random(2, 4), random(3, 2)];
     const plain = read(infoNCE(image, text, 1));
-    expect(read(infoNCE(image, text, 1, { negativeTexts: more }))).toBeGreaterThan(plain);
-    expect(read(infoNCE(image, text, 1, { negativeImages: more }))).toBeGreaterThan(plain);
+    expect(read(infoNCE(image, text, 1, { negatives: { text: { pooled: more } } }))).toBeGreaterThan(plain);
+    expect(read(infoNCE(image, text, 1, { negatives: { image: { pooled: more } } }))).toBeGreaterThan(plain);
     // as extra rows that are nobody's partner would do
     const all = tf.concat([text, more]);
     const unit = (x: tf.Tensor2D) => tf.div(x, tf.norm(x, 2, 1, true));
     const logits = tf.mul(tf.matMul(unit(image), unit(all), false, true), Math.E);
     const wanted = tf.neg(tf.mean(tf.sum(tf.mul(tf.slice(tf.logSoftmax(logits), [0, 0], [4, 4]), tf.eye(4)), 1)));
-    const back = 2 * plain - read(infoNCE(image, text, 1, { negativeTexts: more })) * 2;
+    const back = 2 * plain - read(infoNCE(image, text, 1, { negatives: { text: { pooled: more } } })) * 2;
     const forward = tf.neg(
       tf.mean(
         tf.sum(tf.mul(tf.logSoftmax(tf.mul(tf.matMul(unit(image), unit(text), false, true), Math.E)), tf.eye(4)), 1),
@@ -120,7 +120,7 @@ describe('InfoNCE', () => {
     const [image, text] = [random(1, 3), random(2, 3)];
     const hard = read(infoNCE(image, text, 0));
     const soft = read(infoNCE(image, text, 0, { labelSmoothing: 0.3 }));
-    const even = read(infoNCE(image, text, 0, { ids: ids(1, 1, 1) }));
+    const even = read(infoNCE(image, text, 0, { positives: ids(1, 1, 1) }));
     expect(soft).toBeCloseTo(0.7 * hard + 0.3 * even, 5);
   });
 

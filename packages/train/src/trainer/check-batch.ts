@@ -34,7 +34,7 @@ export function checkBatch(batch: PairBatch, where: string, vocabSize: number | 
   }
   if (vocabSize === undefined || tokens.features) return;
   checkIds(tokens.inputIds, vocabSize, where);
-  if (negatives?.texts) checkIds(negatives.texts.tokens.inputIds, vocabSize, `${where}: negatives.texts`);
+  if (negatives?.text) checkIds(negatives.text.tokens.inputIds, vocabSize, `${where}: negatives.text`);
 }
 
 function checkIds(inputIds: Int32Array, vocabSize: number, where: string): void {

@@ -16,10 +16,8 @@ export interface DeviceBatch {
   readonly textFeatures: tf.Tensor2D | null;
   /** int32 [B]: rows with equal numbers are positives of each other. */
   readonly positives: tf.Tensor1D;
-  /** int32: numbers of the rows of pixels behind the pairs', which stand against the pairs; null where there are none. */
-  readonly negativeImages: tf.Tensor1D | null;
-  /** The same of the rows of texts. */
-  readonly negativeTexts: tf.Tensor1D | null;
+  /** int32, numbered as `positives`: the rows of pixels and of texts behind the pairs', which stand against them; null where there are none. */
+  readonly negatives: { readonly image: tf.Tensor1D | null; readonly text: tf.Tensor1D | null };
   /** What a loss needs beside the model's outputs, row by row. */
   readonly targets: { readonly [name: string]: tf.Tensor };
 }
@@ -50,7 +48,7 @@ function copyRows(
   const ids = (values: Int32Array) => tf.tensor2d(values, tokensShape, 'int32');
   const images = shape[0] - pairIds.length;
   const texts = tokensShape[0] - pairIds.length;
-  const others = [...(images > 0 ? negatives!.images!.ids : []), ...(texts > 0 ? negatives!.texts!.ids : [])];
+  const others = [...(images > 0 ? negatives!.image!.ids : []), ...(texts > 0 ? negatives!.text!.ids : [])];
   const numbered = numberIds([...pairIds, ...others]);
   const numbers = (start: number, count: number) => tf.tensor1d(numbered.subarray(start, start + count), 'int32');
   const floats = pixels.data instanceof Float32Array ? pixels.data : Float32Array.from(pixels.data);
@@ -64,8 +62,10 @@ function copyRows(
       ? tf.tensor2d(tokens.features, [tokensShape[0], tokens.features.length / tokensShape[0]])
       : null,
     positives: numbers(0, pairIds.length),
-    negativeImages: images > 0 ? numbers(pairIds.length, images) : null,
-    negativeTexts: texts > 0 ? numbers(pairIds.length + images, texts) : null,
+    negatives: {
+      image: images > 0 ? numbers(pairIds.length, images) : null,
+      text: texts > 0 ? numbers(pairIds.length + images, texts) : null,
+    },
     targets: Object.fromEntries(
       Object.entries(targets).map(([name, rows]) => [name, tf.tensor(rows.data, [...rows.shape])]),
     ),

@@ -13,19 +13,19 @@ export interface JoinedRows {
  * @throws ConfigError if they are laid out in another way than the pairs
  */
 export function joinNegatives({ size, pixels, tokens, negatives = {} }: PairBatch): JoinedRows {
-  const { images, texts } = negatives;
-  if (images) checkRows('images', images.ids.length, pixelShape(images.pixels, 'batch.negatives.images')[0]);
-  if (texts) checkRows('texts', texts.ids.length, tokenShape(texts.tokens, 'batch.negatives.texts')[0]);
+  const { image, text } = negatives;
+  if (image) checkRows('image', image.ids.length, pixelShape(image.pixels, 'batch.negatives.image')[0]);
+  if (text) checkRows('text', text.ids.length, tokenShape(text.tokens, 'batch.negatives.text')[0]);
   return {
-    pixels: images ? joinPixels(pixels, images.pixels) : pixels,
-    tokens: texts ? joinTokens(tokens, texts.tokens, size) : tokens,
+    pixels: image ? joinPixels(pixels, image.pixels) : pixels,
+    tokens: text ? joinTokens(tokens, text.tokens, size) : tokens,
   };
 }
 
 function joinPixels(pairs: PixelBatch, more: PixelBatch): PixelBatch {
   const layout = ({ data, shape, normalize }: PixelBatch) =>
     JSON.stringify([data.constructor.name, shape.slice(1), normalize ?? null]);
-  if (layout(pairs) !== layout(more)) throw otherLayout('images', layout(pairs), layout(more));
+  if (layout(pairs) !== layout(more)) throw otherLayout('image', layout(pairs), layout(more));
   const [rows, ...picture] = pixelShape(pairs);
   const length = pairs.data.length + more.data.length;
   const data = pairs.data instanceof Float32Array ? new Float32Array(length) : new Uint8Array(length);
@@ -38,7 +38,7 @@ function joinPixels(pairs: PixelBatch, more: PixelBatch): PixelBatch {
 function joinTokens(pairs: TokenBatch, more: TokenBatch, size: number): TokenBatch {
   const layout = ({ tokenTypeIds, features, shape }: TokenBatch) =>
     JSON.stringify({ tokenTypeIds: tokenTypeIds !== undefined, featureDim: (features?.length ?? 0) / shape[0]! });
-  if (layout(pairs) !== layout(more)) throw otherLayout('texts', layout(pairs), layout(more));
+  if (layout(pairs) !== layout(more)) throw otherLayout('text', layout(pairs), layout(more));
   const length = Math.max(tokenShape(pairs)[1], tokenShape(more)[1]);
   const rows = size + tokenShape(more)[0];
   const join = (a: Int32Array, b: Int32Array): Int32Array => {

@@ -99,17 +99,17 @@ export function lossOf<Outputs extends TowerOutputs>(
   { model, loss }: Pick<StepParts<Outputs>, 'model' | 'loss'>,
   image: Encoded,
   text: Encoded,
-  { positives, targets, negativeImages, negativeTexts }: DeviceBatch,
+  { positives, targets, negatives: numbers }: DeviceBatch,
   context: Context,
 ): LossValues {
   const size = positives.shape[0];
-  const negatives = (negativeImages ?? negativeTexts) && {
-    ...(negativeImages && { image: { pooled: lastRows(image.pooled, size), ids: negativeImages } }),
-    ...(negativeTexts && { text: { pooled: lastRows(text.pooled, size), ids: negativeTexts } }),
+  const negatives = (numbers.image ?? numbers.text) && {
+    ...(numbers.image && { image: { pooled: lastRows(image.pooled, size), ids: numbers.image } }),
+    ...(numbers.text && { text: { pooled: lastRows(text.pooled, size), ids: numbers.text } }),
   };
   const outputs = model.relate(
-    negativeImages ? firstRows(image, size) : image,
-    negativeTexts ? firstRows(text, size) : text,
+    numbers.image ? firstRows(image, size) : image,
+    numbers.text ? firstRows(text, size) : text,
     context,
   );
   const batch: LossBatch = { size, positives, targets, ...(negatives && { negatives }) };

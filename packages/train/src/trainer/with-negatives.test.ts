@@ -13,8 +13,8 @@ const pairs = tinyBatches(2, 6);
 const [pictures] = tinyBatches(1, 3, { seed: 8 }) as [PairBatch];
 const [texts] = tinyBatches(1, 7, { seed: 9, length: 6 }) as [PairBatch];
 const negatives: NegativeBatch = {
-  images: { pixels: pictures.pixels, ids: ['pair 1', 'x', 'y'] },
-  texts: { tokens: texts.tokens, ids: ['pair 1', 'pair 4', 'a', 'b', 'c', 'd', 'e'] },
+  image: { pixels: pictures.pixels, ids: ['pair 1', 'x', 'y'] },
+  text: { tokens: texts.tokens, ids: ['pair 1', 'pair 4', 'a', 'b', 'c', 'd', 'e'] },
 };
 
 async function train(negative: NegativeBatch | undefined, chunkSize?: number) {
@@ -48,11 +48,11 @@ describe.each(['cpu', 'onnxruntime'])('batches with hard negatives on %s', (back
       model.encodeText({ inputIds: ints(inputIds, shape), attentionMask: ints(attentionMask, shape) }).pooled;
     const numbers = (...values: number[]) => tf.tensor1d(values, 'int32');
     const wanted = infoNCE(image(pairs[0]!), text(pairs[0]!), model.logitScale, {
-      ids: numbers(0, 1, 2, 3, 4, 5),
-      negativeImages: image(pictures),
-      negativeImageIds: numbers(1, 10, 11),
-      negativeTexts: text(texts),
-      negativeTextIds: numbers(1, 4, 12, 13, 14, 15, 16),
+      positives: numbers(0, 1, 2, 3, 4, 5),
+      negatives: {
+        image: { pooled: image(pictures), ids: numbers(1, 10, 11) },
+        text: { pooled: text(texts), ids: numbers(1, 4, 12, 13, 14, 15, 16) },
+      },
     }).dataSync()[0]!;
     const trainer = new Trainer(model, { loss: new InfoNCE() });
     const source = withNegatives(sourceOf(pairs), () => negatives);
@@ -97,7 +97,7 @@ describe('batches with hard negatives', () => {
   it('may have pictures or texts alone, which do not count as pairs', async () => {
     await tf.setBackend('cpu');
     const plain = await train(undefined);
-    for (const part of ['images', 'texts'] as const) {
+    for (const part of ['image', 'text'] as const) {
       const { losses } = await train({ [part]: negatives[part] });
       expect(losses[0]).toBeGreaterThan(plain.losses[0]!);
     }
@@ -131,9 +131,9 @@ describe('batches with hard negatives', () => {
       );
     const { pixels } = pictures;
     const bytes = { ...pixels, data: Uint8Array.from(pixels.data) };
-    await expect(fit({ images: { pixels: bytes, ids: ['x', 'y', 'z'] } })).rejects.toThrow(/layout of the pairs/);
-    await expect(fit({ images: { pixels, ids: ['x'] } })).rejects.toThrow(/3 rows, 1 ids/);
+    await expect(fit({ image: { pixels: bytes, ids: ['x', 'y', 'z'] } })).rejects.toThrow(/layout of the pairs/);
+    await expect(fit({ image: { pixels, ids: ['x'] } })).rejects.toThrow(/3 rows, 1 ids/);
     const tokens = { ...texts.tokens, tokenTypeIds: texts.tokens.attentionMask };
-    await expect(fit({ texts: { tokens, ids: negatives.texts!.ids } })).rejects.toThrow(/negatives\.texts/);
+    await expect(fit({ text: { tokens, ids: negatives.text!.ids } })).rejects.toThrow(/negatives\.text/);
   });
 });

@@ -10,7 +10,7 @@ import type { BatchSource } from './batch-source.js';
  * const source = withNegatives(loader, (batch) => {
  *   const rows = batch.ids.map((id) => mined.texts[place.get(id)! * mined.k]!);
  *   const tokens = tokenizer.encode(rows.map((row) => captions[row]!), { padding: 'longest', padToMultipleOf: 16 });
- *   return { texts: { tokens, ids: rows.map((row) => ids[row]!) } };
+ *   return { text: { tokens, ids: rows.map((row) => ids[row]!) } };
  * });
  * ```
  *
