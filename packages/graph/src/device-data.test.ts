@@ -32,7 +32,8 @@ tf.registerBackend(NAME, () => backend);
 tf.registerKernel({
   kernelName: 'Neg',
   backendName: NAME,
-  kernelFunc: ({ inputs }) => RECORDERS.Neg!(backend, inputs as Record<string, tf.TensorInfo>, {}) as tf.TensorInfo,
+  kernelFunc: ({ inputs }) =>
+    RECORDERS.Neg!(backend, inputs as Record<string, tf.TensorInfo>, {} as never) as tf.TensorInfo,
 });
 tf.setBackend(NAME);
 

@@ -38,12 +38,3 @@ export function extractProgram(outputs: readonly Value[]): Program {
   }
   return { inputs, nodes, outputs };
 }
-
-/** How many times each value is read inside the program, outputs included. */
-export function countUses(program: Program): Map<Value, number> {
-  const uses = new Map<Value, number>();
-  const count = (value: Value) => uses.set(value, (uses.get(value) ?? 0) + 1);
-  for (const node of program.nodes) node.inputs.forEach(count);
-  program.outputs.forEach(count);
-  return uses;
-}

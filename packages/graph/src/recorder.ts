@@ -8,14 +8,14 @@ export type NamedInputs = Record<string, tf.TensorInfo>;
  * Records one tfjs kernel: works out the shape and dtype of its outputs and adds nodes. Returns undefined for what it
  * cannot express (a dtype, a data format): the backend then runs the kernel at once, with tfjs-backend-cpu.
  */
-export type Recorder = (
+export type Recorder<Attrs = tf.NamedAttrMap> = (
   backend: RecordingBackend,
   inputs: NamedInputs,
-  attrs: tf.NamedAttrMap,
+  attrs: Attrs,
 ) => tf.TensorInfo | tf.TensorInfo[] | undefined;
 
-/** tfjs kernel name -> how to record it. */
-export type RecorderTable = Readonly<Record<string, Recorder>>;
+/** tfjs kernel name -> how to record it. `never`: only who knows the kernel by name knows its attributes. */
+export type RecorderTable = Readonly<Record<string, Recorder<never>>>;
 
 /** The tensors of a kernel that takes a list. */
 export function listOf(inputs: KernelInputs): tf.TensorInfo[] {

@@ -25,7 +25,7 @@ export function registerRecorder(): void {
       kernelName,
       backendName: 'recorder',
       kernelFunc: ({ inputs, attrs, backend }) =>
-        record(backend as RecordingBackend, inputs as Record<string, tf.TensorInfo>, attrs ?? {})!,
+        record(backend as RecordingBackend, inputs as Record<string, tf.TensorInfo>, (attrs as never) ?? {})!,
     });
   }
 }

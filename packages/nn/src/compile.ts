@@ -1,3 +1,4 @@
+import { tidyNested } from '@diptych/core/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** A function that a backend may have compiled; `dispose` frees what it holds. */
@@ -14,20 +15,20 @@ export interface CompilingBackend {
  * Records `fn` once for each set of shapes, dtypes, static arguments and variables, and replays it without tracing, on
  * backends that can; elsewhere `fn` runs as it is, inside `tf.tidy`.
  *
- * Arguments and results are tensors, nested in arrays and plain objects, beside static values (numbers, strings, booleans, null).
+ * Arguments and results are tensors, nested in arrays and plain objects, beside static values (numbers, strings, booleans, null,
+ * undefined).
  * Variables that `fn` reads are state, variables that it assigns are updated. Reading a tensor's value inside `fn` is an error.
  * Results belong to the caller.
  */
-export function compile<Args extends unknown[], Result extends tf.TensorContainer>(
-  fn: (...args: Args) => Result,
-): Compiled<Args, Result> {
+export function compile<Args extends unknown[], Result>(fn: (...args: Args) => Result): Compiled<Args, Result> {
   // looked up at the call: the application may choose its backend after it has built its model
   let current: { readonly backend: tf.KernelBackend; readonly run: Compiled<Args, Result> } | undefined;
   const call = (...args: Args): Result => {
     const backend = tf.backend() as tf.KernelBackend & Partial<CompilingBackend>;
     if (current?.backend !== backend) {
       current?.run.dispose();
-      const plain = () => Object.assign((...given: Args) => tf.tidy(() => fn(...given)), { dispose: () => {} });
+      const plain = () =>
+        Object.assign((...given: Args) => tidyNested<Result>(() => fn(...given)), { dispose: () => {} });
       current = { backend, run: backend[COMPILE]?.(fn) ?? plain() };
     }
     return current.run(...args);

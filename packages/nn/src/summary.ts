@@ -1,4 +1,5 @@
 import { inference, parametersOf, type Stateful } from '@diptych/core';
+import { tensorsIn } from '@diptych/core/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
 import { aroundCalls } from './around-calls.js';
 import type { Module } from './module.js';
@@ -101,7 +102,7 @@ function watchCalls(
       running.push(module);
       try {
         const output = method(...args);
-        const tensors = tf.tensor_util.getTensorsInContainer(output as tf.TensorContainer);
+        const tensors = tensorsIn(output);
         shapes.set(
           module,
           tensors.map(({ shape }) => shape),

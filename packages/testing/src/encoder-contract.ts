@@ -1,4 +1,5 @@
 import { buffersOf, type Context, type Encoder, type EncoderOutput, inference, type TextInput } from '@diptych/core';
+import { disposeNested } from '@diptych/core/tfjs';
 import { randomStream } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { type Check, ensure, type Runner, register } from './check.js';
@@ -45,7 +46,7 @@ export function encoderChecks<Input extends EncoderInput>(contract: EncoderContr
     try {
       return await use(batch);
     } finally {
-      tf.dispose(batch as tf.TensorContainer);
+      disposeNested(batch);
     }
   };
   const run = (encoder: Encoder<Input>, batch: Input, context: Context = inference) =>
@@ -85,7 +86,7 @@ export function encoderChecks<Input extends EncoderInput>(contract: EncoderContr
             for (const row of [0, 2]) {
               const single = mapTensors(batch, (tensor) => tf.slice(tensor, row, 1));
               const alone = await run(encoder, single);
-              tf.dispose(single as tf.TensorContainer);
+              disposeNested(single);
               const wanted = mapRows(whole, row);
               requireClose(`pooled of row ${row}, alone and in a batch,`, alone.pooled, wanted.pooled, tolerance);
               requireClose(`mask of row ${row}, alone and in a batch,`, alone.mask, wanted.mask, 0);
@@ -119,7 +120,7 @@ export function encoderChecks<Input extends EncoderInput>(contract: EncoderContr
               ]),
             ); // prettier-ignore
             const after = await run(encoder, padded);
-            tf.dispose(padded as tf.TensorContainer);
+            disposeNested(padded);
             requireClose('pooled, with three more positions of padding,', after.pooled, before.pooled, tolerance);
             const tokens = after.sequence.shape[1]!;
             for (let row = 0; row < 3; row++) {

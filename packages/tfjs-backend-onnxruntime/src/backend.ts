@@ -154,7 +154,7 @@ export class OnnxRuntimeBackend extends RecordingBackend implements CompileServi
   runKernel(name: string, inputs: KernelInputs, attrs: tf.NamedAttrMap): tf.TensorInfo | tf.TensorInfo[] {
     this.counters.kernels[name] ??= { native: 0, fallback: 0 };
     const calls = this.counters.kernels[name];
-    const recorded = isPlain(name, inputs) ? RECORDERS[name]?.(this, inputs as NamedInputs, attrs) : undefined;
+    const recorded = isPlain(name, inputs) ? RECORDERS[name]?.(this, inputs as NamedInputs, attrs as never) : undefined;
     if (recorded) {
       calls.native++;
       return recorded;

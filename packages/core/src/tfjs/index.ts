@@ -1,5 +1,6 @@
 /**
- * What diptych reads of tfjs-core 4.22.0 beside its documented interface: the state of its engine. `internals.test.ts` is the
- * contract that another version has to meet. Apart from the package's main entry, which loads no tfjs.
+ * What diptych asks of tfjs-core beside its documented interface and types. Apart from the package's main entry, which loads no
+ * tfjs. `internals.ts` reads the state of the engine of tfjs-core 4.22.0; its test is the contract that another version has to meet.
  */
 export { isTaping, keepingTape, registeredVariables } from './internals.js';
+export { disposeNested, tensorsIn, tidyNested } from './nested.js';

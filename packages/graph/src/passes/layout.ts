@@ -1,4 +1,4 @@
-import { Builder, rebuild } from '../builder.js';
+import { Builder } from '../builder.js';
 import { extractProgram, type Program } from '../program.js';
 import { type Attributes, type Node, sameShape, sizeOf, type Value } from '../value.js';
 import { ELEMENTWISE, REDUCTIONS } from './operators.js';
@@ -220,9 +220,4 @@ function matmul(node: Node, inputs: Stored[], builder: Builder): Stored[] {
     return x.value;
   });
   return emitStored(node, operands, attrs, identity(node.outputs[0]!.shape.length), builder);
-}
-
-/** Runs {@link rebuild} with the usual rules; for passes that only replace some nodes. */
-export function rebuildSimplified(program: Program, visit: Parameters<typeof rebuild>[2]): Program {
-  return rebuild(program, new Builder(SIMPLIFICATIONS), visit);
 }

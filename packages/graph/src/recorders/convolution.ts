@@ -34,6 +34,9 @@ export function windowOf(info: tf.backend_util.Conv2DInfo): Window {
 type Geometry = Pick<tf.Conv2DAttrs, 'strides' | 'pad' | 'dimRoundingMode'> & {
   dataFormat?: string;
   dilations?: [number, number] | number;
+  /** Of gradients: the shape that they have. */
+  inputShape?: number[];
+  filterShape?: number[];
 };
 
 function convInfo(x: readonly number[], filter: readonly number[], attrs: Geometry, depthwise: boolean) {
@@ -47,12 +50,12 @@ function convInfo(x: readonly number[], filter: readonly number[], attrs: Geomet
 function convolution(
   op: string,
   depthwise: boolean,
-  shapesOf: (inputs: Record<string, tf.TensorInfo>, attrs: tf.NamedAttrMap) => [readonly number[], readonly number[]],
+  shapesOf: (inputs: Record<string, tf.TensorInfo>, attrs: Geometry) => [readonly number[], readonly number[]],
   result: 'outShape' | 'inShape' | 'filterShape',
-): Recorder {
+): Recorder<Geometry> {
   return (b, inputs, attrs) => {
     if (!Object.values(inputs).every((t) => t.dtype === 'float32')) return undefined;
-    const info = convInfo(...shapesOf(inputs, attrs), attrs as unknown as Geometry, depthwise);
+    const info = convInfo(...shapesOf(inputs, attrs), attrs, depthwise);
     if (!info) return undefined;
     // tfjs computes nonsense for a gradient of another shape than the forward result; leave that to the portable kernel.
     if (inputs.dy && !sameShape(inputs.dy.shape, info.outShape)) return undefined;
@@ -66,7 +69,7 @@ const DepthwiseConv2dNative = convolution(
 ); // biome-ignore format: a table
 
 const fused =
-  (convolve: Recorder): Recorder =>
+  (convolve: Recorder<Geometry>): Recorder<Geometry & tf.NamedAttrMap> =>
   (b, inputs, attrs) => {
     const out = convolve(b, { x: inputs.x!, filter: inputs.filter! }, attrs) as tf.TensorInfo | undefined;
     return out && applyActivation(b, out, inputs, attrs);
@@ -79,15 +82,15 @@ export const CONVOLUTION: RecorderTable = {
   FusedConv2D: fused(Conv2D),
   FusedDepthwiseConv2D: fused(DepthwiseConv2dNative),
   Conv2DBackpropInput: convolution(
-    'Conv2DBackpropInput', false, ({ filter }, attrs) => [attrs.inputShape as number[], filter!.shape], 'inShape',
+    'Conv2DBackpropInput', false, ({ filter }, attrs) => [attrs.inputShape!, filter!.shape], 'inShape',
   ),
   Conv2DBackpropFilter: convolution(
-    'Conv2DBackpropFilter', false, ({ x }, attrs) => [x!.shape, attrs.filterShape as number[]], 'filterShape',
+    'Conv2DBackpropFilter', false, ({ x }, attrs) => [x!.shape, attrs.filterShape!], 'filterShape',
   ),
   DepthwiseConv2dNativeBackpropInput: convolution(
-    'DepthwiseConv2dNativeBackpropInput', true, ({ filter }, attrs) => [attrs.inputShape as number[], filter!.shape], 'inShape',
+    'DepthwiseConv2dNativeBackpropInput', true, ({ filter }, attrs) => [attrs.inputShape!, filter!.shape], 'inShape',
   ),
   DepthwiseConv2dNativeBackpropFilter: convolution(
-    'DepthwiseConv2dNativeBackpropFilter', true, ({ x }, attrs) => [x!.shape, attrs.filterShape as number[]], 'filterShape',
+    'DepthwiseConv2dNativeBackpropFilter', true, ({ x }, attrs) => [x!.shape, attrs.filterShape!], 'filterShape',
   ),
 }; // biome-ignore format: a table

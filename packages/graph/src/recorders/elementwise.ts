@@ -47,8 +47,8 @@ const sameNumeric = (a: tf.DataType, b: tf.DataType) => a === b && isNumeric(a);
 const bothBool = (a: tf.DataType, b: tf.DataType) => a === 'bool' && b === 'bool';
 
 /** Converts between dtypes; a cast to the same dtype shares the data. */
-const Cast: Recorder = (b, { x }, attrs) => {
-  const { dtype } = attrs as unknown as tf.CastAttrs;
+const Cast: Recorder<tf.CastAttrs> = (b, { x }, attrs) => {
+  const { dtype } = attrs;
   if (dtype === x!.dtype) return b.alias(x!);
   if (dtype === 'complex64' || dtype === 'string') return undefined;
   return b.record('Cast', { x: x! }, { dtype }, x!.shape, dtype);
@@ -64,8 +64,8 @@ const Select: Recorder = (b, { condition, t, e }) => {
   return out;
 };
 
-const ClipByValue: Recorder = (b, { x }, attrs) => {
-  const { clipValueMin, clipValueMax } = attrs as unknown as tf.ClipByValueAttrs;
+const ClipByValue: Recorder<tf.ClipByValueAttrs> = (b, { x }, attrs) => {
+  const { clipValueMin, clipValueMax } = attrs;
   return isFloat(x!.dtype)
     ? b.record('ClipByValue', { x: x! }, { clipValueMin, clipValueMax }, x!.shape, x!.dtype)
     : undefined;

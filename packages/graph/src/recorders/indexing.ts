@@ -2,8 +2,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { type Recorder, type RecorderTable, resolveAxis } from '../recorder.js';
 import { sizeOf, type TensorData } from '../value.js';
 
-const GatherV2: Recorder = (b, { x, indices }, attrs) => {
-  const { axis, batchDims } = attrs as unknown as tf.GatherV2Attrs;
+const GatherV2: Recorder<tf.GatherV2Attrs> = (b, { x, indices }, attrs) => {
+  const { axis, batchDims } = attrs;
   if (indices!.dtype !== 'int32' || (batchDims ?? 0) !== 0 || x!.dtype === 'string') return undefined;
   if (sizeOf(indices!.shape) === 0 || sizeOf(x!.shape) === 0) return undefined;
   const along = resolveAxis(axis, x!.shape.length);
@@ -29,15 +29,15 @@ const GatherNd: Recorder = (b, { params, indices }) => {
 };
 
 /** Adds rows into a table by their ids; the gradient of `gather`. Negative ids are dropped, as in tfjs. */
-const UnsortedSegmentSum: Recorder = (b, { x, segmentIds }, attrs) => {
-  const { numSegments } = attrs as unknown as tf.UnsortedSegmentSumAttrs;
+const UnsortedSegmentSum: Recorder<tf.UnsortedSegmentSumAttrs> = (b, { x, segmentIds }, attrs) => {
+  const { numSegments } = attrs;
   if (x!.dtype !== 'float32' || segmentIds!.dtype !== 'int32' || segmentIds!.shape.length !== 1) return undefined;
   const shape = [numSegments, ...x!.shape.slice(1)];
   return b.record('UnsortedSegmentSum', { x: x!, segmentIds: segmentIds! }, { numSegments }, shape, x!.dtype);
 };
 
-const OneHot: Recorder = (b, { indices }, attrs) => {
-  const { depth, onValue, offValue, dtype } = attrs as unknown as tf.OneHotAttrs;
+const OneHot: Recorder<tf.OneHotAttrs> = (b, { indices }, attrs) => {
+  const { depth, onValue, offValue, dtype } = attrs;
   if (indices!.dtype !== 'int32') return undefined;
   const type = dtype ?? 'float32';
   if (type !== 'float32' && type !== 'int32' && type !== 'bool') return undefined;
@@ -50,8 +50,8 @@ const OneHot: Recorder = (b, { indices }, attrs) => {
   );
 };
 
-const Range: Recorder = (b, _inputs, attrs) => {
-  const { start, stop, step, dtype } = attrs as unknown as tf.RangeAttrs;
+const Range: Recorder<tf.RangeAttrs> = (b, _inputs, attrs) => {
+  const { start, stop, step, dtype } = attrs;
   const size =
     start === stop || (start < stop && step < 0) || (stop < start && step > 1)
       ? 0

@@ -1,8 +1,8 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Recorder, RecorderTable } from '../recorder.js';
 
-const FusedBatchNorm: Recorder = (b, { x, mean, variance, offset, scale }, attrs) => {
-  const { varianceEpsilon } = attrs as unknown as tf.FusedBatchNormAttrs;
+const FusedBatchNorm: Recorder<tf.FusedBatchNormAttrs> = (b, { x, mean, variance, offset, scale }, attrs) => {
+  const { varianceEpsilon } = attrs;
   const channels = x!.shape.at(-1);
   const inputs = { x: x!, mean: mean!, variance: variance!, ...(offset && { offset }), ...(scale && { scale }) };
   // Statistics of full rank are legal in tfjs; those of one value a channel are what engines know.

@@ -2,11 +2,11 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Recorder, RecorderTable } from '../recorder.js';
 import { windowOf } from './convolution.js';
 
-function pooling(op: string, sizedBy: 'x' | 'input', result: 'outShape' | 'inShape'): Recorder {
+function pooling(op: string, sizedBy: 'x' | 'input', result: 'outShape' | 'inShape'): Recorder<tf.MaxPoolAttrs> {
   return (b, inputs, attrs) => {
     const shape = inputs[sizedBy]!.shape as [number, number, number, number];
     if (inputs[sizedBy]!.dtype !== 'float32') return undefined;
-    const { filterSize, strides, pad, dimRoundingMode } = attrs as unknown as tf.MaxPoolAttrs;
+    const { filterSize, strides, pad, dimRoundingMode } = attrs;
     const info = tf.backend_util.computePool2DInfo(shape, filterSize, strides, 1, pad, dimRoundingMode);
     const { kernel, pads } = windowOf(info);
     // Windows that lie in the padding alone have no maximum or mean.

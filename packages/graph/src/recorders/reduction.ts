@@ -26,16 +26,16 @@ function argReduction(op: string): Recorder {
   };
 }
 
-const Cumsum: Recorder = (b, { x }, attrs) => {
+const Cumsum: Recorder<tf.CumsumAttrs> = (b, { x }, attrs) => {
   if (x!.dtype !== 'float32' && x!.dtype !== 'int32') return undefined;
-  const { axis, exclusive, reverse } = attrs as unknown as tf.CumsumAttrs;
+  const { axis, exclusive, reverse } = attrs;
   const recorded = { axis: resolveAxis(axis ?? 0, x!.shape.length), exclusive: !!exclusive, reverse: !!reverse };
   return b.record('Cumsum', { x: x! }, recorded, x!.shape, x!.dtype);
 };
 
 /** The `k` largest along the last axis, with their indices. */
-const TopK: Recorder = (b, { x }, attrs) => {
-  const { k, sorted } = attrs as unknown as tf.TopKAttrs;
+const TopK: Recorder<tf.TopKAttrs> = (b, { x }, attrs) => {
+  const { k, sorted } = attrs;
   if (x!.dtype !== 'float32' || x!.shape.length === 0) return undefined;
   const shape = [...x!.shape.slice(0, -1), k];
   return b.recordMany('TopK', { x: x! }, { k, sorted }, [

@@ -2,8 +2,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { listOf, type Recorder, type RecorderTable, resolveAxes, resolveAxis } from '../recorder.js';
 import { sizeOf } from '../value.js';
 
-const Reshape: Recorder = (b, { x }, attrs) => {
-  const shape = tf.util.inferFromImplicitShape((attrs as unknown as tf.ReshapeAttrs).shape, sizeOf(x!.shape));
+const Reshape: Recorder<tf.ReshapeAttrs> = (b, { x }, attrs) => {
+  const shape = tf.util.inferFromImplicitShape(attrs.shape, sizeOf(x!.shape));
   tf.util.assert(
     sizeOf(shape) === sizeOf(x!.shape),
     () =>
@@ -12,8 +12,8 @@ const Reshape: Recorder = (b, { x }, attrs) => {
   return b.alias(x!, shape);
 };
 
-const ExpandDims: Recorder = (b, { input }, attrs) => {
-  const { dim } = attrs as unknown as tf.ExpandDimsAttrs;
+const ExpandDims: Recorder<tf.ExpandDimsAttrs> = (b, { input }, attrs) => {
+  const { dim } = attrs;
   const rank = input!.shape.length;
   tf.util.assert(-(rank + 1) <= dim && dim <= rank, () => `Axis must be in the interval [${-(rank + 1)}, ${rank}]`);
   const shape = input!.shape.slice();
@@ -21,8 +21,8 @@ const ExpandDims: Recorder = (b, { input }, attrs) => {
   return b.alias(input!, shape);
 };
 
-const Transpose: Recorder = (b, { x }, attrs) => {
-  const { perm } = attrs as unknown as tf.TransposeAttrs;
+const Transpose: Recorder<tf.TransposeAttrs> = (b, { x }, attrs) => {
+  const { perm } = attrs;
   if (x!.dtype === 'string') return undefined;
   return b.record(
     'Transpose',
@@ -33,15 +33,15 @@ const Transpose: Recorder = (b, { x }, attrs) => {
   );
 };
 
-const Slice: Recorder = (b, { x }, attrs) => {
-  const given = attrs as unknown as { begin: number[]; size: number[] };
+const Slice: Recorder<{ begin: number[]; size: number[] }> = (b, { x }, attrs) => {
+  const given = attrs;
   const [begin, size] = tf.slice_util.parseSliceParams(x as tf.Tensor, given.begin, given.size) as [number[], number[]];
   tf.slice_util.assertParamsValid(x as tf.Tensor, begin, size);
   return b.record('Slice', { x: x! }, { begin, size }, size, x!.dtype);
 };
 
-const StridedSlice: Recorder = (b, { x }, attrs) => {
-  const a = attrs as unknown as tf.StridedSliceAttrs;
+const StridedSlice: Recorder<tf.StridedSliceAttrs> = (b, { x }, attrs) => {
+  const a = attrs;
   const info = tf.slice_util.sliceInfo(
     x!.shape, a.begin, a.end, a.strides, a.beginMask, a.endMask, a.ellipsisMask, a.newAxisMask, a.shrinkAxisMask,
   ); // biome-ignore format: one call
@@ -60,22 +60,22 @@ const StridedSlice: Recorder = (b, { x }, attrs) => {
   return out;
 };
 
-const PadV2: Recorder = (b, { x }, attrs) => {
-  const { paddings, constantValue } = attrs as unknown as tf.PadV2Attrs;
+const PadV2: Recorder<tf.PadV2Attrs> = (b, { x }, attrs) => {
+  const { paddings, constantValue } = attrs;
   const shape = x!.shape.map((dimension, i) => dimension + paddings[i]![0] + paddings[i]![1]);
   return b.record('PadV2', { x: x! }, { paddings, constantValue }, shape, x!.dtype);
 };
 
-const MirrorPad: Recorder = (b, { x }, attrs) => {
-  const { paddings, mode } = attrs as unknown as tf.MirrorPadAttrs;
+const MirrorPad: Recorder<tf.MirrorPadAttrs> = (b, { x }, attrs) => {
+  const { paddings, mode } = attrs;
   if (x!.dtype !== 'float32') return undefined;
   const shape = x!.shape.map((dimension, i) => dimension + paddings[i]![0] + paddings[i]![1]);
   return b.record('MirrorPad', { x: x! }, { paddings, mode }, shape, x!.dtype);
 };
 
-const Concat: Recorder = (b, inputs, attrs) => {
+const Concat: Recorder<tf.ConcatAttrs> = (b, inputs, attrs) => {
   const all = listOf(inputs);
-  const axis = resolveAxis((attrs as unknown as tf.ConcatAttrs).axis, all[0]!.shape.length);
+  const axis = resolveAxis(attrs.axis, all[0]!.shape.length);
   tf.backend_util.assertParamsConsistent(
     all.map((t) => t.shape),
     axis,
@@ -88,19 +88,19 @@ const Concat: Recorder = (b, inputs, attrs) => {
   const filled = all.filter((t) => sizeOf(t.shape) > 0);
   if (filled.length === 0) return b.own(new Float32Array(0), shape, all[0]!.dtype);
   if (filled.length === 1) return b.alias(filled[0]!, shape);
-  return b.record('Concat', filled as unknown as tf.NamedTensorInfoMap, { axis }, shape, filled[0]!.dtype);
+  return b.record('Concat', filled, { axis }, shape, filled[0]!.dtype);
 };
 
 /** Stacks tensors of one shape along a new axis: each gets the axis, then they are concatenated. */
-const Pack: Recorder = (b, inputs, attrs) => {
+const Pack: Recorder<tf.PackAttrs> = (b, inputs, attrs) => {
   const all = listOf(inputs);
-  const axis = resolveAxis((attrs as unknown as tf.PackAttrs).axis, all[0]!.shape.length + 1);
+  const axis = resolveAxis(attrs.axis, all[0]!.shape.length + 1);
   for (const t of all) {
     tf.util.assertShapesMatch(all[0]!.shape, t.shape, 'All tensors passed to stack must have matching shapes');
     tf.util.assert(t.dtype === all[0]!.dtype, () => 'All tensors passed to stack must have matching dtypes');
   }
   const expanded = all.map((t) => b.alias(t, [...t.shape.slice(0, axis), 1, ...t.shape.slice(axis)]));
-  const out = Concat(b, expanded as unknown as Record<string, tf.TensorInfo>, { axis });
+  const out = Concat(b, Object.fromEntries(expanded.entries()), { axis });
   for (const t of expanded) b.disposeData(t.dataId);
   return out;
 };
@@ -112,8 +112,8 @@ function sliceAlong(b: Parameters<Recorder>[0], x: tf.TensorInfo, axis: number, 
   return b.record('Slice', { x }, { begin, size }, size, x.dtype);
 }
 
-const Unpack: Recorder = (b, { value }, attrs) => {
-  const axis = resolveAxis((attrs as unknown as tf.UnpackAttrs).axis, value!.shape.length);
+const Unpack: Recorder<tf.UnpackAttrs> = (b, { value }, attrs) => {
+  const axis = resolveAxis(attrs.axis, value!.shape.length);
   const shape = value!.shape.filter((_, i) => i !== axis);
   return Array.from({ length: value!.shape[axis]! }, (_, i) => {
     const slice = sliceAlong(b, value!, axis, i, 1);
@@ -123,8 +123,8 @@ const Unpack: Recorder = (b, { value }, attrs) => {
   });
 };
 
-const SplitV: Recorder = (b, { x }, attrs) => {
-  const { numOrSizeSplits, axis } = attrs as unknown as tf.SplitVAttrs;
+const SplitV: Recorder<tf.SplitVAttrs> = (b, { x }, attrs) => {
+  const { numOrSizeSplits, axis } = attrs;
   const along = resolveAxis(axis, x!.shape.length);
   let start = 0;
   return tf.backend_util.prepareSplitSize(x as tf.Tensor, numOrSizeSplits, along).map((length) => {
@@ -134,8 +134,8 @@ const SplitV: Recorder = (b, { x }, attrs) => {
   });
 };
 
-const Tile: Recorder = (b, { x }, attrs) => {
-  const { reps } = attrs as unknown as tf.TileAttrs;
+const Tile: Recorder<tf.TileAttrs> = (b, { x }, attrs) => {
+  const { reps } = attrs;
   if (x!.dtype === 'string') return undefined;
   return b.record(
     'Tile',
@@ -146,15 +146,15 @@ const Tile: Recorder = (b, { x }, attrs) => {
   );
 };
 
-const Reverse: Recorder = (b, { x }, attrs) => {
-  const axes = resolveAxes((attrs as unknown as tf.ReverseAttrs).dims, x!.shape);
+const Reverse: Recorder<tf.ReverseAttrs> = (b, { x }, attrs) => {
+  const axes = resolveAxes(attrs.dims, x!.shape);
   if (x!.shape.length === 0) return b.alias(x!);
   return b.record('Reverse', { x: x! }, { dims: axes }, x!.shape, x!.dtype);
 };
 
 /** Blocks of the batch become space: reshape, transpose, reshape, crop. */
-const BatchToSpaceND: Recorder = (b, { x }, attrs) => {
-  const { blockShape, crops } = attrs as unknown as tf.BatchToSpaceNDAttrs;
+const BatchToSpaceND: Recorder<tf.BatchToSpaceNDAttrs> = (b, { x }, attrs) => {
+  const { blockShape, crops } = attrs;
   const blocks = sizeOf(blockShape);
   const reshaped = b.alias(x!, tf.backend_util.getReshaped(x!.shape, blockShape, blocks));
   const perm = tf.backend_util.getPermuted(reshaped.shape.length, blockShape.length);
@@ -175,8 +175,8 @@ const BatchToSpaceND: Recorder = (b, { x }, attrs) => {
 };
 
 /** Space becomes blocks of the batch: pad, reshape, transpose, reshape. */
-const SpaceToBatchND: Recorder = (b, { x }, attrs) => {
-  const { blockShape, paddings } = attrs as unknown as tf.SpaceToBatchNDAttrs;
+const SpaceToBatchND: Recorder<tf.SpaceToBatchNDAttrs> = (b, { x }, attrs) => {
+  const { blockShape, paddings } = attrs;
   const blocks = sizeOf(blockShape);
   const complete: [number, number][] = [[0, 0], ...(paddings as [number, number][])];
   while (complete.length < x!.shape.length) complete.push([0, 0]);
@@ -196,8 +196,8 @@ const SpaceToBatchND: Recorder = (b, { x }, attrs) => {
 };
 
 /** Channels become space (NHWC). */
-const DepthToSpace: Recorder = (b, { x }, attrs) => {
-  const { blockSize, dataFormat } = attrs as unknown as tf.DepthToSpaceAttrs;
+const DepthToSpace: Recorder<tf.DepthToSpaceAttrs> = (b, { x }, attrs) => {
+  const { blockSize, dataFormat } = attrs;
   if (dataFormat !== 'NHWC') return undefined;
   const [batch, height, width, channels] = x!.shape as [number, number, number, number];
   const depth = channels / (blockSize * blockSize);
@@ -220,8 +220,8 @@ const filled =
   (b, { x }) =>
     x!.dtype === 'string' || x!.dtype === 'complex64' ? undefined : b.fill(x!.shape, value, x!.dtype);
 
-const Fill: Recorder = (b, _inputs, attrs) => {
-  const { shape, value, dtype } = attrs as unknown as tf.FillAttrs;
+const Fill: Recorder<tf.FillAttrs> = (b, _inputs, attrs) => {
+  const { shape, value, dtype } = attrs;
   if (typeof value === 'string') return undefined;
   return b.fill(shape, value, dtype ?? tf.util.inferDtype(value));
 };

@@ -11,7 +11,7 @@ export interface AdamWOperands {
 
 /** Reads scalars and attributes of a node. */
 export function readOperands({ inputNames, attrs }: Node, inputs: readonly TensorData[]): AdamWOperands {
-  const { beta1, beta2, eps, row = 0 } = attrs as unknown as AdamWOptions & { row?: number };
+  const { beta1, beta2, eps, row = 0 } = attrs as Node['attrs'] & AdamWOptions & { row?: number };
   const cell = (name: string, at: number, absent: number): number => {
     const position = inputNames.indexOf(name);
     return position < 0 ? absent : (inputs[position] as NumericData)[at]!;

@@ -6,7 +6,7 @@ import type { TensorStore } from './tensor-store.js';
 import { separateVariable, setVariable } from './variables.js';
 
 /** The memory that a variable keeps from step to step, and what its tensor was when it got it. */
-interface Home {
+interface KeptMemory {
   readonly memory: NumericData;
   entry: Entry;
   value: Value;
@@ -24,7 +24,7 @@ interface SlotOfVariables {
  * compiled functions that update the same variables (one for each length of text) share it.
  */
 export class InPlaceMemory {
-  readonly #homes = new WeakMap<tf.Variable, Home>();
+  readonly #kept = new WeakMap<tf.Variable, KeptMemory>();
   /** By the first of the variables. */
   readonly #slots = new WeakMap<tf.Variable, SlotOfVariables>();
   readonly #buffers = new WeakSet<ArrayBufferLike>();
@@ -58,8 +58,8 @@ export class InPlaceMemory {
    * The memory in which a session updates a variable, with the variable's present value in it. Call before each step; where
    * nobody assigned to the variable since the last one it only looks.
    */
-  homeOf(variable: tf.Variable): NumericData {
-    const known = this.#homes.get(variable)?.memory;
+  memoryOf(variable: tf.Variable): NumericData {
+    const known = this.#kept.get(variable)?.memory;
     const memory = known ?? this.#own(allocate(variable.dtype, sizeOf(variable.shape)));
     this.#move(variable, memory, known === undefined);
     return memory;
@@ -108,18 +108,18 @@ export class InPlaceMemory {
       separateVariable(store, variable);
       return;
     }
-    this.#leaveToClones(this.#homes.get(variable));
+    this.#leaveToClones(this.#kept.get(variable));
     if (!value.isUntouchedZero) memory.set(store.dataOf(variable) as NumericData);
     else if (!isZero) memory.fill(0);
     setVariable(store, variable, memory);
     const entry = store.entryOf(variable.dataId);
-    this.#homes.set(variable, { memory, entry, value: entry.value });
+    this.#kept.set(variable, { memory, entry, value: entry.value });
   }
 
   /** Clones that were made before something was assigned to the variable still read its memory; they get a copy. */
-  #leaveToClones(home: Home | undefined): void {
-    if (!home || home.entry.refCount === 0 || home.entry.value !== home.value) return;
-    const { shape, dtype } = home.value;
-    home.entry.value = Value.leaf(home.memory.slice(), shape, dtype);
+  #leaveToClones(kept: KeptMemory | undefined): void {
+    if (!kept || kept.entry.refCount === 0 || kept.entry.value !== kept.value) return;
+    const { shape, dtype } = kept.value;
+    kept.entry.value = Value.leaf(kept.memory.slice(), shape, dtype);
   }
 }

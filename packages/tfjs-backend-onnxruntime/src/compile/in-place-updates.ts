@@ -58,9 +58,9 @@ export class InPlaceUpdates {
   prepare(): ReadonlyMap<tf.Variable, NumericData> {
     const memories = new Map<tf.Variable, NumericData>();
     for (const { variable, output } of this.#sessions) {
-      const home = this.#memory.homeOf(variable);
-      this.#executable.placements.set(output, home);
-      memories.set(variable, home);
+      const memory = this.#memory.memoryOf(variable);
+      this.#executable.placements.set(output, memory);
+      memories.set(variable, memory);
     }
     for (const kernel of new Set(this.#kernels.map((update) => update.kernel))) {
       const updates = this.#kernels.filter((update) => update.kernel === kernel);

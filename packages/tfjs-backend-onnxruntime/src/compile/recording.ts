@@ -1,5 +1,5 @@
 import { EngineError } from '@diptych/core';
-import { registeredVariables } from '@diptych/core/tfjs';
+import { registeredVariables, tidyNested } from '@diptych/core/tfjs';
 import {
   type Entry,
   extractProgram,
@@ -66,7 +66,7 @@ export function traceFunction(services: TraceServices, fn: (...args: never[]) =>
   let traced: tf.Tensor[] = [];
   try {
     const { result: found, gradients } = services.recordWhile(known, () => {
-      result = tf.tidy(() => fn(...traceArgs) as tf.TensorContainer);
+      result = tidyNested(() => fn(...traceArgs));
       refusePromise(result);
       traced = flatten(result, 'compile: result').tensors;
       const assignments = findAssignments(services, before, saved);

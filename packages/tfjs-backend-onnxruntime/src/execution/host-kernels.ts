@@ -35,7 +35,7 @@ const philox: HostKernel = ([state], { outputs, attrs }, { philox: draw, roomFor
   const { shape } = outputs[0]!;
   const rows = shape[0] ?? 1;
   const out = roomFor?.(outputs[0]!) ?? new Float32Array(sizeOf(shape));
-  const { site, threshold, scale, picks } = attrs as unknown as Drawn;
+  const { site, threshold, scale, picks } = attrs as Node['attrs'] & Drawn;
   const mask = threshold !== undefined && scale !== undefined ? { threshold, scale } : undefined;
   if (out.length > 0) draw(out, rows, out.length / rows, seed!, step!, rowOffset!, site, { mask, picks });
   return [out];

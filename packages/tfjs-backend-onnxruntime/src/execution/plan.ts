@@ -1,6 +1,5 @@
-import { extractProgram, type Node, type Program, type Value } from '@diptych/graph';
+import type { Node, Program, Value } from '@diptych/graph';
 import type { Datum } from './device-tensor.js';
-import { HOST_KERNELS } from './host-kernels.js';
 import { IN_PLACE_KERNELS } from './in-place-kernels.js';
 import { runsOnHost, type Target } from './target.js';
 
@@ -105,16 +104,6 @@ function sessionPart(nodes: Node[], wanted: ReadonlySet<Value>, readers: Readonl
     }
   }
   return { kind: 'session', inputs: [...inputs], nodes, outputs };
-}
-
-/** True if the node can run without a session at all. */
-export function hasHostKernel(node: Node): boolean {
-  return node.op in HOST_KERNELS;
-}
-
-/** The program again, from its outputs; drops what a pass left unused. */
-export function pruned(program: Program): Program {
-  return extractProgram(program.outputs);
 }
 
 /** Data of every value while a plan runs. */

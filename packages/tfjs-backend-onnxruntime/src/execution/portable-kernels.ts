@@ -1,6 +1,6 @@
 import '@tensorflow/tfjs-backend-cpu';
 import { EngineError } from '@diptych/core';
-import type { Attributes, TensorData, Value } from '@diptych/graph';
+import type { Attributes, TensorData } from '@diptych/graph';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** What this file uses of tfjs-backend-cpu's backend object. */
@@ -26,7 +26,7 @@ export interface PlainComplex {
 export type Plain = PlainTensor | PlainComplex;
 
 /** The portable backend, whose kernels define what every operation means. */
-export function portableBackend(): PortableBackend {
+function portableBackend(): PortableBackend {
   const backend = tf.findBackend('cpu') as PortableBackend & { firstUse: boolean };
   // Its advice to install tfjs-node is not for those who installed this.
   backend.firstUse = false;
@@ -66,7 +66,7 @@ export function runPortable(
   try {
     const results = kernel.kernelFunc({
       inputs: entered as tf.NamedTensorInfoMap,
-      attrs: attrs as unknown as tf.NamedAttrMap,
+      attrs: attrs as tf.NamedAttrMap,
       backend,
     });
     const list = Array.isArray(results) ? results : [results];
@@ -114,9 +114,4 @@ function typed(data: tf.BackendValues, dtype: tf.DataType): TensorData {
   if (dtype === 'string') return data as Uint8Array[];
   const type = ARRAYS[dtype as 'float32'];
   return (data as object) instanceof type ? (data as Float32Array) : type.from(data as ArrayLike<number>);
-}
-
-/** A settled value as plain data. */
-export function plainOf(value: Value): PlainTensor {
-  return { data: value.data!, shape: value.shape, dtype: value.dtype };
 }

@@ -1,6 +1,7 @@
 import type { PairBatch } from '@diptych/core';
+import { disposeNested } from '@diptych/core/tfjs';
 import { type Compiled, compile } from '@diptych/nn';
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 import type { BatchSource } from '../trainer/batch-source.js';
 import { type DeviceBatch, toDevice } from '../trainer/device-batch.js';
 
@@ -21,7 +22,7 @@ const COMPILED = new WeakMap<object, Map<string, { dispose(): void }>>();
  *
  * @param use what tells this use of the model from others
  */
-export function compiledFor<Args extends unknown[], Result extends tf.TensorContainer>(
+export function compiledFor<Args extends unknown[], Result>(
   model: object,
   use: string,
   run: (...args: Args) => Result,
@@ -84,6 +85,6 @@ async function runOn(batch: PairBatch, run: Compiled<[DeviceBatch], Rows>): Prom
     }
     return values;
   } finally {
-    tf.dispose([tensors, { ...onDevice } as tf.TensorContainerObject]);
+    disposeNested([tensors, onDevice]);
   }
 }

@@ -1,9 +1,9 @@
 import type { Context, Encoded, TowerOutputs } from '@diptych/core';
-import type { Compiled } from '@diptych/nn';
+import { tidyNested } from '@diptych/core/tfjs';
+import { type Compiled, compile } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
-import { compileNested } from './compile-nested.js';
 import { type DeviceBatch, normalizedPixels } from './device-batch.js';
-import { type DeviceTexts, lossOf, type StepParts, type StepResultContainer, textOf, update } from './training-step.js';
+import { type DeviceTexts, lossOf, type StepParts, type StepResult, textOf, update } from './training-step.js';
 
 /** A tower's output as a compiled function can give and take it. */
 type TowerTensors = { pooled: tf.Tensor2D; sequence: tf.Tensor3D | null; mask: tf.Tensor2D | null };
@@ -49,7 +49,7 @@ export class ChunkedStep<Outputs extends TowerOutputs> {
       connected: number[],
       statistics: Statistics,
     ],
-    StepResultContainer
+    StepResult
   >;
   #uses: Uses = { sequences: true };
 
@@ -57,10 +57,10 @@ export class ChunkedStep<Outputs extends TowerOutputs> {
     this.#parts = parts;
     this.#chunkSize = chunkSize;
     this.#sums = parts.parameters.map(([, variable]) => tf.tidy(() => tf.variable(tf.zeros(variable.shape), false)));
-    this.#encode = compileNested((chunk, state, sequences) => encodeChunk(parts, chunk, state, sequences));
-    this.#relate = compileNested((pair, batch, state) => this.#relateAll(pair, batch, state));
-    this.#accumulate = compileNested((chunk, image, text, state) => this.#accumulateChunk(chunk, image, text, state));
-    this.#apply = compileNested((hyper, value, lossParts, connected, statistics) => {
+    this.#encode = compile((chunk, state, sequences) => encodeChunk(parts, chunk, state, sequences));
+    this.#relate = compile((pair, batch, state) => this.#relateAll(pair, batch, state));
+    this.#accumulate = compile((chunk, image, text, state) => this.#accumulateChunk(chunk, image, text, state));
+    this.#apply = compile((hyper, value, lossParts, connected, statistics) => {
       const gradients = this.#sums.map((sum, i) => (connected.includes(i) ? sum : undefined));
       const { result, healthy } = update(parts, value, gradients, keepAll(lossParts), hyper);
       for (const [index, mean] of Object.entries(statistics)) {
@@ -72,11 +72,11 @@ export class ChunkedStep<Outputs extends TowerOutputs> {
   }
 
   /** @param seedAndStep of the random stream; the row offset is each chunk's own */
-  run(batch: DeviceBatch, hyper: tf.Tensor2D, [seed, step]: readonly [number, number]): StepResultContainer {
+  run(batch: DeviceBatch, hyper: tf.Tensor2D, [seed, step]: readonly [number, number]): StepResult {
     const [images, texts] = [batch.pixels.shape[0], batch.inputIds.shape[0]];
     const count = Math.ceil(Math.max(images, texts) / this.#chunkSize);
     const starts = Array.from({ length: count }, (_, i) => i * this.#chunkSize);
-    return tf.tidy(() => {
+    return tidyNested(() => {
       const chunks = starts.map((start) => ({
         rows: chunkOf(batch, start, this.#chunkSize),
         state: tf.tensor1d(Int32Array.of(seed, step, start), 'int32'),

@@ -7,6 +7,7 @@ import {
   parametersOf,
   type TowerOutputs,
 } from '@diptych/core';
+import { disposeNested } from '@diptych/core/tfjs';
 import { type Compiled, compile } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { AdamW } from '../optimizers/adamw.js';
@@ -17,7 +18,7 @@ import { type DeviceBatch, type HostRows, trainingBatch } from './device-batch.j
 import { firstNonFinite } from './diagnose.js';
 import type { TrainerOptions } from './options.js';
 import { Recomputation } from './recompute.js';
-import { type StepParts, type StepResultContainer, type WholeStep, wholeStep } from './training-step.js';
+import { type StepParts, type StepResult, type WholeStep, wholeStep } from './training-step.js';
 
 /** What a training step acts on. */
 export interface StepRunnerOptions<Outputs extends TowerOutputs> {
@@ -126,7 +127,7 @@ export class StepRunner<Outputs extends TowerOutputs> {
       this.#constrainModel();
       return { ...outcome, nonFinite: undefined };
     } finally {
-      tf.dispose([hyper, state, onDevice as unknown as tf.TensorContainer]);
+      disposeNested([hyper, state, onDevice]);
     }
   }
 
@@ -157,7 +158,7 @@ export class StepRunner<Outputs extends TowerOutputs> {
     hyper: tf.Tensor2D,
     state: tf.Tensor1D,
     seedAndStep: readonly [number, number],
-  ): StepResultContainer {
+  ): StepResult {
     const rows = Math.max(batch.pixels.shape[0], batch.inputIds.shape[0]);
     if (this.#chunkSize !== undefined && this.#chunkSize < rows) {
       this.#chunked ??= new ChunkedStep(this.parts, this.#chunkSize);

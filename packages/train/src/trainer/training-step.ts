@@ -43,10 +43,7 @@ export interface StepResult {
 }
 
 /** A training step that takes the whole batch at once. */
-export type WholeStep = Compiled<[batch: DeviceBatch, hyper: tf.Tensor2D, state: tf.Tensor1D], StepResultContainer>;
-
-/** {@link StepResult} as a type that `compile` takes. */
-export type StepResultContainer = { scalars: tf.Tensor1D; names: string[]; updated: number[] };
+export type WholeStep = Compiled<[batch: DeviceBatch, hyper: tf.Tensor2D, state: tf.Tensor1D], StepResult>;
 
 /**
  * One compiled function: forward, loss, gradients, clipping, update. Nothing is read inside; rates and step
@@ -55,7 +52,7 @@ export type StepResultContainer = { scalars: tf.Tensor1D; names: string[]; updat
  * Gradients that are not finite change nothing: neither parameters nor moments nor running statistics.
  */
 export function wholeStep<Outputs extends TowerOutputs>(parts: StepParts<Outputs>): WholeStep {
-  return compile((batch: DeviceBatch, hyper: tf.Tensor2D, state: tf.Tensor1D): StepResultContainer => {
+  return compile((batch: DeviceBatch, hyper: tf.Tensor2D, state: tf.Tensor1D): StepResult => {
     const context: Context = { training: true, random: { state } };
     const before = parts.buffers.map(([, buffer]) => tf.clone(buffer));
     const { value, lossParts, gradients } = lossAndGradients(parts, () => {
@@ -159,7 +156,7 @@ export function update(
   gradients: readonly (tf.Tensor | undefined)[],
   lossParts: { readonly [name: string]: tf.Scalar },
   hyper: tf.Tensor2D,
-): { result: StepResultContainer; healthy: tf.Scalar } {
+): { result: StepResult; healthy: tf.Scalar } {
   const clipped = clipGradients(gradients, clipNorm);
   const { squares, norm } = clipped;
   const healthy: tf.Scalar = tf.logicalAnd(clipped.healthy, tf.isFinite(tf.reshape(value, [])));
