@@ -11,6 +11,8 @@ export interface Pair {
   /** Absolute path of the picture. */
   readonly image: string;
   readonly text: string;
+  /** Further words for what it shows; not part of its name. */
+  readonly tags?: readonly string[];
 }
 
 interface EmojiPicture {
@@ -22,22 +24,23 @@ interface EmojiPicture {
 interface EmojiLabel {
   readonly hexcode: string;
   readonly label: string;
+  readonly tags?: readonly string[];
   readonly skins?: readonly EmojiLabel[];
 }
 
 /**
- * Joins the pictures of `emoji-datasource-google` (Apache-2.0) with the English names of `emojibase-data` (MIT): 3,786
- * pairs, in the order of the picture package.
+ * Joins the pictures of `emoji-datasource-google` (Apache-2.0) with the English names and tags of `emojibase-data` (MIT):
+ * 3,786 pairs, in the order of the picture package. Variants have their parent's tags.
  */
 export function emojiPairs(): Pair[] {
   const require = createRequire(import.meta.url);
   const pictures = dirname(require.resolve('emoji-datasource-google/package.json'));
   const entries = JSON.parse(readFileSync(join(pictures, 'emoji.json'), 'utf8')) as EmojiPicture[];
-  const labels = new Map<string, string>();
-  const addLabels = (items: readonly EmojiLabel[]) => {
-    for (const { hexcode, label, skins } of items) {
-      labels.set(plainCode(hexcode), label);
-      if (skins) addLabels(skins);
+  const named = new Map<string, { readonly text: string; readonly tags: readonly string[] }>();
+  const addLabels = (items: readonly EmojiLabel[], inherited: readonly string[] = []) => {
+    for (const { hexcode, label, tags = inherited, skins = [] } of items) {
+      named.set(plainCode(hexcode), { text: label, tags });
+      addLabels(skins, tags);
     }
   };
   addLabels(JSON.parse(readFileSync(require.resolve('emojibase-data/en/data.json'), 'utf8')) as EmojiLabel[]);
@@ -45,9 +48,9 @@ export function emojiPairs(): Pair[] {
   return entries.flatMap((entry) =>
     [entry, ...Object.values(entry.skin_variations ?? {})].flatMap(({ unified, image }) => {
       const id = plainCode(unified);
-      const text = labels.get(id);
-      if (text === undefined) return [];
-      return [{ id, group: plainCode(entry.unified), image: join(pictures, 'img/google/64', image), text }];
+      const name = named.get(id);
+      if (!name) return [];
+      return [{ id, group: plainCode(entry.unified), image: join(pictures, 'img/google/64', image), ...name }];
     }),
   );
 }

@@ -5,6 +5,7 @@ import { compose, half, type ImagePipeline, normalize, randomShift, resize, toTe
 import { BagOfTokens } from '@diptych/text';
 import { AdamW, ImageTextMatching, InfoNCE, MultiModalEncoder, WeightedSum, warmupCosine } from '@diptych/train';
 import { SmallCNN } from '@diptych/vision';
+import { wordVectors } from './word-vectors.js';
 
 /** Every number of the recipe; docs/recipes.md says what was tried beside it. */
 export const RECIPE = {
@@ -13,6 +14,7 @@ export const RECIPE = {
   numHeads: 4,
   fusionDropout: 0.1,
   shift: 4,
+  wordScale: 0.1,
   batchSize: 256,
   steps: 300,
   quickSteps: 40,
@@ -41,11 +43,16 @@ export function pictureTransform(): ImagePipeline {
 
 /** The encoder from scratch; the same seed gives the same weights on every backend. */
 export function buildModel(vocabSize: number, seed: number): MultiModalEncoder<AttentionFusion> {
-  const { embedDim, imageSize, numHeads, fusionDropout } = RECIPE;
+  const { embedDim, imageSize, numHeads, fusionDropout, wordScale } = RECIPE;
   const generator = new Generator(seed);
   return new MultiModalEncoder({
     image: new SmallCNN({ embedDim, imageSize, generator }),
-    text: new BagOfTokens({ vocabSize, embedDim, generator }),
+    text: new BagOfTokens({
+      vocabSize,
+      embedDim,
+      generator,
+      wordVectors: { vectors: wordVectors(vocabSize), scale: wordScale },
+    }),
     // cosine losses leave the vectors' lengths without meaning: the fusion sees them at one length
     fusion: new AttentionFusion({ embedDim, numHeads, dropout: fusionDropout, normalize: true, generator }),
     generator,

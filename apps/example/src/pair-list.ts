@@ -12,14 +12,15 @@ import {
   plainRead,
 } from '@diptych/data';
 import type { ImagePipeline } from '@diptych/preprocess/image';
+import { trainingCaptions } from './captions.js';
 import { emojiPairs, type Pair } from './emoji.js';
 
 /** Pictures that are decoded at once while they are looked through. */
 const DECODED_AT_ONCE = 8;
 
-/** A source of pairs in memory, for a loader. */
+/** A source of pairs in memory, for a loader that draws one of the captions for each epoch. */
 export function sourceOf(pairs: readonly Pair[]): PairSource {
-  return inMemory(pairs.map(({ id, image, text }) => ({ id, image, text })));
+  return inMemory(pairs.map((pair) => ({ id: pair.id, image: pair.image, text: trainingCaptions(pair) })));
 }
 
 /** The emoji pictures and their names. */

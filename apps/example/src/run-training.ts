@@ -57,6 +57,7 @@ export async function runTraining(options: TrainOptions): Promise<Outcome> {
     strict: true,
     batchSize,
     seed: options.seed,
+    captions: 'random',
     shuffle: true,
     dropLast: true,
     cache: 'decoded',
@@ -76,7 +77,7 @@ export async function runTraining(options: TrainOptions): Promise<Outcome> {
   await save(run.path, model);
   await writeHeldOut(join(run.path, 'heldout.safetensors'), embedded);
   const everything = await embed(model, pairs);
-  await writeIndex(run.path, { image: everything.image, pictures: pairs });
+  await writeIndex(run.path, { ...everything, pictures: pairs });
 
   const metrics: MetricsFile = {
     ...figures,

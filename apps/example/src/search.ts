@@ -8,7 +8,7 @@ import { parseSearchOptions, type SearchOptions } from './options.js';
 import { thumbnail, thumbnailUri } from './picture-data.js';
 import { renderResults } from './report.js';
 import { findFinishedRun } from './runs.js';
-import { readIndex } from './search-index.js';
+import { captionedPictures, readIndex } from './search-index.js';
 
 /** One picture that was found. */
 interface Found {
@@ -29,7 +29,7 @@ async function search(options: SearchOptions): Promise<void> {
           top: Math.max(options.top, options.rerank),
           scale: await model.logitScale(),
         })
-      : await topK(query, index.image, options.top);
+      : await topK(query, options.image ? index.image : captionedPictures(index), options.top);
   const order = Array.from(nearest!.indices, (row, k) => ({ row, score: nearest!.scores[k]! }));
   const found = order.slice(0, options.top).map(({ row, score }) => ({ ...index.pictures[row]!, score }));
   await show(asked, found, options);

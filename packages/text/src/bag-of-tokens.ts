@@ -1,4 +1,5 @@
 import {
+  ConfigError,
   type Context,
   checkPositive,
   type Encoded,
@@ -6,10 +7,20 @@ import {
   type TextEncoder,
   type TextInput,
 } from '@diptych/core';
-import { Embedding, generatorOf, LayerNorm, Linear, Module, normal, type RandomWeights } from '@diptych/nn';
+import {
+  Embedding,
+  generatorOf,
+  type Initializer,
+  LayerNorm,
+  Linear,
+  Module,
+  normal,
+  type RandomWeights,
+} from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { poolSequence } from './pooling.js';
 import { checkTokens } from './token-input.js';
+import { startFromVectors, type TokenVectors } from './word-vectors.js';
 
 /** Options of {@link BagOfTokens}. */
 export interface BagOfTokensOptions extends RandomWeights {
@@ -19,6 +30,11 @@ export interface BagOfTokensOptions extends RandomWeights {
   readonly embedDim: number;
   /** Width of the embedding table, default embedDim. */
   readonly hiddenSize?: number;
+  /**
+   * What words mean before the first picture is seen: see `tokenVectors`. They start the first columns of the table, `scale`
+   * (default 0.1) in mean square, and train on from there; the smaller, the sooner training overrides them.
+   */
+  readonly wordVectors?: { readonly vectors: TokenVectors; readonly scale?: number };
 }
 
 /**
@@ -26,7 +42,8 @@ export interface BagOfTokensOptions extends RandomWeights {
  * layer normalisation, a linear layer. Blind to the order of words, quick to train from scratch, hard to beat on short
  * captions (compare Iyyer et al. 2015, deep averaging networks).
  *
- * `sequence` is the same normalisation and linear layer on each token. Embeddings start as N(0, 0.02^2).
+ * `sequence` is the same normalisation and linear layer on each token. Embeddings start as N(0, 0.02^2), or from vectors of
+ * words.
  */
 export class BagOfTokens extends Module implements TextEncoder {
   readonly embedding: Embedding;
@@ -35,7 +52,7 @@ export class BagOfTokens extends Module implements TextEncoder {
   readonly embedDim: number;
   readonly #options: BagOfTokensOptions;
 
-  /** @throws ConfigError if a size is not a whole number above 0 */
+  /** @throws ConfigError if a size is not a whole number above 0, or word vectors do not fit it */
   constructor(options: BagOfTokensOptions) {
     super();
     const { vocabSize, embedDim, hiddenSize = embedDim } = options;
@@ -45,7 +62,8 @@ export class BagOfTokens extends Module implements TextEncoder {
     this.#options = options;
     this.embedDim = embedDim;
     const generator = generatorOf(options, 'text/bag-of-tokens');
-    this.embedding = new Embedding(vocabSize, hiddenSize, { generator, init: normal(0.02) });
+    const init = initOf(options.wordVectors, vocabSize, hiddenSize);
+    this.embedding = new Embedding(vocabSize, hiddenSize, { generator, init });
     this.norm = new LayerNorm(hiddenSize);
     this.projection = new Linear(hiddenSize, embedDim, { generator });
   }
@@ -72,4 +90,20 @@ export class BagOfTokens extends Module implements TextEncoder {
     const { vocabSize, embedDim, hiddenSize } = this.#options;
     return { kind: 'text/bag-of-tokens', options: { vocabSize, embedDim, hiddenSize } };
   }
+}
+
+function initOf(wordVectors: BagOfTokensOptions['wordVectors'], vocabSize: number, hiddenSize: number): Initializer {
+  const drawn = normal(0.02);
+  if (!wordVectors) return drawn;
+  const { vectors, scale = 0.1 } = wordVectors;
+  const [rows, width] = vectors.shape;
+  if (rows !== vocabSize || width > hiddenSize) {
+    throw new ConfigError({
+      where: 'text.BagOfTokens: wordVectors',
+      expected: `${vocabSize} rows of at most ${hiddenSize} numbers`,
+      got: `[${rows}, ${width}]`,
+      remedy: 'make them with the vocabSize of this tokenizer, and a hiddenSize of at least their width',
+    });
+  }
+  return startFromVectors(vectors, scale, drawn);
 }

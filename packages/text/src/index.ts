@@ -18,3 +18,4 @@ export {
 export { SIGLIP_TEXT_CONFIGS, type SiglipTextConfig, type SiglipTextName } from './siglip/siglip-text-configs.js';
 export { SmallTransformer, type SmallTransformerOptions } from './small-transformer.js';
 export type { TextTransformerConfig } from './text-transformer.js';
+export { type TokenVectors, type TokenVectorsOptions, tokenVectors } from './word-vectors.js';

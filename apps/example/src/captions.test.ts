@@ -1,0 +1,17 @@
+import { expect, it } from 'vitest';
+import { trainingCaptions } from './captions.js';
+import { emojiPairs } from './emoji.js';
+
+it('names a picture by its name most of the time, and by each of its tags', () => {
+  const dog = emojiPairs().find(({ text }) => text === 'dog face')!;
+  const captions = trainingCaptions(dog);
+  expect(captions).toContain('dog face puppy');
+  expect(captions).toContain('a dog face');
+  expect(captions).not.toContain('dog face dog');
+  const share = captions.filter((caption) => caption === 'dog face').length / captions.length;
+  expect(share).toBeGreaterThan(0.5);
+});
+
+it('has one caption for pairs without tags', () => {
+  expect(trainingCaptions({ id: '1', group: '1', image: 'a.png', text: 'a red house' })).toEqual(['a red house']);
+});
