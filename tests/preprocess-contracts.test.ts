@@ -1,3 +1,4 @@
+// here, since testing depends on data, and data tests with preprocess: no package may close that ring
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { JsonObject } from '@diptych/core';
@@ -6,9 +7,11 @@ import { tokenizer } from '@diptych/preprocess/text';
 import { testImageTransform, testTokenizer } from '@diptych/testing';
 import { describe, it } from 'vitest';
 
-const golden = (path: string) => fileURLToPath(new URL(`../../../golden/${path}`, import.meta.url));
+const golden = (path: string) => fileURLToPath(new URL(`../golden/${path}`, import.meta.url));
 const fixture = (name: string) =>
-  JSON.parse(readFileSync(new URL(`./__fixtures__/${name}.tokenizer.json`, import.meta.url), 'utf8')) as JsonObject;
+  JSON.parse(
+    readFileSync(new URL(`../packages/preprocess/test/__fixtures__/${name}.tokenizer.json`, import.meta.url), 'utf8'),
+  ) as JsonObject;
 
 testTokenizer({ describe, it }, 'BERT', { create: () => tokenizer(golden('tokenizer/vocab.txt')) });
 testTokenizer({ describe, it }, 'RoBERTa', { create: () => tokenizer(fixture('roberta'), { maxLength: 64 }) });
