@@ -71,8 +71,7 @@ def timed(repeats, run, args):
 def training_step(row, state, batch, args):
     """Seconds of whole steps (zero_grad, forward, backward, AdamW), and the first loss with dropout off."""
     model = Dual(*STEPS[row], dropout=0.1)
-    own = "text_encoder.projection."
-    load(model, {k.replace(own, "text_projection."): v for k, v in state.items()})
+    load(model, state)
     model.train().to(memory_format=torch.channels_last)
     rates = {}
     for name, module in model.named_modules():
@@ -107,9 +106,6 @@ def gradients(row, state, batch, args):
     The reference is float64; errors are |x - reference| / |reference|, Euclidean norms over all parameters or one. Key biases are left
     out: softmax does not see them, so that their gradients are rounding noise around zero.
     """
-    own = "text_encoder.projection."
-    state = {k.replace(own, "text_projection."): v for k, v in state.items()}
-
     def run(dtype):
         model = Dual(*STEPS[row.replace("gradients", "step")], dropout=0.0)
         load(model, state)
@@ -139,7 +135,6 @@ def gradients(row, state, batch, args):
         return {"all": total[0] / total[1], "worst": result[worst][0] / result[worst][1], "name": worst}
 
     ours = load_file(args.folder / "gradients.safetensors")
-    ours = {k.replace(own, "text_projection."): v for k, v in ours.items()}
     return {"count": len(ours), "ours": summary(ours), "float32": summary(run(torch.float32))}
 
 

@@ -5,7 +5,7 @@ import { AttentionFusion } from '@diptych/fusion';
 import { BERT_CONFIGS, Bert } from '@diptych/text';
 import { infoNCE, MultiModalEncoder, StatelessLoss } from '@diptych/train';
 import { ResNet } from '@diptych/vision';
-import { loadState, stateDict } from '@diptych/weights';
+import { adapters, loadState, renameTensors, stateDict } from '@diptych/weights';
 import { openSafetensors, writeSafetensors } from '@diptych/weights/node';
 import * as tf from '@tensorflow/tfjs-core';
 
@@ -84,12 +84,15 @@ export async function writeBatch(folder, { pixels, tokens }) {
 
 /** Writes a model's state under PyTorch's names. */
 export async function writeState(folder, model) {
-  await writeSafetensors(join(folder, 'model.safetensors'), await stateDict(model));
+  await writeSafetensors(
+    join(folder, 'model.safetensors'),
+    renameTensors(await stateDict(model), adapters.toReference),
+  );
 }
 
 /** Loads the state that {@link writeState} wrote. */
 export function readState(folder, model) {
-  loadState(model, openSafetensors(join(folder, 'model.safetensors')));
+  loadState(model, openSafetensors(join(folder, 'model.safetensors')), { adapter: adapters.fromReference });
 }
 
 /** Pixels and tokens as tensors. */

@@ -1,6 +1,7 @@
 // A check, not a speed: the gradients of a whole training step at its real size against PyTorch's in float64.
 import './backend.mjs';
 import { join } from 'node:path';
+import { adapters, renameTensors } from '@diptych/weights';
 import { writeSafetensors } from '@diptych/weights/node';
 import * as tf from '@tensorflow/tfjs-core';
 import { BenchLoss, batchTensors, buildModel, makeBatch, writeBatch, writeState } from './dual-model.mjs';
@@ -28,13 +29,13 @@ export function gradientsBench({ size, name }) {
         },
         parameters.map(([, variable]) => variable),
       );
-      const gradients = {};
+      const gradients = new Map();
       for (const [path, variable] of parameters) {
         const gradient = grads[variable.name];
-        if (gradient) gradients[path] = { dtype: 'float32', shape: gradient.shape, data: await gradient.data() };
+        if (gradient) gradients.set(path, { dtype: 'float32', shape: gradient.shape, data: await gradient.data() });
       }
-      await writeSafetensors(join(folder, 'gradients.safetensors'), gradients);
-      return { loss: (await value.data())[0], count: Object.keys(gradients).length };
+      await writeSafetensors(join(folder, 'gradients.safetensors'), renameTensors(gradients, adapters.toReference));
+      return { loss: (await value.data())[0], count: gradients.size };
     },
 
     measure: async () => ({}),

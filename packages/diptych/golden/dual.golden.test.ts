@@ -31,7 +31,7 @@ const tokenizer: Tokenizer = {
 };
 
 /** The checkpoint's name of a parameter of the model. */
-const hubName = (name: string) => name.replace(/^(image|text)_encoder\./, '');
+const hubName = (name: string) => name.replace(/^(image|text)\./, '');
 
 describe.each(runs)('golden dual, whole: %s on %s', (name, backend) => {
   const { float32_error: float32Error } = meta[name]!;
