@@ -43,7 +43,7 @@ export function formatParts(parts: ReadonlyMap<string, readonly string[]>): stri
 
 /** The error for parts that would stay as they were first drawn. */
 export function unusedError(parts: ReadonlyMap<string, readonly string[]>, step: number): ConfigError {
-  const rules = [...parts.keys()].map((part) => `{ match: '${part}' }`).join(', ');
+  const rules = [...parts].map(([part, names]) => `{ match: '${[part, ...sharedPath(names)].join('.')}' }`).join(', ');
   return new ConfigError({
     where: `train.Trainer.fit: step ${step}`,
     expected: 'a gradient for everything that trains',
@@ -52,6 +52,13 @@ export function unusedError(parts: ReadonlyMap<string, readonly string[]>, step:
       'use a loss that reads it (a fusion and its matcher: WeightedSum of InfoNCE and ImageTextMatching), ' +
       `freeze it (freeze: [${rules}]), or pass unusedParameters: 'warn'`,
   });
+}
+
+/** The steps that all names begin with, but for the parameter's own. */
+function sharedPath(names: readonly string[]): string[] {
+  const [first, ...rest] = names.map((name) => name.split('.').slice(0, -1));
+  const end = first!.findIndex((step, i) => rest.some((path) => path[i] !== step));
+  return end < 0 ? first! : first!.slice(0, end);
 }
 
 /** Everything that does not train now, by part; a part that is frozen as a whole by its name alone. */
