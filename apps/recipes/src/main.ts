@@ -5,9 +5,10 @@ import { DataLoader, pairs as inMemory } from '@diptych/data';
 import { emojiPairs, type Pair, pictureTransform, RECIPE, type SplitKind, splitPairs } from '@diptych/example/job';
 import { matchingAccuracy, retrieval } from '@diptych/metrics';
 import { tokenizer as openTokenizer } from '@diptych/preprocess/text';
-import { encodeItems, scorerOf, Trainer } from '@diptych/train';
+import { encodeItems, evaluate, scorerOf, Trainer } from '@diptych/train';
 import * as tf from '@tensorflow/tfjs-core';
 import { Command } from 'commander';
+import { emojiGroups } from './emoji-groups.js';
 import { emojiTags } from './emoji-tags.js';
 import { freezeText } from './frozen-text.js';
 import { buildModel, buildTraining, RECIPES } from './recipe.js';
@@ -35,11 +36,13 @@ async function run(name: string, { seed, split, steps: wanted, minilm }: Options
     ? await freezeText(minilm!, captionsOf([...train, ...heldOut]), tokenizer, RECIPE.maxLength)
     : undefined;
   const tags = recipe.tags ? emojiTags() : undefined;
+  const groups = recipe.groupOn ? emojiGroups() : undefined;
+  const groupNames = groups && [...new Set(groups.values())].sort();
   const sourceOf = (pairs: readonly Pair[], layout: { training: boolean; batchSize: number }) => {
-    const loader = loaderOf(pairs, tokenizer, { ...layout, seed, tags });
+    const loader = loaderOf(pairs, tokenizer, { ...layout, seed, tags, groups, groupNames });
     return frozen ? frozen.attach(loader) : loader;
   };
-  const model = buildModel(recipe, tokenizer.vocabSize, seed, frozen?.width);
+  const model = buildModel(recipe, tokenizer.vocabSize, seed, frozen?.width, groupNames);
   const trainer = new Trainer(model, buildTraining(recipe, steps, seed));
   const begin = performance.now();
   let matching = 0;
@@ -55,6 +58,7 @@ async function run(name: string, { seed, split, steps: wanted, minilm }: Options
   const items = await encodeItems(model, sourceOf(heldOut, { training: false, batchSize }));
   const [image, text] = [items.image.pooled, items.text.pooled];
   const { textToImage, imageToText } = await retrieval(image, text);
+  const { labels } = await evaluate(model, sourceOf(heldOut, { training: false, batchSize }));
   const figures = {
     recipe: name,
     seed,
@@ -64,6 +68,7 @@ async function run(name: string, { seed, split, steps: wanted, minilm }: Options
     imageToText: { 'R@1': imageToText['recall@1'], 'R@10': imageToText['recall@10'] },
     matching: await matchingAccuracy(image, text, scorerOf(model, items)),
     trainMatching: matching,
+    ...(labels && { group: labels.group }),
     seconds: Math.round(seconds),
   };
   console.log(JSON.stringify(figures));
@@ -77,14 +82,16 @@ function captionsOf(pairs: readonly Pair[]): ReadonlyMap<string, string> {
 function loaderOf(
   pairs: readonly Pair[],
   tokenizer: Tokenizer,
-  { training, batchSize, seed, tags }: LoaderLayout,
+  { training, batchSize, seed, tags, groups, groupNames }: LoaderLayout,
 ): DataLoader {
   const rows = pairs.map(({ id, image, text }) => ({
     id,
     image,
     text: training ? [text, ...(tags?.get(id) ?? [])] : text,
+    ...(groups?.has(id) && { labels: { group: groups.get(id) } }),
   }));
-  return new DataLoader(inMemory(rows), {
+  return new DataLoader(inMemory(rows, groups && { labels: { group: 'class' } }), {
+    ...(groupNames && { labels: { group: groupNames } }),
     transform: pictureTransform(),
     tokenizer,
     maxLength: RECIPE.maxLength,
@@ -103,6 +110,9 @@ interface LoaderLayout {
   readonly batchSize: number;
   readonly seed: number;
   readonly tags: ReadonlyMap<string, readonly string[]> | undefined;
+  /** The emojis' groups by id, and their names in the order of their numbers. */
+  readonly groups: ReadonlyMap<string, string> | undefined;
+  readonly groupNames: readonly string[] | undefined;
 }
 
 const program = new Command('recipes')

@@ -1,4 +1,4 @@
-import type { FusedOutputs, Fusion, ImageEncoder, Loss, TextEncoder } from '@diptych/core';
+import type { FusedOutputs, Fusion, Head, ImageEncoder, Loss, TextEncoder } from '@diptych/core';
 import { RECIPE } from '@diptych/example/job';
 import { AttentionFusion, CoAttentionFusion, ConcatMlpFusion, GatedFusion } from '@diptych/fusion';
 import { Generator } from '@diptych/nn';
@@ -6,8 +6,10 @@ import { BagOfTokens } from '@diptych/text';
 import {
   AdamW,
   type AdamWGroup,
+  Classification,
   ImageTextMatching,
   InfoNCE,
+  LabelLoss,
   MultiModalEncoder,
   SigLIP,
   TextFeatureHead,
@@ -33,6 +35,8 @@ export interface Recipe {
   readonly tags?: boolean;
   /** A frozen sentence encoder with a trained linear layer in place of the bag of tokens. */
   readonly frozenText?: boolean;
+  /** The emoji's group is learned as well, from the joint vector or from one tower's. */
+  readonly groupOn?: Head['on'];
   readonly logitScale?: number;
   readonly logitBias?: number;
 }
@@ -77,12 +81,16 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
     chunkSize: 256,
   },
   tags: { about: 'tags as extra captions', tags: true },
+  'group-pair': { about: 'the group of each emoji from picture and name', groupOn: 'fused' },
+  'group-picture': { about: 'the group of each emoji from its picture alone', groupOn: 'image' },
+  'group-name': { about: 'the group of each emoji from its name alone', groupOn: 'text' },
   minilm: { about: 'frozen all-MiniLM-L6-v2 with a trained projection as text tower', frozenText: true },
 };
 
 /**
  * The model of a recipe; the same seed gives the same first weights.
  *
+ * @param groups names of the emojis' groups, where the recipe learns them
  * @param featureDim width of the frozen text tower's vectors, where the recipe has one
  */
 export function buildModel(
@@ -90,6 +98,7 @@ export function buildModel(
   vocabSize: number,
   seed: number,
   featureDim: number | undefined,
+  groups: readonly string[] | undefined,
 ): MultiModalEncoder<Fusion> {
   const generator = new Generator(seed);
   const image: ImageEncoder = new SmallCNN({ embedDim, imageSize: RECIPE.imageSize, generator });
@@ -99,8 +108,9 @@ export function buildModel(
       : new TextFeatureHead({ featureDim, embedDim, generator });
   const fusion: Fusion =
     recipe.fusion?.(generator) ?? new AttentionFusion({ embedDim, numHeads, dropout, normalize: true, generator });
-  const { logitScale, logitBias } = recipe;
-  return new MultiModalEncoder({ image, text, fusion, generator, logitScale, logitBias });
+  const { logitScale, logitBias, groupOn: on } = recipe;
+  const heads = groups && on ? { group: new Classification({ embedDim, classes: groups, on, generator }) } : undefined;
+  return new MultiModalEncoder({ image, text, fusion, ...(heads && { heads }), generator, logitScale, logitBias });
 }
 
 /** How a recipe trains. */
@@ -110,6 +120,7 @@ export function buildTraining(recipe: Recipe, steps: number, seed: number): Trai
     loss: new WeightedSum<FusedOutputs>([
       { name: 'contrastive', loss: recipe.contrastive?.() ?? new InfoNCE() },
       { name: 'matching', loss: new ImageTextMatching() },
+      ...(recipe.groupOn ? [{ name: 'labels', loss: new LabelLoss() }] : []),
     ]),
     optimizer: new AdamW({
       learningRate: RECIPE.learningRate,

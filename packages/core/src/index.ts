@@ -42,6 +42,7 @@ export {
   type FusionWithPlaceholders,
   hasPlaceholders,
 } from './fusion.js';
+export type { Head, LabelColumn } from './head.js';
 export type { ImageSource, ImageTransform, RgbImage } from './image-transform.js';
 export { isLent, lend } from './lend.js';
 export {

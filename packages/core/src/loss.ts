@@ -1,6 +1,7 @@
 import type { Scalar, Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import type { Encoded } from './encoder.js';
 import type { Fused } from './fusion.js';
+import type { Head } from './head.js';
 import type { Context } from './random.js';
 import { checkShape } from './shapes.js';
 import type { Stateful } from './stateful.js';
@@ -13,6 +14,8 @@ export interface TowerOutputs {
   readonly logitScale: Scalar;
   /** Added to scaled similarities (SigLIP), a scalar; absent where the model has none. */
   readonly logitBias?: Scalar;
+  /** What reads labels out of the pairs, by the names of their columns; absent where the model has none. */
+  readonly heads?: { readonly [name: string]: Head };
 }
 
 /** What a model with a fusion adds: joint vectors and match logits for any pairing of the batch's rows. */
@@ -29,8 +32,13 @@ export interface FusedOutputs extends TowerOutputs {
 /** What a loss may know of the batch beside the model's outputs. */
 export interface LossBatch {
   readonly size: number;
-  /** int32 [B]: rows with equal numbers are positives of each other, negative ones do not count; absent where every row is its own. */
-  readonly positives?: Tensor1D;
+  /**
+   * int32 [B], or [B, K] for K things that rows may share (id, caption): rows with an equal number are positives of each other,
+   * negative ones do not count; absent where every row is its own.
+   */
+  readonly positives?: Tensor1D | Tensor2D;
+  /** Labels of the pairs by column, [B] or [B, C]: a class below 0 and a NaN say that a pair has none. */
+  readonly labels?: { readonly [name: string]: Tensor };
   /** Further values row by row, for losses that need more than the model's outputs: a teacher's embeddings. */
   readonly targets?: { readonly [name: string]: Tensor };
   /** Wrong pictures and texts beside the pairs, through the same towers. */
@@ -41,8 +49,8 @@ export interface LossBatch {
 export interface NegativeRows {
   /** [M, D]. */
   readonly pooled: Tensor2D;
-  /** int32 [M], numbered as `positives`: a row does not stand against pairs with its number. */
-  readonly ids: Tensor1D;
+  /** int32 [M] or [M, K], numbered as `positives`: a row does not stand against pairs with its number. */
+  readonly ids: Tensor1D | Tensor2D;
 }
 
 /** A loss and its named parts for the log. All hold one number; the trainer checks it. */

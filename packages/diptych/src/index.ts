@@ -51,14 +51,17 @@ export { fromTransformers, tokenizer } from '@diptych/preprocess/text';
 export { BagOfTokens, Bert, ClipText, SiglipText, SmallTransformer } from '@diptych/text';
 export {
   AdamW,
+  Classification,
   embed,
   embedPairs,
   encodeItems,
   evaluate,
   ImageTextMatching,
   InfoNCE,
+  LabelLoss,
   Matryoshka,
   MultiModalEncoder,
+  Regression,
   SigLIP,
   scorePairs,
   scorerOf,
@@ -68,7 +71,15 @@ export {
   warmupConstant,
   warmupCosine,
   warmupLinear,
+  withTowers,
 } from '@diptych/train';
+export {
+  cacheFeatures,
+  embedCollection,
+  FolderCheckpoints,
+  jsonlLog,
+  trainHeads,
+} from '@diptych/train/node';
 export { ClipVision, ConvNeXt, ResNet, SiglipVision, SmallCNN, ViT } from '@diptych/vision';
 export { DualEncoder, type DualEncoderOptions } from './dual-encoder.js';
 export type { ExportedPart } from './export-onnx.js';

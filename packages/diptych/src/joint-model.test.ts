@@ -4,11 +4,15 @@ import { join } from 'node:path';
 import {
   AttentionFusion,
   BagOfTokens,
+  Classification,
   compose,
   JointModel,
+  load,
   MultiModalEncoder,
+  Regression,
   resize,
   SmallCNN,
+  save,
   scorePairs,
   tokenizer,
   toTensor,
@@ -29,7 +33,11 @@ beforeAll(() => {
     encoder: new MultiModalEncoder({
       image: new SmallCNN({ embedDim: 8, imageSize: 8, channels: [4, 8], seed: 1 }),
       text: new BagOfTokens({ vocabSize: words.vocabSize, embedDim: 8, seed: 2 }),
-      fusion: new AttentionFusion({ embedDim: 8, numHeads: 2, seed: 3 }),
+      fusion: new AttentionFusion({ embedDim: 8, numHeads: 2, placeholders: true, seed: 3 }),
+      heads: {
+        kind: new Classification({ embedDim: 8, classes: ['dark', 'bright'], classWeights: [1, 2] }),
+        level: new Regression({ embedDim: 8, on: 'image', outputs: 2 }),
+      },
     }),
     transform: compose([resize([8, 8]), toTensor()]),
     tokenizer: words,
@@ -60,6 +68,24 @@ describe('JointModel', () => {
     const logits = await scorePairs(model.encoder, items, [2, 0], [0, 0]);
     const direct = await model.matchLogits([pictures[2]!, pictures[0]!], [texts[0]!, texts[0]!]);
     for (const [i, logit] of logits.entries()) expect(logit).toBeCloseTo(direct[i]!, 5);
+  });
+
+  it('fuses what there is where the other side is missing', async () => {
+    const alone = await model.embedPairs(pictures, undefined);
+    expect(alone.shape).toEqual([3, 8]);
+    expect(alone.toArray()).not.toEqual((await model.embedPairs(undefined, texts)).toArray());
+  });
+
+  it('keeps its heads when it is saved', async () => {
+    const said = await model.predict(pictures, texts);
+    expect(said.kind!.shape).toEqual([3, 2]);
+    expect(said.level!.shape).toEqual([3, 2]);
+    await save(join(folder, 'model'), model);
+    const loaded = await load(join(folder, 'model'));
+    const again = await loaded.predict(pictures, texts);
+    for (const head of ['kind', 'level']) expect(again[head]!.toArray()).toEqual(said[head]!.toArray());
+    expect(loaded.encoder.describe()).toEqual(model.encoder.describe());
+    loaded.dispose();
   });
 
   it('refuses lists of different lengths', async () => {

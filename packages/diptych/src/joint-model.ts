@@ -123,6 +123,31 @@ export class JointModel {
     return attentionMaps(this.encoder, this.#source({ images, texts }, { batchSize }));
   }
 
+  /**
+   * What the model's heads say of each pair, by head: probabilities of classes [N, C], or numbers.
+   *
+   * @throws ConfigError if the model has no heads, or the lists differ in length
+   */
+  async predict(
+    images: readonly Picture[],
+    texts: readonly string[],
+    options?: BatchOptions,
+  ): Promise<{ readonly [head: string]: Matrix }> {
+    const heads = Object.entries(this.encoder.heads.byName ?? {});
+    if (heads.length === 0) {
+      throw new ConfigError({
+        where: 'diptych.predict',
+        problem: 'this model has no heads',
+        remedy:
+          'build and train it with some: new MultiModalEncoder({ …, heads: { group: new Classification({ … }) } })',
+      });
+    }
+    if (checkLengths('diptych.predict', images, texts) === 0) return {};
+    const source = this.#source({ images, texts }, options);
+    const { predictions } = await embedPairs(this.encoder, source, { predictions: true });
+    return Object.fromEntries(heads.map(([name, head]) => [name, head.values(predictions![name]!)]));
+  }
+
   /** Cosine similarities of embeddings: [N, D] with [M, D] gives [N, M]. */
   similarity(a: Matrix, b: Matrix): Matrix {
     return cosineSimilarity(a, b);

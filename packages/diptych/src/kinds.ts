@@ -1,6 +1,7 @@
 import {
   ConfigError,
   type Fusion,
+  type Head,
   type ImageEncoder,
   type ImageTransform,
   isStateful,
@@ -17,11 +18,13 @@ import { imageTransformFromOptions } from '@diptych/preprocess/image';
 import { tokenizerFromOptions } from '@diptych/preprocess/text';
 import { BagOfTokens, Bert, ClipText, SiglipText, SmallTransformer } from '@diptych/text';
 import {
+  Classification,
   HeadedTower,
   ImageFeatureHead,
   type Matcher,
   MultiModalEncoder,
   type MultiModalEncoderOptions,
+  Regression,
   TextFeatureHead,
 } from '@diptych/train';
 import { IMAGE_ENCODER_KINDS, imageEncoderFrom } from '@diptych/vision';
@@ -86,13 +89,18 @@ const KNOWN_KINDS: PartBuilders = {
     const head = new Linear(inside.embedDim, Number(embedDim), { generator: new BlankGenerator() });
     return new HeadedTower(inside, head);
   },
-  'train/multi-modal-encoder': ({ image, text, fusion, matcher, ...rest }, { build }) =>
+  'train/classification': fromOptions(Classification),
+  'train/regression': fromOptions(Regression),
+  'train/multi-modal-encoder': ({ image, text, fusion, matcher, heads, ...rest }, { build }) =>
     new MultiModalEncoder<Fusion | undefined>({
       ...(rest as Partial<MultiModalEncoderOptions<Fusion>>),
       image: build<ImageEncoder>(described(image)),
       text: build<TextEncoder>(described(text)),
       fusion: fusion ? build<Fusion>(described(fusion)) : undefined,
       matcher: typeof matcher === 'object' && matcher ? build<Matcher>(described(matcher)) : matcher === true,
+      heads: Object.fromEntries(
+        Object.entries(heads ?? {}).map(([name, head]) => [name, build<Head>(described(head))]),
+      ),
       generator: new BlankGenerator(),
     }),
 };

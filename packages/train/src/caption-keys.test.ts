@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { captionKeys } from './caption-keys.js';
+import { captionKeys, equalCaptionsMessage } from './caption-keys.js';
 
 const tokens = (rows: number[][], mask: number[][]) => ({
   shape: [rows.length, rows[0]!.length],
@@ -46,5 +46,12 @@ describe('captionKeys', () => {
     const features = Float32Array.of(1, 2, 1, 2, 1, 3);
     const [a, b, c] = captionKeys({ ...tokens([[0], [0], [0]], [[1], [1], [1]]), features });
     expect([a === b, a === c]).toEqual([true, false]);
+  });
+
+  it('say how many pairs of a batch have the caption of another', () => {
+    const pixels = { data: new Float32Array(3), shape: [3, 1, 1, 1] };
+    const batch = (ids: string[]) => ({ size: 3, pixels, ids, tokens: tokens([[1], [2], [1]], [[1], [1], [1]]) });
+    expect(equalCaptionsMessage(batch(['a', 'b', 'c']))).toMatch(/^1 of 3 pairs.*equalCaptions: false/);
+    expect(equalCaptionsMessage(batch(['a', 'b', 'a']))).toBeUndefined();
   });
 });

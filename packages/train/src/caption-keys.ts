@@ -1,4 +1,4 @@
-import type { TokenBatch } from '@diptych/core';
+import type { PairBatch, TokenBatch } from '@diptych/core';
 
 /**
  * A key for each row's caption, equal for captions that are equal to the text tower: the same tokens without their padding, or
@@ -12,6 +12,22 @@ export function captionKeys({ shape, inputIds, attentionMask, features }: TokenB
     if (bits) return hash(bits, undefined, (row * bits.length) / rows, ((row + 1) * bits.length) / rows);
     return hash(inputIds, attentionMask, row * length, (row + 1) * length);
   });
+}
+
+/** What to say of a batch in which pairs of different ids have one caption; undefined where none have. */
+export function equalCaptionsMessage({ ids, tokens }: PairBatch): string | undefined {
+  const idOf = new Map<string, string>();
+  let equal = 0;
+  for (const [row, key] of captionKeys(tokens).slice(0, ids.length).entries()) {
+    const first = idOf.get(key);
+    if (first === undefined) idOf.set(key, ids[row]!);
+    else if (first !== ids[row]) equal++;
+  }
+  if (equal === 0) return undefined;
+  return (
+    `${equal} of ${ids.length} pairs in this batch have the caption of another pair with another id; they count as right answers to ` +
+    'each other (equalCaptions: false sets them against each other)'
+  );
 }
 
 function hash(values: Int32Array, mask: Int32Array | undefined, begin: number, end: number): string {

@@ -27,12 +27,17 @@ export {
   withTowers,
 } from './frozen/feature-heads.js';
 export { type FeatureBatchOptions, FeatureSet } from './frozen/feature-set.js';
+export { Classification, type ClassificationOptions } from './heads/classification.js';
+export { LabelLoss, type LabelLossOptions } from './heads/label-loss.js';
+export { binaryCrossEntropy, crossEntropy, meanSquaredError } from './heads/label-losses.js';
+export { predictionsOf } from './heads/predictions.js';
+export { Regression, type RegressionOptions } from './heads/regression.js';
 export { Distillation, type DistillationOptions, distillAffinity, distillCosine } from './losses/distillation.js';
 export { ImageTextMatching, matchingLoss, matchingLossTwoClasses } from './losses/image-text-matching.js';
 export { InfoNCE, type InfoNCEOptions, type InfoNCETerms, infoNCE, type NegativeVectors } from './losses/info-nce.js';
 export { Matryoshka, type MatryoshkaOptions } from './losses/matryoshka.js';
 export { SigLIP, sigLIP } from './losses/sig-lip.js';
-export { cosineSimilarity, type PairMask, pairMask } from './losses/similarity.js';
+export { cosineSimilarity, type PairMask, pairMask, type RowIds } from './losses/similarity.js';
 export { StatelessLoss } from './losses/stateless-loss.js';
 export { Triplet, type TripletOptions, triplet } from './losses/triplet.js';
 export { WeightedSum, type WeightedTerm } from './losses/weighted-sum.js';

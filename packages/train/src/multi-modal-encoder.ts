@@ -11,6 +11,7 @@ import {
   type Fused,
   type FusedOutputs,
   type Fusion,
+  type Head,
   hasPlaceholders,
   type ImageEncoder,
   inference,
@@ -26,6 +27,7 @@ import { Generator, Linear, Module, parameter } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { describePart } from './describe-part.js';
 import { gatherRows } from './gather-rows.js';
+import { describeHeads, Heads } from './heads/heads.js';
 import type { TrainableModel } from './trainable-model.js';
 
 /** Turns joint vectors [P, D] into one logit each, [P, 1] or [P]: a Linear, or a part of your own. */
@@ -43,6 +45,8 @@ export interface MultiModalEncoderOptions<F extends Fusion | undefined = undefin
   readonly fusion?: F;
   /** Default: a Linear embedDim -> 1 where there is a fusion; false for none. */
   readonly matcher?: Matcher | boolean;
+  /** What reads labels out of a pair, by the name of their column: `{ group: new Classification({ … }) }`. Default: none. */
+  readonly heads?: { readonly [name: string]: Head };
   /** ln of the factor on cosine similarities to start from; default ln(1 / 0.07), as CLIP. */
   readonly logitScale?: number;
   /** Largest factor after an update, default 100 as CLIP; the smallest is 1. null: no bounds (SigLIP). */
@@ -62,6 +66,7 @@ const OPTIONS: OptionNames<MultiModalEncoderOptions> = {
   text: 'required',
   fusion: 'optional',
   matcher: 'optional',
+  heads: 'optional',
   logitScale: 'optional',
   maxScale: 'optional',
   logitBias: 'optional',
@@ -85,6 +90,8 @@ export class MultiModalEncoder<F extends Fusion | undefined = undefined>
   readonly text: TextEncoder;
   readonly fusion: F;
   readonly matcher: Matcher | undefined;
+  /** Empty where the model has none. */
+  readonly heads: Heads;
   readonly logitScale: tf.Variable<tf.Rank.R0>;
   readonly logitBias: tf.Variable<tf.Rank.R0> | undefined;
   readonly maxScale: number | null;
@@ -94,6 +101,7 @@ export class MultiModalEncoder<F extends Fusion | undefined = undefined>
     super();
     checkOptions<MultiModalEncoderOptions<Fusion | undefined>>(WHERE, options, OPTIONS);
     const { image, text, fusion, matcher = fusion !== undefined, maxScale = 100, logitBias, seed = 0 } = options;
+    const { heads = {} } = options;
     const { logitScale = Math.log(1 / 0.07), generator = new Generator(seed, 'train/matcher') } = options;
     checkPart('image', image, 'encode');
     checkPart('text', text, 'encode');
@@ -112,6 +120,7 @@ export class MultiModalEncoder<F extends Fusion | undefined = undefined>
     this.text = text;
     this.fusion = fusion as F;
     this.matcher = matcher === true ? new Linear(this.embedDim, 1, { generator }) : matcher || undefined;
+    this.heads = new Heads(heads, this.embedDim, fusion !== undefined);
     this.logitScale = parameter(tf.scalar(logitScale));
     this.logitBias = logitBias === undefined ? undefined : parameter(tf.scalar(logitBias));
     this.maxScale = maxScale;
@@ -148,7 +157,9 @@ export class MultiModalEncoder<F extends Fusion | undefined = undefined>
   }
 
   relate(image: Encoded, text: Encoded, context: Context): OutputsOf<F> {
-    const towers: TowerOutputs = { image, text, logitScale: this.logitScale, logitBias: this.logitBias };
+    const { logitScale, logitBias } = this;
+    const heads = this.heads.byName;
+    const towers: TowerOutputs = { image, text, logitScale, logitBias, ...(heads && { heads }) };
     if (!this.fusion) return towers as OutputsOf<F>;
     const fused: FusedOutputs = {
       ...towers,
@@ -200,6 +211,7 @@ export class MultiModalEncoder<F extends Fusion | undefined = undefined>
         fusion: fusion && describePart(`${where}: fusion`, fusion),
         // true: the layer that the constructor makes
         matcher: matcher && !isDefaultMatcher(matcher) ? describePart(`${where}: matcher`, matcher) : Boolean(matcher),
+        heads: describeHeads(this.heads),
         maxScale,
         logitBias: logitBias ? 0 : undefined,
       },

@@ -1,4 +1,4 @@
-import type { Context, Encoded, ImageInput, Stateful, TextInput, TowerOutputs } from '@diptych/core';
+import type { Context, Encoded, Head, ImageInput, Stateful, TextInput, TowerOutputs } from '@diptych/core';
 
 /**
  * What the Trainer asks of a model. `MultiModalEncoder` is one; an own one is any object with these methods.
@@ -10,6 +10,8 @@ export interface TrainableModel<Outputs extends TowerOutputs = TowerOutputs> ext
   encodeText(text: TextInput, context: Context): Encoded;
   /** What a loss sees, from the towers' outputs. */
   relate(image: Encoded, text: Encoded, context: Context): Outputs;
+  /** Reads labels out of the pairs: `evaluate` scores them where the source brings labels. */
+  readonly heads?: { readonly byName: { readonly [name: string]: Head } | undefined };
   /** Brings parameters back into their range after an update, by assigning them. */
   constrain?(): void;
 }

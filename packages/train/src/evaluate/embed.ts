@@ -12,10 +12,11 @@ import {
 } from '@diptych/core';
 import { l2Normalize } from '@diptych/nn';
 import type * as tf from '@tensorflow/tfjs-core';
+import { predictionsOf } from '../heads/predictions.js';
 import type { BatchSource } from '../trainer/batch-source.js';
 import { type DeviceBatch, normalizedPixels } from '../trainer/device-batch.js';
 import { textOf } from '../trainer/training-step.js';
-import { fusedOutputs, type Relating } from './fused-outputs.js';
+import { fusedOutputs, type Relating, relate } from './fused-outputs.js';
 import { compiledFor, type HostTensor, runInOrder } from './run-in-order.js';
 
 /** What {@link embed} asks of a model. */
@@ -35,12 +36,16 @@ export interface EmbedOptions<Output extends EmbedOutput = EmbedOutput> {
   readonly outputs?: readonly Output[];
   /** Scale the towers' vectors to length 1; default true. Fused vectors stay as they are. */
   readonly normalize?: boolean;
+  /** What the model's heads say of each pair, as `predictions`. Default false. */
+  readonly predictions?: boolean;
   /** A side that is not there: `fused` is what the fusion makes of the other one and its placeholder. */
   readonly without?: 'image' | 'text' | undefined;
   /** At most this many pairs, the first ones. Default: all. */
   readonly pairs?: number;
   /** Rows before this one are read, but not embedded. Default 0. */
   readonly from?: number;
+  /** After each batch, with the pairs done so far. */
+  readonly onProgress?: ((pairs: number) => void) | undefined;
   /** Ends after the current batch when aborted. */
   readonly signal?: AbortSignal;
 }
@@ -51,6 +56,8 @@ export type EmbeddedBlock<Output extends EmbedOutput = 'image' | 'text'> = {
   readonly first: number;
   readonly ids: readonly string[];
   readonly labels?: PairBatch['labels'];
+  /** By head, [rows, C]: logits of classes, or numbers. */
+  readonly predictions?: { readonly [head: string]: Matrix };
 } & { readonly [Name in Output]: Matrix };
 
 /**
@@ -68,15 +75,15 @@ export async function* embed<Output extends EmbedOutput = 'image' | 'text'>(
   source: BatchSource,
   options: EmbedOptions<Output> = {},
 ): AsyncGenerator<EmbeddedBlock<Output>, void, undefined> {
-  const { normalize = true, pairs = Number.POSITIVE_INFINITY, without } = options;
+  const { normalize = true, pairs = Number.POSITIVE_INFINITY, without, predictions = false } = options;
   const outputs: readonly EmbedOutput[] = options.outputs ?? ['image', 'text'];
   const run = compiledFor(
     model,
-    `embed ${[...outputs].sort().join()} ${normalize} ${without}`,
+    `embed ${[...outputs].sort().join()} ${normalize} ${without} ${predictions}`,
     (batch: DeviceBatch) => {
       const wants = (output: EmbedOutput) => outputs.includes(output);
       const fuses = wants('fused');
-      const reads = (side: 'image' | 'text') => wants(side) || (fuses && without !== side);
+      const reads = (side: 'image' | 'text') => wants(side) || predictions || (fuses && without !== side);
       const image = reads('image') ? model.encodeImage(normalizedPixels(batch), inference) : undefined;
       const text = reads('text') ? model.encodeText(textOf(batch), inference) : undefined;
       const scaled = ({ pooled }: Encoded) => (normalize ? l2Normalize(pooled) : pooled);
@@ -84,6 +91,10 @@ export async function* embed<Output extends EmbedOutput = 'image' | 'text'>(
       if (image && wants('image')) rows.image = scaled(image);
       if (text && wants('text')) rows.text = scaled(text);
       if (fuses) rows.fused = fusePair(model, image, text, without).fused;
+      if (predictions) {
+        const said = predictionsOf(relate(model, image!, text!));
+        for (const [head, values] of Object.entries(said)) rows[SAID + head] = values;
+      }
       return rows;
     },
   );
@@ -92,16 +103,24 @@ export async function* embed<Output extends EmbedOutput = 'image' | 'text'>(
     if (!values) continue;
     const begin = Math.max(0, (options.from ?? 0) - first);
     const end = Math.min(batch.size, pairs - first);
-    const matrices = Object.entries(values).map(([name, value]) => [name, rowsOf(value, begin, end)]);
+    const rows = Object.entries(values).map(([name, value]) => [name, rowsOf(value, begin, end)] as const);
+    const said = rows.filter(([name]) => name.startsWith(SAID));
     yield {
       first: first + begin,
       ids: batch.ids.slice(begin, end),
       ...(batch.labels && { labels: labelRows(batch, begin, end) }),
-      ...(Object.fromEntries(matrices) as { [Name in Output]: Matrix }),
+      ...(said.length > 0 && {
+        predictions: Object.fromEntries(said.map(([name, matrix]) => [name.slice(SAID.length), matrix])),
+      }),
+      ...(Object.fromEntries(rows.filter(([name]) => !name.startsWith(SAID))) as { [Name in Output]: Matrix }),
     };
+    options.onProgress?.(first + end);
     if (first + batch.size >= pairs) return;
   }
 }
+
+/** Begins the names of what heads say. */
+const SAID = 'predictions.';
 
 /** Joint vectors of a batch, or of one side of it. */
 function fusePair(
@@ -158,6 +177,7 @@ export async function embedPairs<Output extends EmbedOutput = 'image' | 'text'>(
   const joined: object = {
     ids: blocks.flatMap(({ ids }) => ids),
     ...joinLabels(blocks),
+    ...joinPredictions(blocks),
     ...Object.fromEntries(matrices),
   };
   return joined as EmbeddedSource<Output>;
@@ -175,6 +195,13 @@ function labelRows({ labels = {}, size }: PairBatch, begin: number, end: number)
       return [name, values.slice(begin * width, end * width)];
     }),
   );
+}
+
+function joinPredictions(blocks: readonly Pick<EmbeddedBlock, 'predictions'>[]): Pick<EmbeddedBlock, 'predictions'> {
+  const heads = Object.keys(blocks[0]?.predictions ?? {});
+  if (heads.length === 0) return {};
+  const join = (head: string) => Matrix.concat(blocks.map(({ predictions }) => predictions![head]!));
+  return { predictions: Object.fromEntries(heads.map((head) => [head, join(head)])) };
 }
 
 function joinLabels(blocks: readonly Pick<EmbeddedBlock, 'labels'>[]): Pick<EmbeddedBlock, 'labels'> {

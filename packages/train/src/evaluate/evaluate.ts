@@ -1,9 +1,8 @@
-import { Matrix } from '@diptych/core';
 import { type RetrievalOptions, type RetrievalReport, retrieval, uniformity } from '@diptych/metrics';
 import { captionKeys } from '../caption-keys.js';
 import type { TrainableModel } from '../trainable-model.js';
 import type { BatchSource } from '../trainer/batch-source.js';
-import { type EmbeddedBlock, type EmbedOptions, embed } from './embed.js';
+import { type EmbedOptions, embedPairs } from './embed.js';
 
 /** Options of {@link evaluate}. */
 export interface EvaluateOptions
@@ -23,11 +22,13 @@ export interface Evaluation extends RetrievalReport {
    */
   readonly towers: { readonly image: { readonly uniformity: number }; readonly text: { readonly uniformity: number } };
   readonly pairs: number;
+  /** What the model's heads are worth, by head, where the source brings labels for them: `labels.group.accuracy`. */
+  readonly labels?: { readonly [head: string]: Readonly<Record<string, number>> };
 }
 
 /**
  * Retrieval both ways over all pairs of a source, in its order: neither `shuffle` nor `dropLast` nor augmentation applies. Pairs
- * with equal ids are relevant to each other, and so are pairs with equal captions.
+ * with equal ids are relevant to each other, and so are pairs with equal captions. Heads are scored on labels of their names.
  */
 export async function evaluate(
   model: TrainableModel,
@@ -37,10 +38,13 @@ export async function evaluate(
   const { equalCaptions = true, onWarning = console.warn } = options;
   const captions: string[] = [];
   const watched = equalCaptions ? noting(source, captions) : source;
-  const blocks: EmbeddedBlock[] = [];
-  for await (const block of embed(model, watched, options)) blocks.push(block);
-  const [image, text] = [Matrix.concat(blocks.map((block) => block.image)), Matrix.concat(blocks.map((b) => b.text))];
-  const ids = blocks.flatMap((block) => block.ids);
+  const heads = Object.entries(model.heads?.byName ?? {});
+  const { pairs, signal } = options;
+  const embedded = await embedPairs(model, watched, { pairs, signal, predictions: heads.length > 0 });
+  const { image, text, ids, predictions = {}, labels = {} } = embedded;
+  const scored = heads.flatMap(([name, head]) =>
+    labels[name] ? [[name, head.metrics(predictions[name]!, labels[name])] as const] : [],
+  );
   for (const message of [crowded(ids, 'id'), crowded(captions.slice(0, ids.length), 'caption')]) {
     if (message) onWarning(message);
   }
@@ -50,6 +54,7 @@ export async function evaluate(
     ...report,
     towers: { image: { uniformity: uniformity(image) }, text: { uniformity: uniformity(text) } },
     pairs: ids.length,
+    ...(scored.length > 0 && { labels: Object.fromEntries(scored) }),
   };
 }
 

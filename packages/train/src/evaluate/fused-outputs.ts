@@ -12,6 +12,15 @@ export interface Relating {
   relate(image: Encoded, text: Encoded, context: Context): TowerOutputs;
 }
 
+/** What a model makes of its towers' outputs; the towers alone where it relates nothing. */
+export function relate(
+  model: Partial<Relating>,
+  image: Encoded,
+  text: Encoded,
+): Pick<TowerOutputs, 'image' | 'text' | 'heads'> {
+  return model.relate?.(image, text, inference) ?? { image, text };
+}
+
 /**
  * What a model's fusion and matcher make of two towers' outputs, row by row.
  *

@@ -150,7 +150,7 @@ export function withTowers<F extends Fusion | undefined>(
   trained: MultiModalEncoder<F>,
   towers: { readonly image?: ImageEncoder; readonly text?: TextEncoder },
 ): MultiModalEncoder<F> {
-  const { image, text, fusion, matcher = false, maxScale, logitScale, logitBias } = trained;
+  const { image, text, fusion, matcher = false, heads, maxScale, logitScale, logitBias } = trained;
   checkTower('image', image instanceof ImageFeatureHead, towers.image);
   checkTower('text', text instanceof TextFeatureHead, towers.text);
   const whole = new MultiModalEncoder<F>({
@@ -158,6 +158,7 @@ export function withTowers<F extends Fusion | undefined>(
     text: towers.text && text instanceof TextFeatureHead ? withHead(towers.text, text) : text,
     fusion,
     matcher,
+    heads: heads.byName,
     maxScale,
     logitBias: logitBias && 0,
   });

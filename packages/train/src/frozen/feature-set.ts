@@ -1,4 +1,4 @@
-import { ConfigError, type MatrixData, type PairBatch, permutation, takeRows } from '@diptych/core';
+import { ConfigError, type LabelColumn, type MatrixData, type PairBatch, permutation, takeRows } from '@diptych/core';
 import type { BatchSource } from '../trainer/batch-source.js';
 import { type FeatureHeadOptions, ImageFeatureHead, TextFeatureHead } from './feature-heads.js';
 
@@ -18,9 +18,16 @@ export class FeatureSet {
   readonly image: MatrixData;
   readonly text: MatrixData;
   readonly ids: readonly string[];
+  /** By column, [N] or [N, C]. */
+  readonly labels: { readonly [name: string]: LabelColumn };
 
   /** @throws ConfigError if the rows are not as many as the ids */
-  constructor(image: MatrixData, text: MatrixData, ids: readonly string[]) {
+  constructor(
+    image: MatrixData,
+    text: MatrixData,
+    ids: readonly string[],
+    labels: { readonly [name: string]: LabelColumn } = {},
+  ) {
     if (image.shape[0] !== ids.length || text.shape[0] !== ids.length) {
       throw new ConfigError({
         where: 'train.FeatureSet',
@@ -31,6 +38,7 @@ export class FeatureSet {
     this.image = image;
     this.text = text;
     this.ids = ids;
+    this.labels = labels;
   }
 
   /** A head to train on the image features. */
@@ -79,7 +87,16 @@ export class FeatureSet {
           features: takeRows(this.text, rows).data,
         },
         ids: rows.map((row) => this.ids[row]!),
+        labels: Object.fromEntries(
+          Object.entries(this.labels).map(([name, values]) => [name, takeLabels(values, this.ids.length, rows)]),
+        ),
       };
     }
   }
+}
+
+function takeLabels(values: LabelColumn, total: number, rows: readonly number[]): LabelColumn {
+  const width = values.length / total;
+  const taken = rows.flatMap((row) => [...values.subarray(row * width, (row + 1) * width)]);
+  return values instanceof Int32Array ? Int32Array.from(taken) : Float32Array.from(taken);
 }

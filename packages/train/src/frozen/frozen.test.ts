@@ -5,8 +5,18 @@ import { join } from 'node:path';
 import { inference } from '@diptych/core';
 import { AttentionFusion } from '@diptych/fusion';
 import { mineHardNegatives } from '@diptych/metrics';
-import { AdamW, MultiModalEncoder, storedTargets, Trainer, withHead, withTowers } from '@diptych/train';
-import { cacheFeatures, embedCollection } from '@diptych/train/node';
+import {
+  AdamW,
+  ImageTextMatching,
+  InfoNCE,
+  MultiModalEncoder,
+  storedTargets,
+  Trainer,
+  WeightedSum,
+  withHead,
+  withTowers,
+} from '@diptych/train';
+import { cacheFeatures, embedCollection, trainHeads } from '@diptych/train/node';
 import { openSafetensors } from '@diptych/weights/node';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -87,6 +97,30 @@ describe('cacheFeatures', () => {
     expect(embedded.shape).toEqual([6, 5]);
     expect([...whole.namedParameters()].map(([name]) => name)).toContain('image.head.weight');
     expect([...whole.namedParameters()].map(([name]) => name)).toContain('text.tower.fc.weight');
+  });
+
+  it('are one call, evaluated over all rows', async () => {
+    const source = sourceOf(tinyBatches(4, 6));
+    const { model, fit, evaluation } = await trainHeads(towers(), source, {
+      embedDim: 5,
+      cache: { folder, key: 1 },
+      model: { fusion: new AttentionFusion({ embedDim: 5, numHeads: 1 }), logitScale: 1 },
+      trainer: {
+        loss: new WeightedSum([
+          { name: 'contrastive', loss: new InfoNCE() },
+          { name: 'matching', loss: new ImageTextMatching() },
+        ]),
+        optimizer: new AdamW({ learningRate: 0.05 }),
+      },
+      batchSize: 10,
+      fit: { epochs: 4 },
+      heldOut: source,
+    });
+    expect(fit.steps).toBe(8);
+    expect(evaluation).toMatchObject({ pairs: 24 });
+    expect(model.matcher).toBeDefined();
+    expect(model.logitScale.dataSync()[0]).not.toBeCloseTo(Math.log(1 / 0.07), 2);
+    expect([...model.namedParameters()].map(([name]) => name)).toContain('image.head.weight');
   });
 
   it('gives every pair once an epoch, in an order of seed and epoch', async () => {

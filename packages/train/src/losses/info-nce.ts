@@ -1,19 +1,19 @@
 import { ConfigError, type LossBatch, type LossOutput, type TowerOutputs } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { cosineSimilarity, meanOverValid, pairMask } from './similarity.js';
+import { cosineSimilarity, equalIds, meanOverValid, pairMask, type RowIds } from './similarity.js';
 import { StatelessLoss } from './stateless-loss.js';
 
 /** Vectors [M, D] that belong to none of the pairs. */
 export interface NegativeVectors {
   readonly pooled: tf.Tensor2D;
-  /** int32 [M], numbered as `positives`. */
-  readonly ids?: tf.Tensor1D;
+  /** int32 [M] or [M, K], numbered as `positives`. */
+  readonly ids?: RowIds;
 }
 
 /** Options of {@link infoNCE}. */
 export interface InfoNCETerms {
-  /** int32 [N]: rows with equal numbers are positives of each other; negative numbers leave a row out. */
-  readonly positives?: tf.Tensor1D;
+  /** int32 [N] or [N, K]: rows with an equal number are positives of each other; negative numbers leave a row out. */
+  readonly positives?: RowIds;
   /** Share of the target that is spread over all columns, default 0. */
   readonly labelSmoothing?: number;
   /**
@@ -91,10 +91,9 @@ function columnsOf(
 }
 
 /** float32 [N, M], 1 where the ids differ. */
-function otherIds(rows: tf.Tensor1D | undefined, columns: tf.Tensor1D | undefined): tf.Tensor2D | undefined {
+function otherIds(rows: RowIds | undefined, columns: RowIds | undefined): tf.Tensor2D | undefined {
   if (!rows || !columns) return undefined;
-  const other = tf.notEqual(tf.reshape(rows, [-1, 1]), tf.reshape(columns, [1, -1]));
-  return tf.cast(other, 'float32') as tf.Tensor2D;
+  return tf.sub(1, equalIds(rows, columns)) as tf.Tensor2D;
 }
 
 function crossEntropy(

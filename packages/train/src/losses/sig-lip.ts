@@ -1,6 +1,6 @@
 import { ConfigError, type LossBatch, type LossOutput, type TowerOutputs } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { cosineSimilarity, pairMask } from './similarity.js';
+import { cosineSimilarity, pairMask, type RowIds } from './similarity.js';
 import { StatelessLoss } from './stateless-loss.js';
 
 /**
@@ -10,14 +10,14 @@ import { StatelessLoss } from './stateless-loss.js';
  *
  * @param image [N, D]
  * @param text [N, D]
- * @param ids int32 [N]: rows with equal numbers are positives of each other; negative numbers leave a row out
+ * @param ids int32 [N] or [N, K]: rows with equal numbers are positives of each other; negative numbers leave a row out
  */
 export function sigLIP(
   image: tf.Tensor2D,
   text: tf.Tensor2D,
   logitScale: tf.Scalar | number,
   logitBias: tf.Scalar | number,
-  ids?: tf.Tensor1D,
+  ids?: RowIds,
 ): tf.Scalar {
   const size = image.shape[0];
   const { positive, valid } = pairMask(size, ids);

@@ -22,17 +22,36 @@ export interface PairMask {
 }
 
 /**
- * @param ids int32 [N]: rows with equal numbers are positives of each other, rows with a negative number do not count
- *   (padding of a ragged batch). Absent: row i belongs to column i alone.
+ * Numbers that say what rows are of, int32 [N], or [N, K] for K things that a row may share with another (its id, its caption): equal
+ * in any of them means equal.
  */
-export function pairMask(size: number, ids?: tf.Tensor1D): PairMask {
+export type RowIds = tf.Tensor1D | tf.Tensor2D;
+
+/**
+ * @param ids int32 [N] or [N, K]: rows with an equal number are positives of each other, rows whose (first) number is negative do not
+ *   count (padding of a ragged batch). Absent: row i belongs to column i alone.
+ */
+export function pairMask(size: number, ids?: RowIds): PairMask {
   if (!ids) return { positive: identity(size) };
-  checkShape('train.pairMask', 'ids', ids, [size]);
-  const equal = tf.equal(tf.reshape(ids, [size, 1]), tf.reshape(ids, [1, size]));
+  checkShape('train.pairMask', 'ids', ids, ids.rank === 1 ? [size] : [size, 'K']);
   return {
-    positive: tf.cast(equal, 'float32') as tf.Tensor2D,
-    valid: tf.cast(tf.greaterEqual(ids, 0), 'float32') as tf.Tensor1D,
+    positive: equalIds(ids, ids),
+    valid: tf.cast(tf.greaterEqual(columnsOf(ids)[0]!, 0), 'float32') as tf.Tensor1D,
   };
+}
+
+/** float32 [N, M], 1 where rows of `a` and `b` share a number. */
+export function equalIds(a: RowIds, b: RowIds): tf.Tensor2D {
+  const [left, right] = [columnsOf(a), columnsOf(b)];
+  const shared = left.slice(0, right.length).map((column, k) => {
+    const equal = tf.equal(tf.reshape(column, [-1, 1]), tf.reshape(right[k]!, [1, -1]));
+    return tf.cast(equal, 'float32') as tf.Tensor2D;
+  });
+  return shared.reduce((any, equal) => tf.maximum(any, equal));
+}
+
+function columnsOf(ids: RowIds): tf.Tensor1D[] {
+  return ids.rank === 1 ? [ids as tf.Tensor1D] : (tf.unstack(ids as tf.Tensor2D, 1) as tf.Tensor1D[]);
 }
 
 /** float32 [N, N] with ones on the diagonal. */

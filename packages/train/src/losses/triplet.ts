@@ -1,7 +1,7 @@
 import { ConfigError, type LossBatch, type LossOutput, type TowerOutputs } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { withoutGradient } from '../without-gradient.js';
-import { cosineSimilarity, pairMask } from './similarity.js';
+import { cosineSimilarity, pairMask, type RowIds } from './similarity.js';
 import { StatelessLoss } from './stateless-loss.js';
 
 /** Options of {@link triplet} and {@link Triplet}. */
@@ -17,13 +17,13 @@ export interface TripletOptions {
  * `max(0, margin + S_ij - S_jj)` over wrong images i of text j; sums over the batch, no mean. With `max` only the largest of a
  * row, and of a column, counts: VSE++ (Faghri et al. 2018). Of equal hinges the first counts.
  *
- * @param ids int32 [N]: rows with equal numbers are no negatives of each other; negative numbers leave a row out
+ * @param ids int32 [N] or [N, K]: rows with equal numbers are no negatives of each other; negative numbers leave a row out
  */
 export function triplet(
   image: tf.Tensor2D,
   text: tf.Tensor2D,
   { margin = 0.2, hinges = 'max' }: TripletOptions = {},
-  ids?: tf.Tensor1D,
+  ids?: RowIds,
 ): tf.Scalar {
   const size = image.shape[0];
   const { positive, valid } = pairMask(size, ids);

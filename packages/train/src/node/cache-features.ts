@@ -6,13 +6,13 @@ import {
   type ImageEncoder,
   InputError,
   type Json,
-  Matrix,
+  type LabelColumn,
   type Stateful,
   type TextEncoder,
 } from '@diptych/core';
 import { stateDict } from '@diptych/weights';
 import { openSafetensors, writeSafetensors } from '@diptych/weights/node';
-import { type EmbeddedBlock, type Embedding, embed } from '../evaluate/embed.js';
+import { type Embedding, embedPairs } from '../evaluate/embed.js';
 import { releaseCompiled } from '../evaluate/run-in-order.js';
 import { FeatureSet } from '../frozen/feature-set.js';
 import type { BatchSource } from '../trainer/batch-source.js';
@@ -53,6 +53,7 @@ export async function cacheFeatures(
       {
         image: { dtype: 'float32', ...features.image },
         text: { dtype: 'float32', ...features.text },
+        ...Object.fromEntries(Object.entries(features.labels).map(([name, data]) => [LABEL + name, labelTensor(data)])),
       },
       { metadata: { ids: JSON.stringify(features.ids), key: JSON.stringify(key) } },
     );
@@ -62,7 +63,21 @@ export async function cacheFeatures(
     const { data, shape } = file.read(name);
     return { data: data as Float32Array, shape: shape as unknown as readonly [number, number] };
   };
-  return new FeatureSet(read('image'), read('text'), JSON.parse(file.metadata.ids!) as string[]);
+  const labels = [...file.infos.keys()].filter((name) => name.startsWith(LABEL));
+  return new FeatureSet(
+    read('image'),
+    read('text'),
+    JSON.parse(file.metadata.ids!) as string[],
+    Object.fromEntries(labels.map((name) => [name.slice(LABEL.length), file.read(name).data as LabelColumn])),
+  );
+}
+
+/** Begins the names of columns of labels in the file. */
+const LABEL = 'labels.';
+
+function labelTensor(data: LabelColumn) {
+  const dtype = data instanceof Int32Array ? ('int32' as const) : ('float32' as const);
+  return { dtype, shape: [data.length], data };
 }
 
 async function hashWeights(hash: ReturnType<typeof createHash>, tower: Stateful): Promise<void> {
@@ -82,19 +97,11 @@ async function encodeAll(
     encodeText: (tokens, context) =>
       checkEncoded('train.cacheFeatures: text', text.encode(tokens, context), text.embedDim),
   };
-  const blocks: EmbeddedBlock[] = [];
   try {
-    for await (const block of embed(towers, source, { normalize: false })) {
-      blocks.push(block);
-      onProgress?.(block.first + block.ids.length);
-    }
+    const { image, text, ids, labels } = await embedPairs(towers, source, { normalize: false, onProgress });
+    if (ids.length === 0) throw new InputError({ where: 'train.cacheFeatures', expected: 'pairs', got: 'none' });
+    return new FeatureSet(image, text, ids, labels);
   } finally {
     releaseCompiled(towers);
   }
-  if (blocks.length === 0) throw new InputError({ where: 'train.cacheFeatures', expected: 'pairs', got: 'none' });
-  return new FeatureSet(
-    Matrix.concat(blocks.map((block) => block.image)),
-    Matrix.concat(blocks.map((block) => block.text)),
-    blocks.flatMap(({ ids }) => ids),
-  );
 }

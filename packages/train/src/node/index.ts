@@ -7,3 +7,4 @@ export {
 } from './embed-collection.js';
 export { FolderCheckpoints, type FolderCheckpointsOptions } from './folder-checkpoints.js';
 export { jsonlLog } from './jsonl-log.js';
+export { type TrainedHeads, type TrainHeadsOptions, trainHeads } from './train-heads.js';

@@ -1,5 +1,7 @@
-import { lend, type PairBatch, pixelShape, tokenShape } from '@diptych/core';
+import { type LabelColumn, lend, type PairBatch, pixelShape, ShapeError, tokenShape } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { captionKeys } from '../caption-keys.js';
+import type { RowIds } from '../losses/similarity.js';
 import { type JoinedRows, joinNegatives } from './negative-rows.js';
 
 /** A batch on the device, as a compiled step takes it: tensors and static values only. */
@@ -14,10 +16,12 @@ export interface DeviceBatch {
   readonly tokenTypeIds: tf.Tensor2D | null;
   /** float32 [B, F], vectors that a frozen text tower gave before. */
   readonly textFeatures: tf.Tensor2D | null;
-  /** int32 [B]: rows with equal numbers are positives of each other. */
-  readonly positives: tf.Tensor1D;
+  /** int32 [B], or [B, 2] with the captions' numbers beside the ids': rows with an equal number are positives of each other. */
+  readonly positives: RowIds;
   /** int32, numbered as `positives`: the rows of pixels and of texts behind the pairs', which stand against them; null where there are none. */
-  readonly negatives: { readonly image: tf.Tensor1D | null; readonly text: tf.Tensor1D | null };
+  readonly negatives: { readonly image: RowIds | null; readonly text: RowIds | null };
+  /** Labels of the pairs by column, [B] or [B, C]. */
+  readonly labels: { readonly [name: string]: tf.Tensor };
   /** What a loss needs beside the model's outputs, row by row. */
   readonly targets: { readonly [name: string]: tf.Tensor };
 }
@@ -30,18 +34,27 @@ export interface HostRows {
 
 /** Puts the pairs of a batch on the device. The caller disposes it with `tf.dispose`, and changes no pixel before. */
 export function toDevice(batch: PairBatch): DeviceBatch {
-  return copyRows(batch, batch, {});
+  return copyRows(batch, batch, {}, false);
 }
 
-/** Puts a batch with its negatives and targets on the device. The caller disposes it with `tf.dispose`, and changes no pixel before. */
-export function trainingBatch(batch: PairBatch, targets: Readonly<Record<string, HostRows>>): DeviceBatch {
-  return batch.negatives ? copyRows(batch, joinNegatives(batch), targets) : copyRows(batch, batch, targets);
+/**
+ * Puts a batch with its negatives and targets on the device. The caller disposes it with `tf.dispose`, and changes no pixel before.
+ *
+ * @param equalCaptions rows with equal captions are positives of each other, too
+ */
+export function trainingBatch(
+  batch: PairBatch,
+  targets: Readonly<Record<string, HostRows>>,
+  equalCaptions = true,
+): DeviceBatch {
+  return copyRows(batch, batch.negatives ? joinNegatives(batch) : batch, targets, equalCaptions);
 }
 
 function copyRows(
-  { ids: pairIds, negatives }: PairBatch,
+  { ids: pairIds, negatives, labels = {} }: PairBatch,
   { pixels, tokens }: JoinedRows,
   targets: Readonly<Record<string, HostRows>>,
+  equalCaptions: boolean,
 ): DeviceBatch {
   const shape = pixelShape(pixels, 'train: batch.pixels');
   const tokensShape = tokenShape(tokens, 'train: batch.tokens');
@@ -49,8 +62,19 @@ function copyRows(
   const images = shape[0] - pairIds.length;
   const texts = tokensShape[0] - pairIds.length;
   const others = [...(images > 0 ? negatives!.image!.ids : []), ...(texts > 0 ? negatives!.text!.ids : [])];
-  const numbered = numberIds([...pairIds, ...others]);
-  const numbers = (start: number, count: number) => tf.tensor1d(numbered.subarray(start, start + count), 'int32');
+  const numbered = [numberIds([...pairIds, ...others])];
+  if (equalCaptions) {
+    const captions = captionKeys(tokens);
+    const unseen = Array.from({ length: images }, (_, i) => `picture ${i}`);
+    const ofTexts = captions.slice(pairIds.length);
+    numbered.push(numberIds([...captions.slice(0, pairIds.length), ...unseen, ...ofTexts]));
+  }
+  const numbers = (start: number, count: number): RowIds => {
+    const columns = numbered.map((column) => column.subarray(start, start + count));
+    if (columns.length === 1) return tf.tensor1d(columns[0]!, 'int32');
+    const rows = Int32Array.from({ length: 2 * count }, (_, i) => columns[i % 2]![i >> 1]!);
+    return tf.tensor2d(rows, [count, 2], 'int32');
+  };
   const floats = pixels.data instanceof Float32Array ? pixels.data : Float32Array.from(pixels.data);
   return {
     pixels: tf.tensor4d(lend(floats), shape),
@@ -66,10 +90,27 @@ function copyRows(
       image: images > 0 ? numbers(pairIds.length, images) : null,
       text: texts > 0 ? numbers(pairIds.length + images, texts) : null,
     },
+    labels: Object.fromEntries(
+      Object.entries(labels).map(([name, values]) => [name, labelTensor(name, values, pairIds.length)]),
+    ),
     targets: Object.fromEntries(
       Object.entries(targets).map(([name, rows]) => [name, tf.tensor(rows.data, [...rows.shape])]),
     ),
   };
+}
+
+/** A column of labels, [B] or [B, C]; int32 where it holds class numbers. */
+function labelTensor(name: string, values: LabelColumn, rows: number): tf.Tensor {
+  const width = values.length / rows;
+  if (!Number.isInteger(width) || width === 0) {
+    throw new ShapeError({
+      where: `train: batch.labels.${name}`,
+      expected: `${rows} numbers, or as many for each of ${rows} pairs`,
+      got: String(values.length),
+    });
+  }
+  const dtype = values instanceof Int32Array ? 'int32' : 'float32';
+  return width === 1 ? tf.tensor1d(values, dtype) : tf.tensor2d(values, [rows, width], dtype);
 }
 
 /** Pixels as the network wants them: `(x / 255 - mean) / std` where that is still to do. */

@@ -18,6 +18,11 @@ export interface TrainerOptions<Outputs extends TowerOutputs = TowerOutputs> {
   readonly schedule?: Schedule;
   /** Of dropout and of drawn negatives. Default 0. */
   readonly seed?: number;
+  /**
+   * Pairs with equal captions in a batch are positives of each other, as pairs with equal ids are; the first batch that has some is
+   * told as an event. Default true.
+   */
+  readonly equalCaptions?: boolean;
   /** Gradients are scaled down to this global norm. Default: no clipping. */
   readonly clipNorm?: number;
   /** Extra rows that the loss reads as `batch.targets`, e.g. a teacher's embeddings of these ids. */

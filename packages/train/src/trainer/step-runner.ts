@@ -31,6 +31,8 @@ export interface StepRunnerOptions<Outputs extends TowerOutputs> {
   /** See `TrainerOptions`. */
   readonly chunkSize?: number;
   readonly recompute?: TrainerOptions<Outputs>['recompute'];
+  /** Pairs with equal captions are positives of each other. Default true. */
+  readonly equalCaptions?: boolean;
 }
 
 /** Which step of a run it is. */
@@ -81,6 +83,7 @@ export class StepRunner<Outputs extends TowerOutputs> {
   /** @throws ConfigError if the model lacks what the loss reads, or a group of the optimizer chooses nothing */
   constructor(options: StepRunnerOptions<Outputs>) {
     const { model, loss, optimizer = new AdamW(), clipNorm = Number.POSITIVE_INFINITY, chunkSize, recompute } = options;
+    const { equalCaptions } = options;
     if (chunkSize !== undefined && !(Number.isInteger(chunkSize) && chunkSize > 0)) {
       throw new ConfigError({ where: 'train.Trainer', expected: 'a whole chunkSize above 0', got: String(chunkSize) });
     }
@@ -94,6 +97,7 @@ export class StepRunner<Outputs extends TowerOutputs> {
       optimizer,
       parameters,
       buffers: [...buffersOf(model), ...buffersOf(loss, 'loss')],
+      equalCaptions,
       clipNorm,
       recompute: recompute === undefined ? undefined : new Recomputation(model, recompute),
     };
@@ -106,7 +110,7 @@ export class StepRunner<Outputs extends TowerOutputs> {
     optimizer.prepare();
     const hyper = tf.tensor2d(optimizer.hyper(factor), [parameters.length, 3]);
     const state = tf.tensor1d(Int32Array.of(seed, step, 0), 'int32');
-    const onDevice = trainingBatch(batch, targets);
+    const onDevice = trainingBatch(batch, targets, this.parts.equalCaptions);
     try {
       const { scalars, names, updated } = this.#step(onDevice, hyper, state, [seed, step]);
       const numbers = await scalars.data();

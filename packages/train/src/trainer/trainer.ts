@@ -8,6 +8,7 @@ import {
   TrainingError,
 } from '@diptych/core';
 import { BatchNorm2d, Module } from '@diptych/nn';
+import { equalCaptionsMessage } from '../caption-keys.js';
 import { type EmbeddedSource, type EmbedOptions, type EmbedOutput, embedPairs } from '../evaluate/embed.js';
 import { type EvaluateOptions, type Evaluation, evaluate } from '../evaluate/evaluate.js';
 import { releaseCompiled } from '../evaluate/run-in-order.js';
@@ -54,6 +55,7 @@ export class Trainer<Outputs extends TowerOutputs> {
   #updates: UpdateWatch | undefined;
   #step = 0;
   #skips = 0;
+  #toldCaptions = false;
   #busy = false;
   #loss = Number.NaN;
   /** What does not train, as it was said last; undefined before the first step. */
@@ -269,6 +271,7 @@ export class Trainer<Outputs extends TowerOutputs> {
 
   async #trainOn(batch: PairBatch, progress: Progress, events: RunEvents): Promise<StepReport> {
     const { schedule = () => 1, seed = 0, targets, rhythmEvery = 50 } = this.options;
+    await this.#tellEqualCaptions(batch, events);
     await this.#applyFreezing(events);
     const factor = schedule(this.#step);
     const watches = rhythmEvery > 0 && this.#step % rhythmEvery === 0;
@@ -337,6 +340,14 @@ export class Trainer<Outputs extends TowerOutputs> {
         `the weights are as before this step; look at the pairs ${batch.ids.slice(0, 5).join(', ')}${batch.ids.length > 5 ? ', …' : ''}, ` +
         "lower the learning rate, set clipNorm, or pass nonFinite: 'skip'",
     });
+  }
+
+  /** Once a trainer: what equal captions are taken for. */
+  async #tellEqualCaptions(batch: PairBatch, events: RunEvents): Promise<void> {
+    if (this.#toldCaptions || this.options.equalCaptions === false) return;
+    const message = equalCaptionsMessage(batch);
+    this.#toldCaptions = message !== undefined;
+    if (message) await events.warn(message);
   }
 
   async #warnOfBatchNorm(events: RunEvents): Promise<void> {

@@ -28,6 +28,8 @@ export interface StepParts<Outputs extends TowerOutputs = TowerOutputs> {
   readonly buffers: readonly (readonly [string, tf.Variable])[];
   /** Largest global gradient norm; Infinity clips nothing. */
   readonly clipNorm: number;
+  /** Rows with equal captions are positives of each other. Default true. */
+  readonly equalCaptions?: boolean | undefined;
   /** Blocks that are computed again for the gradients. */
   readonly recompute?: Recomputation;
 }
@@ -96,7 +98,7 @@ export function lossOf<Outputs extends TowerOutputs>(
   { model, loss }: Pick<StepParts<Outputs>, 'model' | 'loss'>,
   image: Encoded,
   text: Encoded,
-  { positives, targets, negatives: numbers }: DeviceBatch,
+  { positives, labels, targets, negatives: numbers }: DeviceBatch,
   context: Context,
 ): LossValues {
   const size = positives.shape[0];
@@ -109,7 +111,7 @@ export function lossOf<Outputs extends TowerOutputs>(
     numbers.text ? firstRows(text, size) : text,
     context,
   );
-  const batch: LossBatch = { size, positives, targets, ...(negatives && { negatives }) };
+  const batch: LossBatch = { size, positives, labels, targets, ...(negatives && { negatives }) };
   return checkLossOutput('train.Trainer: loss', loss.compute(outputs, batch, context));
 }
 

@@ -1,0 +1,60 @@
+import { ConfigError, type LossBatch, type LossOutput, type TowerOutputs } from '@diptych/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { StatelessLoss } from '../losses/stateless-loss.js';
+import { predictionsOf } from './predictions.js';
+
+/** Options of {@link LabelLoss}. */
+export interface LabelLossOptions {
+  /** How much each head counts; 0 leaves one out. Default 1 each. */
+  readonly weights?: { readonly [head: string]: number };
+}
+
+/**
+ * The losses of a model's heads on the labels of their names: head `group` learns the column `group` of `batch.labels`. The sum over
+ * the heads, by weight. Parts: each head's own loss under its name.
+ */
+export class LabelLoss extends StatelessLoss {
+  readonly weights: { readonly [head: string]: number };
+
+  /** @throws ConfigError if a weight is below 0 */
+  constructor({ weights = {} }: LabelLossOptions = {}) {
+    super();
+    for (const [head, weight] of Object.entries(weights)) {
+      if (weight >= 0) continue;
+      throw new ConfigError({ where: `train.LabelLoss: ${head}`, expected: 'a weight from 0', got: String(weight) });
+    }
+    this.weights = weights;
+  }
+
+  /** @throws ConfigError if the model has no heads, or the batch no labels for one */
+  override compute(outputs: TowerOutputs, batch: LossBatch): LossOutput {
+    const { heads = {} } = outputs;
+    const used = Object.keys(heads).filter((name) => this.weights[name] !== 0);
+    const unknown = Object.keys(this.weights).find((name) => !Object.hasOwn(heads, name));
+    if (used.length === 0 || unknown !== undefined) {
+      throw new ConfigError({
+        where: 'train.LabelLoss',
+        problem: unknown === undefined ? 'the model has no heads' : `the model has no head ${JSON.stringify(unknown)}`,
+        remedy:
+          'build it with one: new MultiModalEncoder({ image, text, fusion, heads: { group: new Classification({ … }) } })',
+      });
+    }
+    const predictions = predictionsOf(outputs, used);
+    const parts: Record<string, tf.Tensor> = {};
+    const terms = used.map((name) => {
+      const labels = batch.labels?.[name];
+      if (!labels) {
+        const columns = Object.keys(batch.labels ?? {});
+        throw new ConfigError({
+          where: `train.LabelLoss: ${name}`,
+          expected: `a column ${JSON.stringify(name)} of labels in the batch`,
+          got: columns.length > 0 ? columns.join(', ') : 'no labels',
+          remedy: 'name the column in the source, or give the head weight 0',
+        });
+      }
+      parts[name] = heads[name]!.loss(predictions[name]!, labels);
+      return tf.mul(parts[name], this.weights[name] ?? 1);
+    });
+    return { loss: tf.addN(terms), parts };
+  }
+}
