@@ -26,6 +26,8 @@ export interface ErrorParts {
   problem?: string;
   /** What to do about it. */
   remedy?: string;
+  /** Lines below the message, such as a table, whose texts from files went through {@link printable}. */
+  details?: string;
 }
 
 /**
@@ -120,8 +122,9 @@ export class TrainingError extends DiptychError {
   }
 }
 
-function formatError({ where, expected, got, problem, remedy }: ErrorParts): string {
+function formatError({ where, expected, got, problem, remedy, details }: ErrorParts): string {
   const comparison = [expected && `expected ${expected}`, got && `got ${got}`].filter(Boolean).join(', ');
   // File names, captions and answers of servers stand in these parts.
-  return printable(`${where}: ${[comparison, problem, remedy].filter(Boolean).join('; ')}`);
+  const message = printable(`${where}: ${[comparison, problem, remedy].filter(Boolean).join('; ')}`);
+  return details ? `${message}\n${details}` : message;
 }

@@ -44,6 +44,18 @@ export {
 } from './fusion.js';
 export type { Head, LabelColumn } from './head.js';
 export type { ImageSource, ImageTransform, RgbImage } from './image-transform.js';
+export {
+  type BuildContext,
+  type BuildPartOptions,
+  buildPart,
+  checkKinds,
+  type KindModule,
+  type Kinds,
+  modulesOf,
+  type PartBuilder,
+  registerKinds,
+  withoutModules,
+} from './kinds.js';
 export { isLent, lend } from './lend.js';
 export {
   checkLossOutput,

@@ -1,4 +1,5 @@
 import type { JsonObject, PartDescription } from './description.js';
+import { withoutModules } from './kinds.js';
 import type { Tokenizer } from './tokenizer.js';
 
 /** A tokenizer that can store its vocabulary beside a model. */
@@ -14,7 +15,7 @@ export function tokenizerFiles(tokenizer: Tokenizer): { readonly [name: string]:
 /** The vocabulary lies beside the model: neither its content nor its old path belongs into a description. */
 export function describeTokenizer(tokenizer: Tokenizer): PartDescription {
   const { kind, options } = tokenizer.describe();
-  if (!('files' in tokenizer)) return { kind, options };
+  if (!('files' in tokenizer)) return withoutModules({ kind, options });
   const { content: _content, path: _path, ...rest } = options as JsonObject;
   return { kind, options: rest };
 }

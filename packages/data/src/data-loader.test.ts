@@ -1,10 +1,10 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isDiptychError, type PairBatch } from '@diptych/core';
+import { isDiptychError, type PairBatch, registerKinds } from '@diptych/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildWorker } from '../test/build-worker.js';
-import { FakeTokenizer, FakeTransform, type FakeTransformOptions, fakeImage } from '../test/fake-parts.js';
+import { FakeTokenizer, FakeTransform, type FakeTransformOptions, fakeImage, kinds } from '../test/fake-parts.js';
 import { serve } from '../test/flaky-server.js';
 import { makeTar, type TarMember } from '../test/make-tar.js';
 import { DataLoader } from './data-loader.js';
@@ -49,7 +49,7 @@ function makeLoader(
 ): DataLoader {
   const loader = new DataLoader(source, {
     transform: new FakeTransform({ module, ...transform }),
-    tokenizer: new FakeTokenizer({ module }),
+    tokenizer: new FakeTokenizer({ module: 'module' in transform ? transform.module : module }),
     batchSize: 4,
     quarantine: false,
     workerFile,
@@ -266,9 +266,15 @@ describe('workers', () => {
 
   it('need parts that can be built elsewhere', async () => {
     const code = await codeOf(() => makeLoader(source(), { workers: 1 }, { module: undefined }));
-    expect(code).toMatch(/^config: .*describe\(\) gives module and export.*workers: 0/);
+    expect(code).toMatch(/^config: .*no module is known.*registerKinds.*workers: 0/);
     const missing = makeLoader(source(), { workers: 1 }, { module: 'file:///nowhere/parts.mjs' });
     expect(await codeOf(() => allOf(missing))).toMatch(/^config: .*nowhere/s);
+  });
+
+  it('build parts by the module that registered their kinds, which no description names', async () => {
+    registerKinds(kinds, module);
+    const here = await allOf(makeLoader(source(), {}, { module: undefined }));
+    expect(await allOf(makeLoader(source(), { workers: 1 }, { module: undefined }))).toEqual(here);
   });
 });
 

@@ -24,8 +24,8 @@ import { type PlannedBatch, type PlannedRow, planBatches } from './sampling/plan
 import { toRows } from './sampling/rows.js';
 import { orderedRead } from './shuffle.js';
 import { type PairSource, plainRead } from './source.js';
-import { notPortable } from './worker/build-part.js';
 import { DecodePool } from './worker/decode-pool.js';
+import { portablePart } from './worker/import-kinds.js';
 
 /** What an epoch came to so far. */
 export interface LoaderStats {
@@ -390,8 +390,8 @@ export class DataLoader {
     this.#pool ??= new DecodePool({
       workers,
       setup: {
-        transform: transform.describe(),
-        tokenizer: tokenizer.describe(),
+        transform: portablePart('transform', transform.describe()),
+        tokenizer: portablePart('tokenizer', tokenizer.describe()),
         tokenize,
         output,
         maxImageBytes,
@@ -488,8 +488,7 @@ export class DataLoader {
 
   #checkPortable(): void {
     for (const what of ['transform', 'tokenizer'] as const) {
-      const { kind, module, export: factory } = this.#options[what].describe();
-      if (module === undefined || factory === undefined) throw notPortable(what, kind);
+      portablePart(what, this.#options[what].describe());
     }
   }
 

@@ -2,7 +2,7 @@ import { type ImageTransform, isDiptychError, type Tokenizer } from '@diptych/co
 import { move, transferableSymbol, valueSymbol, workerData } from 'piscina';
 import { type DecodeParts, type DecodeResult, type DecodeTask, decodeRows } from './decode-rows.js';
 import { isRgbImage } from './record.js';
-import { buildPart } from './worker/build-part.js';
+import { buildFromModules } from './worker/import-kinds.js';
 import type { WorkerReply, WorkerSetup } from './worker/protocol.js';
 
 /** This thread's transform and tokenizer; a failure is kept for the first task to report. */
@@ -13,8 +13,8 @@ const parts = buildParts(workerData as WorkerSetup).then(
 
 async function buildParts(setup: WorkerSetup): Promise<DecodeParts> {
   const [transform, tokenizer] = await Promise.all([
-    buildPart<ImageTransform>('transform', setup.transform, setup.resolveFrom),
-    buildPart<Tokenizer>('tokenizer', setup.tokenizer, setup.resolveFrom),
+    buildFromModules<ImageTransform>('transform', setup.transform, setup.resolveFrom),
+    buildFromModules<Tokenizer>('tokenizer', setup.tokenizer, setup.resolveFrom),
   ]);
   const { tokenize, output, maxImageBytes } = setup;
   return { transform, tokenizer, tokenize, output, maxImageBytes };

@@ -119,3 +119,6 @@ export class FakeTokenizer implements Tokenizer {
 
 export const makeTransform = (options: JsonObject) => new FakeTransform(options as FakeTransformOptions);
 export const makeTokenizer = () => new FakeTokenizer();
+
+/** Both, for those who register them. */
+export const kinds = { 'test/fake-transform': makeTransform, 'test/fake-tokenizer': makeTokenizer };

@@ -1,3 +1,5 @@
-/** The factories of @diptych/preprocess in one module, to be bundled for worker threads. */
-export { imageTransformFromOptions } from '@diptych/preprocess/image';
-export { tokenizerFromOptions } from '@diptych/preprocess/text';
+/** The kinds of @diptych/preprocess in one module, to be bundled for worker threads. */
+import { kinds as transforms } from '@diptych/preprocess/image';
+import { kinds as tokenizers } from '@diptych/preprocess/text';
+
+export const kinds = { ...transforms, ...tokenizers };

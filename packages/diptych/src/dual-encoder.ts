@@ -3,23 +3,15 @@ import {
   type Fusion,
   type ImageEncoder,
   type ImageTransform,
+  type JsonObject,
   Matrix,
   type TextEncoder,
   type TokenizeOptions,
   type Tokenizer,
 } from '@diptych/core';
-import {
-  centerCrop,
-  clip,
-  compose,
-  half,
-  imageTransform,
-  normalize,
-  resize,
-  toTensor,
-} from '@diptych/preprocess/image';
+import { imageTransform } from '@diptych/preprocess/image';
 import { tokenizerFromSource } from '@diptych/preprocess/text';
-import { ClipText, SiglipText } from '@diptych/text';
+import { ClipText, SiglipText, type TextPretrainedOptions } from '@diptych/text';
 import { MultiModalEncoder } from '@diptych/train';
 import { ClipVision, SiglipVision } from '@diptych/vision';
 import { type OpenSourceOptions, openSource, openTensors, readJson, type WeightSource } from '@diptych/weights';
@@ -33,35 +25,38 @@ export interface DualEncoderOptions {
   readonly transform?: ImageTransform;
   /** In place of the tokenizer that lies beside the weights. */
   readonly tokenizer?: Tokenizer;
+  /** Rows of the token table where the tokenizer has more than the checkpoint, and how new ones start (of text). */
+  readonly vocabSize?: number;
+  readonly newTokens?: TextPretrainedOptions['newTokens'];
 }
 
 /** How a family's towers are made and how its texts are laid out. */
 interface Family {
   readonly image: (source: WeightSource) => Promise<ClipVision | SiglipVision>;
-  readonly text: (source: WeightSource) => Promise<ClipText | SiglipText>;
+  readonly text: (source: WeightSource, options: TextPretrainedOptions) => Promise<ClipText | SiglipText>;
   /** SigLIP reads full rows. */
   readonly padding: TokenizeOptions['padding'];
   /** CLIP keeps the factor on similarities between 1 and 100. */
   readonly maxScale: number | null;
-  /** The family's own preprocessing, for a checkpoint without preprocessor_config.json. */
-  readonly transform: (size: number) => ImageTransform;
+  /** The family's own preprocessing, for a checkpoint whose files say nothing of it. */
+  readonly transform: (size: number) => JsonObject;
 }
 
 /** By `model_type` of config.json. The fixed-size checkpoints of SigLIP 2 call themselves siglip. */
 const FAMILIES: Readonly<Record<string, Family>> = {
   clip: {
     image: (source) => ClipVision.fromPretrained(source),
-    text: (source) => ClipText.fromPretrained(source),
+    text: (source, options) => ClipText.fromPretrained(source, options),
     padding: 'longest',
     maxScale: 100,
-    transform: (size) => compose([resize(size, 'bicubic'), centerCrop(size), toTensor(), normalize(clip)]),
+    transform: (size) => ({ image_processor_type: 'CLIPImageProcessor', size, crop_size: size }),
   },
   siglip: {
     image: (source) => SiglipVision.fromPretrained(source),
-    text: (source) => SiglipText.fromPretrained(source),
+    text: (source, options) => SiglipText.fromPretrained(source, options),
     padding: 'max_length',
     maxScale: null,
-    transform: (size) => compose([resize([size, size], 'bicubic'), toTensor(), normalize(half)]),
+    transform: (size) => ({ image_processor_type: 'SiglipImageProcessor', size: { height: size, width: size } }),
   },
 };
 
@@ -86,9 +81,9 @@ export class DualEncoder extends JointModel {
     const image = await family.image(source);
     let text: ClipText | SiglipText | undefined;
     try {
-      text = await family.text(source);
-      const own = image.transform ? imageTransform(image.transform) : family.transform(image.imageSize);
-      const transform = options.transform ?? own;
+      const { vocabSize, newTokens } = options;
+      text = await family.text(source, { vocabSize, newTokens });
+      const transform = options.transform ?? imageTransform(image.transform ?? family.transform(image.imageSize));
       const encoder = new MultiModalEncoder<Fusion | undefined>({
         image: image as ImageEncoder,
         text: text as TextEncoder,

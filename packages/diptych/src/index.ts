@@ -1,6 +1,14 @@
 import '@diptych/tfjs-backend-onnxruntime';
 
-export { Matrix, type MatrixData, takeRows } from '@diptych/core';
+export {
+  type BuildContext,
+  type Kinds,
+  Matrix,
+  type MatrixData,
+  type PartBuilder,
+  registerKinds,
+  takeRows,
+} from '@diptych/core';
 export { csv, DataLoader, folder, inspect, jsonl, mix, pairs, parquet, webdataset } from '@diptych/data';
 export {
   AttentionFusion,
@@ -84,6 +92,6 @@ export { ClipVision, ConvNeXt, ResNet, SiglipVision, SmallCNN, ViT } from '@dipt
 export { DualEncoder, type DualEncoderOptions } from './dual-encoder.js';
 export type { ExportedPart } from './export-onnx.js';
 export { type BatchOptions, JointModel, type JointModelParts, type Picture } from './joint-model.js';
-export type { BuildContext, Part, PartBuilder, PartBuilders } from './kinds.js';
+export { kinds } from './kinds.js';
 export { type LoadModelOptions, load, save } from './model-folder.js';
 export { type SeedModelOptions, seedLoss, seedModel } from './seed-model.js';

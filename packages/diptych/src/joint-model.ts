@@ -8,6 +8,7 @@ import {
   type PixelBatch,
   plainSample,
   type RgbImage,
+  type TextEncoder,
   type TokenBatch,
   type TokenizeOptions,
   type Tokenizer,
@@ -55,7 +56,9 @@ export class JointModel {
   readonly tokenizer: Tokenizer;
   readonly tokenize: TokenizeOptions;
 
+  /** @throws ConfigError if the tokenizer has tokens for which the text encoder has no row in its table */
   constructor({ encoder, transform, tokenizer, tokenize = {} }: JointModelParts) {
+    checkVocabulary(tokenizer, encoder.text);
     this.encoder = encoder;
     this.transform = transform;
     this.tokenizer = tokenizer;
@@ -253,6 +256,17 @@ export class JointModel {
   #tokens(texts: readonly string[]): TokenBatch {
     return this.tokenizer.encode(texts, { truncation: true, ...this.tokenize });
   }
+}
+
+/** Otherwise the first text with a token of the surplus would fail, in the middle of a computation. */
+function checkVocabulary({ vocabSize }: Tokenizer, text: TextEncoder): void {
+  if (text.vocabSize === undefined || vocabSize <= text.vocabSize) return;
+  throw new ConfigError({
+    where: 'diptych.JointModel',
+    expected: `a tokenizer of at most ${text.vocabSize} tokens, as many as the text encoder has embeddings`,
+    got: `${vocabSize} tokens`,
+    remedy: `load the encoder with fromPretrained(model, { vocabSize: ${vocabSize} }), or build it with this vocabSize`,
+  });
 }
 
 /** What a call brings. */

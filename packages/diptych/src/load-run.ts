@@ -4,18 +4,15 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import {
   CheckpointError,
-  type Fusion,
-  type ImageTransform,
   type JsonObject,
+  type Kinds,
   type PartDescription,
   type TokenizeOptions,
-  type Tokenizer,
 } from '@diptych/core';
-import type { MultiModalEncoder } from '@diptych/train';
 import { FolderCheckpoints } from '@diptych/train/node';
 import { loadState } from '@diptych/weights';
+import { buildParts } from './build-parts.js';
 import { JointModel } from './joint-model.js';
-import { buildPart, type PartBuilders } from './kinds.js';
 
 /** What a checkpoint says of the batches that it was trained on. */
 interface Inputs {
@@ -30,7 +27,7 @@ interface Inputs {
  * @returns undefined if `model.json` is there, which is the finished model, or no checkpoint
  * @throws CheckpointError if all checkpoints are damaged, or do not say how model, transform and tokenizer are built
  */
-export async function loadRun(folder: string, parts: PartBuilders): Promise<JointModel | undefined> {
+export async function loadRun(folder: string, parts: Kinds): Promise<JointModel | undefined> {
   const store = new FolderCheckpoints(join(folder, 'checkpoints'));
   if (existsSync(join(folder, 'model.json')) || store.list().length === 0) return undefined;
   const damaged: string[] = [];
@@ -55,15 +52,8 @@ export async function loadRun(folder: string, parts: PartBuilders): Promise<Join
   try {
     for (const [name, content] of Object.entries(snapshot.files ?? {}))
       await writeFile(join(files, basename(name)), content);
-    const made = {
-      transform: buildPart<ImageTransform>(transform, parts, files),
-      tokenizer: buildPart<Tokenizer>(tokenizer, parts, files),
-    };
-    const encoder = buildPart<MultiModalEncoder<Fusion | undefined>>(
-      settings.model as unknown as PartDescription,
-      parts,
-      files,
-    );
+    const model = settings.model as unknown as PartDescription;
+    const { encoder, ...made } = buildParts({ model, transform, tokenizer }, parts, files);
     try {
       const own = [...snapshot.tensors.model!].filter(([name]) => !name.startsWith('loss.'));
       loadState(encoder, new Map(own));

@@ -239,7 +239,7 @@ describe('save and load', () => {
     const path = folder();
     await save(path, model);
     await expect(load(path)).rejects.toThrow(
-      /mine\/colours; pass their builders: load\(dir, \{ parts: \{ 'mine\/colours'/,
+      /got mine\/colours; import the module that defines it and calls registerKinds\(\{ 'mine\/colours'/,
     );
     const loaded = await load(path, { parts: { 'mine/colours': ({ scale }) => own(scale as number) } });
     expect((await loaded.embedImages([picture(1)])).data).toEqual((await model.embedImages([picture(1)])).data);

@@ -3,18 +3,16 @@ import { join } from 'node:path';
 import {
   CheckpointError,
   describeTokenizer,
-  type Fusion,
-  type ImageTransform,
+  type Kinds,
   type PartDescription,
   type TokenizeOptions,
-  type Tokenizer,
   tokenizerFiles,
+  withoutModules,
 } from '@diptych/core';
-import type { MultiModalEncoder } from '@diptych/train';
 import { adapters, loadState, stateDict } from '@diptych/weights';
 import { openSafetensors, writeFileAtomically, writeSafetensors } from '@diptych/weights/node';
+import { buildParts } from './build-parts.js';
 import { JointModel, type JointModelParts } from './joint-model.js';
-import { buildPart, type PartBuilders } from './kinds.js';
 import { loadRun } from './load-run.js';
 
 /** Says what a folder holds and how to build it. Written last, so a folder that has it is complete. */
@@ -45,8 +43,8 @@ export async function save(folder: string, model: JointModel | JointModelParts):
   const manifest: Manifest = {
     format: FORMAT,
     version: VERSION,
-    model: encoder.describe(),
-    transform: transform.describe(),
+    model: withoutModules(encoder.describe()),
+    transform: withoutModules(transform.describe()),
     tokenizer: describeTokenizer(tokenizer),
     tokenize,
   };
@@ -60,8 +58,8 @@ export async function save(folder: string, model: JointModel | JointModelParts):
 
 /** Options of {@link load}. */
 export interface LoadModelOptions {
-  /** Builders for parts of one's own, by kind. */
-  readonly parts?: PartBuilders;
+  /** Builders of parts of your own, by kind, for this call; `registerKinds` makes them known to all. */
+  readonly parts?: Kinds;
 }
 
 /**
@@ -69,16 +67,13 @@ export interface LoadModelOptions {
  * validated.
  *
  * @throws CheckpointError if the folder holds no model, or a damaged one
- * @throws ConfigError if it holds a part of a kind that nobody here knows
+ * @throws ConfigError if it holds parts of kinds that nobody here knows, naming all of them
  */
 export async function load(folder: string, { parts = {} }: LoadModelOptions = {}): Promise<JointModel> {
   const run = await loadRun(folder, parts);
   if (run) return run;
   const manifest = await readManifest(folder);
-  const files = join(folder, TOKENIZER);
-  const transform = buildPart<ImageTransform>(manifest.transform, parts, files);
-  const tokenizer = buildPart<Tokenizer>(manifest.tokenizer, parts, files);
-  const encoder = buildPart<MultiModalEncoder<Fusion | undefined>>(manifest.model, parts, files);
+  const { encoder, transform, tokenizer } = buildParts(manifest, parts, join(folder, TOKENIZER));
   try {
     const adapter = manifest.version === 1 ? adapters.fromFormat1 : undefined;
     loadState(encoder, openSafetensors(join(folder, WEIGHTS)), { adapter });

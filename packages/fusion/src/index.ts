@@ -5,4 +5,5 @@ export { ConcatMlpFusion, type ConcatMlpFusionOptions } from './concat-mlp-fusio
 export { CrossAttentionBlock, type CrossAttentionSizes } from './cross-attention-block.js';
 export type { FusionOptions } from './fusion-options.js';
 export { GatedFusion, type GatedFusionOptions } from './gated-fusion.js';
+export { kinds } from './kinds.js';
 export { MissingModality, type Pair } from './missing-modality.js';

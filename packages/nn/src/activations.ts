@@ -3,6 +3,23 @@ import * as tf from '@tensorflow/tfjs-core';
 /** Element-wise function of a layer, by the name that checkpoints use. */
 export type Activation = 'relu' | 'gelu' | 'gelu_tanh' | 'quick_gelu' | 'silu' | 'tanh' | 'hardswish';
 
+/** Activations by transformers' names for them (`ACT2FN`), as its configurations have them. */
+export const TRANSFORMERS_ACTIVATIONS: Readonly<Record<string, Activation>> = {
+  gelu: 'gelu',
+  gelu_python: 'gelu',
+  gelu_new: 'gelu_tanh',
+  gelu_pytorch_tanh: 'gelu_tanh',
+  gelu_python_tanh: 'gelu_tanh',
+  gelu_fast: 'gelu_tanh',
+  gelu_accurate: 'gelu_tanh',
+  quick_gelu: 'quick_gelu',
+  relu: 'relu',
+  silu: 'silu',
+  swish: 'silu',
+  tanh: 'tanh',
+  hardswish: 'hardswish',
+};
+
 /** Applies an activation by name. */
 export function activate<T extends tf.Tensor>(x: T, activation: Activation): T {
   return ACTIVATIONS[activation](x) as T;

@@ -1,6 +1,6 @@
 import './gradients.js';
 
-export { type Activation, activate, gelu } from './activations.js';
+export { type Activation, activate, gelu, TRANSFORMERS_ACTIVATIONS } from './activations.js';
 export { aroundCalls, type CallName } from './around-calls.js';
 export {
   type AttentionResult,
@@ -35,6 +35,7 @@ export {
   xavierUniform,
   zeros,
 } from './init.js';
+export { fromArchitecture, fromOptions } from './kinds.js';
 export { l2Normalize } from './l2-normalize.js';
 export { LayerNorm, type LayerNormOptions, layerNorm } from './layer-norm.js';
 export { Linear, type LinearOptions } from './linear.js';

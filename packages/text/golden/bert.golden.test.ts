@@ -1,4 +1,5 @@
 import { inference } from '@diptych/core';
+import { BlankGenerator } from '@diptych/nn';
 import {
   checkGolden,
   type Float32Error,
@@ -62,7 +63,7 @@ describe.each(runs)('golden bert: %s on %s', (state, backend) => {
   });
 
   it('does not depend on which of the two names the weights have', () => {
-    const other = new Bert(bert.config, { pooling: 'pooler', blank: true });
+    const other = new Bert(bert.config, { pooling: 'pooler', generator: new BlankGenerator() });
     loadState(other, openGolden('bert', STATES[0]!), { adapter: adapters.bert });
     tf.tidy(() => {
       const input = inputOf(expected);

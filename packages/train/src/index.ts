@@ -32,6 +32,7 @@ export { LabelLoss, type LabelLossOptions } from './heads/label-loss.js';
 export { binaryCrossEntropy, crossEntropy, meanSquaredError } from './heads/label-losses.js';
 export { predictionsOf } from './heads/predictions.js';
 export { Regression, type RegressionOptions } from './heads/regression.js';
+export { kinds } from './kinds.js';
 export { Distillation, type DistillationOptions, distillAffinity, distillCosine } from './losses/distillation.js';
 export { ImageTextMatching, matchingLoss, matchingLossTwoClasses } from './losses/image-text-matching.js';
 export { InfoNCE, type InfoNCEOptions, type InfoNCETerms, infoNCE, type NegativeVectors } from './losses/info-nce.js';

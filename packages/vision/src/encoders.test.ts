@@ -1,11 +1,11 @@
 import '@tensorflow/tfjs-backend-cpu';
-import { type ImageEncoder, inference, parametersOf } from '@diptych/core';
-import { BlankGenerator, randomStream } from '@diptych/nn';
+import { buildPart, type ImageEncoder, inference, parametersOf } from '@diptych/core';
+import { randomStream } from '@diptych/nn';
 import { testEncoder } from '@diptych/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { SMALL_ENCODERS } from '../test/small-encoders.js';
-import { ClipVision, ConvNeXt, IMAGE_ENCODER_KINDS, imageEncoderFrom, ResNet, ViT } from './index.js';
+import { ClipVision, ConvNeXt, kinds, ResNet, ViT } from './index.js';
 
 const tower = { imageSize: 32, patchSize: 8, hiddenSize: 12, depth: 2, numHeads: 3 };
 
@@ -32,8 +32,7 @@ describe.each(Object.entries(SMALL_ENCODERS))('%s', (name, { make, size, tokens 
   it('is built again from its description, as JSON', () => {
     const encoder = make();
     const description = JSON.parse(JSON.stringify(encoder.describe!()));
-    expect(IMAGE_ENCODER_KINDS).toContain(description.kind);
-    const again = imageEncoderFrom(description, new BlankGenerator());
+    const again = buildPart<ImageEncoder>(description, { where: 'test', kinds });
     const shapes = (model: ImageEncoder) => parametersOf(model).map(([key, { shape }]) => `${key} ${shape}`);
     expect(shapes(again)).toEqual(shapes(encoder));
     expect(again.describe!()).toEqual(encoder.describe!());
@@ -85,7 +84,11 @@ const bad: [string, () => unknown, string][] = [
   ],
   ['stages that do not fit', () => new ConvNeXt({ depths: [1], widths: [4, 8] }), 'as many depths as widths'],
   ['all paths dropped', () => new ConvNeXt('convnext_atto', { dropPathRate: 1 }), 'dropPathRate in [0, 1)'],
-  ['a kind of another package', () => imageEncoderFrom({ kind: 'text/bert', options: {} }), 'got text/bert'],
+  [
+    'a kind of another package',
+    () => buildPart({ kind: 'text/bert', options: {} }, { where: 'test', kinds }),
+    'got text/bert',
+  ],
 ];
 
 it.each(bad)('refuses %s, and holds no memory', (_what, make, message) => {

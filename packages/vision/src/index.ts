@@ -3,10 +3,9 @@ export { CLIP_VISION_CONFIGS, type ClipVisionConfig, type ClipVisionName } from 
 export { ConvNeXt, type ConvNeXtOptions } from './convnext/convnext.js';
 export { CONVNEXT_CONFIGS, type ConvNeXtConfig, type ConvNeXtName } from './convnext/convnext-configs.js';
 export { transformersConvNeXt } from './convnext/convnext-pretrained.js';
+export { kinds } from './families.js';
 export { imageEncoderFromPretrained } from './image-encoder-from-pretrained.js';
-export { IMAGE_ENCODER_KINDS, imageEncoderFrom } from './image-encoders.js';
-export type { ImageConfig } from './pretrained/image-config.js';
-export type { Pretrained, PretrainedOptions, SizedPretrainedOptions } from './pretrained/open-pretrained.js';
+export type { SizedPretrainedOptions } from './pretrained/image-size.js';
 export { type PositionOptions, withPositionGrid } from './pretrained/position-grid.js';
 export { ResNet, type ResNetOptions, type ResNetStages } from './resnet/resnet.js';
 export { RESNET_CONFIGS, type ResNetConfig, type ResNetName } from './resnet/resnet-configs.js';
@@ -16,7 +15,7 @@ export {
   type SiglipVisionConfig,
   type SiglipVisionName,
 } from './siglip/siglip-vision-configs.js';
-export { SmallCNN, type SmallCNNOptions } from './small-cnn.js';
+export { SmallCNN, type SmallCNNOptions } from './small-cnn/small-cnn.js';
 export type { VisionTowerConfig } from './vision-tower.js';
 export { ViT, type ViTOptions, type ViTPretrainedOptions } from './vit/vit.js';
 export { VIT_CONFIGS, type ViTConfig, type ViTName } from './vit/vit-configs.js';

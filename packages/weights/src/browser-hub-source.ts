@@ -14,6 +14,7 @@ import {
 import { retryDefaults, retryingFetch } from './retrying-fetch.js';
 import { parseSafetensors } from './safetensors.js';
 import { missingFile, type WeightSource } from './weight-source.js';
+import { withToken } from './with-token.js';
 
 /** The part of the browser's `Cache` that is used. */
 export interface ResponseCache {
@@ -38,9 +39,9 @@ export function browserHubSource(id: string, options: BrowserHubOptions = {}): W
   const { repo, revision } = parseHubId(id, options.revision);
   const name = `${repo}@${revision}`;
   const endpoint = (options.endpoint ?? DEFAULT_ENDPOINT).replace(/\/+$/, '');
-  const headers: Record<string, string> = options.token ? { Authorization: `Bearer ${options.token}` } : {};
   const retry = retryDefaults(options.retry);
-  const request = retryingFetch(name, options.fetch ?? ((input, init) => fetch(input, init)), retry);
+  const base = options.fetch ?? ((input: RequestInfo | URL, init?: RequestInit) => fetch(input, init));
+  const request = retryingFetch(name, withToken(name, endpoint, options.token, base), retry);
   let snapshot: Promise<HubSnapshot> | undefined;
 
   const resolve = () => {
@@ -65,7 +66,7 @@ export function browserHubSource(id: string, options: BrowserHubOptions = {}): W
   }
 
   async function askJson(url: string): Promise<{ body: unknown; next: string | undefined }> {
-    const response = await request(url, { headers: { ...headers, accept: 'application/json' } });
+    const response = await request(url, { headers: { accept: 'application/json' } });
     const next = /<([^>]+)>;\s*rel="next"/.exec(response.headers.get('link') ?? '')?.[1];
     try {
       return { body: await response.json(), next };
@@ -89,7 +90,7 @@ export function browserHubSource(id: string, options: BrowserHubOptions = {}): W
     await download({
       where: `${name}/${path}`,
       url,
-      headers,
+      headers: {},
       size: file.size,
       start: 0,
       write: (piece, position) => bytes.set(piece, position),

@@ -1,4 +1,4 @@
-import { formatShape, WeightsError } from '@diptych/core';
+import { formatShape, printable, WeightsError } from '@diptych/core';
 
 /** A model's tensor that took its values from the checkpoint. */
 export interface LoadedTensor {
@@ -40,6 +40,7 @@ export interface LoadReportParts {
   readonly mismatched: readonly MismatchedTensor[];
   readonly fresh: readonly FreshTensor[];
   readonly ignored: readonly string[];
+  readonly unusedSettings?: readonly string[];
 }
 
 /** What loading a checkpoint did, tensor by tensor. `String(report)` is a table for people. */
@@ -56,6 +57,8 @@ export class LoadReport implements LoadReportParts {
   readonly fresh: readonly FreshTensor[];
   /** Names of the checkpoint that the adapter leaves out. */
   readonly ignored: readonly string[];
+  /** Fields of the checkpoint's configuration that had no effect: `torch_dtype`, `text_config.bos_token_id`. */
+  readonly unusedSettings: readonly string[];
 
   constructor(parts: LoadReportParts) {
     this.source = parts.source;
@@ -65,6 +68,7 @@ export class LoadReport implements LoadReportParts {
     this.mismatched = parts.mismatched;
     this.fresh = parts.fresh;
     this.ignored = parts.ignored;
+    this.unusedSettings = parts.unusedSettings ?? [];
   }
 
   /** True if every tensor of both sides found its counterpart, or was left out on purpose. */
@@ -96,7 +100,9 @@ export class LoadReport implements LoadReportParts {
         checkpoint ?? '-',
       ]),
     ];
-    return rows.length === 0 ? summary : `${summary}\n${table([['status', 'tensor', 'model', 'checkpoint'], ...rows])}`;
+    const lines = rows.length === 0 ? [] : [table([['status', 'tensor', 'model', 'checkpoint'], ...rows])];
+    if (this.unusedSettings.length > 0) lines.push(`  settings without effect: ${this.unusedSettings.join(', ')}`);
+    return [summary, ...lines].join('\n');
   }
 }
 
@@ -107,10 +113,11 @@ export class LoadStateError extends WeightsError {
   constructor(report: LoadReport) {
     super({
       where: 'weights.loadState',
-      problem: `the checkpoint does not fit the model: ${report.toString(20)}`,
+      problem: 'the checkpoint does not fit the model',
       remedy:
         'pick the adapter for these names, list new heads in `fresh`, or pass `strict: false` to load what fits and ' +
         'read the report',
+      details: report.toString(20),
     });
     this.report = report;
   }
@@ -121,7 +128,9 @@ function cut<T>(limit: number, status: string, items: readonly T[], row: (item: 
   return items.length > limit ? [...rows, [status, `… and ${items.length - limit} more`, '', '']] : rows;
 }
 
-function table(rows: readonly string[][]): string {
+function table(texts: readonly string[][]): string {
+  // names come from files
+  const rows = texts.map((row) => row.map(printable));
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   return rows
     .map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column]!)).join('  ')}`.trimEnd())

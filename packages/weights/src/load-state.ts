@@ -26,6 +26,8 @@ export interface LoadOptions {
    * listed in the report. One that the checkpoint has in the right shape is loaded all the same.
    */
   readonly fresh?: readonly RegExp[];
+  /** Fields of the checkpoint's configuration that had no effect, for the report. */
+  readonly unusedSettings?: readonly string[];
 }
 
 /** PyTorch's counter of batch norm updates: of use only with `momentum=None`, which no known checkpoint has. */
@@ -47,7 +49,7 @@ const ALWAYS_IGNORED = /(^|\.)num_batches_tracked$/;
  * @throws WeightsError if two tensors of the checkpoint want the same place, or a tensor cannot be read
  */
 export function loadState(target: Stateful, tensors: NamedTensors, options: LoadOptions = {}): LoadReport {
-  const { adapter = {}, strict = true, fresh: freshNames = [] } = options;
+  const { adapter = {}, strict = true, fresh: freshNames = [], unusedSettings = [] } = options;
   const checkpoint = asCollection(tensors);
   const variables = new Map([...parametersOf(target), ...buffersOf(target)]);
   const { places, unexpected, ignored } = assignPlaces(checkpoint, variables, adapter);
@@ -77,7 +79,9 @@ export function loadState(target: Stateful, tensors: NamedTensors, options: Load
     else mismatched.push({ name, from, expected: `${formatShape(variable.shape)} ${variable.dtype}`, got });
   }
 
-  const report = new LoadReport({ source: checkpoint.name, loaded, missing, unexpected, mismatched, fresh, ignored });
+  const { name: source } = checkpoint;
+  const found = { loaded, missing, unexpected, mismatched, fresh, ignored };
+  const report = new LoadReport({ source, ...found, unusedSettings });
   if (strict && !report.complete) throw new LoadStateError(report);
   for (const [variable, pieces] of writes) write(variable, checkpoint, pieces);
   return report;

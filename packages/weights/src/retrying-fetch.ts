@@ -61,6 +61,7 @@ async function attemptFetch(
   try {
     return await base(input, { ...init, signal: abort.signal });
   } catch (cause) {
+    if (isDiptychError(cause)) throw cause;
     const reason = abort.signal.aborted ? `no answer within ${timeout / 1000} s` : deepestMessage(cause);
     return new ConnectionLost(reason, { cause });
   } finally {

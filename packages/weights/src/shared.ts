@@ -10,6 +10,7 @@ export {
 export * as adapters from './adapters/index.js';
 export { type BrowserHubOptions, browserHubSource, type ResponseCache } from './browser-hub-source.js';
 export { type EncodeOptions, encodeSafetensors, type NamedTensors } from './encode-safetensors.js';
+export { HubConfig, isJsonObject } from './hub-config.js';
 export { type HubId, parseHubId } from './hub-id.js';
 export type { DownloadProgress, HubOptions, RetryOptions } from './hub-options.js';
 export { joinTensors } from './join-tensors.js';
@@ -23,7 +24,24 @@ export {
 } from './load-report.js';
 export { type LoadOptions, loadState } from './load-state.js';
 export { memorySource } from './memory-source.js';
+export {
+  type ImageConfig,
+  type OpenCheckpointOptions,
+  type OpenedCheckpoint,
+  openCheckpoint,
+  readArchitecture,
+  wrongFamily,
+} from './open-checkpoint.js';
 export { type OpenTensorsOptions, openSharded, openTensors } from './open-tensors.js';
+export {
+  type FillOptions,
+  fillModel,
+  type Head,
+  ignoring,
+  type Pretrained,
+  type PretrainedOptions,
+  type TokenizerSettings,
+} from './pretrained.js';
 export { replaceTensors } from './replace-tensors.js';
 export { type ByteReader, parseSafetensors, Safetensors } from './safetensors.js';
 export { MAX_HEADER_BYTES } from './safetensors-header.js';

@@ -1,10 +1,11 @@
-import type { PartDescription, TokenizeOptions } from '@diptych/core';
+import type { TokenizeOptions } from '@diptych/core';
 import type { DecodeResult, PixelOutput } from '../decode-rows.js';
+import type { PortablePart } from './import-kinds.js';
 
 /** What a worker thread builds its parts from. */
 export interface WorkerSetup {
-  readonly transform: PartDescription;
-  readonly tokenizer: PartDescription;
+  readonly transform: PortablePart;
+  readonly tokenizer: PortablePart;
   readonly tokenize: TokenizeOptions;
   readonly output: PixelOutput;
   /** Files of the program, from which package names are looked up. */

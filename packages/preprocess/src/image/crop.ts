@@ -1,8 +1,14 @@
-import type { RgbImage } from '@diptych/core';
+import { ConfigError, type RgbImage } from '@diptych/core';
 import { placeOn } from './canvas.js';
 import { type SizeArgument, sizeOf } from './check.js';
 import type { Window } from './resampler.js';
 import { type PixelStep, pixelStep, type Size } from './step.js';
+
+/** Settings of {@link centerCrop}. */
+export interface CenterCropOptions {
+  /** Of the offset, where the crop cannot lie in the middle: `even` as torchvision, `down` as transformers. */
+  readonly rounding?: 'even' | 'down';
+}
 
 /** A crop whose place depends on the picture's size only. */
 export interface CenterCropStep extends PixelStep {
@@ -15,22 +21,30 @@ export interface CenterCropStep extends PixelStep {
  * a picture smaller than the crop is first padded with zeros.
  *
  * @param size side of a square, or [height, width]
- * @throws ConfigError for a size that is none
+ * @throws ConfigError for a size that is none, or another rounding
  */
-export function centerCrop(size: SizeArgument): CenterCropStep {
+export function centerCrop(size: SizeArgument, { rounding = 'even' }: CenterCropOptions = {}): CenterCropStep {
   const crop = sizeOf(size, 'preprocess.centerCrop');
+  if (rounding !== 'even' && rounding !== 'down') {
+    throw new ConfigError({
+      where: 'preprocess.centerCrop',
+      expected: "rounding to be 'even' or 'down'",
+      got: JSON.stringify(rounding),
+    });
+  }
+  const round = rounding === 'even' ? roundHalfEven : Math.floor;
   const window = (input: Size): Window | undefined =>
     input.height < crop.height || input.width < crop.width
       ? undefined
       : {
-          top: roundHalfEven((input.height - crop.height) / 2),
-          left: roundHalfEven((input.width - crop.width) / 2),
+          top: round((input.height - crop.height) / 2),
+          left: round((input.width - crop.width) / 2),
           ...crop,
         };
   const step = pixelStep({
     op: 'centerCrop',
-    args: [size],
-    options: { size },
+    args: rounding === 'even' ? [size] : [size, { rounding }],
+    options: rounding === 'even' ? { size } : { size, rounding },
     outputSize: () => crop,
     apply: (image) => {
       const large = padToAtLeast(image, crop);

@@ -39,6 +39,8 @@ describe('names', () => {
   });
 });
 
+const clip = { image_processor_type: 'CLIPImageProcessor' };
+
 /** Configurations as the hub has them. */
 const configs: [string, JsonObject, string][] = [
   [
@@ -63,7 +65,7 @@ const configs: [string, JsonObject, string][] = [
       size: 224,
       feature_extractor_type: 'CLIPFeatureExtractor',
     },
-    `[resize(224, 'bicubic'), centerCrop(224), toTensor(), ${halfText}]`,
+    `[resize(224, 'bicubic'), centerCrop([224, 224], { rounding: 'down' }), toTensor(), ${halfText}]`,
   ],
   [
     'DeiT, whose number is a square in spite of the crop',
@@ -75,12 +77,12 @@ const configs: [string, JsonObject, string][] = [
       size: 256,
       feature_extractor_type: 'DeiTFeatureExtractor',
     },
-    `[resize([256, 256], 'bicubic'), centerCrop(224), toTensor(), ${halfText}]`,
+    `[resize([256, 256], 'bicubic'), centerCrop([224, 224], { rounding: 'down' }), toTensor(), ${halfText}]`,
   ],
   [
     'ResNet-50 of microsoft, old form',
     { crop_pct: 0.875, ...half, resample: 3, size: 224, feature_extractor_type: 'ConvNextFeatureExtractor' },
-    `[resize(256, 'bicubic'), centerCrop(224), toTensor(), ${halfText}]`,
+    `[resize(256, 'bicubic'), centerCrop(224, { rounding: 'down' }), toTensor(), ${halfText}]`,
   ],
   [
     'LeViT',
@@ -92,7 +94,7 @@ const configs: [string, JsonObject, string][] = [
       size: 224,
       feature_extractor_type: 'LevitFeatureExtractor',
     },
-    `[resize(256, 'bicubic'), centerCrop(224), toTensor(), ${halfText}]`,
+    `[resize(256, 'bicubic'), centerCrop([224, 224], { rounding: 'down' }), toTensor(), ${halfText}]`,
   ],
   [
     'CLIP, new form',
@@ -105,12 +107,13 @@ const configs: [string, JsonObject, string][] = [
       resample: 3,
       size: { shortest_edge: 336 },
       ...half,
+      model_type: 'clip',
     },
-    `[resize(336, 'bicubic'), centerCrop([336, 336]), toTensor(), ${halfText}]`,
+    `[resize(336, 'bicubic'), centerCrop([336, 336], { rounding: 'down' }), toTensor(), ${halfText}]`,
   ],
   [
     'SigLIP',
-    { do_rescale: true, rescale_factor: 1 / 255, resample: 3, size: { height: 384, width: 384 }, ...half },
+    { image_processor_type: 'SiglipImageProcessor', size: { height: 384, width: 384 }, ...half },
     `[resize([384, 384], 'bicubic'), toTensor(), ${halfText}]`,
   ],
   [
@@ -122,7 +125,7 @@ const configs: [string, JsonObject, string][] = [
       resample: 3,
       ...half,
     },
-    `[resize(256, 'bicubic'), centerCrop(224), toTensor(), ${halfText}]`,
+    `[resize(256, 'bicubic'), centerCrop(224, { rounding: 'down' }), toTensor(), ${halfText}]`,
   ],
   [
     'ConvNeXT at 384',
@@ -137,7 +140,14 @@ const configs: [string, JsonObject, string][] = [
   ],
   [
     'without normalisation, other scale',
-    { do_normalize: false, size: 8, rescale_factor: 0.5, resample: 0 },
+    {
+      do_resize: true,
+      size: { height: 8, width: 8 },
+      resample: 0,
+      do_rescale: true,
+      rescale_factor: 0.5,
+      do_normalize: false,
+    },
     "[resize([8, 8], 'nearest'), toTensor({ rescaleFactor: 0.5 })]",
   ],
   [
@@ -194,7 +204,7 @@ describe('configurations of the hub', () => {
     mkdirSync(join(folder, 'model'));
     const file = join(folder, 'model', 'preprocessor_config.json');
     writeFileSync(file, JSON.stringify(config));
-    writeFileSync(join(folder, 'model', 'config.json'), '{"model_type": "siglip"}');
+    writeFileSync(join(folder, 'model', 'config.json'), '{"model_type": "resnet"}');
     for (const source of [join(folder, 'model'), file, pathToFileURL(file)]) {
       expect(String(imageTransform(source))).toBe(String(imageTransform(config)));
     }
@@ -202,12 +212,24 @@ describe('configurations of the hub', () => {
 
   it.each([
     ['nothing known', { hidden_size: 3 }, /got an object with the keys hidden_size/],
-    ['padding', { do_pad: true, size: 4 }, /cannot follow do_pad = true; build the transform by hand/],
-    ['an unknown filter', { size: 4, resample: 9 }, /cannot follow resample = 9/],
-    ['two edges', { size: { shortest_edge: 4, longest_edge: 9 } }, /size\.longest_edge/],
+    ['padding', { ...clip, do_pad: true }, /CLIPImageProcessor: cannot follow do_pad = true; build the transform by/],
+    ['an unknown filter', { ...clip, resample: 9 }, /cannot follow resample = 9/],
+    ['two edges', { ...clip, size: { shortest_edge: 4, longest_edge: 9 } }, /size\.longest_edge/],
+    [
+      'a class of its own',
+      { image_processor_type: 'Sam2ImageProcessor', size: 4 },
+      /image_processor_type to be one of/,
+    ],
+    ['no class', { size: 4, do_resize: true }, /expected resample, or image_processor_type to know what it is/],
+    ['a null', { ...clip, resample: null }, /CLIPImageProcessor: expected a value of resample, got null/],
+    [
+      'a class without a mean',
+      { image_mean: null, image_processor_type: 'ViTImageProcessor' },
+      /a value of image_mean/,
+    ],
     ['four channels', { pretrained_cfg: { input_size: [4, 8, 8] } }, /cannot follow input_size/],
     ['an unknown crop', { pretrained_cfg: { input_size: [3, 8, 8], crop_mode: 'spiral' } }, /cannot follow crop_mode/],
-    ['two means', { size: 4, image_mean: [0, 0] }, /cannot follow image_mean/],
+    ['two means', { ...clip, image_mean: [0, 0] }, /cannot follow image_mean/],
   ])('%s is refused', (_, config, message) => {
     expect(() => imageTransform(config as unknown as JsonObject)).toThrow(message);
   });
@@ -220,6 +242,6 @@ describe('configurations of the hub', () => {
     writeFileSync(broken, '[]');
     expect(() => imageTransform(broken)).toThrow(/expected a JSON object, got an array/);
     mkdirSync(join(folder, 'empty'));
-    expect(() => imageTransform(join(folder, 'empty'))).toThrow(/expected one of preprocessor_config\.json/);
+    expect(() => imageTransform(join(folder, 'empty'))).toThrow(/expected one of processor_config\.json/);
   });
 });

@@ -1,10 +1,19 @@
-import type { RgbImage, SampleContext } from '@diptych/core';
+import {
+  buildPart,
+  type JsonObject,
+  modulesOf,
+  type RgbImage,
+  registerKinds,
+  type SampleContext,
+  withoutModules,
+} from '@diptych/core';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { picture } from '../../test/picture.js';
 import { colorJitter } from './color-jitter.js';
 import { centerCrop } from './crop.js';
 import { randomHorizontalFlip, randomVerticalFlip } from './flip.js';
+import { kinds } from './kinds.js';
 import { letterbox } from './letterbox.js';
 import { clip, half, imagenet, normalize } from './normalize.js';
 import { pad } from './pad.js';
@@ -13,6 +22,7 @@ import { randAugment } from './rand-augment.js';
 import { randomResizedCrop } from './random-resized-crop.js';
 import { randomShift } from './random-shift.js';
 import { resize } from './resize.js';
+import { pixelStep } from './step.js';
 import { imageTransformFromOptions } from './steps-from-options.js';
 import { toTensor } from './to-tensor.js';
 
@@ -133,16 +143,36 @@ describe('compose', () => {
 describe('describe', () => {
   it('survives JSON: the rebuilt pipeline prints and works the same', async () => {
     const transform = everything();
-    const { kind, options, module, export: factory } = transform.describe();
-    expect([kind, module, factory]).toEqual([
-      'preprocess/image-transform',
-      '@diptych/preprocess/image',
-      'imageTransformFromOptions',
-    ]);
+    const { kind, options, module } = transform.describe();
+    expect([kind, module]).toEqual(['preprocess/image-transform', '@diptych/preprocess/image']);
     const rebuilt = imageTransformFromOptions(JSON.parse(JSON.stringify(options)));
     expect(String(rebuilt)).toBe(String(transform));
     expect(rebuilt.describe()).toEqual(transform.describe());
     expect(await rebuilt.apply(picture(80, 60), training)).toEqual(await transform.apply(picture(80, 60), training));
+  });
+
+  it('holds a step of your own, and builds it by its registered kind', async () => {
+    const shift = ({ by }: JsonObject) =>
+      pixelStep({
+        op: 'test/shift',
+        options: { by },
+        apply: ({ data, ...size }) => ({ ...size, data: data.map((value) => value + (by as number)) }),
+      });
+    const transform = compose([resize([4, 4]), shift({ by: 3 }), toTensor()]);
+    const description = JSON.parse(JSON.stringify(transform.describe()));
+    expect(() => buildPart(description, { where: 'test', kinds })).toThrow(/got test\/shift; import the module/);
+    registerKinds({ 'test/shift': shift }, 'file:///my/steps.js');
+    const rebuilt = buildPart<typeof transform>(description, { where: 'test', kinds });
+    expect(String(rebuilt)).toBe(String(transform));
+    expect(await rebuilt.apply(picture(8, 6))).toEqual(await transform.apply(picture(8, 6)));
+    expect(modulesOf(description)).toEqual({
+      modules: [
+        { kind: 'preprocess/image-transform', module: '@diptych/preprocess/image' },
+        { kind: 'test/shift', module: 'file:///my/steps.js' },
+      ],
+      missing: [],
+    });
+    expect(JSON.stringify(withoutModules(description))).not.toMatch(/file:|@diptych/);
   });
 
   it('says what it cannot hold or read', () => {

@@ -156,7 +156,7 @@ export class ImagePipeline implements ImageTransform {
   }
 
   /**
-   * How to build the same pipeline in a worker or from a checkpoint: with `imageTransformFromOptions`.
+   * How to build the same pipeline in a worker or from a checkpoint.
    *
    * @throws ConfigError if a step is a plain function, which JSON cannot hold
    */
@@ -166,7 +166,7 @@ export class ImagePipeline implements ImageTransform {
       throw new ConfigError({
         where,
         problem: `the step ${printStep(step)} is a plain function, which a description cannot hold`,
-        remedy: 'wrap the transform in an object of your own with describe(), whose module exports a factory',
+        remedy: "make it with pixelStep({ op: 'my/step', options, apply }) and registerKinds() its factory",
       });
     });
     const decode: JsonObject | undefined =
@@ -176,7 +176,6 @@ export class ImagePipeline implements ImageTransform {
       kind: 'preprocess/image-transform',
       options: JSON.parse(JSON.stringify({ steps, decode, outputSize })) as JsonObject,
       module: '@diptych/preprocess/image',
-      export: 'imageTransformFromOptions',
     };
   }
 

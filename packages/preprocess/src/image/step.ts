@@ -9,7 +9,7 @@ export interface Size {
 
 /** What steps know about themselves: how to print, describe and rebuild them. */
 export interface StepInfo {
-  /** Name of the factory, e.g. `resize`. */
+  /** Name of the factory, e.g. `resize`; for a step of your own its registered kind, `my/blur`. */
   readonly op: string;
   /** Options of the factory as JSON: `stepFromOptions({ op, ...options })` builds the same step. */
   readonly options: JsonObject;
@@ -36,18 +36,33 @@ export interface FloatImage extends Size {
   readonly data: Float32Array;
 }
 
-/** @internal What {@link pixelStep} needs. */
+/** What {@link pixelStep} needs. */
 export interface PixelStepDefinition {
+  /** A step of your own: its registered kind, with a slash (`my/blur`). */
   readonly op: string;
-  /** Arguments as a person writes them. */
-  readonly args: readonly Argument[];
+  /** What builds the same step again, as JSON. */
   readonly options: JsonObject;
+  /** Arguments as a person writes them. Default: the options. */
+  readonly args?: readonly Argument[];
   /** Default: the size stays. */
   outputSize?(input: Size | undefined): Size | undefined;
+  /**
+   * Gives new pixels, and leaves the old ones as they are.
+   *
+   * @param random numbers of this step, this picture and this epoch, the same on every machine
+   */
   apply(image: RgbImage, context: SampleContext, random: () => SampleRandom, path: string): RgbImage;
 }
 
-/** Makes a step: a function with a name, options and a way to print itself. */
+/**
+ * Makes a pixel step: a function with a name, options and a way to print itself. With its factory registered, a step of
+ * your own is saved with a model, loaded, and built in worker threads:
+ *
+ * ```js
+ * const blur = ({ radius }) => pixelStep({ op: 'my/blur', options: { radius }, apply: (image) => … });
+ * registerKinds({ 'my/blur': blur }, import.meta.url);
+ * ```
+ */
 export function pixelStep({ op, args, options, outputSize, apply }: PixelStepDefinition): PixelStep {
   const step = (image: RgbImage, context: SampleContext = plainSample, path = '') =>
     apply(image, context, () => new SampleRandom(context, siteOf(path + op)), path);
@@ -55,6 +70,6 @@ export function pixelStep({ op, args, options, outputSize, apply }: PixelStepDef
     op,
     options,
     outputSize: outputSize ?? ((input: Size | undefined) => input),
-    toString: () => printCall(op, args),
+    toString: () => printCall(op, args ?? [options as Argument]),
   });
 }

@@ -1,7 +1,7 @@
-import { ConfigError, type JsonObject } from '@diptych/core';
+import { type BuildContext, ConfigError, type JsonObject } from '@diptych/core';
 import type { SizeArgument } from './check.js';
 import { type ColorJitterOptions, colorJitter } from './color-jitter.js';
-import { centerCrop } from './crop.js';
+import { type CenterCropOptions, centerCrop } from './crop.js';
 import type { DecodeOptions } from './decode.js';
 import { randomHorizontalFlip, randomVerticalFlip } from './flip.js';
 import { type LetterboxOptions, letterbox } from './letterbox.js';
@@ -17,7 +17,7 @@ import { type ToTensorOptions, toTensor } from './to-tensor.js';
 /** A factory reads its own options from JSON; it checks them itself. */
 const factories: { readonly [op: string]: (options: JsonObject) => Step } = {
   resize: ({ size, ...options }) => resize(size as unknown as SizeArgument, options as ResizeOptions),
-  centerCrop: ({ size }) => centerCrop(size as unknown as SizeArgument),
+  centerCrop: ({ size, ...options }) => centerCrop(size as unknown as SizeArgument, options as CenterCropOptions),
   pad: ({ padding, ...options }) => pad(padding as unknown as Padding, options as unknown as PadOptions),
   letterbox: ({ size, ...options }) =>
     letterbox(size as unknown as SizeArgument, options as unknown as LetterboxOptions),
@@ -35,9 +35,11 @@ const factories: { readonly [op: string]: (options: JsonObject) => Step } = {
 /**
  * Builds a step again from what `step.op` and `step.options` say.
  *
+ * @param build builds steps of other owners, whose op is a registered kind (`my/blur`)
  * @throws ConfigError for an unknown op, or options that the step refuses
  */
-export function stepFromOptions({ op, ...options }: JsonObject): Step {
+export function stepFromOptions({ op, ...options }: JsonObject, build?: BuildContext['build']): Step {
+  if (build && typeof op === 'string' && op.includes('/')) return build<Step>({ kind: op, options });
   const factory = typeof op === 'string' && Object.hasOwn(factories, op) ? factories[op] : undefined;
   if (!factory) {
     throw new ConfigError({
@@ -54,7 +56,7 @@ export function stepFromOptions({ op, ...options }: JsonObject): Step {
  *
  * @throws ConfigError for options that describe no pipeline
  */
-export function imageTransformFromOptions(options: JsonObject): ImagePipeline {
+export function imageTransformFromOptions(options: JsonObject, build?: BuildContext['build']): ImagePipeline {
   const { steps, decode, outputSize } = options;
   if (!Array.isArray(steps)) {
     throw new ConfigError({
@@ -64,7 +66,7 @@ export function imageTransformFromOptions(options: JsonObject): ImagePipeline {
     });
   }
   return compose(
-    steps.map((step) => stepFromOptions(step as JsonObject)),
+    steps.map((step) => stepFromOptions(step as JsonObject, build)),
     { decode: decode as DecodeOptions | undefined, outputSize: outputSize as [number, number] | undefined },
   );
 }

@@ -5,6 +5,7 @@ export {
   type TransformersEncoding,
   type TransformersTokenizer,
 } from './from-transformers.js';
+export { kinds } from './kinds.js';
 export type { TokenizerSource } from './read-definition.js';
 export { stripMarkup } from './strip-markup.js';
 export {

@@ -119,7 +119,6 @@ function build(definition: TokenizerDefinition): TextTokenizer {
       kind: 'preprocess/tokenizer',
       options: { ...source, overrides },
       module: '@diptych/preprocess/text',
-      export: 'tokenizerFromOptions',
     }),
     files: () => stored(definition, read.className),
   });

@@ -1,6 +1,5 @@
-import { WeightsError } from '@diptych/core';
-import { adapters, type NameAdapter } from '@diptych/weights';
-import type { HubConfig } from '../hub-config.js';
+import { TRANSFORMERS_ACTIVATIONS } from '@diptych/nn';
+import { adapters, type HubConfig, type NameAdapter, type OpenedCheckpoint, wrongFamily } from '@diptych/weights';
 import type { BertConfig } from './bert-configs.js';
 
 /** How one kind of model writes its configuration and names its tensors. */
@@ -9,36 +8,38 @@ interface Family {
   readonly read: (config: HubConfig) => BertConfig;
 }
 
-const readBert = (config: HubConfig): BertConfig => ({
-  vocabSize: config.number('vocab_size'),
-  hiddenSize: config.number('hidden_size'),
-  numHiddenLayers: config.number('num_hidden_layers'),
-  numAttentionHeads: config.number('num_attention_heads'),
-  intermediateSize: config.number('intermediate_size'),
-  maxPositionEmbeddings: config.number('max_position_embeddings'),
+// Fields that equal the defaults of transformers' classes may be left out.
+
+const readBert = (config: HubConfig, vocabSize = 30522): BertConfig => ({
+  vocabSize: config.number('vocab_size', vocabSize),
+  hiddenSize: config.number('hidden_size', 768),
+  numHiddenLayers: config.number('num_hidden_layers', 12),
+  numAttentionHeads: config.number('num_attention_heads', 12),
+  intermediateSize: config.number('intermediate_size', 3072),
+  maxPositionEmbeddings: config.number('max_position_embeddings', 512),
   typeVocabSize: config.number('type_vocab_size', 2),
-  hiddenAct: config.activation('hidden_act', 'gelu'),
+  hiddenAct: config.choice('hidden_act', TRANSFORMERS_ACTIVATIONS, 'gelu'),
   layerNormEps: config.number('layer_norm_eps', 1e-12),
   hiddenDropoutProb: config.number('hidden_dropout_prob', 0.1),
   attentionProbsDropoutProb: config.number('attention_probs_dropout_prob', 0.1),
   padTokenId: config.number('pad_token_id', 0),
 });
 
-const readRoberta = (config: HubConfig): BertConfig => ({
-  ...readBert(config),
+const readRoberta = (config: HubConfig, vocabSize = 30522): BertConfig => ({
+  ...readBert(config, vocabSize),
   padTokenId: config.number('pad_token_id', 1),
   positions: 'roberta',
 });
 
 const readDistilBert = (config: HubConfig): BertConfig => ({
-  vocabSize: config.number('vocab_size'),
-  hiddenSize: config.number(['dim', 'hidden_size']),
-  numHiddenLayers: config.number(['n_layers', 'num_hidden_layers']),
-  numAttentionHeads: config.number(['n_heads', 'num_attention_heads']),
-  intermediateSize: config.number('hidden_dim'),
-  maxPositionEmbeddings: config.number('max_position_embeddings'),
+  vocabSize: config.number('vocab_size', 30522),
+  hiddenSize: config.number(['dim', 'hidden_size'], 768),
+  numHiddenLayers: config.number(['n_layers', 'num_hidden_layers'], 6),
+  numAttentionHeads: config.number(['n_heads', 'num_attention_heads'], 12),
+  intermediateSize: config.number('hidden_dim', 3072),
+  maxPositionEmbeddings: config.number('max_position_embeddings', 512),
   typeVocabSize: 0,
-  hiddenAct: config.activation('activation', 'gelu'),
+  hiddenAct: config.choice('activation', TRANSFORMERS_ACTIVATIONS, 'gelu'),
   hiddenDropoutProb: config.number('dropout', 0.1),
   attentionProbsDropoutProb: config.number('attention_dropout', 0.1),
   padTokenId: config.number('pad_token_id', 0),
@@ -46,32 +47,26 @@ const readDistilBert = (config: HubConfig): BertConfig => ({
 
 /** By `model_type`. */
 const FAMILIES: Readonly<Record<string, Family>> = {
-  bert: { adapter: adapters.bert, read: readBert },
-  roberta: { adapter: adapters.roberta, read: readRoberta },
-  'xlm-roberta': { adapter: adapters.roberta, read: readRoberta },
-  camembert: { adapter: adapters.roberta, read: readRoberta },
+  bert: { adapter: adapters.bert, read: (config) => readBert(config) },
+  roberta: { adapter: adapters.roberta, read: (config) => readRoberta(config, 50265) },
+  'xlm-roberta': { adapter: adapters.roberta, read: (config) => readRoberta(config) },
+  camembert: { adapter: adapters.roberta, read: (config) => readRoberta(config) },
   distilbert: { adapter: adapters.distilBert, read: readDistilBert },
 };
 
+/** `model_type`s that are read. */
+export const BERT_MODEL_TYPES: readonly string[] = Object.keys(FAMILIES);
+
 /**
- * Reads a hub's config.json.
+ * Which network a checkpoint is for, and how its names become BertModel's.
  *
- * @returns the architecture, and how the checkpoint's names become BertModel's
- * @throws WeightsError if it is another kind of model, or a field is missing
+ * @throws ConfigError if it is another kind of model, WeightsError if a field cannot be followed
  */
-export function readBertConfig(config: HubConfig): { architecture: BertConfig; adapter: NameAdapter } {
-  const type = config.string('model_type', 'bert');
-  const family = Object.hasOwn(FAMILIES, type) ? FAMILIES[type] : undefined;
-  if (!family) {
-    throw new WeightsError({
-      where: config.where,
-      expected: `model_type to be one of ${Object.keys(FAMILIES).join(', ')}`,
-      got: type,
-    });
-  }
-  const positions = config.string('position_embedding_type', 'absolute');
-  if (positions !== 'absolute') {
-    throw new WeightsError({ where: config.where, expected: "position_embedding_type 'absolute'", got: positions });
-  }
-  return { architecture: family.read(config), adapter: family.adapter };
+export function bertOf(opened: OpenedCheckpoint): { architecture: BertConfig; adapter: NameAdapter } {
+  const { config, library, architecture } = opened;
+  const known = library === 'transformers' && Object.hasOwn(FAMILIES, architecture);
+  if (!known) wrongFamily(opened, 'text.Bert', `${BERT_MODEL_TYPES.join(', ')}`);
+  config.only('position_embedding_type', 'absolute');
+  const { read, adapter } = FAMILIES[architecture]!;
+  return { architecture: read(config), adapter };
 }

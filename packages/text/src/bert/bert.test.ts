@@ -1,7 +1,7 @@
 import '@tensorflow/tfjs-backend-cpu';
 import { readFileSync } from 'node:fs';
 import { inference } from '@diptych/core';
-import { randomStream } from '@diptych/nn';
+import { BlankGenerator, randomStream } from '@diptych/nn';
 import { adapters, adaptName, memorySource, stateDict } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
@@ -130,7 +130,9 @@ describe('Bert', () => {
       /text\.Bert: expected at most 10 tokens, as many as it has position embeddings, got 11; cut the texts/,
     );
     expect(make({}, { positions: 'roberta', padTokenId: 1 }).maxLength).toBe(8);
-    expect(new Bert({ ...BERT_CONFIGS['roberta-base'], numHiddenLayers: 1 }, { blank: true }).maxLength).toBe(512);
+    expect(
+      new Bert({ ...BERT_CONFIGS['roberta-base'], numHiddenLayers: 1 }, { generator: new BlankGenerator() }).maxLength,
+    ).toBe(512);
   });
 
   it('drops in training by its configuration', () => {
@@ -262,15 +264,17 @@ describe('Bert.fromPretrained', () => {
     const load = (files: Record<string, string | Uint8Array>) => Bert.fromPretrained(memorySource(files, 'mine'));
     await expect(load({})).rejects.toThrow(/mine: expected a file config\.json/);
     await expect(load({ 'config.json': '{"model_type":"t5"}' })).rejects.toThrow(
-      /mine\/config\.json: expected model_type to be one of bert, roberta, .*got t5/,
+      /text\.Bert: expected a checkpoint of bert, roberta, .*got mine, which transformers calls t5/,
     );
-    await expect(load({ 'config.json': '{"model_type":"bert"}' })).rejects.toThrow(/vocab_size to be a number, got/);
+    await expect(load({ 'config.json': '{"model_type":"bert","vocab_size":"9"}' })).rejects.toThrow(
+      /vocab_size: expected a number, got "9"/,
+    );
     await expect(
       load({ 'config.json': config('tiny-roberta', { hidden_act: 'mish' }), 'model.safetensors': weights() }),
-    ).rejects.toThrow(/hidden_act to be one of gelu, .*got "mish"/);
+    ).rejects.toThrow(/hidden_act: expected one of gelu, .*got "mish"/);
     await expect(
       load({ 'config.json': config('tiny-roberta', { position_embedding_type: 'relative_key' }) }),
-    ).rejects.toThrow(/position_embedding_type 'absolute', got relative_key/);
+    ).rejects.toThrow(/position_embedding_type: expected "absolute", .*got "relative_key"/);
     await expect(load({ 'config.json': config('tiny-roberta'), 'pytorch_model.bin': 'x' })).rejects.toThrow(
       /safetensors/,
     );

@@ -20,29 +20,32 @@ import {
   zeros,
 } from '@diptych/nn';
 import {
-  chainAdapters,
+  fillModel,
+  ignoring,
   joinTensors,
+  openCheckpoint,
   openSource,
   openTensors,
-  readJson,
+  type Pretrained,
   type TensorCollection,
   type WeightSource,
 } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
-import { HubConfig } from '../hub-config.js';
 import { poolSequence, type SequencePooling } from '../pooling.js';
-import { type FromPretrainedOptions, fillModel, type Pretrained } from '../pretrained.js';
 import { checkTokens } from '../token-input.js';
+import { type TextPretrainedOptions, withVocabSize } from '../token-table.js';
 import type { BertConfig, BertName } from './bert-configs.js';
 import { BertDense, type BertDenseOptions } from './bert-dense.js';
 import { BertEmbeddings } from './bert-embeddings.js';
-import { readBertConfig } from './bert-hub-config.js';
+import { bertOf } from './bert-hub-config.js';
 import { BertLayer } from './bert-layer.js';
 import { longestRow, type ResolvedBertConfig, resolveBertConfig } from './resolve-bert-config.js';
-import { inside, readSentenceTransformers } from './sentence-transformers.js';
+import { readSentenceTransformers } from './sentence-transformers.js';
 
 /** How a {@link Bert} makes one vector of its tokens; `pooler` is BERT's own tanh(dense(first token)). */
 export type BertPooling = SequencePooling | 'pooler';
+
+const TABLE = 'embeddings.word_embeddings.weight';
 
 /** Options of {@link Bert}. */
 export interface BertOptions extends RandomWeights {
@@ -56,14 +59,10 @@ export interface BertOptions extends RandomWeights {
   readonly normalize?: boolean;
   /** Keep `pooler.dense` also where `pooling` does not use it. Default: only with pooling `pooler`. */
   readonly addPoolingLayer?: boolean;
-  /** Start the part that a checkpoint will fill as zeros, at no cost; `projection` starts at random all the same. */
-  readonly blank?: boolean;
 }
 
 /** Options of {@link Bert.fromPretrained}. */
-export interface BertFromPretrainedOptions extends FromPretrainedOptions {
-  /** As in {@link BertOptions}: a new `projection`. */
-  readonly embedDim?: number;
+export interface BertPretrainedOptions extends TextPretrainedOptions {
   /** Default: what a sentence-transformers folder says, else `cls`. */
   readonly pooling?: BertPooling;
   /** Default: what a sentence-transformers folder says, else false. */
@@ -126,30 +125,36 @@ export class Bert extends Module implements TextEncoder, Pretrained {
    * @throws WeightsError if files are missing, the model is of another kind, or tensors do not fit; HubError if the
    *   download fails
    */
-  static async fromPretrained(model: string | WeightSource, options: BertFromPretrainedOptions = {}): Promise<Bert> {
-    const { embedDim, seed, generator, hub, file, strict } = options;
-    const source = openSource(model, hub);
+  static async fromPretrained(model: string | WeightSource, options: BertPretrainedOptions = {}): Promise<Bert> {
+    const source = openSource(model, options.hub);
     const sentence = await readSentenceTransformers(source);
-    const folder = sentence.transformer;
-    const configFile = inside(folder, 'config.json');
-    const config = new HubConfig(`${source.name}/${configFile}`, await readJson(source, configFile));
-    const { architecture, adapter } = readBertConfig(config);
+    const { transformer: folder, dense } = sentence;
+    const opened = await openCheckpoint(source, { file: options.file, folder, modelType: 'bert' });
+    const { architecture: read, adapter } = bertOf(opened);
+    const architecture = { ...read, vocabSize: options.vocabSize ?? read.vocabSize };
     const pooling = options.pooling ?? sentence.pooling ?? 'cls';
     const normalize = options.normalize ?? sentence.normalize ?? false;
-    const { dense } = sentence;
-    const parts = [['', await openTensors(source, { folder, file })]] as [string, TensorCollection][];
+    const parts: [string, TensorCollection][] = [['', await opened.tensors()]];
     for (const [index, layer] of dense.entries()) {
       parts.push([`dense.${index}.`, await openTensors(source, { folder: layer.folder })]);
     }
-    const bert = new Bert(architecture, { embedDim, pooling, dense, normalize, seed, generator, blank: true });
-    const load = {
-      adapter: bert.pooler ? adapter : chainAdapters(adapter, { ignore: [/^pooler\./] }),
-      fresh: [/^projection\./],
-      strict,
+    const { embedDim, strict } = options;
+    const made = new Bert(architecture, { embedDim, pooling, dense, normalize, generator: new BlankGenerator() });
+    const head = made.projection && {
+      name: 'projection',
+      layer: made.projection,
+      make: () =>
+        new Linear(made.projection!.inFeatures, made.embedDim, { generator: generatorOf(options, 'text/bert/head') }),
     };
-    const maxLength = Math.min(sentence.maxLength ?? bert.maxLength, bert.maxLength);
-    const whole = parts.length === 1 ? parts[0]![1] : joinTensors(parts);
-    return fillModel(bert, whole, load, { source: source.name, maxLength });
+    const report = fillModel(made, parts.length === 1 ? parts[0]![1] : joinTensors(parts), {
+      config: opened.config,
+      strict,
+      adapter: made.pooler ? adapter : ignoring(adapter, /^pooler\./),
+      heads: head && [head],
+      prepare: (stored) => withVocabSize(stored, { ...options, where: 'text.Bert', adapter, target: TABLE }),
+    });
+    const maxLength = Math.min(sentence.maxLength ?? made.maxLength, made.maxLength);
+    return Object.assign(made, { report, tokenizer: { source: source.name, maxLength } });
   }
 
   /**
@@ -168,14 +173,13 @@ export class Bert extends Module implements TextEncoder, Pretrained {
     }
     if (embedDim !== undefined) checkPositive('text.Bert', 'embedDim', embedDim);
     const generator = generatorOf(options, 'text/bert');
-    const body = options.blank ? new BlankGenerator() : generator;
-    this.embeddings = new BertEmbeddings(this.config, body);
-    this.encoder = new BertEncoder(this.config, body);
-    this.pooler = addPoolingLayer ? new BertPooler(this.config, body) : undefined;
+    this.embeddings = new BertEmbeddings(this.config, generator);
+    this.encoder = new BertEncoder(this.config, generator);
+    this.pooler = addPoolingLayer ? new BertPooler(this.config, generator) : undefined;
     let width = this.config.hiddenSize;
     this.dense = (options.dense ?? []).map((layer, index) => {
       checkPositive('text.Bert', `dense[${index}].outFeatures`, layer.outFeatures);
-      const made = new BertDense(width, layer, body);
+      const made = new BertDense(width, layer, generator);
       width = layer.outFeatures;
       return made;
     });

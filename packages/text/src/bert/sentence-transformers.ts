@@ -19,8 +19,3 @@ export async function readSentenceTransformers(source: WeightSource): Promise<Se
   const known = await isSentenceTransformer(source);
   return known ? readSentenceTransformer(source) : { transformer: '', dense: [] };
 }
-
-/** The place of a file in a folder of the source. */
-export function inside(folder: string, file: string): string {
-  return folder === '' ? file : `${folder.replace(/\/$/, '')}/${file}`;
-}

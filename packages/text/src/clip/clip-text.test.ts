@@ -79,9 +79,11 @@ describe('ClipText', () => {
     const load = (config: object) =>
       ClipText.fromPretrained(memorySource({ 'config.json': JSON.stringify(config) }, 'mine'));
     await expect(load({ model_type: 'siglip' })).rejects.toThrow(
-      /model_type to be clip or clip_text_model, got "siglip"/,
+      /a checkpoint of CLIP, got mine, which transformers calls siglip/,
     );
-    await expect(load({ model_type: 'clip' })).rejects.toThrow(/text_config to be an object, got nothing/);
+    await expect(load({ model_type: 'clip', text_config: 7 })).rejects.toThrow(
+      /text_config: expected an object, got 7/,
+    );
   });
 
   it('leaves no tensor behind, ten times over', () => {

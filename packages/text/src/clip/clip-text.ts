@@ -11,32 +11,36 @@ import {
   attentionBias,
   BlankGenerator,
   causalBias,
+  type Generator,
   generatorOf,
   Linear,
   Module,
   normal,
   type RandomWeights,
+  TRANSFORMERS_ACTIVATIONS,
 } from '@diptych/nn';
-import { adapters, openSource, openTensors, readJson, type WeightSource } from '@diptych/weights';
+import {
+  adapters,
+  fillModel,
+  type OpenedCheckpoint,
+  openCheckpoint,
+  openSource,
+  type Pretrained,
+  type WeightSource,
+  wrongFamily,
+} from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkTextTransformer } from '../check-text-transformer.js';
-import { HubConfig } from '../hub-config.js';
-import { type FromPretrainedOptions, fillModel, type Pretrained } from '../pretrained.js';
 import { TextTransformer } from '../text-transformer.js';
 import { checkTokens } from '../token-input.js';
+import { type TextPretrainedOptions, withVocabSize } from '../token-table.js';
 import { CLIP_TEXT_CONFIGS, type ClipTextConfig, type ClipTextName } from './clip-text-configs.js';
+
+const TABLE = 'text_model.embeddings.token_embedding.weight';
 
 /** Options of {@link ClipText}. */
 export interface ClipTextOptions extends RandomWeights {
   /** Width of the result, default the configuration's `projectionDim`. */
-  readonly embedDim?: number;
-  /** Start the part that a checkpoint will fill as zeros, at no cost. */
-  readonly blank?: boolean;
-}
-
-/** Options of {@link ClipText.fromPretrained}. */
-export interface ClipTextFromPretrainedOptions extends FromPretrainedOptions {
-  /** Another width than the checkpoint's: `text_projection` then starts at random. */
   readonly embedDim?: number;
 }
 
@@ -68,18 +72,26 @@ export class ClipText extends Module implements TextEncoder, Pretrained {
    * @throws WeightsError if files are missing, the model is of another kind, or tensors do not fit; HubError if the
    *   download fails
    */
-  static async fromPretrained(
-    model: string | WeightSource,
-    options: ClipTextFromPretrainedOptions = {},
-  ): Promise<ClipText> {
-    const { embedDim, seed, generator, hub, file, strict } = options;
-    const source = openSource(model, hub);
-    const config = readConfig(new HubConfig(`${source.name}/config.json`, await readJson(source, 'config.json')));
-    const tensors = await openTensors(source, { file });
-    const clip = new ClipText(config, { embedDim, seed, generator, blank: true });
-    const fresh = clip.embedDim === config.projectionDim ? [] : [/^text_projection\./];
-    const load = { adapter: adapters.clipText, fresh, strict };
-    return fillModel(clip, tensors, load, { source: source.name, maxLength: config.contextLength });
+  static async fromPretrained(model: string | WeightSource, options: TextPretrainedOptions = {}): Promise<ClipText> {
+    const opened = await openCheckpoint(openSource(model, options.hub), { file: options.file, modelType: 'clip' });
+    const read = readConfig(opened);
+    const config = { ...read, vocabSize: options.vocabSize ?? read.vocabSize };
+    const tensors = await opened.tensors();
+    const made = new ClipText(config, { embedDim: options.embedDim, generator: new BlankGenerator() });
+    const head = {
+      name: 'text_projection',
+      layer: made.textProjection,
+      make: () => projection(config.hiddenSize, made.embedDim, generatorOf(options, 'text/clip/head')),
+    };
+    const report = fillModel(made, tensors, {
+      config: opened.config,
+      strict: options.strict,
+      adapter: adapters.clipText,
+      prepare: (stored) =>
+        withVocabSize(stored, { ...options, where: 'text.ClipText', adapter: adapters.clipText, target: TABLE }),
+      heads: made.embedDim === config.projectionDim ? [] : [head],
+    });
+    return Object.assign(made, { report, tokenizer: { source: opened.name, maxLength: config.contextLength } });
   }
 
   /**
@@ -102,9 +114,8 @@ export class ClipText extends Module implements TextEncoder, Pretrained {
     checkPositive('text.ClipText', 'embedDim', embedDim);
     this.embedDim = embedDim;
     const generator = generatorOf(options, 'text/clip');
-    this.textModel = new TextTransformer(this.config, options.blank ? new BlankGenerator() : generator);
-    const init = normal(hiddenSize ** -0.5);
-    this.textProjection = new Linear(hiddenSize, embedDim, { generator, bias: false, init });
+    this.textModel = new TextTransformer(this.config, generator);
+    this.textProjection = projection(hiddenSize, embedDim, generator);
   }
 
   /** Longest row of tokens that it has positions for. */
@@ -158,15 +169,22 @@ export class ClipText extends Module implements TextEncoder, Pretrained {
   }
 }
 
+/** The projection as OpenAI's code starts it: normal with deviation hiddenSize^-0.5, no bias. */
+function projection(hiddenSize: number, embedDim: number, generator: Generator): Linear {
+  return new Linear(hiddenSize, embedDim, { generator, bias: false, init: normal(hiddenSize ** -0.5) });
+}
+
 /** Old checkpoints name 2 as end token, which their tokenizer does not give: there the end token is the last id. */
 const MISNAMED_EOS = 2;
 
-function readConfig(config: HubConfig): ClipTextConfig {
-  const type = config.string('model_type', 'clip');
-  if (type !== 'clip' && type !== 'clip_text_model')
-    throw config.unexpected('model_type', 'clip or clip_text_model', type);
+function readConfig(opened: OpenedCheckpoint): ClipTextConfig {
+  const { config, library, architecture } = opened;
+  const whole = architecture === 'clip';
+  if (library !== 'transformers' || !(whole || architecture === 'clip_text_model')) {
+    wrongFamily(opened, 'text.ClipText', 'CLIP');
+  }
   // fields that equal the defaults of transformers' CLIPTextConfig may be left out
-  const text = type === 'clip' ? config.section('text_config') : config;
+  const text = whole ? config.tower('text') : config;
   const vocabSize = text.number('vocab_size', 49408);
   const eosTokenId = text.number('eos_token_id', MISNAMED_EOS);
   return {
@@ -176,7 +194,7 @@ function readConfig(config: HubConfig): ClipTextConfig {
     depth: text.number('num_hidden_layers', 12),
     numHeads: text.number('num_attention_heads', 8),
     intermediateSize: text.number('intermediate_size', 2048),
-    activation: text.activation('hidden_act', 'quick_gelu'),
+    activation: text.choice('hidden_act', TRANSFORMERS_ACTIVATIONS, 'quick_gelu'),
     layerNormEps: text.number('layer_norm_eps', 1e-5),
     attentionDropout: text.number('attention_dropout', 0),
     projectionDim: config.number('projection_dim', 512),

@@ -16,30 +16,32 @@ import {
   Module,
   normal,
   type RandomWeights,
+  TRANSFORMERS_ACTIVATIONS,
   tokenAt,
   zeros,
 } from '@diptych/nn';
-import { adapters, openSource, openTensors, readJson, type WeightSource } from '@diptych/weights';
+import {
+  adapters,
+  fillModel,
+  type OpenedCheckpoint,
+  openCheckpoint,
+  openSource,
+  type Pretrained,
+  type WeightSource,
+  wrongFamily,
+} from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkTextTransformer } from '../check-text-transformer.js';
-import { HubConfig } from '../hub-config.js';
-
-import { type FromPretrainedOptions, fillModel, type Pretrained } from '../pretrained.js';
 import { TextTransformer } from '../text-transformer.js';
 import { checkTokens } from '../token-input.js';
+import { type TextPretrainedOptions, withVocabSize } from '../token-table.js';
 import { SIGLIP_TEXT_CONFIGS, type SiglipTextConfig, type SiglipTextName } from './siglip-text-configs.js';
+
+const TABLE = 'text_model.embeddings.token_embedding.weight';
 
 /** Options of {@link SiglipText}. */
 export interface SiglipTextOptions extends RandomWeights {
   /** Width of the result, default the configuration's `projectionSize`. */
-  readonly embedDim?: number;
-  /** Start the part that a checkpoint will fill as zeros, at no cost. */
-  readonly blank?: boolean;
-}
-
-/** Options of {@link SiglipText.fromPretrained}. */
-export interface SiglipTextFromPretrainedOptions extends FromPretrainedOptions {
-  /** Another width than the checkpoint's: `text_model.head` then starts at random. */
   readonly embedDim?: number;
 }
 
@@ -47,9 +49,9 @@ export interface SiglipTextFromPretrainedOptions extends FromPretrainedOptions {
 class SiglipTextTransformer extends TextTransformer {
   readonly head: Linear;
 
-  constructor(config: SiglipTextConfig, embedDim: number, body: Generator, generator: Generator) {
-    super(config, body);
-    this.head = new Linear(config.hiddenSize, embedDim, { generator, init: normal(0.02), biasInit: zeros });
+  constructor(config: SiglipTextConfig, embedDim: number, generator: Generator) {
+    super(config, generator);
+    this.head = linearHead(config.hiddenSize, embedDim, generator);
   }
 }
 
@@ -80,18 +82,26 @@ export class SiglipText extends Module implements TextEncoder, Pretrained {
    * @throws WeightsError if files are missing, the model is of another kind, or tensors do not fit; HubError if the
    *   download fails
    */
-  static async fromPretrained(
-    model: string | WeightSource,
-    options: SiglipTextFromPretrainedOptions = {},
-  ): Promise<SiglipText> {
-    const { embedDim, seed, generator, hub, file, strict } = options;
-    const source = openSource(model, hub);
-    const config = readConfig(new HubConfig(`${source.name}/config.json`, await readJson(source, 'config.json')));
-    const tensors = await openTensors(source, { file });
-    const siglip = new SiglipText(config, { embedDim, seed, generator, blank: true });
-    const fresh = siglip.embedDim === config.projectionSize ? [] : [/^text_model\.head\./];
-    const load = { adapter: adapters.siglipText, fresh, strict };
-    return fillModel(siglip, tensors, load, { source: source.name, maxLength: config.contextLength });
+  static async fromPretrained(model: string | WeightSource, options: TextPretrainedOptions = {}): Promise<SiglipText> {
+    const opened = await openCheckpoint(openSource(model, options.hub), { file: options.file, modelType: 'siglip' });
+    const read = readConfig(opened);
+    const config = { ...read, vocabSize: options.vocabSize ?? read.vocabSize };
+    const tensors = await opened.tensors();
+    const made = new SiglipText(config, { embedDim: options.embedDim, generator: new BlankGenerator() });
+    const head = {
+      name: 'text_model.head',
+      layer: made.textModel.head,
+      make: () => linearHead(config.hiddenSize, made.embedDim, generatorOf(options, 'text/siglip/head')),
+    };
+    const report = fillModel(made, tensors, {
+      config: opened.config,
+      strict: options.strict,
+      adapter: adapters.siglipText,
+      prepare: (stored) =>
+        withVocabSize(stored, { ...options, where: 'text.SiglipText', adapter: adapters.siglipText, target: TABLE }),
+      heads: made.embedDim === config.projectionSize ? [] : [head],
+    });
+    return Object.assign(made, { report, tokenizer: { source: opened.name, maxLength: config.contextLength } });
   }
 
   /**
@@ -112,8 +122,7 @@ export class SiglipText extends Module implements TextEncoder, Pretrained {
     checkPositive('text.SiglipText', 'embedDim', embedDim);
     this.embedDim = embedDim;
     const generator = generatorOf(options, 'text/siglip');
-    const body = options.blank ? new BlankGenerator() : generator;
-    this.textModel = new SiglipTextTransformer(this.config, embedDim, body, generator);
+    this.textModel = new SiglipTextTransformer(this.config, embedDim, generator);
   }
 
   /** The one length of rows. */
@@ -161,13 +170,19 @@ export class SiglipText extends Module implements TextEncoder, Pretrained {
   }
 }
 
-function readConfig(config: HubConfig): Required<Pick<SiglipTextConfig, 'projectionSize'>> & SiglipTextConfig {
-  const type = config.string('model_type', 'siglip');
-  const whole = type === 'siglip' || type === 'siglip2';
-  if (!whole && !/^siglip2?_text_model$/.test(type))
-    throw config.unexpected('model_type', 'siglip or siglip_text_model', type);
+/** The head as transformers starts it: normal with deviation 0.02, bias 0. */
+function linearHead(hiddenSize: number, embedDim: number, generator: Generator): Linear {
+  return new Linear(hiddenSize, embedDim, { generator, init: normal(0.02), biasInit: zeros });
+}
+
+function readConfig(opened: OpenedCheckpoint): Required<Pick<SiglipTextConfig, 'projectionSize'>> & SiglipTextConfig {
+  const { config, library, architecture } = opened;
+  const whole = architecture === 'siglip' || architecture === 'siglip2';
+  if (library !== 'transformers' || !(whole || /^siglip2?_text_model$/.test(architecture))) {
+    wrongFamily(opened, 'text.SiglipText', 'SigLIP');
+  }
   // fields that equal the defaults of transformers' SiglipTextConfig may be left out
-  const text = whole ? config.section('text_config') : config;
+  const text = whole ? config.object('text_config') : config;
   const hiddenSize = text.number('hidden_size', 768);
   return {
     vocabSize: text.number('vocab_size', 32000),
@@ -176,7 +191,7 @@ function readConfig(config: HubConfig): Required<Pick<SiglipTextConfig, 'project
     depth: text.number('num_hidden_layers', 12),
     numHeads: text.number('num_attention_heads', 12),
     intermediateSize: text.number('intermediate_size', 3072),
-    activation: text.activation('hidden_act', 'gelu_pytorch_tanh'),
+    activation: text.choice('hidden_act', TRANSFORMERS_ACTIVATIONS, 'gelu_pytorch_tanh'),
     layerNormEps: text.number('layer_norm_eps', 1e-6),
     attentionDropout: text.number('attention_dropout', 0),
     projectionSize: text.number('projection_size', hiddenSize),

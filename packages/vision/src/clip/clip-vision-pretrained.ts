@@ -1,5 +1,5 @@
-import { adapters, type NameAdapter } from '@diptych/weights';
-import { type OpenedCheckpoint, wrongFamily } from '../pretrained/open-pretrained.js';
+import { TRANSFORMERS_ACTIVATIONS } from '@diptych/nn';
+import { adapters, type NameAdapter, type OpenedCheckpoint, wrongFamily } from '@diptych/weights';
 import type { ClipVisionConfig } from './clip-vision-configs.js';
 
 /** Which vision tower a checkpoint of CLIPModel, or of its vision half, holds. */
@@ -9,7 +9,7 @@ export function clipVisionOf(opened: OpenedCheckpoint): { architecture: ClipVisi
   if (library !== 'transformers' || !(whole || architecture === 'clip_vision_model')) {
     wrongFamily(opened, 'vision.ClipVision', 'CLIP');
   }
-  const vision = whole ? config.object('vision_config') : config;
+  const vision = whole ? config.tower('vision') : config;
   return {
     architecture: {
       imageSize: vision.side('image_size', 224),
@@ -19,7 +19,7 @@ export function clipVisionOf(opened: OpenedCheckpoint): { architecture: ClipVisi
       numHeads: vision.number('num_attention_heads', 12),
       intermediateSize: vision.number('intermediate_size', 3072),
       projectionDim: config.number('projection_dim', 512),
-      activation: vision.activation('hidden_act', 'quick_gelu'),
+      activation: vision.choice('hidden_act', TRANSFORMERS_ACTIVATIONS, 'quick_gelu'),
       layerNormEps: vision.number('layer_norm_eps', 1e-5),
       inChannels: vision.number('num_channels', 3),
     },

@@ -14,19 +14,13 @@ import {
   type RandomWeights,
   tokenAt,
 } from '@diptych/nn';
-import type { LoadReport, WeightSource } from '@diptych/weights';
+import { fillModel, openCheckpoint, openSource, type Pretrained, type WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { describeArchitecture, resolveArchitecture } from '../architecture.js';
 import { gridToTokens, tokensAfter } from '../grid.js';
 import { checkPixels } from '../pixels.js';
-import type { ImageConfig } from '../pretrained/image-config.js';
-import {
-  fillModel,
-  openCheckpoint,
-  type Pretrained,
-  type SizedPretrainedOptions,
-  transformOf,
-} from '../pretrained/open-pretrained.js';
+import { type SizedPretrainedOptions, withImageSize } from '../pretrained/image-size.js';
+import { withPositionGrid } from '../pretrained/position-grid.js';
 import { checkVisionTower, gridSizeOf, towerBlocks } from '../vision-tower.js';
 import { CLIP_VISION_CONFIGS, type ClipVisionConfig, type ClipVisionName } from './clip-vision-configs.js';
 import { clipVisionOf } from './clip-vision-pretrained.js';
@@ -103,8 +97,8 @@ class ClipVisionTransformer extends Module {
  * https://arxiv.org/abs/2103.00020. CLIP's ResNets are other networks and not here.
  */
 export class ClipVision extends Module implements ImageEncoder, Pretrained {
-  readonly transform?: ImageConfig;
-  readonly report?: LoadReport;
+  readonly transform?: Pretrained['transform'];
+  readonly report?: Pretrained['report'];
   readonly visionModel: ClipVisionTransformer;
   readonly visualProjection: Linear;
   readonly embedDim: number;
@@ -163,25 +157,34 @@ export class ClipVision extends Module implements ImageEncoder, Pretrained {
    * @throws WeightsError, HubError if the checkpoint is missing, damaged or does not fit; ConfigError for another family
    */
   static async fromPretrained(model: string | WeightSource, options: SizedPretrainedOptions = {}): Promise<ClipVision> {
-    const opened = await openCheckpoint(model, options);
+    const opened = await openCheckpoint(openSource(model, options.hub), options);
     const { architecture, adapter } = clipVisionOf(opened);
+    const tensors = await opened.tensors();
     const { embedDim, imageSize } = options;
     const made = new ClipVision(architecture, { embedDim, imageSize, generator: new BlankGenerator() });
-    const report = fillModel(made, opened.tensors, {
+    const report = fillModel(made, tensors, {
+      config: opened.config,
+      strict: options.strict,
       adapter,
-      head: {
-        name: 'visual_projection',
-        layer: made.visualProjection,
-        make: (generator) => projection(made.config.hiddenSize, made.embedDim, generator),
-      },
-      positions: {
-        target: 'vision_model.embeddings.position_embedding.weight',
-        prefix: 1,
-        gridSize: gridSizeOf(made.config),
-      },
-      random: options,
+      heads: [
+        {
+          name: 'visual_projection',
+          layer: made.visualProjection,
+          make: () => projection(made.config.hiddenSize, made.embedDim, generatorOf(options, 'vision/clip/head')),
+        },
+      ],
+      prepare: (stored) =>
+        withPositionGrid(stored, {
+          adapter,
+          target: 'vision_model.embeddings.position_embedding.weight',
+          prefix: 1,
+          gridSize: gridSizeOf(made.config),
+        }),
     });
-    return Object.assign(made, { transform: transformOf(opened, made.imageSize), report });
+    return Object.assign(made, {
+      transform: withImageSize(opened.transform, made.imageSize, architecture.imageSize),
+      report,
+    });
   }
 
   override describe(): PartDescription {

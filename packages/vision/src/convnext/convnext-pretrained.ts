@@ -1,7 +1,5 @@
 import { namedConfig } from '@diptych/core';
-import type { NameAdapter } from '@diptych/weights';
-import type { HubConfig } from '../pretrained/hub-config.js';
-import { type OpenedCheckpoint, wrongFamily } from '../pretrained/open-pretrained.js';
+import { type HubConfig, type NameAdapter, type OpenedCheckpoint, wrongFamily } from '@diptych/weights';
 import { CONVNEXT_CONFIGS, type ConvNeXtConfig, type ConvNeXtName } from './convnext-configs.js';
 
 /** Names of transformers' ConvNeXt (`facebook/convnext-tiny-224`) to timm's. */

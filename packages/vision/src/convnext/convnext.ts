@@ -22,19 +22,19 @@ import {
   type RandomWeights,
   zeros,
 } from '@diptych/nn';
-import type { LoadReport, WeightSource } from '@diptych/weights';
-import * as tf from '@tensorflow/tfjs-core';
-import { describeArchitecture, resolveArchitecture } from '../architecture.js';
-import { globalAverage, gridToTokens } from '../grid.js';
-import { checkPixels } from '../pixels.js';
-import type { ImageConfig } from '../pretrained/image-config.js';
 import {
   fillModel,
   ignoring,
   openCheckpoint,
+  openSource,
   type Pretrained,
   type PretrainedOptions,
-} from '../pretrained/open-pretrained.js';
+  type WeightSource,
+} from '@diptych/weights';
+import * as tf from '@tensorflow/tfjs-core';
+import { describeArchitecture, resolveArchitecture } from '../architecture.js';
+import { globalAverage, gridToTokens } from '../grid.js';
+import { checkPixels } from '../pixels.js';
 import { TIMM_INIT, timmLinear } from '../timm-linear.js';
 import { CONVNEXT_CONFIGS, type ConvNeXtConfig, type ConvNeXtName } from './convnext-configs.js';
 import { convnextOf } from './convnext-pretrained.js';
@@ -128,8 +128,8 @@ class ConvNeXtHead extends Module {
  * Liu et al., A ConvNet for the 2020s (2022), https://arxiv.org/abs/2201.03545.
  */
 export class ConvNeXt extends Module implements ImageEncoder, Pretrained {
-  readonly transform?: ImageConfig;
-  readonly report?: LoadReport;
+  readonly transform?: Pretrained['transform'];
+  readonly report?: Pretrained['report'];
   readonly stem: readonly [Conv2d, LayerNorm];
   readonly stages: readonly ConvNeXtStage[];
   readonly head: ConvNeXtHead;
@@ -198,21 +198,23 @@ export class ConvNeXt extends Module implements ImageEncoder, Pretrained {
    */
   static async fromPretrained(
     model: string | WeightSource,
-    options: PretrainedOptions & Pick<ConvNeXtOptions, 'dropPathRate'> = {},
+    options: PretrainedOptions & RandomWeights & Pick<ConvNeXtOptions, 'dropPathRate'> = {},
   ): Promise<ConvNeXt> {
-    const opened = await openCheckpoint(model, options);
+    const opened = await openCheckpoint(openSource(model, options.hub), options);
     const { architecture, adapter } = convnextOf(opened);
+    const tensors = await opened.tensors();
     const { embedDim, dropPathRate } = options;
     const made = new ConvNeXt(architecture, { embedDim, dropPathRate, generator: new BlankGenerator() });
     const head = made.head.fc && {
       name: 'head.fc',
       layer: made.head.fc,
-      make: (generator: Generator) => timmLinear(made.head.fc!.inFeatures, made.embedDim, generator),
+      make: () => timmLinear(made.head.fc!.inFeatures, made.embedDim, generatorOf(options, 'vision/convnext/head')),
     };
-    const report = fillModel(made, opened.tensors, {
+    const report = fillModel(made, tensors, {
+      config: opened.config,
+      strict: options.strict,
       adapter: head ? adapter : ignoring(adapter, /^head\.fc\./),
-      head,
-      random: options,
+      heads: head && [head],
     });
     return Object.assign(made, { transform: opened.transform, report });
   }

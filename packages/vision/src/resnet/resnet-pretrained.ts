@@ -1,7 +1,5 @@
 import { namedConfig, WeightsError } from '@diptych/core';
-import { adapters, type NameAdapter } from '@diptych/weights';
-import type { HubConfig } from '../pretrained/hub-config.js';
-import { type OpenedCheckpoint, wrongFamily } from '../pretrained/open-pretrained.js';
+import { adapters, type HubConfig, type NameAdapter, type OpenedCheckpoint, wrongFamily } from '@diptych/weights';
 import { RESNET_CONFIGS, type ResNetConfig, type ResNetName } from './resnet-configs.js';
 
 /** Which network a checkpoint is for, and how its names become torchvision's. */

@@ -11,26 +11,25 @@ import {
   BatchNorm2d,
   BlankGenerator,
   type Conv2d,
-  type Generator,
   generatorOf,
   Linear,
   Module,
   maxPool2d,
   type RandomWeights,
 } from '@diptych/nn';
-import type { LoadReport, WeightSource } from '@diptych/weights';
-import * as tf from '@tensorflow/tfjs-core';
-import { describeArchitecture, resolveArchitecture } from '../architecture.js';
-import { globalAverage, gridToTokens } from '../grid.js';
-import { checkPixels } from '../pixels.js';
-import type { ImageConfig } from '../pretrained/image-config.js';
 import {
   fillModel,
   ignoring,
   openCheckpoint,
+  openSource,
   type Pretrained,
   type PretrainedOptions,
-} from '../pretrained/open-pretrained.js';
+  type WeightSource,
+} from '@diptych/weights';
+import * as tf from '@tensorflow/tfjs-core';
+import { describeArchitecture, resolveArchitecture } from '../architecture.js';
+import { globalAverage, gridToTokens } from '../grid.js';
+import { checkPixels } from '../pixels.js';
 import { BasicBlock, Bottleneck, convolution, type ResidualBlock } from './residual-blocks.js';
 import { RESNET_CONFIGS, type ResNetConfig, type ResNetName } from './resnet-configs.js';
 import { resnetOf } from './resnet-pretrained.js';
@@ -66,8 +65,8 @@ export interface ResNetStages {
  * torchvision draws them: Kaiming normal by the fan out, normalisation 1 and 0.
  */
 export class ResNet extends Module implements ImageEncoder, Pretrained {
-  readonly transform?: ImageConfig;
-  readonly report?: LoadReport;
+  readonly transform?: Pretrained['transform'];
+  readonly report?: Pretrained['report'];
   readonly conv1: Conv2d;
   readonly bn1: BatchNorm2d;
   readonly layer1: readonly ResidualBlock[];
@@ -154,20 +153,26 @@ export class ResNet extends Module implements ImageEncoder, Pretrained {
    * @param model a folder, a hub id, or a source
    * @throws WeightsError, HubError if the checkpoint is missing, damaged or does not fit; ConfigError for another family
    */
-  static async fromPretrained(model: string | WeightSource, options: PretrainedOptions = {}): Promise<ResNet> {
-    const opened = await openCheckpoint(model, options);
+  static async fromPretrained(
+    model: string | WeightSource,
+    options: PretrainedOptions & RandomWeights = {},
+  ): Promise<ResNet> {
+    const opened = await openCheckpoint(openSource(model, options.hub), options);
     const { architecture, adapter } = resnetOf(opened);
+    const tensors = await opened.tensors();
     const { embedDim } = options;
     const made = new ResNet(architecture, { embedDim, generator: new BlankGenerator() });
     const head = made.fc && {
       name: 'fc',
       layer: made.fc,
-      make: (generator: Generator) => new Linear(made.fc!.inFeatures, made.embedDim, { generator }),
+      make: () =>
+        new Linear(made.fc!.inFeatures, made.embedDim, { generator: generatorOf(options, 'vision/resnet/head') }),
     };
-    const report = fillModel(made, opened.tensors, {
+    const report = fillModel(made, tensors, {
+      config: opened.config,
+      strict: options.strict,
       adapter: head ? adapter : ignoring(adapter, /^fc\./),
-      head,
-      random: options,
+      heads: head && [head],
     });
     return Object.assign(made, { transform: opened.transform, report });
   }

@@ -1,5 +1,5 @@
-import { adapters, type NameAdapter } from '@diptych/weights';
-import { type OpenedCheckpoint, wrongFamily } from '../pretrained/open-pretrained.js';
+import { TRANSFORMERS_ACTIVATIONS } from '@diptych/nn';
+import { adapters, type NameAdapter, type OpenedCheckpoint, wrongFamily } from '@diptych/weights';
 import type { SiglipVisionConfig } from './siglip-vision-configs.js';
 
 /** Which vision tower a checkpoint of SiglipModel, or of its vision half, holds. */
@@ -19,7 +19,7 @@ export function siglipVisionOf(opened: OpenedCheckpoint): { architecture: Siglip
       depth: vision.number('num_hidden_layers', 12),
       numHeads: vision.number('num_attention_heads', 12),
       intermediateSize: vision.number('intermediate_size', 3072),
-      activation: vision.activation('hidden_act', 'gelu_pytorch_tanh'),
+      activation: vision.choice('hidden_act', TRANSFORMERS_ACTIVATIONS, 'gelu_pytorch_tanh'),
       layerNormEps: vision.number('layer_norm_eps', 1e-6),
       inChannels: vision.number('num_channels', 3),
     },

@@ -16,19 +16,13 @@ import {
   type RandomWeights,
   tokenAt,
 } from '@diptych/nn';
-import type { LoadReport, WeightSource } from '@diptych/weights';
+import { fillModel, openCheckpoint, openSource, type Pretrained, type WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { describeArchitecture, resolveArchitecture } from '../architecture.js';
 import { gridToTokens } from '../grid.js';
 import { checkPixels } from '../pixels.js';
-import type { ImageConfig } from '../pretrained/image-config.js';
-import {
-  fillModel,
-  openCheckpoint,
-  type Pretrained,
-  type SizedPretrainedOptions,
-  transformOf,
-} from '../pretrained/open-pretrained.js';
+import { type SizedPretrainedOptions, withImageSize } from '../pretrained/image-size.js';
+import { withPositionGrid } from '../pretrained/position-grid.js';
 import { TIMM_INIT, timmLinear } from '../timm-linear.js';
 import { checkVisionTower, gridSizeOf, towerBlocks } from '../vision-tower.js';
 import { SIGLIP_VISION_CONFIGS, type SiglipVisionConfig, type SiglipVisionName } from './siglip-vision-configs.js';
@@ -119,8 +113,8 @@ class SiglipVisionTransformer extends Module {
  * Zhai et al., Sigmoid Loss for Language Image Pre-Training (2023), https://arxiv.org/abs/2303.15343.
  */
 export class SiglipVision extends Module implements ImageEncoder, Pretrained {
-  readonly transform?: ImageConfig;
-  readonly report?: LoadReport;
+  readonly transform?: Pretrained['transform'];
+  readonly report?: Pretrained['report'];
   readonly visionModel: SiglipVisionTransformer;
   readonly projection: Linear | undefined;
   readonly embedDim: number;
@@ -182,26 +176,33 @@ export class SiglipVision extends Module implements ImageEncoder, Pretrained {
     model: string | WeightSource,
     options: SizedPretrainedOptions = {},
   ): Promise<SiglipVision> {
-    const opened = await openCheckpoint(model, options);
+    const opened = await openCheckpoint(openSource(model, options.hub), options);
     const { architecture, adapter } = siglipVisionOf(opened);
+    const tensors = await opened.tensors();
     const { embedDim, imageSize } = options;
     const made = new SiglipVision(architecture, { embedDim, imageSize, generator: new BlankGenerator() });
     const head = made.projection && {
       name: 'projection',
       layer: made.projection,
-      make: (generator: Generator) => timmLinear(made.config.hiddenSize, made.embedDim, generator),
+      make: () => timmLinear(made.config.hiddenSize, made.embedDim, generatorOf(options, 'vision/siglip/head')),
     };
-    const report = fillModel(made, opened.tensors, {
+    const report = fillModel(made, tensors, {
+      config: opened.config,
+      strict: options.strict,
       adapter,
-      head,
-      positions: {
-        target: 'vision_model.embeddings.position_embedding.weight',
-        prefix: 0,
-        gridSize: gridSizeOf(made.config),
-      },
-      random: options,
+      heads: head && [head],
+      prepare: (stored) =>
+        withPositionGrid(stored, {
+          adapter,
+          target: 'vision_model.embeddings.position_embedding.weight',
+          prefix: 0,
+          gridSize: gridSizeOf(made.config),
+        }),
     });
-    return Object.assign(made, { transform: transformOf(opened, made.imageSize), report });
+    return Object.assign(made, {
+      transform: withImageSize(opened.transform, made.imageSize, architecture.imageSize),
+      report,
+    });
   }
 
   override describe(): PartDescription {

@@ -1,7 +1,5 @@
 import { namedConfig } from '@diptych/core';
-import { adapters, type NameAdapter } from '@diptych/weights';
-import type { HubConfig } from '../pretrained/hub-config.js';
-import { type OpenedCheckpoint, wrongFamily } from '../pretrained/open-pretrained.js';
+import { adapters, type HubConfig, type NameAdapter, type OpenedCheckpoint, wrongFamily } from '@diptych/weights';
 import { VIT_CONFIGS, type ViTConfig, type ViTName } from './vit-configs.js';
 
 /** Which network a checkpoint is for, and how its names become timm's. */

@@ -20,21 +20,22 @@ import {
   type RandomWeights,
   tokenAt,
 } from '@diptych/nn';
-import { chainAdapters, type LoadReport, type WeightSource } from '@diptych/weights';
+import {
+  chainAdapters,
+  fillModel,
+  ignoring,
+  openCheckpoint,
+  openSource,
+  type Pretrained,
+  type WeightSource,
+} from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { describeArchitecture, resolveArchitecture } from '../architecture.js';
 import { checkDivides } from '../encoder-options.js';
 import { gridToTokens, tokensAfter } from '../grid.js';
 import { checkPixels } from '../pixels.js';
-import type { ImageConfig } from '../pretrained/image-config.js';
-import {
-  fillModel,
-  ignoring,
-  openCheckpoint,
-  type Pretrained,
-  type PretrainedOptions,
-  transformOf,
-} from '../pretrained/open-pretrained.js';
+import { type SizedPretrainedOptions, withImageSize } from '../pretrained/image-size.js';
+import { withPositionGrid } from '../pretrained/position-grid.js';
 import { timmLinear } from '../timm-linear.js';
 import { ViTBlock } from './vit-block.js';
 import { VIT_CONFIGS, type ViTConfig, type ViTName } from './vit-configs.js';
@@ -53,9 +54,7 @@ export interface ViTOptions extends RandomWeights {
 }
 
 /** Options of {@link ViT.fromPretrained}. */
-export interface ViTPretrainedOptions
-  extends PretrainedOptions,
-    Pick<ViTOptions, 'imageSize' | 'pooling' | 'dropPathRate'> {}
+export interface ViTPretrainedOptions extends SizedPretrainedOptions, Pick<ViTOptions, 'pooling' | 'dropPathRate'> {}
 
 /** timm calls the last normalisation by whether it comes before or after pooling; a checkpoint of one serves the other. */
 const CLS_NORM = { from: /^fc_norm\./, to: 'norm.' };
@@ -85,8 +84,8 @@ class PatchEmbed extends Module {
  * Dosovitskiy et al., An Image is Worth 16x16 Words (2021), https://arxiv.org/abs/2010.11929.
  */
 export class ViT extends Module implements ImageEncoder, Pretrained {
-  readonly transform?: ImageConfig;
-  readonly report?: LoadReport;
+  readonly transform?: Pretrained['transform'];
+  readonly report?: Pretrained['report'];
   readonly clsToken: tf.Variable<tf.Rank.R3> | undefined;
   readonly posEmbed: tf.Variable<tf.Rank.R3>;
   readonly patchEmbed: PatchEmbed;
@@ -176,24 +175,35 @@ export class ViT extends Module implements ImageEncoder, Pretrained {
    * @throws WeightsError, HubError if the checkpoint is missing, damaged or does not fit; ConfigError for another family
    */
   static async fromPretrained(model: string | WeightSource, options: ViTPretrainedOptions = {}): Promise<ViT> {
-    const opened = await openCheckpoint(model, options);
+    const opened = await openCheckpoint(openSource(model, options.hub), options);
     const { architecture, adapter } = vitOf(opened);
+    const tensors = await opened.tensors();
     const { embedDim, imageSize, pooling, dropPathRate } = options;
     const generator = new BlankGenerator();
     const made = new ViT(architecture, { embedDim, imageSize, pooling, dropPathRate, generator });
     const head = made.head && {
       name: 'head',
       layer: made.head,
-      make: (real: Generator) => timmLinear(made.config.hiddenSize, made.embedDim, real),
+      make: () => timmLinear(made.config.hiddenSize, made.embedDim, generatorOf(options, 'vision/vit/head')),
     };
     const renamed = chainAdapters(adapter, { rules: [made.norm ? CLS_NORM : MEAN_NORM] });
-    const report = fillModel(made, opened.tensors, {
+    const report = fillModel(made, tensors, {
+      config: opened.config,
+      strict: options.strict,
       adapter: head ? renamed : ignoring(renamed, /^head\./),
-      head,
-      positions: { target: 'pos_embed', prefix: made.clsToken ? 1 : 0, gridSize: made.gridSize },
-      random: options,
+      heads: head && [head],
+      prepare: (stored) =>
+        withPositionGrid(stored, {
+          adapter: renamed,
+          target: 'pos_embed',
+          prefix: made.clsToken ? 1 : 0,
+          gridSize: made.gridSize,
+        }),
     });
-    return Object.assign(made, { transform: transformOf(opened, made.imageSize), report });
+    return Object.assign(made, {
+      transform: withImageSize(opened.transform, made.imageSize, made.config.imageSize),
+      report,
+    });
   }
 
   override describe(): PartDescription {

@@ -1,11 +1,12 @@
 import { type FileHandle, open, readFile, rm, stat } from 'node:fs/promises';
-import { ConfigError, HubError } from '@diptych/core';
+import { HubError } from '@diptych/core';
 import { listFiles as listHubFiles, modelInfo } from '@huggingface/hub';
 import { download, throttledProgress } from '../download.js';
 import { isCommitHash, parseHubId } from '../hub-id.js';
 import { fileUrl, type HubFile, type HubSnapshot, type TreeEntry, toSnapshot, wrongHash } from '../hub-repository.js';
 import { isUnreachable, retryDefaults, retryingFetch } from '../retrying-fetch.js';
 import { checkRelativePath, missingFile, type WeightSource } from '../weight-source.js';
+import { withToken } from '../with-token.js';
 import { type DownloadBars, defaultDownloadBars } from './download-bars.js';
 import { listFiles } from './folder-source.js';
 import { HubCache, hashFile, syncFile } from './hub-cache.js';
@@ -27,7 +28,7 @@ export interface CachedHubSource extends WeightSource {
  * the same files, and needs no network once they are cached.
  *
  * @param id `org/name` or `org/name@revision`
- * @throws ConfigError if the id or token is malformed; methods throw HubError when a file cannot be had
+ * @throws ConfigError if the id is malformed; methods throw HubError when a file cannot be had
  */
 export function hubSource(id: string, options: NodeHubOptions = {}): CachedHubSource {
   return new HubSource(id, options);
@@ -39,7 +40,6 @@ class HubSource implements CachedHubSource {
   readonly #revision: string;
   readonly #options: NodeHubOptions;
   readonly #endpoint: string;
-  readonly #token: string | undefined;
   readonly #offline: boolean;
   readonly #cache: HubCache;
   readonly #fetch: typeof fetch;
@@ -51,23 +51,15 @@ class HubSource implements CachedHubSource {
     const { repo, revision } = parseHubId(id, options.revision);
     const { cacheDir, endpoint, token, offline } = hubEnvironment(options);
     this.name = `${repo}@${revision}`;
-    if (token && !token.startsWith('hf_')) {
-      throw new ConfigError({
-        where: this.name,
-        expected: 'a token that starts with hf_',
-        got: 'another text',
-        remedy: 'check HF_TOKEN, the option `token`, or log in again',
-      });
-    }
     this.#repo = repo;
     this.#revision = revision;
     this.#options = options;
     this.#endpoint = endpoint;
-    this.#token = token;
     this.#offline = offline;
     this.#cache = new HubCache(cacheDir, repo);
     this.#bars = options.onProgress ? undefined : defaultDownloadBars();
-    this.#fetch = retryingFetch(this.name, options.fetch ?? fetch, retryDefaults(options.retry));
+    const request = withToken(this.name, endpoint, token, options.fetch ?? fetch);
+    this.#fetch = retryingFetch(this.name, request, retryDefaults(options.retry));
   }
 
   async list(): Promise<readonly string[]> {
@@ -122,7 +114,7 @@ class HubSource implements CachedHubSource {
 
   async #ask(): Promise<HubSnapshot | CachedSnapshot> {
     if (this.#offline) return this.#fromCache(new HubError({ where: this.name, problem: 'offline mode' }));
-    const access = { hubUrl: this.#endpoint, fetch: this.#fetch, accessToken: this.#token };
+    const access = { hubUrl: this.#endpoint, fetch: this.#fetch };
     try {
       const { sha } = await modelInfo({
         ...access,
@@ -202,7 +194,7 @@ class HubSource implements CachedHubSource {
       await download({
         where: `${this.name}/${file.path}`,
         url: fileUrl(this.#endpoint, this.#repo, commit, file.path),
-        headers: this.#token ? { Authorization: `Bearer ${this.#token}` } : {},
+        headers: {},
         size: file.size,
         start,
         write: (bytes, position) => writeAt(target, bytes, position),

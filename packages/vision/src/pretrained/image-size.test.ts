@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { withImageSize } from './image-config.js';
+import { withImageSize } from './image-size.js';
 
 it('changes the size of timm settings and nothing else', () => {
   const config = { input_size: [3, 224, 224], crop_pct: 0.9, mean: [0.5, 0.5, 0.5] };
@@ -43,4 +43,10 @@ it.each([
   ],
 ])('scales the sizes of transformers settings: %s', (_name, config, side, expected) => {
   expect(withImageSize(config, side)).toEqual(expected);
+});
+
+it('says a size where the settings leave it to their class', () => {
+  const config = { image_processor_type: 'CLIPImageProcessor' };
+  expect(withImageSize(config, 224, 224)).toEqual(config);
+  expect(withImageSize(config, 336, 224)).toEqual({ ...config, size: 336, crop_size: 336 });
 });

@@ -8,8 +8,8 @@ import {
 } from '@diptych/core';
 import { BatchNorm2d, Conv2d, type Generator, generatorOf, Linear, Module, type RandomWeights } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
-import { gridToTokens } from './grid.js';
-import { checkPixels } from './pixels.js';
+import { gridToTokens } from '../grid.js';
+import { checkPixels } from '../pixels.js';
 
 /** Options of {@link SmallCNN}. */
 export interface SmallCNNOptions extends RandomWeights {

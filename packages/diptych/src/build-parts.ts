@@ -1,0 +1,35 @@
+import {
+  buildPart,
+  checkKinds,
+  type Fusion,
+  type ImageTransform,
+  type Kinds,
+  type PartDescription,
+  type Tokenizer,
+} from '@diptych/core';
+import type { MultiModalEncoder } from '@diptych/train';
+import { kinds } from './kinds.js';
+
+/** What a saved model is made of. */
+export interface DescribedParts {
+  readonly model: PartDescription;
+  readonly transform: PartDescription;
+  readonly tokenizer: PartDescription;
+}
+
+/**
+ * Builds the parts of a saved model; the encoder's weights are not loaded yet.
+ *
+ * @param own builders for this call, which go before diptych's
+ * @param folder with the tokenizer's files
+ * @throws ConfigError that names every kind that nobody knows
+ */
+export function buildParts({ model, transform, tokenizer }: DescribedParts, own: Kinds, folder: string) {
+  const options = { where: 'diptych.load', kinds: { ...kinds, ...own }, folder };
+  checkKinds([transform, tokenizer, model], options);
+  return {
+    transform: buildPart<ImageTransform>(transform, options),
+    tokenizer: buildPart<Tokenizer>(tokenizer, options),
+    encoder: buildPart<MultiModalEncoder<Fusion | undefined>>(model, options),
+  };
+}

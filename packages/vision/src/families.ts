@@ -1,0 +1,21 @@
+import type { Kinds } from '@diptych/core';
+import { clipFamily } from './clip/family.js';
+import { convnextFamily } from './convnext/family.js';
+import type { ImageFamily } from './image-family.js';
+import { resnetFamily } from './resnet/family.js';
+import { siglipFamily } from './siglip/family.js';
+import { smallCnnFamily } from './small-cnn/family.js';
+import { vitFamily } from './vit/family.js';
+
+/** Every family of image encoders; a new one is a folder with a line here. */
+export const FAMILIES: readonly ImageFamily[] = [
+  smallCnnFamily,
+  resnetFamily,
+  vitFamily,
+  convnextFamily,
+  clipFamily,
+  siglipFamily,
+];
+
+/** Builders of this package's parts by kind. */
+export const kinds: Kinds = Object.assign({}, ...FAMILIES.map((family) => family.kinds));

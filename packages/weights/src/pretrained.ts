@@ -1,0 +1,94 @@
+import { type JsonObject, parametersOf, type Stateful } from '@diptych/core';
+import type { NameAdapter } from './adapter.js';
+import type { HubConfig } from './hub-config.js';
+import type { LoadReport } from './load-report.js';
+import { loadState } from './load-state.js';
+import type { OpenSourceOptions } from './node/open-source.js';
+import type { TensorCollection } from './tensor-collection.js';
+
+/** What `fromPretrained` of every encoder takes beside its own options. */
+export interface PretrainedOptions {
+  /** Width of the result. Where the checkpoint has no head of this width, a new one starts with first weights. */
+  readonly embedDim?: number;
+  /** The safetensors file, where its name is not a usual one. */
+  readonly file?: string;
+  /** Refuse a checkpoint with missing or unexpected tensors. Default true; the report lists them in any case. */
+  readonly strict?: boolean;
+  /** How the hub is reached: revision, token, endpoint, progress. */
+  readonly hub?: OpenSourceOptions;
+}
+
+/** The tokenizer that belongs to a checkpoint. */
+export interface TokenizerSettings {
+  /** Folder, or hub id with revision, that holds its files. */
+  readonly source: string;
+  /** Longest row of tokens: of the position table, or less where the checkpoint says so. */
+  readonly maxLength: number;
+}
+
+/** What an encoder that came from a checkpoint knows of it. */
+export interface Pretrained {
+  /** What was loaded, which tensors are new, which settings had no effect: `String(report)` is a table. */
+  readonly report?: LoadReport;
+  /** Image encoders: settings of the transform that belongs to the weights, for `imageTransform` of preprocess. */
+  readonly transform?: JsonObject;
+  /** Text encoders. */
+  readonly tokenizer?: TokenizerSettings;
+}
+
+/** A layer that may be new, where the checkpoint has none of its size. */
+export interface Head {
+  /** Its path in the model: `head.fc`. */
+  readonly name: string;
+  readonly layer: Stateful;
+  /** Makes such a layer with first weights. */
+  readonly make: () => Stateful;
+}
+
+/** How {@link fillModel} fits a checkpoint to a model. */
+export interface FillOptions {
+  /** How the checkpoint's names become the model's. */
+  readonly adapter: NameAdapter;
+  /** Layers that get first weights where the checkpoint has none that fit. */
+  readonly heads?: readonly Head[];
+  readonly strict?: boolean;
+  /** Fits tensors to the model before they are copied: positions for another size of pictures. */
+  readonly prepare?: (tensors: TensorCollection) => TensorCollection;
+  /** The configuration that the model was built from; what was not read of it is listed in the report. */
+  readonly config?: HubConfig;
+}
+
+/**
+ * Copies a checkpoint into a model that was built without drawing weights, and starts a head anew where the checkpoint
+ * has none that fits. A model that cannot be filled is freed.
+ *
+ * @throws WeightsError if the checkpoint does not fit
+ */
+export function fillModel(target: Stateful, checkpoint: TensorCollection, options: FillOptions): LoadReport {
+  const { adapter, heads = [], strict, prepare, config } = options;
+  const fresh = heads.map(({ name }) => new RegExp(`^${name.replaceAll('.', '\\.')}\\.`));
+  try {
+    const tensors = prepare?.(checkpoint) ?? checkpoint;
+    const report = loadState(target, tensors, { adapter, fresh, strict, unusedSettings: config?.unread() });
+    for (const [index, head] of heads.entries()) {
+      if (report.fresh.some(({ name }) => fresh[index]!.test(name))) restart(head);
+    }
+    return report;
+  } catch (error) {
+    target.dispose();
+    throw error;
+  }
+}
+
+/** Gives a layer the first weights of a new one. */
+function restart({ layer, make }: Head): void {
+  const made = make();
+  const first = new Map(parametersOf(made));
+  for (const [name, parameter] of parametersOf(layer)) parameter.assign(first.get(name)!);
+  made.dispose();
+}
+
+/** The adapter, leaving out tensors that the model does not want. */
+export function ignoring(adapter: NameAdapter, ...patterns: readonly RegExp[]): NameAdapter {
+  return { ...adapter, ignore: [...(adapter.ignore ?? []), ...patterns] };
+}
