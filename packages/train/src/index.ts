@@ -51,7 +51,7 @@ export {
 export { Adafactor, type AdafactorOptions, type AdafactorSettings } from './optimizers/adafactor.js';
 export { AdamW, type AdamWGroup, type AdamWOptions, type AdamWSettings } from './optimizers/adamw.js';
 export { type ClippedGradients, clipGradients, normOf } from './optimizers/clip-gradients.js';
-export { defineOptimizer, RuleOptimizer } from './optimizers/define-optimizer.js';
+export { defineOptimizer, type OptimizerClass, RuleOptimizer } from './optimizers/define-optimizer.js';
 export { Lion, type LionOptions, type LionSettings } from './optimizers/lion.js';
 export type { OptimizerOptions, ParameterGroup } from './optimizers/parameter-groups.js';
 export { SGD, type SGDOptions, type SGDSettings } from './optimizers/sgd.js';

@@ -165,6 +165,11 @@ export class RuleOptimizer<Settings extends Rates, State extends string> impleme
   }
 }
 
+/** A class to extend, or to make instances of: what {@link defineOptimizer} gives. */
+export type OptimizerClass<Settings extends Rates, State extends string> = new (
+  options?: OptimizerOptions<Settings>,
+) => RuleOptimizer<Settings, State>;
+
 /**
  * An optimizer from a pure update of one parameter. Parameter groups, step counts, names of the state in checkpoints, resuming,
  * schedules, clipping and "values that are not finite change nothing" come with it, and where the backend compiles the step, the
@@ -182,7 +187,9 @@ export class RuleOptimizer<Settings extends Rates, State extends string> impleme
  * }) {}
  * ```
  */
-export function defineOptimizer<Settings extends Rates, State extends string>(rule: UpdateRule<Settings, State>) {
+export function defineOptimizer<Settings extends Rates, State extends string>(
+  rule: UpdateRule<Settings, State>,
+): OptimizerClass<Settings, State> {
   return class extends RuleOptimizer<Settings, State> {
     constructor(options: OptimizerOptions<Settings> = {} as OptimizerOptions<Settings>) {
       super(rule, options);
