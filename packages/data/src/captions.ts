@@ -1,6 +1,6 @@
 import { DataError } from './data-error.js';
 import { decodeUtf8 } from './io/utf8.js';
-import type { Origin } from './record.js';
+import type { Origin } from './origin.js';
 
 /** What a caption may be. */
 export interface CaptionLimits {

@@ -1,5 +1,5 @@
 import { InputError } from '@diptych/core';
-import { formatOrigin, type Origin } from './record.js';
+import { formatOrigin, type Origin } from './origin.js';
 
 /** Why a line, member, row, image or caption cannot be used. A program counts by it; the message is for people. */
 export type BadReason =

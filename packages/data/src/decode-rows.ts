@@ -9,7 +9,8 @@ import {
 } from '@diptych/core';
 import { type BadReason, DataError, type DataErrorParts, messageOf } from './data-error.js';
 import { loadImage } from './load-image.js';
-import { type ImageRef, isRgbImage, type Origin } from './record.js';
+import type { Origin } from './origin.js';
+import { type ImageRef, isRgbImage } from './record.js';
 
 /** True if the transform offers `decode`. */
 export function canDecode(

@@ -13,8 +13,9 @@ export type { LabelColumn, LabelColumns, LabelKind, LabelKinds, LabelValues } fr
 export { defaultMaxImageBytes, loadImage } from './load-image.js';
 export type { DataLoaderOptions, LengthBuckets } from './loader-options.js';
 export type { LoaderState } from './loader-state.js';
+export { formatOrigin, type Origin } from './origin.js';
 export { Quarantine, type QuarantineCounts, type QuarantineOptions } from './quarantine.js';
-export { formatOrigin, type ImageRef, type Origin, type PairRecord, toImageRef } from './record.js';
+export { type ImageRef, type PairRecord, toImageRef } from './record.js';
 export type { CaptionChoice, UniqueBy } from './sampling/rows.js';
 export { type BufferLimits, type PairSource, plainRead, type ReadContext, type Shard } from './source.js';
 export { collect } from './sources/collect.js';

@@ -2,7 +2,7 @@ import { ConfigError } from '@diptych/core';
 import { describe } from './captions.js';
 import { DataError } from './data-error.js';
 import { parseJson } from './io/json.js';
-import type { Origin } from './record.js';
+import type { Origin } from './origin.js';
 
 /** One class of several, several of several, or a number. */
 export type LabelKind = 'class' | 'multi' | 'number';

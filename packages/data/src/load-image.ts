@@ -3,7 +3,8 @@ import type { RgbImage } from '@diptych/core';
 import { DataError } from './data-error.js';
 import { fileError } from './io/open.js';
 import { checkRealPath } from './io/real-path.js';
-import type { ImageRef, Origin } from './record.js';
+import type { Origin } from './origin.js';
+import type { ImageRef } from './record.js';
 
 /** Largest encoded image that is read into memory, in bytes: 64 MiB. */
 export const defaultMaxImageBytes = 64 * 2 ** 20;

@@ -1,7 +1,7 @@
 import { appendFileSync } from 'node:fs';
 import { printable } from '@diptych/core';
 import { type BadReason, type DataError, messageOf } from './data-error.js';
-import { formatOrigin } from './record.js';
+import { formatOrigin } from './origin.js';
 
 /** What happens with items that cannot be used. */
 export interface QuarantineOptions {

@@ -1,26 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { ConfigError, type ImageSource, type RgbImage } from '@diptych/core';
 import type { LabelValues } from './labels.js';
-
-/** Where a pair was read: what an error names, so that a person finds the place. */
-export interface Origin {
-  /** File, name of the source, or address without its query. */
-  readonly file: string;
-  /** Line of a text file, from 1. */
-  readonly line?: number;
-  /** Row of a table or position in a list, from 0. */
-  readonly row?: number;
-  /** Member of an archive. */
-  readonly member?: string;
-}
-
-/** `pairs.jsonl:17`, `shard-000.tar/cat.jpg`, `part.parquet[12]`. */
-export function formatOrigin({ file, line, row, member }: Origin): string {
-  if (line !== undefined) return `${file}:${line}`;
-  if (member !== undefined) return `${file}/${member}`;
-  if (row !== undefined) return `${file}[${row}]`;
-  return file;
-}
+import type { Origin } from './origin.js';
 
 /**
  * An image of a record. Files and slices are read where the image is decoded, so that a record on its way through a

@@ -11,9 +11,10 @@ import { imageSize } from 'image-size';
 import { DataError, messageOf } from '../data-error.js';
 import { canDecode } from '../decode-rows.js';
 import { defaultMaxImageBytes, loadImage } from '../load-image.js';
+import { formatOrigin } from '../origin.js';
 import { prefetch } from '../prefetch.js';
 import { Quarantine, type QuarantineCounts } from '../quarantine.js';
-import { formatOrigin, type PairRecord } from '../record.js';
+import type { PairRecord } from '../record.js';
 import { type PairSource, plainRead } from '../source.js';
 import { type Distribution, Histogram } from './histogram.js';
 

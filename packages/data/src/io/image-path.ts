@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DataError } from '../data-error.js';
-import type { ImageRef, Origin } from '../record.js';
+import type { Origin } from '../origin.js';
+import type { ImageRef } from '../record.js';
 import { isRemote, publicName } from './address.js';
 
 /** Where the image paths of a source may lead. */

@@ -1,5 +1,5 @@
 import { realpath } from 'node:fs/promises';
-import type { Origin } from '../record.js';
+import type { Origin } from '../origin.js';
 import { isInside, outsideRoot } from './image-path.js';
 
 /**

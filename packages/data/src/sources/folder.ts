@@ -11,7 +11,8 @@ import { checkRealPath } from '../io/real-path.js';
 import { sampleFile } from '../io/sample-file.js';
 import { decodeText } from '../io/utf8.js';
 import { type LabelColumns, labelKinds, readLabels } from '../labels.js';
-import type { Origin, PairRecord } from '../record.js';
+import type { Origin } from '../origin.js';
+import type { PairRecord } from '../record.js';
 import type { PairSource, ReadContext } from '../source.js';
 import { defaultLimits, type RowLimits, valueAt } from './row.js';
 

@@ -5,7 +5,7 @@ import { readLines } from '../io/lines.js';
 import { openBytes } from '../io/open.js';
 import { decodeUtf8 } from '../io/utf8.js';
 import { asUtf8 } from '../io/utf8-stream.js';
-import type { Origin } from '../record.js';
+import type { Origin } from '../origin.js';
 import type { PairSource } from '../source.js';
 import { defaultLimits, type Fields, type RowLimits, type RowReader, recordFromRow } from './row.js';
 import { type DataFile, type FilesOptions, shardedSource } from './sharded.js';

@@ -7,7 +7,8 @@ import { idFromValue, ROUNDED } from '../identity.js';
 import { pathBelow } from '../io/address.js';
 import { imageAt, type PathOptions } from '../io/image-path.js';
 import { type LabelColumns, labelKinds, readLabels } from '../labels.js';
-import { type ImageRef, type Origin, type PairRecord, toImageRef } from '../record.js';
+import type { Origin } from '../origin.js';
+import { type ImageRef, type PairRecord, toImageRef } from '../record.js';
 import type { PairSource, ReadContext } from '../source.js';
 import { defaultLimits, type RowLimits, valueAt } from './row.js';
 

@@ -12,7 +12,7 @@ import { isRemote } from '../io/address.js';
 import { HttpFile } from '../io/http-file.js';
 import { fileError } from '../io/open.js';
 import { decodeUtf8 } from '../io/utf8.js';
-import type { Origin } from '../record.js';
+import type { Origin } from '../origin.js';
 import type { PairSource, ReadContext } from '../source.js';
 import type { RowFileOptions } from './jsonl.js';
 import { rowReader } from './jsonl.js';

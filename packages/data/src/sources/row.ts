@@ -5,7 +5,8 @@ import { imageAt } from '../io/image-path.js';
 import { IMAGE_NAME } from '../io/names.js';
 import { decodeUtf8 } from '../io/utf8.js';
 import { type LabelColumns, readLabels } from '../labels.js';
-import type { ImageRef, Origin, PairRecord } from '../record.js';
+import type { Origin } from '../origin.js';
+import type { ImageRef, PairRecord } from '../record.js';
 
 /** Names of the columns or keys that hold a pair; with dots for nested ones (`meta.caption`). */
 export interface Fields {

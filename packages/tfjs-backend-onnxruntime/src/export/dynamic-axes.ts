@@ -1,15 +1,7 @@
 import { EngineError } from '@diptych/core';
 import type { OnnxGraph, OnnxNode, OnnxTensor, OnnxValueInfo } from '../onnx/index.js';
 import { describe, evaluate, fit, gridOf, type Sample, type SizeExpression } from './size-expression.js';
-import { SizeNodes } from './size-nodes.js';
-
-/** A size that a model leaves open, and where it stands. */
-export interface DynamicAxis {
-  symbol: string;
-  /** In the examples. */
-  size: number;
-  places: { input: string; index: number; axis: number }[];
-}
+import { type DynamicAxis, SizeNodes } from './size-nodes.js';
 
 type Shape = readonly number[];
 type Lower = (shapes: readonly Shape[]) => OnnxGraph;

@@ -10,7 +10,8 @@ import { lowerPart } from '../execution/session-part.js';
 import { PORTABLE } from '../execution/target.js';
 import { onnxDtype } from '../lowering/emitter.js';
 import { ONNX_DTYPES, type OnnxGraph, type SaveModelOptions, saveModel, writeModel } from '../onnx/index.js';
-import { type DynamicAxis, withDynamicAxes } from './dynamic-axes.js';
+import { withDynamicAxes } from './dynamic-axes.js';
+import type { DynamicAxis } from './size-nodes.js';
 
 /** How {@link exportOnnx} names and sizes what goes in and out. */
 export interface ExportOnnxOptions {

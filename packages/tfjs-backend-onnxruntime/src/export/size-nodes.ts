@@ -1,7 +1,14 @@
 import { EngineError } from '@diptych/core';
 import { ONNX_DTYPES, type OnnxData, type OnnxDtype, type OnnxNode, type OnnxTensor } from '../onnx/index.js';
-import type { DynamicAxis } from './dynamic-axes.js';
 import { describe, evaluate, fitRounded, ROUNDING, type SizeExpression } from './size-expression.js';
+
+/** A size that a model leaves open, and where it stands. */
+export interface DynamicAxis {
+  symbol: string;
+  /** In the examples. */
+  size: number;
+  places: { input: string; index: number; axis: number }[];
+}
 
 /** What is known of the recordings that the graph is made of. */
 interface Recorded {

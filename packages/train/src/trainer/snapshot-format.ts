@@ -1,7 +1,7 @@
 import { CheckpointError, type JsonObject } from '@diptych/core';
 import { adapters, renameTensors } from '@diptych/weights';
 import type { TrainingSnapshot } from './checkpoint-store.js';
-import type { Position } from './snapshot.js';
+import type { Position } from './position.js';
 
 /** 2: each part has one word, `image.*`, `text.*`, `fusion.*`. 1: `image_encoder.*`, `text_encoder.*`, `fusion_layer.*`. */
 export const SNAPSHOT_VERSION = 2;
