@@ -12,6 +12,7 @@ in train mode. `meta.json` has PyTorch's own error, float32 against float64, rel
 import argparse
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import timm
@@ -65,6 +66,9 @@ def networks():
         "vit_base_patch16_224", 768), 2, ["norm"]
     yield "convnext_tiny", lambda: timm.create_model("convnext_tiny", num_classes=768), None, timm_config(
         "convnext_tiny", 768), 2, []
+    for mobile in ("efficientnet_b0", "tf_efficientnet_b1", "efficientnet_b4", "tf_efficientnet_lite0", "efficientnet_lite2",
+                   "mobilenetv3_small_100", "mobilenetv3_large_100", "tf_mobilenetv3_large_100"):
+        yield mobile, partial(timm.create_model, mobile, num_classes=768, drop_rate=0.0), None, timm_config(mobile, 768), 4, []
     yield "clip-vit-base-patch32", lambda: CLIPModel(CLIPConfig()), clip_vision, CLIPConfig().to_dict(), 4, []
     yield "siglip-base-patch16-224", lambda: SiglipModel(SiglipConfig()), siglip_vision, SiglipConfig().to_dict(), 2, []
 

@@ -1,7 +1,17 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Element-wise function of a layer, by the name that checkpoints use. */
-export type Activation = 'relu' | 'gelu' | 'gelu_tanh' | 'quick_gelu' | 'silu' | 'tanh' | 'hardswish';
+export type Activation =
+  | 'relu'
+  | 'relu6'
+  | 'gelu'
+  | 'gelu_tanh'
+  | 'quick_gelu'
+  | 'silu'
+  | 'sigmoid'
+  | 'tanh'
+  | 'hardswish'
+  | 'hardsigmoid';
 
 /** Activations by transformers' names for them (`ACT2FN`), as its configurations have them. */
 export const TRANSFORMERS_ACTIVATIONS: Readonly<Record<string, Activation>> = {
@@ -53,10 +63,18 @@ function geluTanh(x: tf.Tensor): tf.Tensor {
 
 const ACTIVATIONS: Record<Activation, (x: tf.Tensor) => tf.Tensor> = {
   relu: (x) => tf.relu(x),
+  relu6: (x) => tf.relu6(x),
   gelu: geluErf,
   gelu_tanh: geluTanh,
   quick_gelu: (x) => tf.mul(x, tf.sigmoid(tf.mul(x, 1.702))),
   silu: (x) => tf.mul(x, tf.sigmoid(x)),
+  sigmoid: (x) => tf.sigmoid(x),
   tanh: (x) => tf.tanh(x),
-  hardswish: (x) => tf.mul(x, tf.div(tf.relu6(tf.add(x, 3)), 6)),
+  hardswish: (x) => tf.mul(x, hardSigmoid(x)),
+  hardsigmoid: (x) => hardSigmoid(x),
 };
+
+/** torch.nn.Hardsigmoid: relu6(x + 3) / 6. */
+function hardSigmoid(x: tf.Tensor): tf.Tensor {
+  return tf.div(tf.relu6(tf.add(x, 3)), 6);
+}

@@ -3,8 +3,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { isBuffer } from './parameter.js';
 
 /**
- * A part of a network: an object whose properties are parameters, buffers, other parts, and arrays of parts. A part is a
- * Module, or any object that is `Stateful`.
+ * A part of a network: an object whose properties are parameters, buffers, other parts, and arrays (of arrays) of parts. A
+ * part is a Module, or any object that is `Stateful`.
  *
  * Names follow the property path as PyTorch's state dict writes it: `inProjWeight` reads `in_proj_weight`, `layer1[0].conv1`
  * reads `layer1.0.conv1`; names that start with a capital stay as they are (`LayerNorm`). They never become tf variable
@@ -47,10 +47,7 @@ export abstract class Module implements Stateful {
   *namedChildren(): Iterable<[string, Stateful]> {
     for (const [key, value] of Object.entries(this)) {
       const name = toStateName(key);
-      if (isStateful(value)) yield [name, value];
-      else if (Array.isArray(value)) {
-        for (const [index, item] of value.entries()) if (isStateful(item)) yield [`${name}.${index}`, item];
-      }
+      yield* partsIn(name, value);
     }
   }
 
@@ -100,6 +97,14 @@ function* unique(
     if (seen.has(variable)) continue;
     seen.add(variable);
     yield [name, variable];
+  }
+}
+
+/** A part, or those of a list, of lists of lists too: `blocks[1][0]` is `blocks.1.0`. */
+function* partsIn(name: string, value: unknown): Iterable<[string, Stateful]> {
+  if (isStateful(value)) yield [name, value];
+  else if (Array.isArray(value)) {
+    for (const [index, item] of value.entries()) yield* partsIn(`${name}.${index}`, item);
   }
 }
 

@@ -1,7 +1,9 @@
 import type { Kinds } from '@diptych/core';
 import { clipFamily } from './clip/family.js';
 import { convnextFamily } from './convnext/family.js';
+import { efficientNetFamily } from './efficientnet/family.js';
 import type { ImageFamily } from './image-family.js';
+import { mobileNetV3Family } from './mobilenet-v3/family.js';
 import { resnetFamily } from './resnet/family.js';
 import { siglipFamily } from './siglip/family.js';
 import { smallCnnFamily } from './small-cnn/family.js';
@@ -13,6 +15,8 @@ export const FAMILIES: readonly ImageFamily[] = [
   resnetFamily,
   vitFamily,
   convnextFamily,
+  efficientNetFamily,
+  mobileNetV3Family,
   clipFamily,
   siglipFamily,
 ];

@@ -3,8 +3,20 @@ export { CLIP_VISION_CONFIGS, type ClipVisionConfig, type ClipVisionName } from 
 export { ConvNeXt, type ConvNeXtOptions } from './convnext/convnext.js';
 export { CONVNEXT_CONFIGS, type ConvNeXtConfig, type ConvNeXtName } from './convnext/convnext-configs.js';
 export { transformersConvNeXt } from './convnext/convnext-pretrained.js';
+export { EfficientNet, type EfficientNetOptions } from './efficientnet/efficientnet.js';
+export {
+  EFFICIENTNET_CONFIGS,
+  type EfficientNetConfig,
+  type EfficientNetName,
+} from './efficientnet/efficientnet-configs.js';
 export { kinds } from './families.js';
 export { imageEncoderFromPretrained } from './image-encoder-from-pretrained.js';
+export { MobileNetV3, type MobileNetV3Options } from './mobilenet-v3/mobilenet-v3.js';
+export {
+  MOBILENET_V3_CONFIGS,
+  type MobileNetV3Config,
+  type MobileNetV3Name,
+} from './mobilenet-v3/mobilenet-v3-configs.js';
 export type { SizedPretrainedOptions } from './pretrained/image-size.js';
 export { type PositionOptions, withPositionGrid } from './pretrained/position-grid.js';
 export { ResNet, type ResNetOptions, type ResNetStages } from './resnet/resnet.js';

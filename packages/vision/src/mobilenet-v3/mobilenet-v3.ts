@@ -1,0 +1,187 @@
+import {
+  type Context,
+  checkPositive,
+  type Encoded,
+  type ImageEncoder,
+  type ImageInput,
+  type PartDescription,
+} from '@diptych/core';
+import { activate, BatchNorm2d, BlankGenerator, generatorOf, Linear, Module, type RandomWeights } from '@diptych/nn';
+import {
+  fillModel,
+  ignoring,
+  openCheckpoint,
+  openSource,
+  type Pretrained,
+  type PretrainedOptions,
+  type WeightSource,
+} from '@diptych/weights';
+import * as tf from '@tensorflow/tfjs-core';
+import { describeArchitecture, resolveArchitecture } from '../architecture.js';
+import { globalAverage, gridToTokens } from '../grid.js';
+import { type MobileBlock, MobileConv2d, type MobileStyle, mobileStages, type SqueezeStyle } from '../mobile-blocks.js';
+import { checkPixels } from '../pixels.js';
+import {
+  MOBILENET_V3_CONFIGS,
+  type MobileNetV3Config,
+  type MobileNetV3Name,
+  mobileNetV3Shape,
+} from './mobilenet-v3-configs.js';
+import { mobileNetV3Of } from './mobilenet-v3-pretrained.js';
+
+/** Options of {@link MobileNetV3}. */
+export interface MobileNetV3Options extends RandomWeights {
+  /** Width of the result: adds `classifier`, a linear layer from the head's width. Without it there is none. */
+  readonly embedDim?: number;
+  /** Stochastic depth in training: probability of leaving out the last block, rising from 0. Default 0. */
+  readonly dropPathRate?: number;
+}
+
+const SQUEEZE: SqueezeStyle = { of: 'expanded', activation: 'relu', gate: 'hardsigmoid' };
+
+/** The 1x1 convolution after the blocks, a stage of its own in timm's names (`blocks.6.0`). */
+class ConvolutionStage extends Module {
+  readonly conv: MobileConv2d;
+  readonly bn1: BatchNorm2d;
+
+  constructor(inChannels: number, outChannels: number, style: MobileStyle) {
+    super();
+    this.conv = new MobileConv2d(inChannels, outChannels, 1, { style });
+    this.bn1 = new BatchNorm2d(outChannels, style);
+  }
+
+  forward(x: tf.Tensor4D, context: Context): tf.Tensor4D {
+    return activate(this.bn1.forward(this.conv.forward(x), context), 'hardswish');
+  }
+}
+
+/**
+ * MobileNetV3 small and large, with timm's parameter names.
+ *
+ * `pooled` is the average over the last grid, through the head (a linear layer with hard swish) and `classifier` where
+ * there is one; `sequence` is each position of that grid through the same layers. The head is not linear, so the mean of
+ * `sequence` is not `pooled`. Pictures may have any size of at least 32; 224 in training.
+ *
+ * Howard et al., Searching for MobileNetV3 (2019), https://arxiv.org/abs/1905.02244.
+ */
+export class MobileNetV3 extends Module implements ImageEncoder, Pretrained {
+  readonly transform?: Pretrained['transform'];
+  readonly report?: Pretrained['report'];
+  readonly convStem: MobileConv2d;
+  readonly bn1: BatchNorm2d;
+  readonly blocks: readonly (readonly (MobileBlock | ConvolutionStage)[])[];
+  readonly convHead: MobileConv2d;
+  readonly classifier: Linear | undefined;
+  readonly embedDim: number;
+  readonly architecture: MobileNetV3Name | MobileNetV3Config;
+  readonly dropPathRate: number;
+  readonly #where: string;
+  readonly #inChannels: number;
+
+  /**
+   * @param architecture a name of {@link MOBILENET_V3_CONFIGS}, or a configuration of your own
+   * @throws ConfigError if the name is unknown or the configuration makes no network
+   */
+  constructor(architecture: MobileNetV3Name | MobileNetV3Config, options: MobileNetV3Options = {}) {
+    super();
+    const asked = resolveArchitecture<MobileNetV3Name, MobileNetV3Config>(
+      'vision.MobileNetV3',
+      MOBILENET_V3_CONFIGS,
+      architecture,
+    );
+    this.#where = asked.where;
+    this.architecture = asked.architecture;
+    const { tensorflow = false, inChannels = 3, eps = tensorflow ? 1e-3 : 1e-5 } = asked.config;
+    const { embedDim, dropPathRate = 0 } = options;
+    checkPositive(this.#where, 'inChannels', inChannels);
+    if (embedDim !== undefined) checkPositive(this.#where, 'embedDim', embedDim);
+    this.#inChannels = inChannels;
+    this.dropPathRate = dropPathRate;
+
+    const generator = generatorOf(options, 'vision/mobilenet-v3');
+    const style = { eps, padSame: tensorflow, generator };
+    const { stemChannels, stages, lastChannels, headChannels } = mobileNetV3Shape(asked.config);
+    this.convStem = new MobileConv2d(inChannels, stemChannels, 3, { style, stride: 2 });
+    this.bn1 = new BatchNorm2d(stemChannels, style);
+    this.blocks = [
+      ...mobileStages(stages, { inChannels: stemChannels, squeeze: SQUEEZE, dropPathRate, style }),
+      [new ConvolutionStage(stages.at(-1)!.channels, lastChannels, style)],
+    ];
+    this.convHead = new MobileConv2d(lastChannels, headChannels, 1, { style, bias: true });
+    this.classifier = embedDim === undefined ? undefined : new Linear(headChannels, embedDim, { generator });
+    this.embedDim = embedDim ?? headChannels;
+  }
+
+  /**
+   * [B, H, W, 3] -> `pooled` [B, embedDim], `sequence` [B, ceil(H/32) * ceil(W/32), embedDim].
+   *
+   * @throws ShapeError if the pictures do not have this shape
+   */
+  encode(pixels: ImageInput, context: Context): Encoded {
+    const grid = this.features(pixels, context);
+    const average = globalAverage(grid); // [B, C]
+    const [batch, channels] = average.shape;
+    const pooled = this.#head(tf.reshape(average, [batch, 1, 1, channels]));
+    return { pooled: tf.reshape(pooled, [batch, this.embedDim]), sequence: this.#head(grid) };
+  }
+
+  /** The last grid: [B, H, W, 3] -> [B, ceil(H/32), ceil(W/32), 960 (small: 576)]. */
+  features(pixels: ImageInput, context: Context): tf.Tensor4D {
+    checkPixels(this.#where, pixels, { channels: this.#inChannels });
+    const stem = activate(this.bn1.forward(this.convStem.forward(pixels), context), 'hardswish');
+    return this.blocks.flat().reduce((grid, block) => block.forward(grid, context), stem);
+  }
+
+  /**
+   * Builds the network of a checkpoint of timm's and loads it.
+   *
+   * Without `embedDim` there is no `classifier`; with it, the checkpoint's is taken if it has this width, and a new one starts
+   * from `seed` if not (`report.fresh` lists it). `transform` holds the settings of the pictures that the weights expect.
+   *
+   * @param model a folder, a hub id, or a source
+   * @throws WeightsError, HubError if the checkpoint is missing, damaged or does not fit; ConfigError for another family
+   */
+  static async fromPretrained(
+    model: string | WeightSource,
+    options: PretrainedOptions & RandomWeights & Pick<MobileNetV3Options, 'dropPathRate'> = {},
+  ): Promise<MobileNetV3> {
+    const opened = await openCheckpoint(openSource(model, options.hub), options);
+    const { architecture, adapter } = mobileNetV3Of(opened);
+    const tensors = await opened.tensors();
+    const { embedDim, dropPathRate } = options;
+    const made = new MobileNetV3(architecture, { embedDim, dropPathRate, generator: new BlankGenerator() });
+    const head = made.classifier && {
+      name: 'classifier',
+      layer: made.classifier,
+      make: () =>
+        new Linear(made.classifier!.inFeatures, made.embedDim, {
+          generator: generatorOf(options, 'vision/mobilenet-v3/head'),
+        }),
+    };
+    const report = fillModel(made, tensors, {
+      config: opened.config,
+      strict: options.strict,
+      adapter: head ? adapter : ignoring(adapter, /^classifier\./),
+      heads: head && [head],
+    });
+    return Object.assign(made, { transform: opened.transform, report });
+  }
+
+  override describe(): PartDescription {
+    const { dropPathRate } = this;
+    return {
+      kind: 'vision/mobilenet-v3',
+      options: {
+        architecture: describeArchitecture(this.architecture),
+        embedDim: this.classifier ? this.embedDim : undefined,
+        dropPathRate: dropPathRate > 0 ? dropPathRate : undefined,
+      },
+    };
+  }
+
+  /** [B, H, W, C] -> [B, H * W, embedDim]. */
+  #head(grid: tf.Tensor4D): tf.Tensor3D {
+    const tokens = gridToTokens(activate(this.convHead.forward(grid), 'hardswish'));
+    return this.classifier ? this.classifier.forward(tokens) : tokens;
+  }
+}
