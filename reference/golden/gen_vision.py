@@ -1,10 +1,13 @@
-"""Tiny ViT, ConvNeXt and ResNet of timm 1.0 and of transformers in the hub's layout, a ResNeXt of torchvision: eval mode."""
+"""Tiny ViT, ConvNeXt and ResNet of timm 1.0 and of transformers in the hub's layout, a ResNeXt of torchvision: eval mode; an
+EfficientNet and a MobileNetV3 of timm: eval and train mode."""
 import json
 
 import timm
 import torch
 from timm.layers import resample_abs_pos_embed
 from timm.models import save_for_hf
+from timm.models.efficientnet import _gen_efficientnet
+from timm.models.mobilenetv3 import _gen_mobilenet_v3
 from transformers import (ConvNextConfig, ConvNextForImageClassification, ResNetConfig, ResNetForImageClassification,
                           ViTConfig, ViTForImageClassification)
 
@@ -37,9 +40,21 @@ def run(model, state, x, r, dtype):
     y = output_of(model, x)
     (y * r.to(dtype)).sum().backward()
     result = {"features": tokens_of(model, x), "output": y}
-    # timm's names are ours; transformers' need an adapter, which outputs alone can test.
-    if hasattr(model, "args") or hasattr(model, "settings"):
+    # timm's names are ours; transformers' need an adapter, which outputs alone can test. Some are learned in train mode below.
+    if hasattr(model, "args") or "block" in getattr(model, "settings", {}):
         result |= {f"grad.{k}": p.grad for k, p in model.named_parameters() if p.grad is not None}
+    return {k: v.detach().clone() for k, v in result.items()}
+
+
+def run_training(model, state, x, r, dtype):
+    """Output, gradients and the statistics after one step of normalisations that look at their batch."""
+    model = model.to(dtype).train()
+    model.load_state_dict(state)
+    model.zero_grad()
+    y = model(x.to(dtype))
+    (y * r.to(dtype)).sum().backward()
+    result = {"train.output": y} | {f"train.grad.{k}": p.grad for k, p in model.named_parameters()}
+    result |= {f"after.{k}": b for k, b in model.named_buffers() if b.is_floating_point()}
     return {k: v.detach().clone() for k, v in result.items()}
 
 
@@ -73,6 +88,26 @@ def small_resnext(width, groups, width_per_group):
     return net
 
 
+def small_efficientnet(width, depth):
+    net = _gen_efficientnet("efficientnet_b0", width, depth, num_classes=CLASSES)
+    net.settings = part("vision/efficientnet", {"widthMultiplier": width, "depthMultiplier": depth})
+    return net
+
+
+def small_mobilenet_v3(width, head):
+    """As TensorFlow pads and normalises, with a head of few channels."""
+    net = _gen_mobilenet_v3("mobilenetv3_small_100", width, num_classes=CLASSES, pad_type="same", bn_eps=1e-3)
+    net.conv_head = torch.nn.Conv2d(net.conv_head.in_channels, head, 1)
+    net.classifier = torch.nn.Linear(head, CLASSES)
+    net.settings = part("vision/mobilenet-v3", {"size": "small", "widthMultiplier": width, "headChannels": head,
+                                                "tensorflow": True})
+    return net
+
+
+def part(kind, architecture):
+    return {"kind": kind, "options": {"architecture": architecture, "embedDim": CLASSES}}
+
+
 args = arguments(__doc__)
 g = torch.Generator().manual_seed(args.seed)
 torch.manual_seed(args.seed)
@@ -90,6 +125,8 @@ models = {
     "resnet_transformers": (ResNetForImageClassification(ResNetConfig(
         embedding_size=4, hidden_sizes=[16, 32, 64, 128], depths=[1, 2, 1, 1], id2label=labels)), 64),
     "resnext": (small_resnext(4, 2, 48), 64),
+    "efficientnet": (small_efficientnet(0.1, 0.3), 64),
+    "mobilenetv3": (small_mobilenet_v3(0.1, 24), 64),
 }
 meta = {}
 for name, (model, size) in models.items():
@@ -112,10 +149,14 @@ for name, (model, size) in models.items():
     config = json.loads((folder / "config.json").read_text())
     config.pop("transformers_version", None)
     save_json(folder / "config.json", config)
-    x, r = randn(g, 2, 3, size, size), randn(g, 2, CLASSES)
+    batch = 4 if "kind" in config else 2
+    x, r = randn(g, batch, 3, size, size), randn(g, batch, CLASSES)
     inputs = {"pixel_values": x, "r": r}
     double = run(model, state, x, r, torch.float64)
     single = run(model, state, x, r, torch.float32)
+    if "kind" in config:
+        double |= run_training(model, state, x, r, torch.float64)
+        single |= run_training(model, state, x, r, torch.float32)
     if name == "vit":
         inputs["pixel_values48"] = randn(g, 2, 3, 48, 48)
         extra = positions(model, inputs["pixel_values48"], state)

@@ -95,6 +95,20 @@ describe('Module', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
+  it('names the parts of lists in lists by both places', () => {
+    const layer = () => new Linear(2, 2, { generator: new Generator(), bias: false });
+    class Staged extends Module {
+      readonly blocks = [[layer()], [layer(), layer()], []];
+    }
+    const before = tf.memory().numTensors;
+    const model = new Staged().bindPaths('model');
+    expect(names(model.namedChildren())).toEqual(['blocks.0.0', 'blocks.1.0', 'blocks.1.1']);
+    expect(names(model.namedParameters())).toEqual(['blocks.0.0.weight', 'blocks.1.0.weight', 'blocks.1.1.weight']);
+    expect(model.blocks[1]![1]!.path).toBe('model.blocks.1.1');
+    model.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
   it('buffers are not trainable, parameters are', () => {
     const model = new Model();
     expect([...model.namedParameters()].every(([, variable]) => variable.trainable)).toBe(true);

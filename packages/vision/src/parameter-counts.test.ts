@@ -7,6 +7,10 @@ import {
   type ClipVisionName,
   ConvNeXt,
   type ConvNeXtName,
+  EfficientNet,
+  type EfficientNetName,
+  MobileNetV3,
+  type MobileNetV3Name,
   ResNet,
   type ResNetName,
   SiglipVision,
@@ -44,6 +48,23 @@ const convnexts: Partial<Record<ConvNeXtName, number>> = {
   convnext_small: 50_223_688,
   convnext_base: 88_591_464,
 };
+const efficientNets: Partial<Record<EfficientNetName, number>> = {
+  efficientnet_b0: 5_288_548,
+  efficientnet_b1: 7_794_184,
+  efficientnet_b2: 9_109_994,
+  efficientnet_b3: 12_233_232,
+  tf_efficientnet_b4: 19_341_616,
+  efficientnet_lite0: 4_652_008,
+  efficientnet_lite1: 5_416_680,
+  efficientnet_lite2: 6_092_072,
+  efficientnet_lite3: 8_197_096,
+  tf_efficientnet_lite4: 13_006_568,
+};
+const mobileNets: Partial<Record<MobileNetV3Name, number>> = {
+  mobilenetv3_small_100: 2_542_856,
+  mobilenetv3_large_100: 5_483_032,
+  mobilenet_v3_large: 5_483_032,
+};
 const clips: Partial<Record<ClipVisionName, number>> = { 'clip-vit-base-patch32': 87_849_216 };
 
 const generator = new BlankGenerator();
@@ -65,6 +86,14 @@ it.each(Object.entries(vits))('%s has %i parameters', (name, count) => {
 
 it.each(Object.entries(convnexts))('%s has %i parameters', (name, count) => {
   expectCount(new ConvNeXt(name as ConvNeXtName, { embedDim: 1000, generator }), count);
+});
+
+it.each(Object.entries(efficientNets))('%s has %i parameters', (name, count) => {
+  expectCount(new EfficientNet(name as EfficientNetName, { embedDim: 1000, generator }), count);
+});
+
+it.each(Object.entries(mobileNets))('%s has %i parameters', (name, count) => {
+  expectCount(new MobileNetV3(name as MobileNetV3Name, { embedDim: 1000, generator }), count);
 });
 
 it.each(Object.entries(clips))('%s has %i parameters in its vision tower', (name, count) => {

@@ -1,6 +1,6 @@
 import type { ImageEncoder } from '@diptych/core';
 import type { Module } from '@diptych/nn';
-import { ClipVision, ConvNeXt, ResNet, SiglipVision, SmallCNN, ViT } from '../src/index.js';
+import { ClipVision, ConvNeXt, EfficientNet, MobileNetV3, ResNet, SiglipVision, SmallCNN, ViT } from '../src/index.js';
 
 /** A small network for tests. */
 export interface SmallEncoder {
@@ -55,6 +55,31 @@ export const SMALL_ENCODERS: Readonly<Record<string, SmallEncoder>> = {
       new ConvNeXt({ depths: [1, 2], widths: [4, 8] }, { embedDim: 6, dropPathRate: 0.2, seed }).bindPaths('convnext'),
     size: 24,
     tokens: 9,
+  },
+  EfficientNet: {
+    make: () =>
+      new EfficientNet(
+        { widthMultiplier: 0.1, depthMultiplier: 0.3 },
+        { embedDim: 6, dropPathRate: 0.2, seed },
+      ).bindPaths('efficientnet'),
+    size: 64,
+    tokens: 4,
+  },
+  "EfficientNet lite, TensorFlow's, no head": {
+    make: () =>
+      new EfficientNet({ widthMultiplier: 0.1, depthMultiplier: 0.3, lite: true, tensorflow: true }, { seed }),
+    size: 64,
+    tokens: 4,
+  },
+  'MobileNetV3 small': {
+    make: () => new MobileNetV3({ size: 'small', widthMultiplier: 0.1, headChannels: 16 }, { embedDim: 6, seed }),
+    size: 64,
+    tokens: 4,
+  },
+  "MobileNetV3 large, TensorFlow's, no head": {
+    make: () => new MobileNetV3({ size: 'large', widthMultiplier: 0.1, headChannels: 16, tensorflow: true }, { seed }),
+    size: 64,
+    tokens: 4,
   },
   CLIP: { make: () => new ClipVision({ ...tower, projectionDim: 6 }, { seed }), size: 32, tokens: 16 },
   SigLIP: { make: () => new SiglipVision(tower, { seed }), size: 32, tokens: 16 },
