@@ -30,6 +30,7 @@ export async function evaluate(model: JointModel, image: Matrix, text: Matrix, s
   const [candidates] = image.shape;
   const { textToImage, imageToText } = await retrieval(image, text);
   const shuffled = takeRows(image, permutation(candidates, seed, 0, 'example.shuffled'));
+  const chance = (k: number) => Math.min(1, k / candidates);
   return {
     textToImage: figures(textToImage),
     imageToText: figures(imageToText),
@@ -38,9 +39,7 @@ export async function evaluate(model: JointModel, image: Matrix, text: Matrix, s
       shuffled: await matchingAccuracy(shuffled, text, matcherOf(model, shuffled, text)),
     },
     rerank: { 'recall@1': await rerankedRecall(model, image, text) },
-    chance: Object.fromEntries(
-      [1, 5, 10].map((k) => [`recall@${k}`, Math.min(1, k / candidates)]),
-    ) as unknown as MetricsFile['chance'],
+    chance: { 'recall@1': chance(1), 'recall@5': chance(5), 'recall@10': chance(10) },
     candidates,
   };
 }

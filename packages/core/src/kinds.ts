@@ -168,6 +168,7 @@ function* kindsIn(value: Json | PartDescription | undefined): Generator<Omit<Par
     return;
   }
   if (!isObject(value)) return;
+  // JSON and PartDescription differ in types alone
   if (isDescription(value)) yield value as unknown as PartDescription;
   else if (typeof value.op === 'string' && value.op.includes('/')) yield { kind: value.op };
   for (const item of Object.values(value)) yield* kindsIn(item);

@@ -26,6 +26,7 @@ export default async function decode(task: DecodeTask): Promise<WorkerReply> {
   try {
     if (!('value' in built)) throw built.error;
     const result = share(await decodeRows(task, built.value));
+    // piscina types what it moves as what it can move, and its thread gives the value under valueSymbol
     return move({ [transferableSymbol]: buffersOf(result), [valueSymbol]: { result } }) as unknown as WorkerReply;
   } catch (error) {
     const message = error instanceof Error ? (error.stack ?? error.message) : String(error);

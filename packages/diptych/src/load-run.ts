@@ -47,11 +47,13 @@ export async function loadRun(folder: string, parts: Kinds): Promise<JointModel 
         "train from a DataLoader and with parts that have describe(); or build the model, trainer.resume(folder, 'best'), then save(folder, { encoder, transform, tokenizer })",
     });
   }
+  // as takeSnapshot wrote them; buildParts checks what they say
   const { transform, tokenizer, tokenize } = inputs as unknown as Inputs;
   const files = await mkdtemp(join(tmpdir(), 'diptych-load-'));
   try {
     for (const [name, content] of Object.entries(snapshot.files ?? {}))
       await writeFile(join(files, basename(name)), content);
+    // as describe() of the model gave it
     const model = settings.model as unknown as PartDescription;
     const { encoder, ...made } = buildParts({ model, transform, tokenizer }, parts, files);
     try {

@@ -1,3 +1,4 @@
+import { withGradient } from '@diptych/core/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Element-wise function of a layer, by the name that checkpoints use. */
@@ -40,9 +41,8 @@ export function gelu<T extends tf.Tensor>(x: T): T {
   return geluErf(x) as T;
 }
 
-const geluErf = (x: tf.Tensor): tf.Tensor => {
-  const op = tf.customGrad((...args) => {
-    const [input, save] = args as unknown as [tf.Tensor, tf.GradSaveFunc];
+const geluErf = (x: tf.Tensor): tf.Tensor =>
+  withGradient([x], (save, input) => {
     const cdf = tf.mul(tf.add(tf.erf(tf.mul(input, Math.SQRT1_2)), 1), 0.5);
     save([input, cdf]);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
@@ -52,8 +52,6 @@ const geluErf = (x: tf.Tensor): tf.Tensor => {
     };
     return { value: tf.mul(input, cdf), gradFunc };
   });
-  return op(x);
-};
 
 /** The tanh approximation: torch.nn.GELU(approximate='tanh'), transformers' `gelu_new` and `gelu_pytorch_tanh`. */
 function geluTanh(x: tf.Tensor): tf.Tensor {

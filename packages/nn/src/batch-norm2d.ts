@@ -1,4 +1,5 @@
 import { type Context, checkShape } from '@diptych/core';
+import { withGradient } from '@diptych/core/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
 import { Module } from './module.js';
 import { buffer, parameter } from './parameter.js';
@@ -72,8 +73,7 @@ function batchNormTrain(
   const axes = [0, 1, 2];
   const mean: tf.Tensor1D = tf.mean(x, axes);
   const variance: tf.Tensor1D = tf.mean(tf.square(tf.sub(x, mean)), axes);
-  const normalize = tf.customGrad((...args) => {
-    const [input, scale, shift, save] = args as unknown as [tf.Tensor4D, tf.Tensor1D, tf.Tensor1D, tf.GradSaveFunc];
+  const y: tf.Tensor4D = withGradient([x, weight, bias], (save, input, scale, shift) => {
     const inverse = tf.rsqrt(tf.add(variance, eps));
     save([input, scale, mean, inverse]);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
@@ -87,5 +87,5 @@ function batchNormTrain(
     };
     return { value: tf.add(tf.mul(tf.mul(tf.sub(input, mean), inverse), scale), shift), gradFunc };
   });
-  return { y: normalize(x, weight, bias) as tf.Tensor4D, mean, variance };
+  return { y, mean, variance };
 }

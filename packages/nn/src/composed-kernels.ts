@@ -19,6 +19,7 @@ export function sumRowsById(x: tf.Tensor, ids: tf.Tensor1D, count: number): tf.T
  * strides become dilations.
  */
 const Conv2DBackpropFilter: Composition = ({ x, dy }, attrs) => {
+  // tfjs's Conv2DBackpropFilterAttrs; tables of kernels have the attributes of all of them
   const { strides, pad, dimRoundingMode, filterShape } = attrs as unknown as {
     strides: [number, number] | number;
     pad: 'valid' | 'same' | number;

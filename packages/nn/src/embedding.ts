@@ -1,4 +1,5 @@
 import { checkDtype } from '@diptych/core';
+import { withGradient } from '@diptych/core/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
 import { ensureKernel, sumRowsById } from './composed-kernels.js';
 import type { Generator } from './generator.js';
@@ -49,8 +50,7 @@ export class Embedding extends Module {
  * of the table until it is done, 20 GB for a vocabulary of 1,500 and 16,000 tokens.
  */
 function gatherSparingMemory(table: tf.Tensor2D, ids: tf.Tensor): tf.Tensor {
-  const lookUp = tf.customGrad((...args) => {
-    const [rows, save] = args as unknown as [tf.Tensor2D, tf.GradSaveFunc];
+  return withGradient([table], (save, rows) => {
     save([ids]);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
       const flat = tf.reshape(saved[0]!, [-1]) as tf.Tensor1D;
@@ -58,7 +58,6 @@ function gatherSparingMemory(table: tf.Tensor2D, ids: tf.Tensor): tf.Tensor {
     };
     return { value: tf.gather(rows, ids), gradFunc };
   });
-  return lookUp(table);
 }
 
 /** Takes `table` over. */
@@ -73,8 +72,7 @@ function withZeroRow(table: tf.Tensor2D, row: number): tf.Tensor2D {
 
 /** The rows as they are; gradients of rows with the padding id are dropped. */
 function withoutGradientAt(rows: tf.Tensor, ids: tf.Tensor, paddingIdx: number): tf.Tensor {
-  const pass = tf.customGrad((...args) => {
-    const [input, save] = args as unknown as [tf.Tensor, tf.GradSaveFunc];
+  return withGradient([rows], (save, input) => {
     save([ids]);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
       const keep = tf.cast(tf.notEqual(saved[0]!, tf.scalar(paddingIdx, 'int32')), 'float32');
@@ -82,5 +80,4 @@ function withoutGradientAt(rows: tf.Tensor, ids: tf.Tensor, paddingIdx: number):
     };
     return { value: tf.clone(input), gradFunc };
   });
-  return pass(rows);
 }

@@ -1,4 +1,5 @@
 import { ConfigError, checkShape } from '@diptych/core';
+import { withGradient } from '@diptych/core/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
 import { Module } from './module.js';
 import { parameter } from './parameter.js';
@@ -50,8 +51,7 @@ export class GroupNorm extends Module {
 
 /** (x - mean) / sqrt(variance + eps) over some axes, the gradient written out as in layer normalisation. */
 function standardize(x: tf.Tensor, axes: number[], eps: number): tf.Tensor {
-  const normalize = tf.customGrad((...args) => {
-    const [input, save] = args as unknown as [tf.Tensor, tf.GradSaveFunc];
+  return withGradient([x], (save, input) => {
     const centred = tf.sub(input, tf.mean(input, axes, true));
     const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centred), axes, true), eps));
     const hat = tf.mul(centred, inverse);
@@ -63,5 +63,4 @@ function standardize(x: tf.Tensor, axes: number[], eps: number): tf.Tensor {
     };
     return { value: hat, gradFunc };
   });
-  return normalize(x);
 }

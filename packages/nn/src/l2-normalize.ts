@@ -1,3 +1,4 @@
+import { withGradient } from '@diptych/core/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Vectors shorter than this are divided by it, as torch.nn.functional.normalize does. */
@@ -10,8 +11,7 @@ const SHORTEST = 1e-12;
  * every other gradient of the step.
  */
 export function l2Normalize<T extends tf.Tensor>(x: T): T {
-  const normalize = tf.customGrad((...args) => {
-    const [input, save] = args as unknown as [tf.Tensor, tf.GradSaveFunc];
+  return withGradient([x], (save, input) => {
     const squares = tf.sum(tf.square(input), -1, true);
     const inverse = tf.rsqrt(tf.maximum(squares, SHORTEST ** 2));
     const unit = tf.mul(input, inverse);
@@ -21,7 +21,6 @@ export function l2Normalize<T extends tf.Tensor>(x: T): T {
       const along = tf.mul(direction, tf.sum(tf.mul(dy, direction), -1, true));
       return [tf.mul(tf.sub(dy, along), factor)];
     };
-    return { value: unit, gradFunc };
+    return { value: unit as T, gradFunc };
   });
-  return normalize(x) as T;
 }

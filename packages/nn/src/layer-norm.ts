@@ -1,4 +1,5 @@
 import { checkShape } from '@diptych/core';
+import { withGradient } from '@diptych/core/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
 import { Module } from './module.js';
 import { parameter } from './parameter.js';
@@ -35,8 +36,7 @@ export class LayerNorm extends Module {
 
 /** Layer normalisation over the last axis as one differentiable function with its gradient written out. */
 export function layerNorm<T extends tf.Tensor>(x: T, weight: tf.Tensor1D, bias: tf.Tensor1D, eps: number): T {
-  const normalize = tf.customGrad((...args) => {
-    const [input, scale, shift, save] = args as unknown as [tf.Tensor, tf.Tensor1D, tf.Tensor1D, tf.GradSaveFunc];
+  return withGradient([x, weight, bias], (save, input, scale, shift) => {
     const centred = tf.sub(input, tf.mean(input, -1, true));
     const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centred), -1, true), eps));
     const hat = tf.mul(centred, inverse);
@@ -49,7 +49,6 @@ export function layerNorm<T extends tf.Tensor>(x: T, weight: tf.Tensor1D, bias: 
       const dx = tf.mul(tf.sub(tf.sub(dHat, tf.mean(dHat, -1, true)), projected), spread);
       return [dx, tf.sum(tf.mul(dy, normalized), leadingAxes), tf.sum(dy, leadingAxes)];
     };
-    return { value: tf.add(tf.mul(hat, scale), shift), gradFunc };
+    return { value: tf.add(tf.mul(hat, scale), shift) as T, gradFunc };
   });
-  return normalize(x, weight, bias) as T;
 }

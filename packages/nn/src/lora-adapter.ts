@@ -1,3 +1,4 @@
+import { withGradient } from '@diptych/core/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Generator } from './generator.js';
 import { kaimingUniform } from './init.js';
@@ -48,17 +49,16 @@ export class LoraAdapter extends Module {
    */
   product(rows: tf.Tensor2D, weight: tf.Variable<tf.Rank.R2>): tf.Tensor2D {
     const trains = weight.trainable;
-    const product = tf.customGrad((...args) => {
-      const [x, A, B] = args as unknown as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
-      const save = args.at(-1) as unknown as tf.GradSaveFunc;
+    type Inputs = [x: tf.Tensor2D, A: tf.Tensor2D, B: tf.Tensor2D, ...weight: tf.Tensor2D[]];
+    const inputs: Inputs = [rows, this.A, this.B, ...(trains ? [weight] : [])];
+    return withGradient<Inputs, tf.Tensor2D>(inputs, (save, x, A, B) => {
       save([x, A, B]);
-      const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
-        const gradients = this.#gradients(dy as tf.Tensor2D, saved, weight);
+      const gradFunc = (dy: tf.Tensor2D, saved: tf.Tensor[]) => {
+        const gradients = this.#gradients(dy, saved, weight);
         return trains ? [...gradients, tf.matMul(dy, x, true)] : gradients;
       };
       return { value: tf.matMul(x, this.merged(weight), false, true), gradFunc };
     });
-    return product(rows, this.A, this.B, ...(trains ? [weight] : [])) as tf.Tensor2D;
   }
 
   /** Of rows, A and B. */

@@ -18,7 +18,7 @@ export function buffer<R extends tf.Rank>(initial: tf.Tensor<R>): tf.Variable<R>
 
 /** True for variables made by {@link buffer}. */
 export function isBuffer(variable: tf.Variable): boolean {
-  return (variable as unknown as Record<symbol, unknown>)[BUFFER] === true;
+  return BUFFER in variable;
 }
 
 function own<R extends tf.Rank>(initial: tf.Tensor<R>, trainable: boolean): tf.Variable<R> {

@@ -128,6 +128,7 @@ function watchKernels(report: (flops: number) => void): () => void {
   engine.runKernel = ((name: string, inputs: tf.NamedTensorMap, attributes?: tf.NamedAttrMap) => {
     const output = runKernel.call(engine, name, inputs, attributes);
     const work = FLOPS[name];
+    // runKernel may give a list; the kernels of FLOPS give one tensor
     if (work) report(work(inputs, output as unknown as tf.Tensor, (attributes ?? {}) as Record<string, unknown>));
     return output;
   }) as typeof runKernel;

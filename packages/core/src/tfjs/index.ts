@@ -4,3 +4,4 @@
  */
 export { isTaping, keepingTape, registeredVariables } from './internals.js';
 export { disposeNested, tensorsIn, tidyNested } from './nested.js';
+export { type WithGradient, withGradient } from './with-gradient.js';

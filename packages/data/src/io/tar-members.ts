@@ -48,6 +48,7 @@ export async function* readMembers(file: SourceFile, options: TarOptions): Async
   const tail = new Tail();
   let failure: unknown;
   const bytes = Readable.from(tail.watch(notEmpty(openBytes(file.path, http))), { objectMode: false });
+  // tar-stream's streams are streamx's, which Node's pipeline takes and its types do not know
   pipeline(bytes, archive as unknown as NodeJS.WritableStream).catch((error: unknown) => {
     failure ??= error;
   });

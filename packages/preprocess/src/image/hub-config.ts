@@ -162,8 +162,8 @@ function transformersNormalize(
   const divisor = (std: number) => (normalizes ? std : 1) * (twice ? std : 1);
   return [
     normalize({
-      mean: mean.map((m) => m + offset) as unknown as Normalization['mean'],
-      std: deviation.map(divisor) as unknown as Normalization['std'],
+      mean: eachChannel(mean, (m) => m + offset),
+      std: eachChannel(deviation, divisor),
     }),
   ];
 }
@@ -195,6 +195,7 @@ function timmSteps(config: JsonObject): Step[] {
     throw unsupportedKey(where, 'input_size', inputSize);
   if (typeof cropPct !== 'number' || !(cropPct > 0)) throw unsupportedKey(where, 'crop_pct', cropPct);
   const filter = filterName(interpolation, where);
+  // three numbers by timm's format; resize checks them
   const [, height, width] = inputSize as unknown as [number, number, number];
   const scaled: [number, number] = [Math.floor(height / cropPct), Math.floor(width / cropPct)];
   const ending = [toTensor(), normalize({ mean: triple(mean, 'mean', where), std: triple(std, 'std', where) })];
@@ -241,8 +242,13 @@ function sizeArgument(size: Json | undefined, where: string): number | [number, 
   throw unsupportedKey(where, 'size', size);
 }
 
+function eachChannel([r, g, b]: Normalization['mean'], change: (value: number) => number): Normalization['mean'] {
+  return [change(r), change(g), change(b)];
+}
+
 function triple(values: Json | undefined, key: string, where: string): Normalization['mean'] {
   if (Array.isArray(values) && values.length === 3 && values.every((value) => typeof value === 'number')) {
+    // every() does not narrow Json[] to a tuple
     return values as unknown as [number, number, number];
   }
   if (typeof values === 'number') return [values, values, values];

@@ -47,6 +47,7 @@ export class JpegDecoder {
     const fail = () => {
       throw new Error('not a plain JPEG');
     };
+    // what a module exports is known to its source alone
     return new WebAssembly.Instance(this.#module, { host: { fail } }).exports as unknown as JpegExports;
   }
 }

@@ -113,7 +113,7 @@ function readHeader(content: Uint8Array, maxPixels: number): Header | undefined 
   if (content.length !== HEADER_BYTES) return undefined;
   const view = new DataView(content.buffer, content.byteOffset, HEADER_BYTES);
   const [width, height] = [view.getUint32(0), view.getUint32(4)];
-  const [depth, color, compression, filter, interlace] = content.subarray(8) as unknown as number[];
+  const [depth, color, compression, filter, interlace] = content.subarray(8);
   const depths = color === ColorType.Palette ? [1, 2, 4, 8] : [8];
   if (!(color! in CHANNELS) || !depths.includes(depth!)) return undefined;
   if (compression !== 0 || filter !== 0 || interlace !== 0) return undefined;

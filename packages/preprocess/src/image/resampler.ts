@@ -75,6 +75,7 @@ export class Resampler {
   #rows: AxisTable | undefined;
 
   constructor() {
+    // what a module exports is known to its source alone
     this.#kernel = new WebAssembly.Instance(kernelModule).exports as unknown as Kernel;
   }
 

@@ -14,23 +14,25 @@ import { type RandomShiftOptions, randomShift } from './random-shift.js';
 import { type ResizeOptions, resize } from './resize.js';
 import { type ToTensorOptions, toTensor } from './to-tensor.js';
 
-/** A factory reads its own options from JSON; it checks them itself. */
-const factories: { readonly [op: string]: (options: JsonObject) => Step } = {
-  resize: ({ size, ...options }) => resize(size as unknown as SizeArgument, options as ResizeOptions),
-  centerCrop: ({ size, ...options }) => centerCrop(size as unknown as SizeArgument, options as CenterCropOptions),
-  pad: ({ padding, ...options }) => pad(padding as unknown as Padding, options as unknown as PadOptions),
-  letterbox: ({ size, ...options }) =>
-    letterbox(size as unknown as SizeArgument, options as unknown as LetterboxOptions),
-  randomResizedCrop: ({ size, ...options }) =>
-    randomResizedCrop(size as unknown as SizeArgument, options as unknown as RandomResizedCropOptions),
-  randomHorizontalFlip: ({ probability }) => randomHorizontalFlip(probability as number),
-  randomVerticalFlip: ({ probability }) => randomVerticalFlip(probability as number),
-  randomShift: (options) => randomShift(options as unknown as RandomShiftOptions),
-  colorJitter: (options) => colorJitter(options as unknown as ColorJitterOptions),
-  randAugment: (options) => randAugment(options as unknown as RandAugmentOptions),
-  toTensor: (options) => toTensor(options as ToTensorOptions),
-  normalize: (options) => normalize(options as unknown as Normalization),
+/** A factory for each op, with the type of what its description says. That JSON has this type is checked by the step itself. */
+const factories: { readonly [op: string]: (options: never) => Step } = {
+  resize: ({ size, ...options }: ResizeOptions & Sized) => resize(size, options),
+  centerCrop: ({ size, ...options }: CenterCropOptions & Sized) => centerCrop(size, options),
+  pad: ({ padding, ...options }: PadOptions & { padding: Padding }) => pad(padding, options),
+  letterbox: ({ size, ...options }: LetterboxOptions & Sized) => letterbox(size, options),
+  randomResizedCrop: ({ size, ...options }: RandomResizedCropOptions & Sized) => randomResizedCrop(size, options),
+  randomHorizontalFlip: ({ probability }: { probability: number }) => randomHorizontalFlip(probability),
+  randomVerticalFlip: ({ probability }: { probability: number }) => randomVerticalFlip(probability),
+  randomShift: (options: RandomShiftOptions) => randomShift(options),
+  colorJitter: (options: ColorJitterOptions) => colorJitter(options),
+  randAugment: (options: RandAugmentOptions) => randAugment(options),
+  toTensor: (options: ToTensorOptions) => toTensor(options),
+  normalize: (options: Normalization) => normalize(options),
 };
+
+interface Sized {
+  readonly size: SizeArgument;
+}
 
 /**
  * Builds a step again from what `step.op` and `step.options` say.
@@ -48,7 +50,7 @@ export function stepFromOptions({ op, ...options }: JsonObject, build?: BuildCon
       got: JSON.stringify(op) ?? 'undefined',
     });
   }
-  return factory(options);
+  return factory(options as never);
 }
 
 /**

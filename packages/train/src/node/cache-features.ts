@@ -61,7 +61,7 @@ export async function cacheFeatures(
   const file = openSafetensors(path);
   const read = (name: string) => {
     const { data, shape } = file.read(name);
-    return { data: data as Float32Array, shape: shape as unknown as readonly [number, number] };
+    return { data: data as Float32Array, shape: shape as readonly [number, number] };
   };
   const labels = [...file.infos.keys()].filter((name) => name.startsWith(LABEL));
   return new FeatureSet(

@@ -1,5 +1,5 @@
 import { ConfigError } from '@diptych/core';
-import { keepingTape } from '@diptych/core/tfjs';
+import { keepingTape, withGradient } from '@diptych/core/tfjs';
 import { aroundCalls, choose, Module, type ParameterPattern } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 
@@ -53,18 +53,16 @@ function recomputed(block: Module, forward: Forward, args: readonly unknown[]): 
       remedy: 'choose the blocks inside or around it',
     });
   };
-  const operation = tf.customGrad((...received) => {
-    const save = received.pop() as unknown as tf.GradSaveFunc;
+  return withGradient(inputs, (save, ...received) => {
     save(places.map((i) => args[i] as tf.Tensor));
-    const gradFunc = (dy: tf.Tensor | tf.Tensor[], saved: tf.Tensor[]): tf.Tensor[] => {
+    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] => {
       const before = buffers.map((buffer) => tf.clone(buffer));
-      const grads = nestedGradients(() => run(saved), [...saved, ...variables], dy as tf.Tensor);
+      const grads = nestedGradients(() => run(saved), [...saved, ...variables], dy);
       for (const [i, buffer] of buffers.entries()) buffer.assign(before[i]!);
       return grads.map((gradient, i) => gradient ?? tf.zerosLike(inputs[i]!));
     };
-    return { value: run(received as tf.Tensor[]), gradFunc };
+    return { value: run(received), gradFunc };
   });
-  return operation(...inputs);
 }
 
 /** Gradients while gradients are computed; null where `f` does not depend on one of `xs`. */

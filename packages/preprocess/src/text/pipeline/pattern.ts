@@ -13,6 +13,7 @@ export function patternFromJson(pattern: Json | undefined, where: string): RegEx
   if (isObject(pattern) && typeof pattern.Regex === 'string') {
     try {
       const split = new SplitPreTokenizer({ type: 'Split', pattern: { Regex: pattern.Regex }, invert: true } as never);
+      // a field that the library's types keep to themselves
       const compiled = (split as unknown as { pattern: RegExp | null }).pattern;
       if (compiled) return compiled;
     } catch (error) {
