@@ -31,7 +31,7 @@ export interface ReadContext {
 }
 
 /**
- * Where pairs come from. To write one's own: give a name and a `read` that always gives the same records with the
+ * Where pairs come from. To write your own: give a name and a `read` that always gives the same records with the
  * same `item` numbers, in an order that depends on the context alone, and that hands what it cannot use to
  * `context.reject`.
  */

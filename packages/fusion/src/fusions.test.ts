@@ -92,7 +92,7 @@ describe.each(Object.entries(FUSIONS))('%s', (kind, make) => {
   });
 });
 
-describe('an own fusion', () => {
+describe('a fusion of your own', () => {
   it('takes a few lines', () => {
     const product: Fusion = {
       ...stateless,

@@ -8,7 +8,7 @@ export interface MineOptions extends BlockOptions {
   /** Wrong partners for each item, default 5. */
   readonly k?: number;
   /**
-   * Leaves out partners that score above this share of the own one's similarity: they may well be right (false
+   * Leaves out partners that score above this share of the true partner's similarity: they may well be right (false
    * negatives). Default: none is left out.
    */
   readonly below?: number;

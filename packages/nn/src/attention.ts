@@ -2,7 +2,7 @@ import { ConfigError } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 /**
- * Added to the score of a key that must not be seen. Finite, so that a row without any visible key keeps finite values
+ * Added to the score of a key, or of a column of a loss, that must not be seen. Finite, so that a row without any visible key keeps finite values
  * and gradients; large enough that float32's softmax gives such a key exactly 0 beside any visible one.
  */
 export const MASKED_SCORE = -1e9;

@@ -24,7 +24,7 @@ export function registerKernels(name: string): void {
 }
 
 /**
- * Registers the backend with options of one's own, and selects it. Importing the package registers it with defaults;
+ * Registers the backend with options of your own, and selects it. Importing the package registers it with defaults;
  * this replaces that registration.
  *
  * @throws OrtError (`platform`) where ONNX Runtime has no native build

@@ -1,7 +1,7 @@
 import type { Context, Encoded, Head, ImageInput, Stateful, TextInput, TowerOutputs } from '@diptych/core';
 
 /**
- * What the Trainer asks of a model. `MultiModalEncoder` is one; an own one is any object with these methods.
+ * What the Trainer asks of a model. `MultiModalEncoder` is one; one of your own is any object with these methods.
  *
  * All methods run inside `tf.tidy`, some of them more than once a step (two-pass accumulation), so they keep no state.
  */

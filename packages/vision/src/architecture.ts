@@ -2,7 +2,7 @@ import { type JsonObject, namedConfig } from '@diptych/core';
 
 /** What an encoder was asked to be. */
 export interface Architecture<Name, Config> {
-  /** What its messages call it: `vision.resnet50`, or the family where the configuration is one's own. */
+  /** What its messages call it: `vision.resnet50`, or the family where the configuration is your own. */
   readonly where: string;
   /** The name, or a copy of the configuration. */
   readonly architecture: Name | Config;
@@ -11,7 +11,7 @@ export interface Architecture<Name, Config> {
 }
 
 /**
- * Finds a named configuration, or copies one's own, which its owner may go on changing.
+ * Finds a named configuration, or copies your own, which its owner may go on changing.
  *
  * @param family what messages call the encoder: `vision.ResNet`
  * @throws ConfigError that lists the family's names

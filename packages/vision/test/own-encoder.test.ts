@@ -7,7 +7,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { colourGrid } from './own-encoder.js';
 
-testEncoder({ describe, it }, "an encoder of one's own", {
+testEncoder({ describe, it }, 'an encoder of your own', {
   create: () => colourGrid(8),
   input: (batch, noise) => tf.randomNormal([batch, 32, 32, 3], 0, 1, 'float32', noise),
 });

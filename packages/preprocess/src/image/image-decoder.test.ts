@@ -90,7 +90,7 @@ describe('what leaves a doubt is left to sharp', () => {
       for (let at = 2; at < jpeg.length; at += 5) {
         const damaged = Uint8Array.from(jpeg);
         damaged[at]! ^= 1 << (at % 8);
-        expect(await outcome(decoder.lend(damaged, copyOf))).toEqual(await outcome(decodeImage(damaged)));
+        expect(await outcome(decoder.withDecoded(damaged, copyOf))).toEqual(await outcome(decodeImage(damaged)));
       }
     }
   });

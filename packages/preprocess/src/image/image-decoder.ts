@@ -27,17 +27,17 @@ export class ImageDecoder {
   }
 
   /**
-   * Decodes a picture and lends it: its bytes may be overwritten as soon as `use` returns.
+   * Decodes a picture for `use`, which only borrows it: its bytes may be overwritten as soon as `use` returns.
    *
    * @throws InputError if the source cannot be read, is no image, is damaged or cut short, or is beyond the limits
    */
-  async lend<T>(source: DecodeSource, use: (picture: RgbImage) => T): Promise<T> {
+  async withDecoded<T>(source: DecodeSource, use: (picture: RgbImage) => T): Promise<T> {
     this.#underWay++;
     try {
       const image = await readImage(source, this.#options.maxBytes);
       const isAlone = this.#underWay === 1 || !this.#hasThreads;
-      const lent = this.#decodeHere(image, isAlone);
-      return use(lent ?? (await decodeBytes(image, this.#options)));
+      const borrowed = this.#decodeHere(image, isAlone);
+      return use(borrowed ?? (await decodeBytes(image, this.#options)));
     } finally {
       this.#underWay--;
     }

@@ -28,7 +28,7 @@ export type PlainPixelFunction = (image: RgbImage, context: SampleContext) => Rg
 export interface ComposeOptions {
   /** How encoded images are read. */
   readonly decode?: DecodeOptions;
-  /** [height, width] of the result, for pipelines that end with a function of one's own; it is checked for each image. */
+  /** [height, width] of the result, for pipelines that end with a function of your own; it is checked for each image. */
   readonly outputSize?: readonly [height: number, width: number];
 }
 
@@ -60,7 +60,7 @@ export class ImagePipeline implements ImageTransform {
   readonly steps: readonly Step[];
   readonly decodeOptions: DecodeOptions;
   readonly #decoder: ImageDecoder;
-  /** True if pixels may be lent to the steps: none of them is a function that might keep them. */
+  /** True if the steps may borrow the pixels: none of them is a function that might keep them. */
   readonly #mayBorrow: boolean;
   readonly #pixelFunctions: readonly PixelFunction[];
   readonly #toTensor: ToTensorStep | undefined;
@@ -113,7 +113,7 @@ export class ImagePipeline implements ImageTransform {
    * @throws InputError if the image cannot be decoded
    */
   decode(image: ImageSource): Promise<RgbImage> {
-    return this.#decoder.lend(image, owned);
+    return this.#decoder.withDecoded(image, owned);
   }
 
   /** The pixels that the pixel steps give, before `toTensor`; decodes where needed. */
@@ -184,10 +184,12 @@ export class ImagePipeline implements ImageTransform {
     return printCall('compose', [this.steps.map(printStep), decode]);
   }
 
-  /** Runs the pixel steps and lends the result to `use`. */
+  /** Runs the pixel steps and gives the result to `use`, which borrows it. */
   async #use<T>(image: ImageSource | RgbImage, context: SampleContext, use: (pixels: RgbImage) => T): Promise<T> {
     if (isRgbImage(image)) return use(this.#runPixels(image, context));
-    return this.#decoder.lend(image, (lent) => use(this.#runPixels(this.#mayBorrow ? lent : owned(lent), context)));
+    return this.#decoder.withDecoded(image, (borrowed) =>
+      use(this.#runPixels(this.#mayBorrow ? borrowed : owned(borrowed), context)),
+    );
   }
 
   #runPixels(image: RgbImage, context: SampleContext): RgbImage {
@@ -238,7 +240,7 @@ export class ImagePipeline implements ImageTransform {
   }
 }
 
-/** The picture, or a copy where its bytes are lent from a decoder's memory. */
+/** The picture, or a copy where its bytes are borrowed from a decoder's memory. */
 function owned(picture: RgbImage): RgbImage {
   const isLent = picture.data.byteLength < picture.data.buffer.byteLength;
   return isLent ? { ...picture, data: picture.data.slice() } : picture;

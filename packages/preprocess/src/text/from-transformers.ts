@@ -1,4 +1,5 @@
 import { ConfigError, InputError } from '@diptych/core';
+import { NO_LIMIT } from './settings.js';
 import { bareTemplate, type TemplateParts, type TokenTemplate } from './template.js';
 import { TextTokenizer } from './text-tokenizer.js';
 import type { TokenModel } from './token-model.js';
@@ -38,7 +39,6 @@ export interface FromTransformersOptions {
 
 /** Longest text that is handed on; the adapted library reads texts whole. */
 const LONGEST_TEXT = 2 ** 18;
-const NO_LIMIT = 1e9;
 const PLAIN = { add_special_tokens: false, padding: false, truncation: false, return_tensor: false } as const;
 
 /**

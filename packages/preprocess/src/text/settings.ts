@@ -2,8 +2,8 @@ import type { JsonObject } from '@diptych/core';
 
 /** Longest row where a configuration does not say. */
 const DEFAULT_MAX_LENGTH = 512;
-/** transformers writes int(1e30) where a model has no limit. */
-const NO_LIMIT = 1e9;
+/** A `model_max_length` from here on is none: transformers writes int(1e30) where a model has no limit. */
+export const NO_LIMIT = 1e9;
 
 /** How rows are cut and padded. */
 export interface Layout {

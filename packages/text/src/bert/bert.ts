@@ -158,7 +158,7 @@ export class Bert extends Module implements TextEncoder, Pretrained {
   }
 
   /**
-   * @param architecture a name of `BERT_CONFIGS`, or a configuration of one's own
+   * @param architecture a name of `BERT_CONFIGS`, or a configuration of your own
    * @throws ConfigError if the name is unknown or the configuration makes no model
    */
   constructor(architecture: BertName | BertConfig, options: BertOptions = {}) {

@@ -95,7 +95,7 @@ export class ClipText extends Module implements TextEncoder, Pretrained {
   }
 
   /**
-   * @param architecture a name of {@link CLIP_TEXT_CONFIGS}, or a configuration of one's own
+   * @param architecture a name of {@link CLIP_TEXT_CONFIGS}, or a configuration of your own
    * @throws ConfigError if the name is unknown or the configuration makes no network
    */
   constructor(architecture: ClipTextName | ClipTextConfig, options: ClipTextOptions = {}) {

@@ -105,7 +105,7 @@ export class SiglipText extends Module implements TextEncoder, Pretrained {
   }
 
   /**
-   * @param architecture a name of {@link SIGLIP_TEXT_CONFIGS}, or a configuration of one's own
+   * @param architecture a name of {@link SIGLIP_TEXT_CONFIGS}, or a configuration of your own
    * @throws ConfigError if the name is unknown or the configuration makes no network
    */
   constructor(architecture: SiglipTextName | SiglipTextConfig, options: SiglipTextOptions = {}) {

@@ -209,7 +209,7 @@ describe('mineHardNegatives', () => {
     expect([...texts.subarray(2, 4)]).toEqual([2, 0]);
     expect([...images.subarray(0, 2)]).toEqual([2, 1]);
     const strict = await mineHardNegatives(pairs, { k: 3, below: 0.9 });
-    expect([...strict.texts.subarray(0, 3)]).toEqual([1, -1, -1]); // 2 scores .97 of the own one
+    expect([...strict.texts.subarray(0, 3)]).toEqual([1, -1, -1]); // 2 scores .97 of its true partner
   });
 });
 

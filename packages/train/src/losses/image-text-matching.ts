@@ -1,5 +1,5 @@
 import { type Context, type FusedOutputs, type LossBatch, type LossOutput, siteOf } from '@diptych/core';
-import { philoxUniform } from '@diptych/nn';
+import { MASKED_SCORE, philoxUniform } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { withoutGradient } from '../without-gradient.js';
 import { cosineSimilarity, pairMask } from './similarity.js';
@@ -75,7 +75,6 @@ interface HardNegatives {
   readonly anyImage: tf.Tensor;
 }
 
-const HIDDEN = -1e9;
 const TEXT_SITE = siteOf('train.ImageTextMatching.texts');
 const IMAGE_SITE = siteOf('train.ImageTextMatching.images');
 
@@ -86,7 +85,7 @@ function hardNegatives(outputs: FusedOutputs, usable: tf.Tensor2D, context: Cont
   const draw = (scores: tf.Tensor, allowed: tf.Tensor2D, site: number): tf.Tensor1D => {
     // Gumbel-max: the largest of logit + noise is a draw from their softmax
     const noisy = context.training ? tf.add(scores, gumbel(context.random, [size, size], site)) : scores;
-    return tf.argMax(tf.add(noisy, tf.mul(tf.sub(1, allowed), HIDDEN)), 1);
+    return tf.argMax(tf.add(noisy, tf.mul(tf.sub(1, allowed), MASKED_SCORE)), 1);
   };
   const allowedImages = tf.transpose(usable);
   return {

@@ -1,4 +1,5 @@
 import { ConfigError, type LossBatch, type LossOutput, type TowerOutputs } from '@diptych/core';
+import { MASKED_SCORE } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { cosineSimilarity, equalIds, meanOverValid, pairMask, type RowIds } from './similarity.js';
 import { StatelessLoss } from './stateless-loss.js';
@@ -59,9 +60,6 @@ export function infoNCE(
   return tf.mul(tf.add(byImage, byText), 0.5);
 }
 
-/** Added to the logits of columns that do not count. */
-const HIDDEN = -1e9;
-
 /** What a row chooses from: the batch's partners, then explicit negatives. */
 interface Columns {
   /** [N, N + M]. */
@@ -103,7 +101,7 @@ function crossEntropy(
   labelSmoothing: number,
 ): tf.Scalar {
   const [size, columns] = logits.shape;
-  const visible = shown ? tf.add(logits, tf.mul(tf.sub(1, shown), HIDDEN)) : logits;
+  const visible = shown ? tf.add(logits, tf.mul(tf.sub(1, shown), MASKED_SCORE)) : logits;
   const logProbability = tf.logSoftmax(visible as tf.Tensor2D) as tf.Tensor2D;
   const ofPairs = columns > size ? tf.slice(logProbability, [0, 0], [size, size]) : logProbability;
   const hits = tf.div(tf.sum(tf.mul(ofPairs, positive), 1), tf.sum(positive, 1)) as tf.Tensor1D;

@@ -107,7 +107,7 @@ export class ClipVision extends Module implements ImageEncoder, Pretrained {
   readonly #where: string;
 
   /**
-   * @param architecture a name of {@link CLIP_VISION_CONFIGS}, or a configuration of one's own
+   * @param architecture a name of {@link CLIP_VISION_CONFIGS}, or a configuration of your own
    * @throws ConfigError if the name is unknown or the configuration makes no network
    */
   constructor(architecture: ClipVisionName | ClipVisionConfig, options: ClipVisionOptions = {}) {

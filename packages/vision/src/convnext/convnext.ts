@@ -140,7 +140,7 @@ export class ConvNeXt extends Module implements ImageEncoder, Pretrained {
   readonly #inChannels: number;
 
   /**
-   * @param architecture a name of {@link CONVNEXT_CONFIGS}, or a configuration of one's own
+   * @param architecture a name of {@link CONVNEXT_CONFIGS}, or a configuration of your own
    * @throws ConfigError if the name is unknown or the configuration makes no network
    */
   constructor(architecture: ConvNeXtName | ConvNeXtConfig, options: ConvNeXtOptions = {}) {

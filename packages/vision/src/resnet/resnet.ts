@@ -80,7 +80,7 @@ export class ResNet extends Module implements ImageEncoder, Pretrained {
   readonly #inChannels: number;
 
   /**
-   * @param architecture a name of {@link RESNET_CONFIGS}, or a configuration of one's own
+   * @param architecture a name of {@link RESNET_CONFIGS}, or a configuration of your own
    * @throws ConfigError if the name is unknown or the configuration makes no network
    */
   constructor(architecture: ResNetName | ResNetConfig, options: ResNetOptions = {}) {

@@ -123,7 +123,7 @@ export class SiglipVision extends Module implements ImageEncoder, Pretrained {
   readonly #where: string;
 
   /**
-   * @param architecture a name of {@link SIGLIP_VISION_CONFIGS}, or a configuration of one's own
+   * @param architecture a name of {@link SIGLIP_VISION_CONFIGS}, or a configuration of your own
    * @throws ConfigError if the name is unknown or the configuration makes no network
    */
   constructor(architecture: SiglipVisionName | SiglipVisionConfig, options: SiglipVisionOptions = {}) {

@@ -102,7 +102,7 @@ export class ViT extends Module implements ImageEncoder, Pretrained {
   readonly #where: string;
 
   /**
-   * @param architecture a name of {@link VIT_CONFIGS}, or a configuration of one's own
+   * @param architecture a name of {@link VIT_CONFIGS}, or a configuration of your own
    * @throws ConfigError if the name is unknown or the configuration makes no network
    */
   constructor(architecture: ViTName | ViTConfig, options: ViTOptions = {}) {
