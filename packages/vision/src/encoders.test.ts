@@ -5,7 +5,7 @@ import { testEncoder } from '@diptych/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { SMALL_ENCODERS } from '../test/small-encoders.js';
-import { ClipVision, ConvNeXt, kinds, ResNet, ViT } from './index.js';
+import { ClipVision, ConvNeXt, EfficientNet, kinds, MobileNetV3, ResNet, ViT } from './index.js';
 
 const tower = { imageSize: 32, patchSize: 8, hiddenSize: 12, depth: 2, numHeads: 3 };
 
@@ -84,6 +84,14 @@ const bad: [string, () => unknown, string][] = [
   ],
   ['stages that do not fit', () => new ConvNeXt({ depths: [1], widths: [4, 8] }), 'as many depths as widths'],
   ['all paths dropped', () => new ConvNeXt('convnext_atto', { dropPathRate: 1 }), 'dropPathRate in [0, 1)'],
+  ['no such MobileNetV3', () => new MobileNetV3({ size: 'medium' as 'small' }), "size to be 'small' or 'large'"],
+  [
+    'no channels',
+    () => new MobileNetV3({ size: 'small', widthMultiplier: 0 }),
+    'widthMultiplier to be a number above 0',
+  ],
+  ['no blocks', () => new EfficientNet({ depthMultiplier: -1 }), 'depthMultiplier to be a number above 0'],
+  ['all blocks dropped', () => new EfficientNet('efficientnet_b0', { dropPathRate: 1 }), 'dropPathRate in [0, 1)'],
   [
     'a kind of another package',
     () => buildPart({ kind: 'text/bert', options: {} }, { where: 'test', kinds }),

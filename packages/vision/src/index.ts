@@ -9,6 +9,7 @@ export {
   type EfficientNetConfig,
   type EfficientNetName,
 } from './efficientnet/efficientnet-configs.js';
+export { torchvisionEfficientNet } from './efficientnet/efficientnet-pretrained.js';
 export { kinds } from './families.js';
 export { imageEncoderFromPretrained } from './image-encoder-from-pretrained.js';
 export { MobileNetV3, type MobileNetV3Options } from './mobilenet-v3/mobilenet-v3.js';
@@ -17,6 +18,7 @@ export {
   type MobileNetV3Config,
   type MobileNetV3Name,
 } from './mobilenet-v3/mobilenet-v3-configs.js';
+export { torchvisionMobileNetV3 } from './mobilenet-v3/mobilenet-v3-pretrained.js';
 export type { SizedPretrainedOptions } from './pretrained/image-size.js';
 export { type PositionOptions, withPositionGrid } from './pretrained/position-grid.js';
 export { ResNet, type ResNetOptions, type ResNetStages } from './resnet/resnet.js';

@@ -33,6 +33,7 @@ import {
 } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { describeArchitecture, resolveArchitecture } from '../architecture.js';
+import { checkDropPathRate } from '../encoder-options.js';
 import { globalAverage, gridToTokens } from '../grid.js';
 import { checkPixels } from '../pixels.js';
 import { TIMM_INIT, timmLinear } from '../timm-linear.js';
@@ -238,9 +239,7 @@ export class ConvNeXt extends Module implements ImageEncoder, Pretrained {
     for (const [index, width] of widths.entries()) checkPositive(where, `widths[${index}]`, width);
     checkPositive(where, 'inChannels', inChannels);
     if (embedDim !== undefined) checkPositive(where, 'embedDim', embedDim);
-    if (!(this.dropPathRate >= 0 && this.dropPathRate < 1)) {
-      throw new ConfigError({ where, expected: 'dropPathRate in [0, 1)', got: String(this.dropPathRate) });
-    }
+    checkDropPathRate(where, this.dropPathRate);
   }
 }
 

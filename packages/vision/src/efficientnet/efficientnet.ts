@@ -18,6 +18,7 @@ import {
 } from '@diptych/weights';
 import type * as tf from '@tensorflow/tfjs-core';
 import { describeArchitecture, resolveArchitecture } from '../architecture.js';
+import { checkDropPathRate, checkMultiplier } from '../encoder-options.js';
 import { globalAverage, gridToTokens } from '../grid.js';
 import { type MobileBlock, MobileConv2d, mobileStages, type SqueezeStyle } from '../mobile-blocks.js';
 import { checkPixels } from '../pixels.js';
@@ -78,9 +79,12 @@ export class EfficientNet extends Module implements ImageEncoder, Pretrained {
     );
     this.#where = asked.where;
     this.architecture = asked.architecture;
-    const { tensorflow = false, inChannels = 3 } = asked.config;
+    const { tensorflow = false, inChannels = 3, widthMultiplier = 1, depthMultiplier = 1 } = asked.config;
     const { embedDim, dropPathRate = 0 } = options;
     checkPositive(this.#where, 'inChannels', inChannels);
+    checkMultiplier(this.#where, 'widthMultiplier', widthMultiplier);
+    checkMultiplier(this.#where, 'depthMultiplier', depthMultiplier);
+    checkDropPathRate(this.#where, dropPathRate);
     if (embedDim !== undefined) checkPositive(this.#where, 'embedDim', embedDim);
     this.#inChannels = inChannels;
     this.dropPathRate = dropPathRate;
@@ -147,7 +151,7 @@ export class EfficientNet extends Module implements ImageEncoder, Pretrained {
     const report = fillModel(made, tensors, {
       config: opened.config,
       strict: options.strict,
-      adapter: head ? adapter : ignoring(adapter, /^classifier\./),
+      adapter: head ? adapter : ignoring(adapter, /^classifier\.(weight|bias)$/),
       heads: head && [head],
     });
     return Object.assign(made, { transform: opened.transform, report });

@@ -1,4 +1,5 @@
 import {
+  ConfigError,
   type Context,
   checkPositive,
   type Encoded,
@@ -18,6 +19,7 @@ import {
 } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { describeArchitecture, resolveArchitecture } from '../architecture.js';
+import { checkDropPathRate, checkMultiplier } from '../encoder-options.js';
 import { globalAverage, gridToTokens } from '../grid.js';
 import { type MobileBlock, MobileConv2d, type MobileStyle, mobileStages, type SqueezeStyle } from '../mobile-blocks.js';
 import { checkPixels } from '../pixels.js';
@@ -91,25 +93,33 @@ export class MobileNetV3 extends Module implements ImageEncoder, Pretrained {
     );
     this.#where = asked.where;
     this.architecture = asked.architecture;
-    const { tensorflow = false, inChannels = 3, eps = tensorflow ? 1e-3 : 1e-5 } = asked.config;
+    const { size, widthMultiplier = 1, headChannels, inChannels = 3, tensorflow = false } = asked.config;
+    const { eps = tensorflow ? 1e-3 : 1e-5 } = asked.config;
     const { embedDim, dropPathRate = 0 } = options;
+    if (size !== 'small' && size !== 'large') {
+      throw new ConfigError({ where: this.#where, expected: "size to be 'small' or 'large'", got: String(size) });
+    }
     checkPositive(this.#where, 'inChannels', inChannels);
+    checkMultiplier(this.#where, 'widthMultiplier', widthMultiplier);
+    if (headChannels !== undefined) checkPositive(this.#where, 'headChannels', headChannels);
+    checkDropPathRate(this.#where, dropPathRate);
     if (embedDim !== undefined) checkPositive(this.#where, 'embedDim', embedDim);
     this.#inChannels = inChannels;
     this.dropPathRate = dropPathRate;
 
     const generator = generatorOf(options, 'vision/mobilenet-v3');
     const style = { eps, padSame: tensorflow, generator };
-    const { stemChannels, stages, lastChannels, headChannels } = mobileNetV3Shape(asked.config);
+    const shape = mobileNetV3Shape(asked.config);
+    const { stemChannels, stages, lastChannels } = shape;
     this.convStem = new MobileConv2d(inChannels, stemChannels, 3, { style, stride: 2 });
     this.bn1 = new BatchNorm2d(stemChannels, style);
     this.blocks = [
       ...mobileStages(stages, { inChannels: stemChannels, squeeze: SQUEEZE, dropPathRate, style }),
       [new ConvolutionStage(stages.at(-1)!.channels, lastChannels, style)],
     ];
-    this.convHead = new MobileConv2d(lastChannels, headChannels, 1, { style, bias: true });
-    this.classifier = embedDim === undefined ? undefined : new Linear(headChannels, embedDim, { generator });
-    this.embedDim = embedDim ?? headChannels;
+    this.convHead = new MobileConv2d(lastChannels, shape.headChannels, 1, { style, bias: true });
+    this.classifier = embedDim === undefined ? undefined : new Linear(shape.headChannels, embedDim, { generator });
+    this.embedDim = embedDim ?? shape.headChannels;
   }
 
   /**
@@ -161,7 +171,7 @@ export class MobileNetV3 extends Module implements ImageEncoder, Pretrained {
     const report = fillModel(made, tensors, {
       config: opened.config,
       strict: options.strict,
-      adapter: head ? adapter : ignoring(adapter, /^classifier\./),
+      adapter: head ? adapter : ignoring(adapter, /^classifier\.(weight|bias)$/),
       heads: head && [head],
     });
     return Object.assign(made, { transform: opened.transform, report });

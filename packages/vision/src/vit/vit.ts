@@ -31,7 +31,7 @@ import {
 } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { describeArchitecture, resolveArchitecture } from '../architecture.js';
-import { checkDivides } from '../encoder-options.js';
+import { checkDivides, checkDropPathRate } from '../encoder-options.js';
 import { gridToTokens, tokensAfter } from '../grid.js';
 import { checkPixels } from '../pixels.js';
 import { type SizedPretrainedOptions, withImageSize } from '../pretrained/image-size.js';
@@ -232,9 +232,7 @@ export class ViT extends Module implements ImageEncoder, Pretrained {
     if (pooling === 'cls' && !classToken) {
       throw new ConfigError({ where, problem: "pooling 'cls' needs a class token", remedy: "use pooling: 'mean'" });
     }
-    if (!(dropPathRate >= 0 && dropPathRate < 1)) {
-      throw new ConfigError({ where, expected: 'dropPathRate in [0, 1)', got: String(dropPathRate) });
-    }
+    checkDropPathRate(where, dropPathRate);
   }
 }
 
