@@ -4,6 +4,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import ts from 'typescript';
 import { pack, publishedPackages, root } from './packages.mjs';
 
 const GRADIENT = `
@@ -69,16 +70,24 @@ function readText(folder, name) {
 }
 
 /** Runs an example in the user's project, as an ES module and as CommonJS. */
-function tryExample(name, example) {
-  if (example === undefined) {
+function tryExample(name, typed) {
+  if (typed === undefined) {
     report(name, false, 'README.md has no ```ts block');
     return;
   }
   const file = name.replaceAll(/\W+/g, '-');
+  const example = withoutTypes(typed);
   writeFileSync(join(project, `${file}.mjs`), example);
   check(`${name} by import`, 'node', [`${file}.mjs`], project);
   writeFileSync(join(project, `${file}.cjs`), asRequire(example));
   check(`${name} by require`, 'node', ['--no-warnings', `${file}.cjs`], project);
+}
+
+/** The example as Node runs it; tests/docs-types.test.ts checks its types. */
+function withoutTypes(source) {
+  const { ES2022: target } = ts.ScriptTarget;
+  const { ESNext: module } = ts.ModuleKind;
+  return ts.transpileModule(source, { compilerOptions: { target, module } }).outputText;
 }
 
 /** The example with each import written as a require, in an async function because of its awaits. */

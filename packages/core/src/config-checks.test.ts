@@ -23,7 +23,7 @@ describe('checkOptions', () => {
     [{ temperature: 1 }, /expected the option embedDim, got only temperature/],
     [{ embedDim: 1, lr: 5 }, /got lr; did you mean learningRate\?/],
     [{ embedDim: 1, temp: 5, learning_rates: 1 }, /temperature for temp, learningRate for learning_rates/],
-    [{ embedDim: 1, colour: 'red' }, /got colour$/],
+    [{ embedDim: 1, colour: 'red' }, /got colour; leave colour out$/],
   ])('refuses %j', (options, message) => {
     const run = () => checkOptions('test', options as Options, NAMES);
     expect(run).toThrow(message);

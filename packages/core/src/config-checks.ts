@@ -21,7 +21,7 @@ export function namedConfig<Config>(where: string, table: Readonly<Record<string
   throw new ConfigError({
     where,
     expected: `one of ${Object.keys(table).join(', ')}`,
-    got: name,
+    got: String(name),
     remedy: 'or pass a configuration object of your own',
   });
 }
@@ -57,7 +57,7 @@ export function checkOptions<Options>(where: string, options: Options, names: Op
       where,
       expected: `the options ${listed}`,
       got: unknown.join(', '),
-      remedy: hints.length > 0 ? `did you mean ${hints.join(', ')}?` : undefined,
+      remedy: hints.length > 0 ? `did you mean ${hints.join(', ')}?` : `leave ${unknown.join(', ')} out`,
     });
   }
   const missing = known.filter((name) => names[name as keyof Options] === 'required' && !given.includes(name));
@@ -66,11 +66,38 @@ export function checkOptions<Options>(where: string, options: Options, names: Op
     where,
     expected: `the option${missing.length === 1 ? '' : 's'} ${missing.join(', ')}`,
     got: given.length === 0 ? 'none' : `only ${given.join(', ')}`,
+    remedy: `pass { ${missing.join(', ')} }`,
   });
 }
 
 /**
- * The known name that was probably meant: the same but for case and underscores, one that begins like it, its initials (`lr`
+ * Checks that something has the methods of the part that it stands for.
+ *
+ * @param remedy how such a part is made
+ * @throws ConfigError that names the methods which are missing
+ */
+export function checkMethods(where: string, part: unknown, methods: readonly string[], remedy: string): void {
+  const lacking = methods.filter((name) => typeof (part as Record<string, unknown> | null)?.[name] !== 'function');
+  if (lacking.length === 0) return;
+  const listed = (names: readonly string[]) => names.map((name) => `${name}()`).join(', ');
+  const kind = Array.isArray(part) ? 'an array' : part === null ? 'null' : typeof part;
+  const got = kind === 'object' ? `one without ${listed(lacking)}` : kind;
+  throw new ConfigError({ where, expected: `an object with ${listed(methods)}`, got, remedy });
+}
+
+/**
+ * Checks the path of a file or folder.
+ *
+ * @throws ConfigError for what is no text, or an empty one
+ */
+export function checkPath(where: string, path: unknown): void {
+  if (typeof path === 'string' && path !== '') return;
+  const got = path === '' ? 'an empty one' : path === null ? 'null' : typeof path;
+  throw new ConfigError({ where, expected: 'a path', got, remedy: 'give it as text' });
+}
+
+/**
+ * The known name that was probably meant: the same but for case and underscores, one that begins like it or holds it, its initials (`lr`
  * for `learningRate`), or one that differs by few letters.
  *
  * @returns undefined where none is near
@@ -84,6 +111,7 @@ export function nearestName(name: string, known: readonly string[]): string | un
     const initials = candidate.replace(/(?<!^)[a-z0-9]+/g, '').toLowerCase();
     const begins = wanted.length > 1 && (other.startsWith(wanted) || (other.length > 1 && wanted.startsWith(other)));
     if (begins || (initials.length > 1 && initials === wanted)) return 1;
+    if (wanted.length > 3 && other.includes(wanted)) return 2;
     return 1 + editDistance(wanted, other);
   };
   const [nearest] = known.map((candidate) => ({ candidate, far: distance(candidate) })).sort((a, b) => a.far - b.far);

@@ -6,7 +6,15 @@ export {
   type TokenBatch,
   tokenShape,
 } from './batches.js';
-export { checkOptions, checkPositive, namedConfig, nearestName, type OptionNames } from './config-checks.js';
+export {
+  checkMethods,
+  checkOptions,
+  checkPath,
+  checkPositive,
+  namedConfig,
+  nearestName,
+  type OptionNames,
+} from './config-checks.js';
 export type { Json, JsonObject, PartDescription } from './description.js';
 export {
   checkEncoded,

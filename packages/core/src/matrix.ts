@@ -55,7 +55,16 @@ export function takeRows({ data, shape }: MatrixData, rows: ArrayLike<number>): 
 /**
  * @throws ShapeError if the array does not have rows * width entries, or the width is not the expected one
  */
-export function checkMatrix(where: string, what: string, { data, shape }: MatrixData, width?: number): void {
+export function checkMatrix(where: string, what: string, matrix: MatrixData, width?: number): void {
+  const { data, shape } = matrix ?? {};
+  if (!ArrayBuffer.isView(data) || !Array.isArray(shape) || shape.length !== 2) {
+    throw new ShapeError({
+      where,
+      expected: `${what} as { data, shape: [N, ${width ?? 'D'}] }`,
+      got: shape ? `shape [${shape}]` : typeof matrix,
+      remedy: 'new Matrix(data, [N, D])',
+    });
+  }
   const [rows, got] = shape;
   if (data.length !== rows * got || (width !== undefined && got !== width)) {
     throw new ShapeError({

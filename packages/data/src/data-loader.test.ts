@@ -89,7 +89,7 @@ describe('a loader', () => {
       codeOf(() => new DataLoader(...(args as ConstructorParameters<typeof DataLoader>)));
     expect(await make()).toMatch(/^config: .*expected a source of pairs.*got nothing/);
     expect(await make('pairs.jsonl', { ...parts, batchSize: 2 })).toMatch(/^config: .*source of pairs.*got a string/);
-    expect(await make(source)).toMatch(/^config: .*expected options/);
+    expect(await make(source)).toMatch(/^config: .*expected an object of options/);
     expect(await make(source, { batchSize: 2 })).toMatch(/^config: .*transform to be an image transform/);
     expect(await make(source, { transform: parts.transform, batchSize: 2 })).toMatch(/^config: .*tokenizer to be/);
     expect(await make(source, parts)).toMatch(/^config: .*batchSize to be an integer/);

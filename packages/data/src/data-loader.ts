@@ -50,6 +50,8 @@ export interface LoaderStats {
  */
 export class DataLoader {
   readonly source: PairSource;
+  /** As they were given. */
+  readonly #given: DataLoaderOptions;
   readonly #options: LoaderSettings;
   readonly #quarantine: Quarantine;
   readonly #imageKeys = new Map<number, string>();
@@ -67,6 +69,7 @@ export class DataLoader {
   constructor(source: PairSource, options: DataLoaderOptions) {
     this.source = source;
     this.#options = resolveOptions(source, options);
+    this.#given = options;
     this.#labelNames = options.labels;
     this.#quarantine = new Quarantine(options);
     if (options.cache === 'decoded') {
@@ -246,7 +249,7 @@ export class DataLoader {
   async *inOrder(): AsyncGenerator<PairBatch, void, undefined> {
     const { captions } = this.#options;
     const loader = new DataLoader(this.source, {
-      ...this.#options,
+      ...this.#given,
       shuffle: false,
       training: false,
       dropLast: false,

@@ -1,4 +1,11 @@
-import { ConfigError, type ImageTransform, type TokenizeOptions, type Tokenizer } from '@diptych/core';
+import {
+  ConfigError,
+  checkOptions,
+  type ImageTransform,
+  type OptionNames,
+  type TokenizeOptions,
+  type Tokenizer,
+} from '@diptych/core';
 import { describe } from './captions.js';
 import type { PixelOutput } from './decode-rows.js';
 import type { LabelNames } from './label-batch.js';
@@ -95,6 +102,39 @@ export type LoaderSettings = DataLoaderOptions &
     readonly reader: { readonly index: number; readonly count: number };
   };
 
+/** The first three are asked for below, where a message can say what each is. */
+const OPTIONS: OptionNames<DataLoaderOptions> = {
+  transform: 'optional',
+  tokenizer: 'optional',
+  batchSize: 'optional',
+  seed: 'optional',
+  shuffle: 'optional',
+  buffer: 'optional',
+  training: 'optional',
+  dropLast: 'optional',
+  captions: 'optional',
+  unique: 'optional',
+  labels: 'optional',
+  bucketByLength: 'optional',
+  shard: 'optional',
+  workers: 'optional',
+  prefetch: 'optional',
+  cache: 'optional',
+  cacheBytes: 'optional',
+  output: 'optional',
+  maxImageBytes: 'optional',
+  maxBadFraction: 'optional',
+  taskTimeout: 'optional',
+  workerFile: 'optional',
+  strict: 'optional',
+  quarantine: 'optional',
+  onBad: 'optional',
+  padding: 'optional',
+  maxLength: 'optional',
+  truncation: 'optional',
+  padToMultipleOf: 'optional',
+};
+
 /**
  * Checks the options of a loader and fills in what was left out: the one place that knows the defaults.
  *
@@ -108,13 +148,7 @@ export function resolveOptions(source: PairSource, options: DataLoaderOptions): 
       got: describe(source),
     });
   }
-  if (typeof options !== 'object' || options === null) {
-    throw new ConfigError({
-      where: 'data.DataLoader',
-      expected: 'options: { transform, tokenizer, batchSize, … }',
-      got: describe(options),
-    });
-  }
+  checkOptions('data.DataLoader', options, OPTIONS);
   checkParts(options);
   checkNumbers(options);
   for (const name of Object.keys(options.labels ?? {})) {

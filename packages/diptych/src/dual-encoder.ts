@@ -1,5 +1,6 @@
 import {
   ConfigError,
+  checkOptions,
   type Fusion,
   type ImageEncoder,
   type ImageTransform,
@@ -74,6 +75,13 @@ export class DualEncoder extends JointModel {
    *   another kind, or brings no tokenizer and none is given
    */
   static async fromPretrained(model: string | WeightSource, options: DualEncoderOptions = {}): Promise<DualEncoder> {
+    checkOptions('diptych.DualEncoder.fromPretrained', options, {
+      hub: 'optional',
+      transform: 'optional',
+      tokenizer: 'optional',
+      vocabSize: 'optional',
+      newTokens: 'optional',
+    });
     const source = openSource(model, options.hub);
     const family = await familyOf(source);
     const scale = await scaleOf(source);

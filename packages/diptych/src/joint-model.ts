@@ -1,5 +1,6 @@
 import {
   ConfigError,
+  checkMethods,
   type Fusion,
   type ImageSource,
   type ImageTransform,
@@ -56,8 +57,10 @@ export class JointModel {
   readonly tokenizer: Tokenizer;
   readonly tokenize: TokenizeOptions;
 
-  /** @throws ConfigError if the tokenizer has tokens for which the text encoder has no row in its table */
-  constructor({ encoder, transform, tokenizer, tokenize = {} }: JointModelParts) {
+  /** @throws ConfigError if a part is missing or none, or the tokenizer has tokens for which the text encoder has no row in its table */
+  constructor(parts: JointModelParts) {
+    checkParts('diptych.JointModel', parts);
+    const { encoder, transform, tokenizer, tokenize = {} } = parts;
     checkVocabulary(tokenizer, encoder.text);
     this.encoder = encoder;
     this.transform = transform;
@@ -295,4 +298,20 @@ function checkLengths(
     expected: 'as many pictures as texts',
     got: `${images?.length ?? 'no list'} and ${texts?.length ?? 'no list'}`,
   });
+}
+
+/** Which function makes an object such a part. */
+const PARTS = { encoder: 'encodeImage', transform: 'into', tokenizer: 'encode' } as const;
+
+/** @throws ConfigError that names the part which is missing or none */
+export function checkParts(where: string, parts: JointModelParts): void {
+  for (const [part, method] of Object.entries(PARTS)) {
+    const given: unknown = parts?.[part as keyof typeof PARTS];
+    checkMethods(
+      `${where}: ${part}`,
+      given,
+      [method],
+      '{ encoder, transform, tokenizer }, or a model that load(folder) gave',
+    );
+  }
 }

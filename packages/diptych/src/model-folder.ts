@@ -2,6 +2,8 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   CheckpointError,
+  ConfigError,
+  checkOptions,
   describeTokenizer,
   type Kinds,
   type PartDescription,
@@ -12,7 +14,7 @@ import {
 import { adapters, loadState, stateDict } from '@diptych/weights';
 import { openSafetensors, writeFileAtomically, writeSafetensors } from '@diptych/weights/node';
 import { buildParts } from './build-parts.js';
-import { JointModel, type JointModelParts } from './joint-model.js';
+import { checkParts, JointModel, type JointModelParts } from './joint-model.js';
 import { loadRun } from './load-run.js';
 
 /** Says what a folder holds and how to build it. Written last, so a folder that has it is complete. */
@@ -39,6 +41,8 @@ interface Manifest {
  * @throws ConfigError if a part has no `describe()`
  */
 export async function save(folder: string, model: JointModel | JointModelParts): Promise<void> {
+  checkFolder('diptych.save', folder);
+  checkParts('diptych.save', model);
   const { encoder, transform, tokenizer, tokenize = {} } = model;
   const manifest: Manifest = {
     format: FORMAT,
@@ -69,7 +73,10 @@ export interface LoadModelOptions {
  * @throws CheckpointError if the folder holds no model, or a damaged one
  * @throws ConfigError if it holds parts of kinds that nobody here knows, naming all of them
  */
-export async function load(folder: string, { parts = {} }: LoadModelOptions = {}): Promise<JointModel> {
+export async function load(folder: string, options: LoadModelOptions = {}): Promise<JointModel> {
+  checkFolder('diptych.load', folder);
+  checkOptions('diptych.load', options, { parts: 'optional' });
+  const { parts = {} } = options;
   const run = await loadRun(folder, parts);
   if (run) return run;
   const manifest = await readManifest(folder);
@@ -82,6 +89,16 @@ export async function load(folder: string, { parts = {} }: LoadModelOptions = {}
     encoder.dispose();
     throw error;
   }
+}
+
+function checkFolder(where: string, folder: string): void {
+  if (typeof folder === 'string' && folder !== '') return;
+  throw new ConfigError({
+    where,
+    expected: 'the path of a folder',
+    got: folder === null ? 'null' : typeof folder,
+    remedy: where === 'diptych.load' ? "load('runs/first')" : "save('models/first', model)",
+  });
 }
 
 async function readManifest(folder: string): Promise<Manifest> {

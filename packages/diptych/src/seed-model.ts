@@ -1,4 +1,4 @@
-import type { FusedOutputs } from '@diptych/core';
+import { checkOptions, type FusedOutputs } from '@diptych/core';
 import { AttentionFusion } from '@diptych/fusion';
 import { Generator } from '@diptych/nn';
 import { Bert } from '@diptych/text';
@@ -23,7 +23,9 @@ const TEXT = 'google-bert/bert-base-uncased';
  * The reference system in one call: ResNet-50 with its head at 768, BERT-base's `[CLS]` projected to 768, the two as two
  * tokens through 8-head attention with dropout 0.1.
  */
-export async function seedModel({ seed = 0, pretrained = false, hub }: SeedModelOptions = {}) {
+export async function seedModel(options: SeedModelOptions = {}) {
+  checkOptions('diptych.seedModel', options, { seed: 'optional', pretrained: 'optional', hub: 'optional' });
+  const { seed = 0, pretrained = false, hub } = options;
   const embedDim = 768;
   const generator = new Generator(seed);
   const image = pretrained

@@ -1,9 +1,11 @@
 import {
   type Context,
+  checkOptions,
   checkPositive,
   type Encoded,
   type Fused,
   type Fusion,
+  type OptionNames,
   type PartDescription,
 } from '@diptych/core';
 import { generatorOf, l2Normalize, MultiheadAttention } from '@diptych/nn';
@@ -24,6 +26,17 @@ export interface AttentionFusionOptions extends FusionOptions {
   readonly normalize?: boolean;
 }
 
+const OPTIONS: OptionNames<AttentionFusionOptions> = {
+  embedDim: 'required',
+  numHeads: 'optional',
+  dropout: 'optional',
+  normalize: 'optional',
+  placeholders: 'optional',
+  modalityDropout: 'optional',
+  seed: 'optional',
+  generator: 'optional',
+};
+
 /**
  * The reference system's fusion: the two pooled vectors as two tokens through self-attention, the picture's token out.
  *
@@ -38,6 +51,7 @@ export class AttentionFusion extends MultiheadAttention implements Fusion {
 
   /** @throws ConfigError if the heads do not divide embedDim */
   constructor(options: AttentionFusionOptions) {
+    checkOptions('fusion.AttentionFusion', options, OPTIONS);
     const { embedDim, numHeads = 8, dropout = 0, normalize = false } = options;
     checkPositive('fusion.AttentionFusion', 'embedDim', embedDim);
     const generator = generatorOf(options, 'fusion/attention');

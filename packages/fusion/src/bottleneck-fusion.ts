@@ -1,9 +1,11 @@
 import {
   type Context,
+  checkOptions,
   checkPositive,
   type Encoded,
   type Fused,
   type Fusion,
+  type OptionNames,
   type PartDescription,
 } from '@diptych/core';
 import { generatorOf, LayerNorm, Module, normal, parameter } from '@diptych/nn';
@@ -27,6 +29,19 @@ export interface BottleneckFusionOptions extends FusionOptions {
   readonly dropout?: number;
 }
 
+const OPTIONS: OptionNames<BottleneckFusionOptions> = {
+  embedDim: 'required',
+  numLatents: 'optional',
+  numLayers: 'optional',
+  numHeads: 'optional',
+  hiddenDim: 'optional',
+  dropout: 'optional',
+  placeholders: 'optional',
+  modalityDropout: 'optional',
+  seed: 'optional',
+  generator: 'optional',
+};
+
 /**
  * A few learned tokens that look at the patches and tokens of both modalities, layer after layer; their mean is the joint
  * vector (Nagrani et al. 2021, attention bottlenecks; Jaegle et al. 2021, Perceiver). Cost grows with the number
@@ -46,6 +61,7 @@ export class BottleneckFusion extends Module implements Fusion {
   /** @throws ConfigError if a size makes no network */
   constructor(options: BottleneckFusionOptions) {
     super();
+    checkOptions('fusion.BottleneckFusion', options, OPTIONS);
     const { embedDim, numLatents = 4, numLayers = 2, numHeads = 8, hiddenDim = 4 * embedDim, dropout = 0 } = options;
     for (const [what, value] of Object.entries({ embedDim, numLatents, numLayers, numHeads, hiddenDim })) {
       checkPositive('fusion.BottleneckFusion', what, value);

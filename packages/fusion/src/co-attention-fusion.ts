@@ -1,9 +1,11 @@
 import {
   type Context,
+  checkOptions,
   checkPositive,
   type Encoded,
   type Fused,
   type Fusion,
+  type OptionNames,
   type PartDescription,
 } from '@diptych/core';
 import { type Generator, generatorOf, LayerNorm, Linear, Module, tokenAt } from '@diptych/nn';
@@ -36,6 +38,18 @@ class CoAttentionLayer extends Module {
   }
 }
 
+const OPTIONS: OptionNames<CoAttentionFusionOptions> = {
+  embedDim: 'required',
+  numLayers: 'optional',
+  numHeads: 'optional',
+  hiddenDim: 'optional',
+  dropout: 'optional',
+  placeholders: 'optional',
+  modalityDropout: 'optional',
+  seed: 'optional',
+  generator: 'optional',
+};
+
 /**
  * Co-attention over patches and tokens: in each layer the picture's patches look at the text's tokens and the tokens at the
  * patches, both from the layer before (Lu et al. 2019, ViLBERT; pre-norm). The pooled vectors are first tokens of
@@ -56,6 +70,7 @@ export class CoAttentionFusion extends Module implements Fusion {
   /** @throws ConfigError if a size makes no network */
   constructor(options: CoAttentionFusionOptions) {
     super();
+    checkOptions('fusion.CoAttentionFusion', options, OPTIONS);
     const { embedDim, numLayers = 2, numHeads = 8, hiddenDim = 4 * embedDim, dropout = 0 } = options;
     for (const [what, value] of Object.entries({ embedDim, numLayers, numHeads, hiddenDim })) {
       checkPositive('fusion.CoAttentionFusion', what, value);

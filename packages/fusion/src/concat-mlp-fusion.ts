@@ -1,9 +1,11 @@
 import {
   type Context,
+  checkOptions,
   checkPositive,
   type Encoded,
   type Fused,
   type Fusion,
+  type OptionNames,
   type PartDescription,
 } from '@diptych/core';
 import { generatorOf, Mlp, Module } from '@diptych/nn';
@@ -19,6 +21,16 @@ export interface ConcatMlpFusionOptions extends FusionOptions {
   readonly dropout?: number;
 }
 
+const OPTIONS: OptionNames<ConcatMlpFusionOptions> = {
+  embedDim: 'required',
+  hiddenDim: 'optional',
+  dropout: 'optional',
+  placeholders: 'optional',
+  modalityDropout: 'optional',
+  seed: 'optional',
+  generator: 'optional',
+};
+
 /**
  * The plain baseline: both pooled vectors side by side through two linear layers with GELU between, 2 embedDim -> hiddenDim ->
  * embedDim. It looks at nothing, so it gives no attention map.
@@ -32,6 +44,7 @@ export class ConcatMlpFusion extends Module implements Fusion {
   /** @throws ConfigError if a size is not a whole number above 0 */
   constructor(options: ConcatMlpFusionOptions) {
     super();
+    checkOptions('fusion.ConcatMlpFusion', options, OPTIONS);
     const { embedDim, hiddenDim = 2 * embedDim, dropout = 0 } = options;
     checkPositive('fusion.ConcatMlpFusion', 'embedDim', embedDim);
     checkPositive('fusion.ConcatMlpFusion', 'hiddenDim', hiddenDim);

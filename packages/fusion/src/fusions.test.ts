@@ -14,11 +14,11 @@ const MASK = [
   [1, 1, 0, 0, 0],
   [1, 1, 1, 1, 1],
 ];
-const options = { embedDim: D, numHeads: 2, placeholders: true, seed: 4 };
+const options = { embedDim: D, placeholders: true, seed: 4 };
 const FUSIONS = {
-  attention: (more = {}) => new AttentionFusion({ ...options, ...more }),
-  'co-attention': (more = {}) => new CoAttentionFusion({ ...options, ...more }),
-  bottleneck: (more = {}) => new BottleneckFusion({ ...options, numLatents: 3, ...more }),
+  attention: (more = {}) => new AttentionFusion({ ...options, numHeads: 2, ...more }),
+  'co-attention': (more = {}) => new CoAttentionFusion({ ...options, numHeads: 2, ...more }),
+  bottleneck: (more = {}) => new BottleneckFusion({ ...options, numHeads: 2, numLatents: 3, ...more }),
   gated: (more = {}) => new GatedFusion({ ...options, ...more }),
   'concat-mlp': (more = {}) => new ConcatMlpFusion({ ...options, ...more }),
 };
@@ -72,7 +72,7 @@ describe.each(Object.entries(FUSIONS))('%s', (kind, make) => {
   it('has gradients for every parameter, and gives its memory back', () => {
     const before = tf.memory().numTensors;
     tf.tidy(() => {
-      const fusion = make({ modalityDropout: 0.5, dropout: 0.1 }).bindPaths('fusion');
+      const fusion = make({ modalityDropout: 0.5, ...(kind === 'gated' ? {} : { dropout: 0.1 }) }).bindPaths('fusion');
       const random = randomStream(1, 2);
       const { grads } = tf.variableGrads(() =>
         tf.sum(

@@ -1,9 +1,11 @@
 import {
   type Context,
+  checkOptions,
   checkPositive,
   type Encoded,
   type Fused,
   type Fusion,
+  type OptionNames,
   type PartDescription,
 } from '@diptych/core';
 import { generatorOf, Linear, Module } from '@diptych/nn';
@@ -13,6 +15,14 @@ import { MissingModality } from './missing-modality.js';
 
 /** Options of {@link GatedFusion}. */
 export type GatedFusionOptions = FusionOptions;
+
+const OPTIONS: OptionNames<GatedFusionOptions> = {
+  embedDim: 'required',
+  placeholders: 'optional',
+  modalityDropout: 'optional',
+  seed: 'optional',
+  generator: 'optional',
+};
 
 /**
  * Gated multimodal unit (Arevalo et al. 2017): `z = sigmoid(W_z [x; y])`, `fused = z * tanh(W_x x) + (1 - z) * tanh(W_y y)` on
@@ -30,6 +40,7 @@ export class GatedFusion extends Module implements Fusion {
   /** @throws ConfigError if embedDim is not a whole number above 0 */
   constructor(options: GatedFusionOptions) {
     super();
+    checkOptions('fusion.GatedFusion', options, OPTIONS);
     const { embedDim } = options;
     checkPositive('fusion.GatedFusion', 'embedDim', embedDim);
     const generator = generatorOf(options, 'fusion/gated');

@@ -1,4 +1,4 @@
-import { ConfigError, type MatrixData } from '@diptych/core';
+import { ConfigError, checkMatrix, type MatrixData } from '@diptych/core';
 import { rankRelevant } from './ranks.js';
 import type { BlockOptions } from './score-blocks.js';
 
@@ -58,6 +58,8 @@ export async function retrieval(
   text: MatrixData,
   options: RetrievalOptions = {},
 ): Promise<RetrievalReport> {
+  checkMatrix('metrics.retrieval', 'image', image);
+  checkMatrix('metrics.retrieval', 'text', text);
   const { imageIds = range(image.shape[0]), textIds = range(text.shape[0]) } = options;
   checkIds('imageIds', imageIds, image);
   checkIds('textIds', textIds, text);

@@ -1,4 +1,4 @@
-import type { MatrixData } from '@diptych/core';
+import { checkMatrix, type MatrixData } from '@diptych/core';
 import { type BlockOptions, scoreBlocks } from './score-blocks.js';
 
 /** The best candidates of one query, best first. */
@@ -22,6 +22,8 @@ export async function topK(
   k: number,
   options?: BlockOptions,
 ): Promise<Nearest[]> {
+  checkMatrix('metrics.topK', 'queries', queries);
+  checkMatrix('metrics.topK', 'candidates', candidates);
   const total = candidates.shape[0];
   const results: Nearest[] = [];
   for await (const { rows, scores } of scoreBlocks(queries, candidates, options)) {

@@ -1,8 +1,10 @@
 import {
   ConfigError,
   type Context,
+  checkOptions,
   checkPositive,
   type Encoded,
+  type OptionNames,
   type PartDescription,
   type TextEncoder,
   type TextInput,
@@ -37,6 +39,15 @@ export interface BagOfTokensOptions extends RandomWeights {
   readonly wordVectors?: { readonly vectors: TokenVectors; readonly scale?: number };
 }
 
+const OPTIONS: OptionNames<BagOfTokensOptions> = {
+  vocabSize: 'required',
+  embedDim: 'required',
+  hiddenSize: 'optional',
+  wordVectors: 'optional',
+  seed: 'optional',
+  generator: 'optional',
+};
+
 /**
  * The lightest text encoder: the mean of the token embeddings over the attention mask (special tokens included),
  * layer normalisation, a linear layer. Blind to the order of words, quick to train from scratch, hard to beat on short
@@ -55,6 +66,7 @@ export class BagOfTokens extends Module implements TextEncoder {
   /** @throws ConfigError if a size is not a whole number above 0, or word vectors do not fit it */
   constructor(options: BagOfTokensOptions) {
     super();
+    checkOptions('text.BagOfTokens', options, OPTIONS);
     const { vocabSize, embedDim, hiddenSize = embedDim } = options;
     for (const [what, size] of Object.entries({ vocabSize, embedDim, hiddenSize })) {
       checkPositive('text.BagOfTokens', what, size);

@@ -1,7 +1,9 @@
 import {
   type Context,
+  checkOptions,
   checkPositive,
   type Encoded,
+  type OptionNames,
   type PartDescription,
   type TextEncoder,
   type TextInput,
@@ -37,6 +39,21 @@ export interface SmallTransformerOptions extends RandomWeights {
   readonly pooling?: SequencePooling;
 }
 
+const OPTIONS: OptionNames<SmallTransformerOptions> = {
+  vocabSize: 'required',
+  embedDim: 'required',
+  hiddenSize: 'optional',
+  depth: 'optional',
+  numHeads: 'optional',
+  intermediateSize: 'optional',
+  maxPositions: 'optional',
+  dropout: 'optional',
+  activation: 'optional',
+  pooling: 'optional',
+  seed: 'optional',
+  generator: 'optional',
+};
+
 /**
  * A transformer for training from scratch: token embeddings with learned positions, pre-norm blocks, a last normalisation,
  * pooling, a linear layer (the blocks of Xiong et al. 2020, On Layer Normalization in the Transformer Architecture).
@@ -53,6 +70,7 @@ export class SmallTransformer extends Module implements TextEncoder {
   /** @throws ConfigError if a size is not a whole number above 0, or the heads do not divide hiddenSize */
   constructor(options: SmallTransformerOptions) {
     super();
+    checkOptions('text.SmallTransformer', options, OPTIONS);
     const { vocabSize, embedDim, pooling = 'mean', dropout = 0.1, hiddenSize = embedDim } = options;
     checkPositive('text.SmallTransformer', 'embedDim', embedDim);
     this.embedDim = embedDim;

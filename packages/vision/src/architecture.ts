@@ -21,8 +21,9 @@ export function resolveArchitecture<Name extends string, Config extends object>(
   table: Readonly<Record<Name, Config>>,
   asked: Name | Config,
 ): Architecture<Name, Config> {
-  if (typeof asked === 'string') {
-    return { where: `vision.${asked}`, architecture: asked, config: namedConfig<Config>(family, table, asked) };
+  if (typeof asked !== 'object' || asked === null) {
+    const config = namedConfig<Config>(family, table, asked);
+    return { where: `vision.${asked}`, architecture: asked, config };
   }
   const config = structuredClone(asked);
   return { where: family, architecture: config, config };

@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto';
 import {
+  checkMethods,
+  checkOptions,
   type ImageTransform,
   isDiptychError,
+  type OptionNames,
   plainSample,
   type RgbImage,
   type Tokenizer,
@@ -63,6 +66,15 @@ export interface Inspection {
   readonly samples: readonly { readonly where: string; readonly text: string; readonly size?: string }[];
 }
 
+const OPTIONS: OptionNames<InspectOptions> = {
+  transform: 'optional',
+  tokenizer: 'optional',
+  limit: 'optional',
+  images: 'optional',
+  samples: 'optional',
+  maxImageBytes: 'optional',
+};
+
 /**
  * Looks a source over: counts, sizes, lengths, repetitions, what is broken. Reads everything once, holds little. Show it
  * on a terminal with `formatInspection`.
@@ -72,6 +84,8 @@ export interface Inspection {
  * ```
  */
 export async function inspect(source: PairSource, options: InspectOptions = {}): Promise<Inspection> {
+  checkMethods('data.inspect: source', source, ['read'], "jsonl('pairs.jsonl'), folder('pictures') or pairs([…])");
+  checkOptions('data.inspect', options, OPTIONS);
   const { limit = Number.POSITIVE_INFINITY, samples: sampleCount = 5 } = options;
   const quarantine = new Quarantine({ quarantine: false });
   const badExamples = new Map<string, string>();

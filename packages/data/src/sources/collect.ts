@@ -1,4 +1,4 @@
-import { permutation } from '@diptych/core';
+import { checkMethods, checkOptions, permutation } from '@diptych/core';
 import type { DataError } from '../data-error.js';
 import type { PairRecord } from '../record.js';
 import { type PairSource, plainRead, type ReadContext } from '../source.js';
@@ -16,8 +16,11 @@ import { type PairSource, plainRead, type ReadContext } from '../source.js';
  */
 export async function collect(
   source: PairSource,
-  { onBad }: { onBad?: (error: DataError) => void } = {},
+  options: { onBad?: (error: DataError) => void } = {},
 ): Promise<PairSource> {
+  checkMethods('data.collect: source', source, ['read'], "jsonl('pairs.jsonl'), folder('pictures') or pairs([…])");
+  checkOptions('data.collect', options, { onBad: 'optional' });
+  const { onBad } = options;
   const records: PairRecord[] = [];
   const reject = (error: DataError) => {
     if (!onBad) throw error;

@@ -1,4 +1,4 @@
-import { ConfigError } from '@diptych/core';
+import { ConfigError, checkOptions, type OptionNames } from '@diptych/core';
 import { DataError, type DataErrorParts } from '../data-error.js';
 import { publicName } from '../io/address.js';
 import { type CsvDialect, type CsvRow, firstCsvRow, readCsvRows } from '../io/csv-rows.js';
@@ -24,6 +24,20 @@ export interface CsvOptions extends RowFileOptions {
   readonly maxRowBytes?: number;
 }
 
+const OPTIONS: OptionNames<CsvOptions> = {
+  fields: 'optional',
+  root: 'optional',
+  allowOutsideRoot: 'optional',
+  sharedIds: 'optional',
+  labels: 'optional',
+  http: 'optional',
+  maxCaptionLength: 'optional',
+  delimiter: 'optional',
+  quote: 'optional',
+  columns: 'optional',
+  maxRowBytes: 'optional',
+};
+
 /**
  * A table of comma or tab separated values with the columns `image`, `text` (or `caption`) and perhaps `id`, read as pandas
  * does: fields may hold line breaks, delimiters and doubled quotes between quotes, lines end in any way, the text is UTF-8
@@ -37,6 +51,7 @@ export interface CsvOptions extends RowFileOptions {
  * @throws ConfigError for a delimiter of more than one character
  */
 export function csv(files: string | readonly string[], options: CsvOptions = {}): PairSource {
+  checkOptions('data.csv', options, OPTIONS);
   if (options.delimiter !== undefined && options.delimiter.length !== 1) {
     throw new ConfigError({
       where: 'data.csv',

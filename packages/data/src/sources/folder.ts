@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
-import { ConfigError } from '@diptych/core';
+import { ConfigError, checkOptions, type OptionNames } from '@diptych/core';
 import { checkCaptions, describe } from '../captions.js';
 import { DataError, messageOf } from '../data-error.js';
 import { parseJson } from '../io/json.js';
@@ -28,6 +28,14 @@ export interface FolderOptions extends Partial<RowLimits> {
   readonly allowOutsideRoot?: boolean;
 }
 
+const OPTIONS: OptionNames<FolderOptions> = {
+  recursive: 'optional',
+  captions: 'optional',
+  labels: 'optional',
+  allowOutsideRoot: 'optional',
+  maxCaptionLength: 'optional',
+};
+
 /**
  * A folder of pictures with captions beside them: `cat.jpg` and `cat.txt`, or `cat.json` with `text` (or `caption`). In the
  * order of the names. What systems put beside them (`._cat.jpg`, `.DS_Store`, `Thumbs.db`) is passed over.
@@ -39,6 +47,7 @@ export interface FolderOptions extends Partial<RowLimits> {
  * @throws ConfigError without a folder's name, or for a kind of label that there is not
  */
 export function folder(root: string, options: FolderOptions = {}): PairSource {
+  checkOptions('data.folder', options, OPTIONS);
   if (typeof root !== 'string') {
     throw new ConfigError({ where: 'data.folder', expected: 'the path of a folder', got: describe(root) });
   }

@@ -1,3 +1,4 @@
+import { checkOptions, type OptionNames } from '@diptych/core';
 import { DataError, messageOf } from '../data-error.js';
 import { type PathOptions, rootOf } from '../io/image-path.js';
 import { parseJson } from '../io/json.js';
@@ -22,6 +23,17 @@ export interface JsonlOptions extends RowFileOptions {
   readonly maxLineBytes?: number;
 }
 
+const OPTIONS: OptionNames<JsonlOptions> = {
+  fields: 'optional',
+  root: 'optional',
+  allowOutsideRoot: 'optional',
+  sharedIds: 'optional',
+  labels: 'optional',
+  http: 'optional',
+  maxCaptionLength: 'optional',
+  maxLineBytes: 'optional',
+};
+
 /**
  * A JSON object a line: `{"image": "cats/1.jpg", "text": "a cat asleep"}`; or one list of such objects, up to 256 MiB. `text` may be a list of captions; an `id`
  * names the pair's positives. Paths start from the file's folder (`root`) and may not leave it. `.gz` and `.zst` are
@@ -34,6 +46,7 @@ export interface JsonlOptions extends RowFileOptions {
  * @param files a name, a pattern, or a list of these
  */
 export function jsonl(files: string | readonly string[], options: JsonlOptions = {}): PairSource {
+  checkOptions('data.jsonl', options, OPTIONS);
   return shardedSource('jsonl', files, options, async function* (file, firstItem, { reject, signal }) {
     const reader = rowReader(file, options, reject);
     const { list, whole } = await peekList(asUtf8(openBytes(file.path, { ...options.http, signal }), file.name));

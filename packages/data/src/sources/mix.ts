@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { ConfigError, SampleRandom, siteOf } from '@diptych/core';
+import { ConfigError, checkOptions, type OptionNames, SampleRandom, siteOf } from '@diptych/core';
 import { describe } from '../captions.js';
 import type { LabelKind, LabelKinds } from '../labels.js';
 import type { PairRecord } from '../record.js';
@@ -24,12 +24,16 @@ export interface MixOptions {
   readonly sharedIds?: boolean;
 }
 
+const OPTIONS: OptionNames<MixOptions> = { until: 'optional', sharedIds: 'optional' };
+
 /**
  * Draws each pair from one of several sources, by weight and seed. Each source comes in its own (shuffled) order.
  *
  * @throws ConfigError without parts, for a weight that is not positive, or for parts that give one label in two kinds
  */
-export function mix(parts: readonly MixPart[], { until = 'first', sharedIds = false }: MixOptions = {}): PairSource {
+export function mix(parts: readonly MixPart[], options: MixOptions = {}): PairSource {
+  checkOptions('data.mix', options, OPTIONS);
+  const { until = 'first', sharedIds = false } = options;
   if (!Array.isArray(parts) || parts.some((part) => typeof part?.source?.read !== 'function')) {
     throw new ConfigError({ where: 'data.mix', expected: 'a list of { source, weight }', got: describe(parts) });
   }

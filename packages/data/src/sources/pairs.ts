@@ -1,6 +1,14 @@
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
-import { ConfigError, type ImageSource, isDiptychError, permutation, type RgbImage } from '@diptych/core';
+import {
+  ConfigError,
+  checkOptions,
+  type ImageSource,
+  isDiptychError,
+  type OptionNames,
+  permutation,
+  type RgbImage,
+} from '@diptych/core';
 import { checkCaptions, describe } from '../captions.js';
 import { DataError, messageOf } from '../data-error.js';
 import { idFromValue, ROUNDED } from '../identity.js';
@@ -33,6 +41,13 @@ export interface InMemoryOptions extends Partial<RowLimits> {
   readonly labels?: LabelColumns;
 }
 
+const OPTIONS: OptionNames<InMemoryOptions> = {
+  name: 'optional',
+  root: 'optional',
+  labels: 'optional',
+  maxCaptionLength: 'optional',
+};
+
 /**
  * Pairs in memory. Shuffled by a true permutation; ranks take every n-th of it.
  *
@@ -41,6 +56,7 @@ export interface InMemoryOptions extends Partial<RowLimits> {
  * ```
  */
 export function pairs(items: readonly PairInput[], options: InMemoryOptions = {}): PairSource {
+  checkOptions('data.pairs', options, OPTIONS);
   if (!Array.isArray(items)) {
     throw new ConfigError({
       where: 'data.pairs',

@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { checkOptions, type OptionNames } from '@diptych/core';
 import {
   type AsyncBuffer,
   type FileMetaData,
@@ -22,6 +23,16 @@ import { type DataFile, shardedSource } from './sharded.js';
 /** Options of {@link parquet}. */
 export type ParquetOptions = RowFileOptions;
 
+const OPTIONS: OptionNames<ParquetOptions> = {
+  fields: 'optional',
+  root: 'optional',
+  allowOutsideRoot: 'optional',
+  sharedIds: 'optional',
+  labels: 'optional',
+  http: 'optional',
+  maxCaptionLength: 'optional',
+};
+
 /**
  * Parquet files with a column of images (bytes, paths, or the hub's `{ bytes, path }`) and one of captions (a string or
  * a list of strings). Read some megabytes of rows at a time; of remote files, only the footer and the columns that count.
@@ -33,6 +44,7 @@ export type ParquetOptions = RowFileOptions;
  * @param files a name, a pattern, or a list of these
  */
 export function parquet(files: string | readonly string[], options: ParquetOptions = {}): PairSource {
+  checkOptions('data.parquet', options, OPTIONS);
   return shardedSource('parquet', files, { ...options, mayBeEmpty: true }, (file, firstItem, context) =>
     readTable(file, firstItem, options, context),
   );

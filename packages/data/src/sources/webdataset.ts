@@ -1,4 +1,4 @@
-import { ConfigError } from '@diptych/core';
+import { ConfigError, checkOptions, type OptionNames } from '@diptych/core';
 import { checkCaptions } from '../captions.js';
 import { DataError, messageOf } from '../data-error.js';
 import { isRemote } from '../io/address.js';
@@ -33,6 +33,16 @@ export interface WebDatasetOptions extends FilesOptions, Partial<RowLimits> {
   readonly maxImageBytes?: number;
 }
 
+const OPTIONS: OptionNames<WebDatasetOptions> = {
+  fields: 'optional',
+  members: 'optional',
+  sharedIds: 'optional',
+  labels: 'optional',
+  http: 'optional',
+  maxCaptionLength: 'optional',
+  maxImageBytes: 'optional',
+};
+
 /**
  * Shards of WebDataset: tar files in which the members of one sample follow each other and share their name up to the
  * first dot: `000017.jpg`, `000017.txt` (a caption a line is not read: the whole is one) or `000017.json`. What is behind the
@@ -51,6 +61,7 @@ export interface WebDatasetOptions extends FilesOptions, Partial<RowLimits> {
  * @param files a name, a pattern, or a list of these
  */
 export function webdataset(files: string | readonly string[], options: WebDatasetOptions = {}): PairSource {
+  checkOptions('data.webdataset', options, OPTIONS);
   const suffixes = suffixesOf(options);
   return shardedSource('webdataset', files, options, (file, firstItem, context) =>
     readShard(file, firstItem, options, suffixes, context),

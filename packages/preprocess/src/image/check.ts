@@ -10,7 +10,10 @@ export type SizeArgument = number | readonly [height: number, width: number];
  * @throws ConfigError unless both are positive integers
  */
 export function sizeOf(size: SizeArgument, where: string): Size {
-  const [height, width] = typeof size === 'number' ? [size, size] : size;
+  const [height, width] = (typeof size === 'number' ? [size, size] : Array.isArray(size) ? size : []) as [
+    number,
+    number,
+  ];
   const isSize = (value: unknown) => Number.isInteger(value) && (value as number) > 0 && (value as number) < 2 ** 24;
   if (!isSize(height) || !isSize(width) || (typeof size !== 'number' && size.length !== 2)) {
     throw new ConfigError({

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import type { JsonObject } from '@diptych/core';
+import { ConfigError, checkOptions, type JsonObject, type OptionNames } from '@diptych/core';
 import { centerCrop } from './crop.js';
 import type { DecodeOptions } from './decode.js';
 import { stepsFromConfig } from './hub-config.js';
@@ -20,6 +20,8 @@ export interface ImageTransformOptions {
   /** Pixel steps before `toTensor`, such as `randomHorizontalFlip()`; they must keep the size. */
   readonly augment?: readonly PixelStep[];
 }
+
+const OPTIONS: OptionNames<ImageTransformOptions> = { decode: 'optional', augment: 'optional' };
 
 const known: Record<ImageTransformName, () => Step[]> = {
   imagenet: () => [resize([224, 224], 'bicubic'), toTensor(), normalize(imagenet)],
@@ -43,8 +45,10 @@ const known: Record<ImageTransformName, () => Step[]> = {
  */
 export function imageTransform(
   source: ImageTransformName | (string & {}) | URL | JsonObject,
-  { decode, augment = [] }: ImageTransformOptions = {},
+  options: ImageTransformOptions = {},
 ): ImagePipeline {
+  checkOptions('preprocess.imageTransform', options, OPTIONS);
+  const { decode, augment = [] } = options;
   const steps = stepsOf(source);
   const end = steps.findIndex((step) => 'rescaleFactor' in step);
   return compose([...steps.slice(0, end), ...augment, ...steps.slice(end)], { decode });
@@ -52,6 +56,14 @@ export function imageTransform(
 
 function stepsOf(source: string | URL | JsonObject): Step[] {
   if (source instanceof URL) return stepsFromConfig(readConfig(fileURLToPath(source)));
-  if (typeof source !== 'string') return stepsFromConfig(source);
+  if (typeof source === 'object' && source !== null) return stepsFromConfig(source);
+  if (typeof source !== 'string') {
+    throw new ConfigError({
+      where: 'preprocess.imageTransform',
+      expected: 'a name, a path or the object of a configuration file',
+      got: source === null ? 'null' : typeof source,
+      remedy: `one of ${Object.keys(known).join(', ')}, or the folder of a model`,
+    });
+  }
   return Object.hasOwn(known, source) ? known[source as ImageTransformName]() : stepsFromConfig(readConfig(source));
 }

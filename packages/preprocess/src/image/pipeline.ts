@@ -1,8 +1,10 @@
 import {
   ConfigError,
+  checkOptions,
   type ImageSource,
   type ImageTransform,
   type JsonObject,
+  type OptionNames,
   type PartDescription,
   plainSample,
   type RgbImage,
@@ -36,6 +38,15 @@ type PixelFunction = (image: RgbImage, context: SampleContext) => RgbImage;
 
 const where = 'preprocess.compose';
 
+const OPTIONS: OptionNames<ComposeOptions> = { decode: 'optional', outputSize: 'optional' };
+
+const DECODE: OptionNames<DecodeOptions> = {
+  orient: 'optional',
+  onto: 'optional',
+  maxPixels: 'optional',
+  maxBytes: 'optional',
+};
+
 /**
  * Chains transforms, as `torchvision.transforms.Compose`: pixel steps first, then `toTensor()`, then at most one
  * `normalize()`. A nested pipeline stands for its steps.
@@ -48,6 +59,23 @@ const where = 'preprocess.compose';
  */
 export function compose(steps: readonly (Step | ImagePipeline)[], options: ComposeOptions = {}): ImagePipeline {
   return new ImagePipeline(steps, options);
+}
+
+/** @throws ConfigError for what is no list of steps */
+function checkSteps(steps: readonly (Step | ImagePipeline)[]): void {
+  const remedy = 'compose([resize(256), centerCrop(224), toTensor(), normalize(imagenet)])';
+  if (!Array.isArray(steps)) {
+    throw new ConfigError({ where, expected: 'a list of steps', got: steps === null ? 'null' : typeof steps, remedy });
+  }
+  for (const [index, step] of steps.entries()) {
+    if (step !== null && step !== undefined) continue;
+    throw new ConfigError({
+      where: `${where}: [${index}]`,
+      expected: 'a step, a pipeline or a function of pixels',
+      got: String(step),
+      remedy,
+    });
+  }
 }
 
 /**
@@ -68,7 +96,11 @@ export class ImagePipeline implements ImageTransform {
   readonly #table: Int32Array;
   readonly #size: Size | undefined;
 
-  constructor(steps: readonly (Step | ImagePipeline)[], { decode = {}, outputSize }: ComposeOptions = {}) {
+  constructor(steps: readonly (Step | ImagePipeline)[], options: ComposeOptions = {}) {
+    checkOptions(where, options, OPTIONS);
+    const { decode = {}, outputSize } = options;
+    checkOptions(`${where}: decode`, decode, DECODE);
+    checkSteps(steps);
     this.#decoder = new ImageDecoder(decode);
     this.decodeOptions = decode;
     this.steps = steps.flatMap((step) => (step instanceof ImagePipeline ? step.steps : [step]));

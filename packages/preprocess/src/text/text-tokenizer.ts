@@ -82,6 +82,14 @@ export class TextTokenizer implements Tokenizer {
     texts: readonly TextRow[],
     options: EncodeOptions | RowOptions = {},
   ): TokenBatch<readonly [number, number]> | TokenRows {
+    if (!Array.isArray(texts)) {
+      throw new InputError({
+        where: 'preprocess.tokenizer.encode',
+        expected: 'a list of texts',
+        got: texts === null ? 'null' : typeof texts,
+        remedy: "encode(['a cat asleep'])",
+      });
+    }
     const { padding = 'longest', padToMultipleOf } = options;
     const maxLength = this.#checkLengths(options);
     checkPadding(padding, padToMultipleOf);

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { ConfigError, type JsonObject } from '@diptych/core';
+import { ConfigError, checkOptions, type JsonObject, type OptionNames } from '@diptych/core';
 import type { BuiltTokenizer } from './built-tokenizer.js';
 import { isObject, type TokenizerDefinition } from './definition.js';
 import { Pipeline } from './pipeline/pipeline.js';
@@ -23,6 +23,8 @@ export interface TokenizerOptions {
   readonly lowercase?: boolean;
 }
 
+const OPTIONS: OptionNames<TokenizerOptions> = { maxLength: 'optional', lowercase: 'optional' };
+
 /**
  * The tokenizer of a model of the hub, as transformers 5 reads its files: WordPiece (BERT), BPE (RoBERTa, GPT-2, CLIP, Llama),
  * unigram (T5, XLM-R, SigLIP), whole words. Ids, masks and added tokens equal those of transformers' fast tokenizers.
@@ -33,6 +35,7 @@ export interface TokenizerOptions {
  * @throws ConfigError for a tokenizer that asks for something that is not supported
  */
 export function tokenizer(source: string | URL | JsonObject, options: TokenizerOptions = {}): TextTokenizer {
+  checkOptions('preprocess.tokenizer', options, OPTIONS);
   return build(withOptions(definitionOf(source), options));
 }
 

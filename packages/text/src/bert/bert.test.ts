@@ -237,7 +237,8 @@ describe('Bert.fromPretrained', () => {
     for (const [name, { name: variable }] of dense) {
       expect(difference(grads[variable]!, tensorOf(expected, `grad.${name}`)), name).toBeLessThan(2e-6);
     }
-    const again = new Bert(bert.config, bert.describe().options as BertOptions);
+    const { architecture: _, ...described } = bert.describe().options;
+    const again = new Bert(bert.config, described as BertOptions);
     expect([...again.namedParameters()].map(([name, { shape }]) => `${name} ${shape}`)).toEqual(
       [...bert.namedParameters()].map(([name, { shape }]) => `${name} ${shape}`),
     );

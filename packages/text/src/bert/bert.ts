@@ -1,8 +1,10 @@
 import {
   ConfigError,
   type Context,
+  checkOptions,
   checkPositive,
   type Encoded,
+  type OptionNames,
   type PartDescription,
   type TextEncoder,
   type TextInput,
@@ -93,6 +95,16 @@ class BertPooler extends Module {
   }
 }
 
+const OPTIONS: OptionNames<BertOptions> = {
+  embedDim: 'optional',
+  pooling: 'optional',
+  dense: 'optional',
+  normalize: 'optional',
+  addPoolingLayer: 'optional',
+  seed: 'optional',
+  generator: 'optional',
+};
+
 /**
  * BERT and its kin: BERT, RoBERTa, DistilBERT, MiniLM (see `BERT_CONFIGS` for papers and sizes), with the parameter
  * names of transformers' `BertModel` for all of them.
@@ -163,6 +175,7 @@ export class Bert extends Module implements TextEncoder, Pretrained {
    */
   constructor(architecture: BertName | BertConfig, options: BertOptions = {}) {
     super();
+    checkOptions('text.Bert', options, OPTIONS);
     this.architecture = architecture;
     this.config = resolveBertConfig(architecture);
     this.pooling = options.pooling ?? 'cls';

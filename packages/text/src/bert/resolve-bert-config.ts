@@ -13,7 +13,9 @@ export type ResolvedBertConfig = Required<BertConfig>;
 export function resolveBertConfig(architecture: BertName | BertConfig): ResolvedBertConfig {
   const where = 'text.Bert';
   const config: BertConfig =
-    typeof architecture === 'string' ? namedConfig<BertConfig>(where, BERT_CONFIGS, architecture) : architecture;
+    typeof architecture === 'object' && architecture !== null
+      ? architecture
+      : namedConfig<BertConfig>(where, BERT_CONFIGS, architecture);
   const resolved: ResolvedBertConfig = {
     vocabSize: config.vocabSize,
     hiddenSize: config.hiddenSize,

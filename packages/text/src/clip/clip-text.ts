@@ -1,8 +1,10 @@
 import {
   type Context,
+  checkOptions,
   checkPositive,
   type Encoded,
   namedConfig,
+  type OptionNames,
   type PartDescription,
   type TextEncoder,
   type TextInput,
@@ -43,6 +45,12 @@ export interface ClipTextOptions extends RandomWeights {
   /** Width of the result, default the configuration's `projectionDim`. */
   readonly embedDim?: number;
 }
+
+const OPTIONS: OptionNames<ClipTextOptions> = {
+  embedDim: 'optional',
+  seed: 'optional',
+  generator: 'optional',
+};
 
 /**
  * CLIP's text tower with transformers' names: `text_model.*` and `text_projection`, as in a checkpoint of the whole
@@ -100,11 +108,12 @@ export class ClipText extends Module implements TextEncoder, Pretrained {
    */
   constructor(architecture: ClipTextName | ClipTextConfig, options: ClipTextOptions = {}) {
     super();
+    checkOptions('text.ClipText', options, OPTIONS);
     this.architecture = architecture;
     const given: ClipTextConfig =
-      typeof architecture === 'string'
-        ? namedConfig<ClipTextConfig>('text.ClipText', CLIP_TEXT_CONFIGS, architecture)
-        : architecture;
+      typeof architecture === 'object' && architecture !== null
+        ? architecture
+        : namedConfig<ClipTextConfig>('text.ClipText', CLIP_TEXT_CONFIGS, architecture);
     const { activation = 'quick_gelu', layerNormEps = 1e-5, eosTokenId = given.vocabSize - 1 } = given;
     this.config = { ...given, activation, layerNormEps, eosTokenId };
     checkTextTransformer('text.ClipText', this.config);

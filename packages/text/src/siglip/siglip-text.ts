@@ -1,8 +1,10 @@
 import {
   type Context,
+  checkOptions,
   checkPositive,
   type Encoded,
   namedConfig,
+  type OptionNames,
   type PartDescription,
   ShapeError,
   type TextEncoder,
@@ -54,6 +56,12 @@ class SiglipTextTransformer extends TextTransformer {
     this.head = linearHead(config.hiddenSize, embedDim, generator);
   }
 }
+
+const OPTIONS: OptionNames<SiglipTextOptions> = {
+  embedDim: 'optional',
+  seed: 'optional',
+  generator: 'optional',
+};
 
 /**
  * SigLIP's text tower with transformers' names (`text_model.*`), as in a checkpoint of the whole SiglipModel; the
@@ -110,11 +118,12 @@ export class SiglipText extends Module implements TextEncoder, Pretrained {
    */
   constructor(architecture: SiglipTextName | SiglipTextConfig, options: SiglipTextOptions = {}) {
     super();
+    checkOptions('text.SiglipText', options, OPTIONS);
     this.architecture = architecture;
     const given: SiglipTextConfig =
-      typeof architecture === 'string'
-        ? namedConfig<SiglipTextConfig>('text.SiglipText', SIGLIP_TEXT_CONFIGS, architecture)
-        : architecture;
+      typeof architecture === 'object' && architecture !== null
+        ? architecture
+        : namedConfig<SiglipTextConfig>('text.SiglipText', SIGLIP_TEXT_CONFIGS, architecture);
     const { activation = 'gelu_tanh', layerNormEps = 1e-6, projectionSize = given.hiddenSize } = given;
     this.config = { ...given, activation, layerNormEps, projectionSize };
     checkTextTransformer('text.SiglipText', this.config);

@@ -1,12 +1,14 @@
 import {
   ConfigError,
   type Context,
+  checkOptions,
   type Encoded,
   type EncoderOutput,
   type Fused,
   type ImageInput,
   inference,
   Matrix,
+  type OptionNames,
   type PairBatch,
   type TextInput,
 } from '@diptych/core';
@@ -14,6 +16,7 @@ import { l2Normalize } from '@diptych/nn';
 import type * as tf from '@tensorflow/tfjs-core';
 import { predictionsOf } from '../heads/predictions.js';
 import type { BatchSource } from '../trainer/batch-source.js';
+import { checkModel, checkSource } from '../trainer/check-model.js';
 import { type DeviceBatch, normalizedPixels } from '../trainer/device-batch.js';
 import { textOf } from '../trainer/training-step.js';
 import { fusedOutputs, type Relating, relate } from './fused-outputs.js';
@@ -60,6 +63,17 @@ export type EmbeddedBlock<Output extends EmbedOutput = 'image' | 'text'> = {
   readonly predictions?: { readonly [head: string]: Matrix };
 } & { readonly [Name in Output]: Matrix };
 
+const OPTIONS: OptionNames<EmbedOptions> = {
+  outputs: 'optional',
+  normalize: 'optional',
+  predictions: 'optional',
+  without: 'optional',
+  pairs: 'optional',
+  from: 'optional',
+  onProgress: 'optional',
+  signal: 'optional',
+};
+
 /**
  * Embeds the pairs of a source, a block a batch: every row once, in the source's order, without augmentation. What it compiles for
  * a model is kept with the model and used again.
@@ -75,6 +89,9 @@ export async function* embed<Output extends EmbedOutput = 'image' | 'text'>(
   source: BatchSource,
   options: EmbedOptions<Output> = {},
 ): AsyncGenerator<EmbeddedBlock<Output>, void, undefined> {
+  checkModel('train.embed: model', model);
+  checkSource('train.embed', source);
+  checkOptions('train.embed', options, OPTIONS as OptionNames<EmbedOptions<Output>>);
   const { normalize = true, pairs = Number.POSITIVE_INFINITY, without, predictions = false } = options;
   const outputs: readonly EmbedOutput[] = options.outputs ?? ['image', 'text'];
   const run = compiledFor(
@@ -167,7 +184,7 @@ export async function embedPairs<Output extends EmbedOutput = 'image' | 'text'>(
   source: BatchSource,
   options: EmbedOptions<Output> = {},
 ): Promise<EmbeddedSource<Output>> {
-  const names: readonly EmbedOutput[] = options.outputs ?? ['image', 'text'];
+  const names: readonly EmbedOutput[] = options?.outputs ?? ['image', 'text'];
   const blocks: EmbeddedBlock<Output>[] = [];
   for await (const block of embed(model, source, options)) blocks.push(block);
   const matrices = names.map((name) => [

@@ -1,7 +1,9 @@
+import { checkOptions, type OptionNames } from '@diptych/core';
 import { type RetrievalOptions, type RetrievalReport, retrieval, uniformity } from '@diptych/metrics';
 import { captionKeys } from '../caption-keys.js';
 import type { TrainableModel } from '../trainable-model.js';
 import type { BatchSource } from '../trainer/batch-source.js';
+import { checkModel, checkSource } from '../trainer/check-model.js';
 import { type EmbedOptions, embedPairs } from './embed.js';
 
 /** Options of {@link evaluate}. */
@@ -26,6 +28,15 @@ export interface Evaluation extends RetrievalReport {
   readonly labels?: { readonly [head: string]: Readonly<Record<string, number>> };
 }
 
+const OPTIONS: OptionNames<EvaluateOptions> = {
+  pairs: 'optional',
+  signal: 'optional',
+  ks: 'optional',
+  blockBytes: 'optional',
+  equalCaptions: 'optional',
+  onWarning: 'optional',
+};
+
 /**
  * Retrieval both ways over all pairs of a source, in its order: neither `shuffle` nor `dropLast` nor augmentation applies. Pairs
  * with equal ids are relevant to each other, and so are pairs with equal captions. Heads are scored on labels of their names.
@@ -35,6 +46,9 @@ export async function evaluate(
   source: BatchSource,
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
+  checkModel('train.evaluate: model', model);
+  checkSource('train.evaluate', source);
+  checkOptions('train.evaluate', options, OPTIONS);
   const { equalCaptions = true, onWarning = console.warn } = options;
   const captions: string[] = [];
   const watched = equalCaptions ? noting(source, captions) : source;

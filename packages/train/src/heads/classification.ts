@@ -1,4 +1,14 @@
-import { ConfigError, type Head, type LabelColumn, Matrix, type MatrixData, type PartDescription } from '@diptych/core';
+import {
+  ConfigError,
+  checkOptions,
+  checkPositive,
+  type Head,
+  type LabelColumn,
+  Matrix,
+  type MatrixData,
+  type OptionNames,
+  type PartDescription,
+} from '@diptych/core';
 import { accuracy, auroc, macroF1 } from '@diptych/metrics';
 import { generatorOf, Linear, Module, type RandomWeights } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
@@ -21,6 +31,17 @@ export interface ClassificationOptions extends RandomWeights {
   readonly labelSmoothing?: number;
 }
 
+const OPTIONS: OptionNames<ClassificationOptions> = {
+  embedDim: 'required',
+  classes: 'required',
+  on: 'optional',
+  multiLabel: 'optional',
+  classWeights: 'optional',
+  labelSmoothing: 'optional',
+  seed: 'optional',
+  generator: 'optional',
+};
+
 /**
  * A linear layer that reads a class, or several, out of a pair's vector. Labels are class numbers from 0 (below 0: none), or with
  * `multiLabel` rows of 0 and 1 (NaN: not known).
@@ -40,13 +61,15 @@ export class Classification extends Module implements Head {
   /** @throws ConfigError if there are no classes (one at least with `multiLabel`, else two), or an option is out of range */
   constructor(options: ClassificationOptions) {
     super();
+    checkOptions('train.Classification', options, OPTIONS);
     const { embedDim, classes, on = 'fused', multiLabel = false, classWeights, labelSmoothing = 0 } = options;
-    const count = typeof classes === 'number' ? classes : classes.length;
+    checkPositive('train.Classification', 'embedDim', embedDim);
+    const count = typeof classes === 'number' ? classes : Array.isArray(classes) ? classes.length : Number.NaN;
     if (!(Number.isInteger(count) && count >= (multiLabel ? 1 : 2))) {
       throw new ConfigError({
         where: 'train.Classification',
         expected: multiLabel ? 'one class or more' : 'two classes or more',
-        got: String(count),
+        got: String(typeof classes === 'object' && classes ? count : classes),
       });
     }
     if (classWeights && (classWeights.length !== count || !classWeights.every((weight) => weight >= 0))) {

@@ -1,4 +1,11 @@
-import { ConfigError, type LossBatch, type LossOutput, type TowerOutputs } from '@diptych/core';
+import {
+  ConfigError,
+  checkOptions,
+  type LossBatch,
+  type LossOutput,
+  type OptionNames,
+  type TowerOutputs,
+} from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { StatelessLoss } from '../losses/stateless-loss.js';
 import { predictionsOf } from './predictions.js';
@@ -9,6 +16,8 @@ export interface LabelLossOptions {
   readonly weights?: { readonly [head: string]: number };
 }
 
+const OPTIONS: OptionNames<LabelLossOptions> = { weights: 'optional' };
+
 /**
  * The losses of a model's heads on the labels of their names: head `group` learns the column `group` of `batch.labels`. The sum over
  * the heads, by weight. Parts: each head's own loss under its name.
@@ -17,8 +26,10 @@ export class LabelLoss extends StatelessLoss {
   readonly weights: { readonly [head: string]: number };
 
   /** @throws ConfigError if a weight is below 0 */
-  constructor({ weights = {} }: LabelLossOptions = {}) {
+  constructor(options: LabelLossOptions = {}) {
     super();
+    checkOptions('train.LabelLoss', options, OPTIONS);
+    const { weights = {} } = options;
     for (const [head, weight] of Object.entries(weights)) {
       if (weight >= 0) continue;
       throw new ConfigError({ where: `train.LabelLoss: ${head}`, expected: 'a weight from 0', got: String(weight) });

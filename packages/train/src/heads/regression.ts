@@ -1,4 +1,13 @@
-import { type Head, type LabelColumn, Matrix, type MatrixData, type PartDescription } from '@diptych/core';
+import {
+  checkOptions,
+  checkPositive,
+  type Head,
+  type LabelColumn,
+  Matrix,
+  type MatrixData,
+  type OptionNames,
+  type PartDescription,
+} from '@diptych/core';
 import { r2 } from '@diptych/metrics';
 import { generatorOf, Linear, Module, type RandomWeights } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
@@ -15,6 +24,14 @@ export interface RegressionOptions extends RandomWeights {
   readonly on?: Head['on'];
 }
 
+const OPTIONS: OptionNames<RegressionOptions> = {
+  embedDim: 'required',
+  outputs: 'optional',
+  on: 'optional',
+  seed: 'optional',
+  generator: 'optional',
+};
+
 /**
  * A linear layer that reads numbers out of a pair's vector. Labels are [N], or [N, outputs] row by row (NaN: not known); bring them to
  * about mean 0 and variance 1 first.
@@ -28,7 +45,10 @@ export class Regression extends Module implements Head {
 
   constructor(options: RegressionOptions) {
     super();
+    checkOptions('train.Regression', options, OPTIONS);
     const { embedDim, outputs = 1, on = 'fused' } = options;
+    checkPositive('train.Regression', 'embedDim', embedDim);
+    checkPositive('train.Regression', 'outputs', outputs);
     this.embedDim = embedDim;
     this.on = on;
     this.linear = new Linear(embedDim, outputs, { generator: generatorOf(options, 'train/regression') });

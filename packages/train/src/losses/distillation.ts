@@ -1,4 +1,12 @@
-import { ConfigError, checkShape, type LossBatch, type LossOutput, type TowerOutputs } from '@diptych/core';
+import {
+  ConfigError,
+  checkOptions,
+  checkShape,
+  type LossBatch,
+  type LossOutput,
+  type OptionNames,
+  type TowerOutputs,
+} from '@diptych/core';
 import { l2Normalize } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { withoutGradient } from '../without-gradient.js';
@@ -52,6 +60,8 @@ export function distillAffinity(
   return tf.mul(tf.add(divergence(own, wanted), divergence(tf.transpose(own), tf.transpose(wanted))), 0.5) as tf.Scalar;
 }
 
+const OPTIONS: OptionNames<DistillationOptions> = { mode: 'optional', temperature: 'optional' };
+
 /**
  * Distillation from stored embeddings: the batch brings the teacher's vectors as `targets.image` and `targets.text`, float32
  * [N, E], through the Trainer's option `targets` (see {@link storedTargets}). Either may be left out in mode
@@ -64,8 +74,10 @@ export class Distillation extends StatelessLoss {
   readonly temperature: number;
 
   /** @throws ConfigError if the temperature is not above 0 */
-  constructor({ mode = 'cosine', temperature = 0.07 }: DistillationOptions = {}) {
+  constructor(options: DistillationOptions = {}) {
     super();
+    checkOptions('train.Distillation', options, OPTIONS);
+    const { mode = 'cosine', temperature = 0.07 } = options;
     if (!(temperature > 0)) {
       throw new ConfigError({ where: 'train.Distillation', expected: 'temperature above 0', got: String(temperature) });
     }

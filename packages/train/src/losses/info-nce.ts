@@ -1,4 +1,11 @@
-import { ConfigError, type LossBatch, type LossOutput, type TowerOutputs } from '@diptych/core';
+import {
+  ConfigError,
+  checkOptions,
+  type LossBatch,
+  type LossOutput,
+  type OptionNames,
+  type TowerOutputs,
+} from '@diptych/core';
 import { MASKED_SCORE } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { cosineSimilarity, equalIds, meanOverValid, pairMask, type RowIds } from './similarity.js';
@@ -121,6 +128,8 @@ export interface InfoNCEOptions {
   readonly labelSmoothing?: number;
 }
 
+const OPTIONS: OptionNames<InfoNCEOptions> = { temperature: 'optional', labelSmoothing: 'optional' };
+
 /**
  * Symmetric InfoNCE on the two towers, see {@link infoNCE}; rows whose ids are equal are positives of each other, so several
  * captions of one image in a batch are no false negatives. Hard negatives that the batch brings (`PairBatch.negatives`, see
@@ -133,8 +142,10 @@ export class InfoNCE extends StatelessLoss {
   readonly labelSmoothing: number;
 
   /** @throws ConfigError if an option is out of range */
-  constructor({ temperature, labelSmoothing = 0 }: InfoNCEOptions = {}) {
+  constructor(options: InfoNCEOptions = {}) {
     super();
+    checkOptions('train.InfoNCE', options, OPTIONS);
+    const { temperature, labelSmoothing = 0 } = options;
     if (temperature !== undefined && !(temperature > 0)) {
       throw new ConfigError({ where: 'train.InfoNCE', expected: 'temperature above 0', got: String(temperature) });
     }

@@ -1,11 +1,13 @@
 import {
   ConfigError,
   type Context,
+  checkOptions,
   type Encoded,
   type Loss,
   type LossBatch,
   type LossOutput,
   type NegativeRows,
+  type OptionNames,
   type TowerOutputs,
 } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
@@ -20,6 +22,8 @@ export interface MatryoshkaOptions {
   readonly weights?: readonly number[];
 }
 
+const OPTIONS: OptionNames<MatryoshkaOptions> = { loss: 'required', dims: 'required', weights: 'optional' };
+
 /**
  * The same loss on the first d entries of both towers' vectors, for several d, so that vectors can be cut to any of these
  * widths after training (Kusupati et al. 2022). Parts: `dim<d>`.
@@ -30,7 +34,18 @@ export class Matryoshka implements Loss<TowerOutputs> {
   readonly weights: readonly number[];
 
   /** @throws ConfigError if widths are no rising whole numbers, or the weights are not as many */
-  constructor({ loss, dims, weights = dims.map(() => 1 / dims.length) }: MatryoshkaOptions) {
+  constructor(options: MatryoshkaOptions) {
+    checkOptions('train.Matryoshka', options, OPTIONS);
+    const { loss, dims } = options;
+    if (typeof loss?.compute !== 'function' || !Array.isArray(dims)) {
+      throw new ConfigError({
+        where: 'train.Matryoshka',
+        expected: 'a loss and a list of widths',
+        got: `loss ${typeof loss}, dims ${typeof dims}`,
+        remedy: 'new Matryoshka({ loss: new InfoNCE(), dims: [64, 128, 256] })',
+      });
+    }
+    const { weights = dims.map(() => 1 / dims.length) } = options;
     const rising = dims.every((d, i) => Number.isInteger(d) && d > (dims[i - 1] ?? 0));
     if (dims.length === 0 || !rising || weights.length !== dims.length) {
       throw new ConfigError({

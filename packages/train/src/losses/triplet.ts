@@ -1,4 +1,11 @@
-import { ConfigError, type LossBatch, type LossOutput, type TowerOutputs } from '@diptych/core';
+import {
+  ConfigError,
+  checkOptions,
+  type LossBatch,
+  type LossOutput,
+  type OptionNames,
+  type TowerOutputs,
+} from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { withoutGradient } from '../without-gradient.js';
 import { cosineSimilarity, pairMask, type RowIds } from './similarity.js';
@@ -47,14 +54,18 @@ function sumOfRowMaxima(rows: tf.Tensor2D): tf.Tensor {
   return tf.sum(tf.mul(rows, chosen));
 }
 
+const OPTIONS: OptionNames<TripletOptions> = { margin: 'optional', hinges: 'optional' };
+
 /** {@link triplet} on the two towers. Part: `triplet`. */
 export class Triplet extends StatelessLoss {
   readonly margin: number;
   readonly hinges: 'sum' | 'max';
 
   /** @throws ConfigError if the margin is not above 0 */
-  constructor({ margin = 0.2, hinges = 'max' }: TripletOptions = {}) {
+  constructor(options: TripletOptions = {}) {
     super();
+    checkOptions('train.Triplet', options, OPTIONS);
+    const { margin = 0.2, hinges = 'max' } = options;
     if (!(margin > 0)) {
       throw new ConfigError({ where: 'train.Triplet', expected: 'margin above 0', got: String(margin) });
     }

@@ -3,9 +3,11 @@ import {
   ConfigError,
   type Context,
   checkLossOutput,
+  checkOptions,
   type Loss,
   type LossBatch,
   type LossOutput,
+  type OptionNames,
   parametersOf,
   type TowerOutputs,
 } from '@diptych/core';
@@ -20,6 +22,8 @@ export interface WeightedTerm<Outputs extends TowerOutputs = TowerOutputs> {
   readonly name: string;
 }
 
+const TERM: OptionNames<WeightedTerm> = { loss: 'required', name: 'required', weight: 'optional' };
+
 /**
  * `sum_k weight_k * loss_k`. Parts: each term's unweighted loss under its name, and the term's own parts as `name.part`.
  *
@@ -30,6 +34,24 @@ export class WeightedSum<Outputs extends TowerOutputs = TowerOutputs> implements
 
   /** @throws ConfigError if there is no term, or two have one name */
   constructor(terms: readonly WeightedTerm<Outputs>[]) {
+    if (!Array.isArray(terms)) {
+      throw new ConfigError({
+        where: 'train.WeightedSum',
+        expected: 'a list of { name, loss, weight }',
+        got: terms === null ? 'null' : typeof terms,
+        remedy: "new WeightedSum([{ name: 'contrastive', loss: new InfoNCE() }, …])",
+      });
+    }
+    for (const [index, term] of terms.entries()) {
+      checkOptions<WeightedTerm<Outputs>>(`train.WeightedSum: [${index}]`, term, TERM);
+      if (typeof term.loss?.compute === 'function') continue;
+      throw new ConfigError({
+        where: `train.WeightedSum: ${term.name}`,
+        expected: 'a loss with compute(outputs, batch, context)',
+        got: typeof term.loss,
+        remedy: 'new InfoNCE(), or a class of your own that extends StatelessLoss',
+      });
+    }
     const names = terms.map(({ name }) => name);
     if (terms.length === 0 || new Set(names).size < names.length) {
       throw new ConfigError({

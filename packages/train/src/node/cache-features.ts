@@ -3,6 +3,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   checkEncoded,
+  checkOptions,
   type ImageEncoder,
   InputError,
   type Json,
@@ -16,6 +17,7 @@ import { type Embedding, embedPairs } from '../evaluate/embed.js';
 import { releaseCompiled } from '../evaluate/run-in-order.js';
 import { FeatureSet } from '../frozen/feature-set.js';
 import type { BatchSource } from '../trainer/batch-source.js';
+import { checkSource, checkTowers } from '../trainer/check-model.js';
 
 /** Options of {@link cacheFeatures}. */
 export interface CacheFeaturesOptions {
@@ -40,8 +42,13 @@ export interface CacheFeaturesOptions {
 export async function cacheFeatures(
   towers: { readonly image: ImageEncoder; readonly text: TextEncoder },
   source: BatchSource,
-  { folder, key, onProgress }: CacheFeaturesOptions,
+  options: CacheFeaturesOptions,
 ): Promise<FeatureSet> {
+  const where = 'train.cacheFeatures';
+  checkTowers(where, towers);
+  checkSource(where, source);
+  checkOptions(where, options, { folder: 'required', key: 'required', onProgress: 'optional' });
+  const { folder, key, onProgress } = options;
   const hash = createHash('sha256').update(JSON.stringify(key));
   for (const tower of [towers.image, towers.text]) await hashWeights(hash, tower);
   const path = join(folder, `${hash.digest('hex').slice(0, 32)}.safetensors`);

@@ -1,10 +1,11 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { CheckpointError, ConfigError, type Matrix } from '@diptych/core';
+import { CheckpointError, ConfigError, checkOptions, type Matrix, type OptionNames } from '@diptych/core';
 import { openSafetensors, writeSafetensors } from '@diptych/weights/node';
 import { embed } from '../evaluate/embed.js';
 import type { TrainableModel } from '../trainable-model.js';
 import type { BatchSource } from '../trainer/batch-source.js';
+import { checkModel, checkSource } from '../trainer/check-model.js';
 
 /** One of the two towers. */
 export type TowerName = 'image' | 'text';
@@ -35,6 +36,14 @@ export interface EmbeddedCollection {
 
 const SHARD = /^embeddings-(\d{6})\.safetensors$/;
 
+const OPTIONS: OptionNames<EmbedCollectionOptions> = {
+  folder: 'required',
+  shardSize: 'optional',
+  towers: 'optional',
+  signal: 'optional',
+  onProgress: 'optional',
+};
+
 /**
  * Embeds any number of items in bounded memory: shards `embeddings-000000.safetensors` with `image` and/or `text`, float32
  * [rows, D], L2-normalised, and the rows' ids as JSON in their metadata. Shards are written atomically; the same
@@ -46,8 +55,13 @@ const SHARD = /^embeddings-(\d{6})\.safetensors$/;
 export async function embedCollection(
   model: TrainableModel,
   source: BatchSource,
-  { folder, shardSize = 10_000, towers = ['image', 'text'], signal, onProgress }: EmbedCollectionOptions,
+  options: EmbedCollectionOptions,
 ): Promise<EmbeddedCollection> {
+  const where = 'train.embedCollection';
+  checkModel(`${where}: model`, model);
+  checkSource(where, source);
+  checkOptions(where, options, OPTIONS);
+  const { folder, shardSize = 10_000, towers = ['image', 'text'], signal, onProgress } = options;
   if (!(Number.isInteger(shardSize) && shardSize > 0) || towers.length === 0) {
     throw new ConfigError({
       where: 'train.embedCollection',

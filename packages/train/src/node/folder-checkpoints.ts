@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { CheckpointError, ConfigError } from '@diptych/core';
+import { CheckpointError, ConfigError, checkOptions, checkPath } from '@diptych/core';
 import type { TensorData } from '@diptych/weights';
 import { openSafetensors, writeFileAtomically, writeSafetensors } from '@diptych/weights/node';
 import type { CheckpointStore, OnDamaged, TrainingSnapshot } from '../trainer/checkpoint-store.js';
@@ -76,6 +76,12 @@ export class FolderCheckpoints implements CheckpointStore {
 
   /** @throws ConfigError unless at least one checkpoint is kept */
   constructor(folder: string, options: FolderCheckpointsOptions = {}) {
+    checkPath('train.FolderCheckpoints', folder);
+    checkOptions('train.FolderCheckpoints', options, {
+      keepLast: 'optional',
+      keepBest: 'optional',
+      writeTensors: 'optional',
+    });
     const { keepLast = 2, keepBest = 1, writeTensors = writeSafetensors } = options;
     if (!(Number.isInteger(keepLast) && keepLast >= 1 && Number.isInteger(keepBest) && keepBest >= 0)) {
       throw new ConfigError({

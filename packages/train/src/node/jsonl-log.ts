@@ -1,5 +1,6 @@
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { checkPath } from '@diptych/core';
 import type { LogRecord, TrainingLog } from '../trainer/run-events.js';
 
 /**
@@ -9,6 +10,7 @@ import type { LogRecord, TrainingLog } from '../trainer/run-events.js';
  * @param path of the file; its folder is made
  */
 export function jsonlLog(path: string): TrainingLog {
+  checkPath('train.jsonlLog', path);
   mkdirSync(dirname(path), { recursive: true });
   return {
     write: (record: LogRecord) => {

@@ -1,8 +1,9 @@
-import type { Fusion, ImageEncoder, TextEncoder } from '@diptych/core';
+import { checkOptions, type Fusion, type ImageEncoder, type OptionNames, type TextEncoder } from '@diptych/core';
 import { type Evaluation, evaluate } from '../evaluate/evaluate.js';
 import { withTowers } from '../frozen/feature-heads.js';
 import { MultiModalEncoder, type MultiModalEncoderOptions, type OutputsOf } from '../multi-modal-encoder.js';
 import type { BatchSource } from '../trainer/batch-source.js';
+import { checkSource, checkTowers } from '../trainer/check-model.js';
 import type { FitOptions, FitResult, TrainerOptions } from '../trainer/options.js';
 import { Trainer } from '../trainer/trainer.js';
 import { type CacheFeaturesOptions, cacheFeatures } from './cache-features.js';
@@ -36,6 +37,17 @@ export interface TrainedHeads<F extends Fusion | undefined = undefined> {
   readonly evaluation: Evaluation | undefined;
 }
 
+const OPTIONS: OptionNames<TrainHeadsOptions<Fusion | undefined>> = {
+  embedDim: 'required',
+  cache: 'required',
+  trainer: 'required',
+  fit: 'required',
+  model: 'optional',
+  batchSize: 'optional',
+  heldOut: 'optional',
+  seed: 'optional',
+};
+
 /**
  * Trains linear heads, and what stands on them, on top of two frozen towers: the towers run once over the data, their features are
  * kept in a file, the heads train on them at the speed of a matrix product, and the whole comes back as one model, to be evaluated,
@@ -49,6 +61,9 @@ export async function trainHeads<F extends Fusion | undefined = undefined>(
   source: BatchSource,
   options: TrainHeadsOptions<F>,
 ): Promise<TrainedHeads<F>> {
+  checkTowers('train.trainHeads', towers);
+  checkSource('train.trainHeads', source);
+  checkOptions<TrainHeadsOptions<Fusion | undefined>>('train.trainHeads', options as never, OPTIONS);
   const { embedDim, seed = 0, heldOut } = options;
   const features = await cacheFeatures(towers, source, options.cache);
   const trained = new MultiModalEncoder<F>({

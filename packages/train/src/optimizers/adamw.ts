@@ -32,7 +32,8 @@ export class AdamW extends defineOptimizer<AdamWSettings, Moments>({
   defaults: { learningRate: 1e-3, weightDecay: 0.01, betas: [0.9, 0.999], eps: 1e-8 },
   state: ['expAvg', 'expAvgSq'],
   check: ({ betas, eps }) => {
-    if (betas.length !== 2 || !betas.every((beta) => beta >= 0 && beta < 1)) return 'two betas, each beta in [0, 1)';
+    if (!Array.isArray(betas) || betas.length !== 2 || !betas.every((beta) => beta >= 0 && beta < 1))
+      return 'two betas, each beta in [0, 1)';
     return eps > 0 ? undefined : 'eps above 0';
   },
   update: (input) => (tf.getKernel('AdamW', tf.getBackend()) ? fusedUpdate(input) : plainUpdate(input)),

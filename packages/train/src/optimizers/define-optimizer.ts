@@ -2,7 +2,7 @@ import { ConfigError, type Optimizer, ShapeError } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { towerOf } from '../tower-of.js';
 import { clipGradients } from './clip-gradients.js';
-import { checkOptions, type OptimizerOptions, settingsOf } from './parameter-groups.js';
+import { checkSettings, type OptimizerOptions, settingsOf } from './parameter-groups.js';
 import type { Rates, UpdateRule } from './update-rule.js';
 
 /** One bound parameter. */
@@ -24,7 +24,7 @@ export class RuleOptimizer<Settings extends Rates, State extends string> impleme
 
   /** @throws ConfigError for an option that the rule does not have, or that is out of range */
   constructor(rule: UpdateRule<Settings, State>, options: OptimizerOptions<Settings>) {
-    checkOptions(rule.name, rule.defaults, options, rule.check);
+    checkSettings(rule.name, rule.defaults, options, rule.check);
     this.#rule = rule;
     this.options = options;
   }

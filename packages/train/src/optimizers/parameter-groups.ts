@@ -1,4 +1,4 @@
-import { ConfigError } from '@diptych/core';
+import { ConfigError, checkOptions, type OptionNames } from '@diptych/core';
 import { choose, matchesPattern, type ParameterPattern } from '@diptych/nn';
 import type { Variable } from '@tensorflow/tfjs-core';
 import { towerOf } from '../tower-of.js';
@@ -63,32 +63,43 @@ export function settingsOf<Settings extends Rates>(
 }
 
 /**
- * Checks options before there are parameters.
+ * Checks settings before there are parameters.
  *
  * @param check says what is wrong with complete settings, if something is
  * @throws ConfigError for an option that the optimizer does not have, or that is out of range
  */
-export function checkOptions<Settings extends Rates>(
+export function checkSettings<Settings extends Rates>(
   name: string,
   defaults: Settings,
   options: OptimizerOptions<Settings>,
   check: ((settings: Settings) => string | undefined) | undefined,
 ): void {
   const where = `train.${name}`;
-  const { groups: _, decayOn, ...own } = options;
+  const ofGroup = optional<ParameterGroup<Settings>>([...Object.keys(defaults), 'layerDecay']);
+  checkOptions(where, options, { ...ofGroup, decayOn: 'optional', groups: 'optional' } as OptionNames<typeof options>);
+  const { groups, decayOn, ...own } = options;
   if (decayOn !== undefined && decayOn !== 'matrices' && decayOn !== 'all') {
     throw new ConfigError({ where, expected: "decayOn to be 'matrices' or 'all'", got: String(decayOn) });
   }
-  for (const given of [{}, ...listGroups(options).map(({ settings }) => settings)]) {
+  if (groups !== undefined && (typeof groups !== 'object' || groups === null)) {
+    throw new ConfigError({
+      where: `${where}: groups`,
+      expected: 'settings by tower or path, or a list of { match, … }',
+      got: String(groups),
+      remedy: 'groups: { text: { learningRate: 1e-5 } }',
+    });
+  }
+  const listed = listGroups(options);
+  for (const { match, settings } of listed) checkOptions(`${where}: groups: ${match}`, settings, ofGroup);
+  for (const given of [{}, ...listed.map(({ settings }) => settings)]) {
     const settings: Settings & { layerDecay?: number } = { ...defaults, ...defined(own), ...defined(given) };
-    const unknown = Object.keys(settings).find((key) => key !== 'layerDecay' && !Object.hasOwn(defaults, key));
-    if (unknown !== undefined) {
-      const known = [...Object.keys(defaults), 'layerDecay'].join(', ');
-      throw new ConfigError({ where, expected: `options among ${known}, decayOn, groups`, got: unknown });
-    }
     const wrong = wrongRates(settings) ?? check?.(settings);
     if (wrong) throw new ConfigError({ where, expected: wrong, got: JSON.stringify(settings) });
   }
+}
+
+function optional<Options>(names: readonly string[]): OptionNames<Options> {
+  return Object.fromEntries(names.map((name) => [name, 'optional'])) as OptionNames<Options>;
 }
 
 function wrongRates({ learningRate, weightDecay, layerDecay = 1 }: Rates & { layerDecay?: number }) {

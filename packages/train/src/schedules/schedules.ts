@@ -1,4 +1,4 @@
-import { ConfigError } from '@diptych/core';
+import { ConfigError, checkOptions, type OptionNames } from '@diptych/core';
 
 /** Factor on the learning rate of a step (from 0). Pure, so a resumed run needs no state of it. */
 export type Schedule = (step: number) => number;
@@ -13,6 +13,8 @@ export interface ScheduleOptions {
   readonly final?: number;
 }
 
+const OPTIONS: OptionNames<ScheduleOptions> = { total: 'required', warmup: 'optional', final: 'optional' };
+
 /** Linear warm-up, then half a cosine from 1 to `final` (Loshchilov and Hutter 2017). */
 export function warmupCosine(options: ScheduleOptions): Schedule {
   return falling(options, (share) => 0.5 * (1 + Math.cos(Math.PI * share)));
@@ -24,11 +26,15 @@ export function warmupLinear(options: ScheduleOptions): Schedule {
 }
 
 /** Linear warm-up over `warmup` steps, then 1. */
-export function warmupConstant({ warmup = 0 }: { readonly warmup?: number } = {}): Schedule {
+export function warmupConstant(options: { readonly warmup?: number } = {}): Schedule {
+  checkOptions('train.warmupConstant', options, { warmup: 'optional' });
+  const { warmup = 0 } = options;
   return (step) => (step < warmup ? (step + 1) / warmup : 1);
 }
 
-function falling({ total, warmup = 0, final = 0 }: ScheduleOptions, shape: (share: number) => number): Schedule {
+function falling(options: ScheduleOptions, shape: (share: number) => number): Schedule {
+  checkOptions('train.schedule', options, OPTIONS);
+  const { total, warmup = 0, final = 0 } = options;
   const warm = warmup < 1 ? Math.round(warmup * total) : warmup;
   if (!(total >= 1 && warm >= 0 && warm <= total)) {
     throw new ConfigError({

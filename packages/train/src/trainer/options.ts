@@ -1,4 +1,4 @@
-import type { Loss, Optimizer, PairBatch, TowerOutputs } from '@diptych/core';
+import type { Loss, Optimizer, OptionNames, PairBatch, TowerOutputs } from '@diptych/core';
 import type { ParameterPattern } from '@diptych/nn';
 import type { Schedule } from '../schedules/schedules.js';
 import type { CheckpointStore } from './checkpoint-store.js';
@@ -81,3 +81,36 @@ export interface FitResult {
   readonly loss: number;
   readonly seconds: number;
 }
+
+/** For core's `checkOptions`. */
+export const TRAINER_OPTIONS: OptionNames<TrainerOptions> = {
+  loss: 'required',
+  optimizer: 'optional',
+  schedule: 'optional',
+  seed: 'optional',
+  equalCaptions: 'optional',
+  clipNorm: 'optional',
+  targets: 'optional',
+  chunkSize: 'optional',
+  recompute: 'optional',
+  ema: 'optional',
+  freeze: 'optional',
+  nonFinite: 'optional',
+  unusedParameters: 'optional',
+  rhythmEvery: 'optional',
+};
+
+/** For core's `checkOptions`. */
+export const FIT_OPTIONS: OptionNames<FitOptions> = {
+  epochs: 'optional',
+  steps: 'optional',
+  signal: 'optional',
+  checkpoint: 'optional',
+  checkpointEvery: 'optional',
+  validate: 'optional',
+  resume: 'optional',
+  fresh: 'optional',
+  onStep: 'optional',
+  onEvent: 'optional',
+  log: 'optional',
+};

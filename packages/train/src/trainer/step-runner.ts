@@ -1,6 +1,7 @@
 import {
   buffersOf,
   ConfigError,
+  checkMethods,
   type Loss,
   type Optimizer,
   type PairBatch,
@@ -88,6 +89,7 @@ export class StepRunner<Outputs extends TowerOutputs> {
       throw new ConfigError({ where: 'train.Trainer', expected: 'a whole chunkSize above 0', got: String(chunkSize) });
     }
     checkLoss(loss, model);
+    checkMethods('train.Trainer: optimizer', optimizer, ['bind', 'prepare', 'hyper', 'advance'], 'new AdamW()');
     const parameters = [...parametersOf(model), ...parametersOf(loss, 'loss')];
     optimizer.bind(parameters);
     this.optimizer = optimizer;

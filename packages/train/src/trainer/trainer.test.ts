@@ -313,7 +313,7 @@ describe('what the loss does not read', () => {
       /WeightedSum: expected a model with .*matcher, got one without; build/,
     );
     expect(() => new Trainer(towers, { loss: new SigLIP() })).toThrow(/SigLIP: .*logitBias.*-10/);
-    expect(() => new Trainer(towers, {} as { loss: InfoNCE })).toThrow(/loss with compute/);
+    expect(() => new Trainer(towers, {} as { loss: InfoNCE })).toThrow(/expected the option loss, got none/);
   });
 });
 
@@ -343,7 +343,7 @@ describe('a batch that does not fit', () => {
 describe('fit refuses', () => {
   it('what is no source, and no options', async () => {
     const fit = (...args: unknown[]) => (newTrainer().fit as (...args: unknown[]) => Promise<unknown>)(...args);
-    await expect(fit(sourceOf([]))).rejects.toThrow(/no end/);
+    await expect(fit(sourceOf([]))).rejects.toThrow(/expected an object of options/);
     await expect(fit(undefined, { steps: 1 })).rejects.toThrow(/source: .*got undefined/);
     await expect(fit(new Set(tinyBatches(1, 4)), { steps: 1 })).rejects.toThrow(/read once; \{ epoch/);
   });

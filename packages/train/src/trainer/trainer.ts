@@ -1,5 +1,6 @@
 import {
   ConfigError,
+  checkOptions,
   type JsonObject,
   type Optimizer,
   type PairBatch,
@@ -16,12 +17,13 @@ import type { TrainableModel } from '../trainable-model.js';
 import { UpdateWatch } from '../watch/update-ratios.js';
 import type { BatchSource } from './batch-source.js';
 import { asSource } from './check-batch.js';
+import { checkModel } from './check-model.js';
 import type { CheckpointStore, TrainingSnapshot } from './checkpoint-store.js';
 import { DataPlace } from './data-place.js';
 import { Ema } from './ema.js';
 import { FreezeSchedule } from './freeze-schedule.js';
 import { openStore } from './open-store.js';
-import type { FitOptions, FitResult, TrainerOptions } from './options.js';
+import { FIT_OPTIONS, type FitOptions, type FitResult, TRAINER_OPTIONS, type TrainerOptions } from './options.js';
 import { Progress } from './progress.js';
 import { enterStore, RunCheckpoints } from './run-checkpoints.js';
 import { type Listeners, RunEvents, type StepReport } from './run-events.js';
@@ -67,6 +69,9 @@ export class Trainer<Outputs extends TowerOutputs> {
 
   /** @throws ConfigError if a group of the optimizer or a freeze rule chooses nothing, or the model lacks what the loss reads */
   constructor(model: TrainableModel<Outputs>, options: TrainerOptions<Outputs>) {
+    checkOptions<TrainerOptions>('train.Trainer', options as object as TrainerOptions, TRAINER_OPTIONS);
+    checkModel('train.Trainer: model', model);
+    checkSettings(options as TrainerOptions);
     this.model = model;
     this.options = options;
     this.#runner = new StepRunner({ ...options, model });
@@ -96,8 +101,17 @@ export class Trainer<Outputs extends TowerOutputs> {
    */
   async fit(batches: BatchSource | readonly PairBatch[], options: FitOptions): Promise<FitResult> {
     const source = asSource(batches);
-    const { epochs, steps, signal, checkpoint } = options ?? {};
+    checkOptions('train.Trainer.fit', options, FIT_OPTIONS);
+    const { epochs, steps, signal, checkpoint } = options;
     if (this.#busy) throw new ConfigError({ where: 'train.Trainer.fit', problem: 'this trainer is training already' });
+    for (const [end, count] of Object.entries({ epochs, steps })) {
+      if (count === undefined || count >= 0) continue;
+      throw new ConfigError({
+        where: 'train.Trainer.fit',
+        expected: `${end} to be a number from 0`,
+        got: String(count),
+      });
+    }
     if (epochs === undefined && steps === undefined && !signal) {
       throw new ConfigError({ where: 'train.Trainer.fit', expected: 'epochs, steps or a signal', got: 'no end' });
     }
@@ -410,4 +424,24 @@ function runLength({ batchesPerEpoch }: BatchSource, epochs: number, steps: numb
   const byEpochs = batchesPerEpoch === undefined ? Number.POSITIVE_INFINITY : batchesPerEpoch * epochs;
   const total = Math.min(steps, byEpochs);
   return Number.isFinite(total) ? total : undefined;
+}
+
+/** Of options that are functions or lists; others are checked by the parts that read them. */
+function checkSettings({ schedule, targets, freeze }: TrainerOptions): void {
+  for (const [name, given] of Object.entries({ schedule, targets })) {
+    if (given === undefined || typeof given === 'function') continue;
+    throw new ConfigError({
+      where: `train.Trainer: ${name}`,
+      expected: 'a function',
+      got: String(given),
+      remedy: name === 'schedule' ? 'warmupCosine({ total, warmup })' : 'storedTargets(embeddings)',
+    });
+  }
+  if (freeze === undefined || (Array.isArray(freeze) && freeze.every((rule) => rule?.match !== undefined))) return;
+  throw new ConfigError({
+    where: 'train.Trainer: freeze',
+    expected: 'a list of { match, fromStep, untilStep }',
+    got: JSON.stringify(freeze),
+    remedy: "freeze: [{ match: 'text', untilStep: 100 }]",
+  });
 }

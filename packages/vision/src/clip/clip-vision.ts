@@ -1,4 +1,12 @@
-import type { Context, Encoded, ImageEncoder, ImageInput, PartDescription } from '@diptych/core';
+import {
+  type Context,
+  checkOptions,
+  type Encoded,
+  type ImageEncoder,
+  type ImageInput,
+  type OptionNames,
+  type PartDescription,
+} from '@diptych/core';
 import {
   BlankGenerator,
   Conv2d,
@@ -86,6 +94,13 @@ class ClipVisionTransformer extends Module {
   }
 }
 
+const OPTIONS: OptionNames<ClipVisionOptions> = {
+  embedDim: 'optional',
+  imageSize: 'optional',
+  seed: 'optional',
+  generator: 'optional',
+};
+
 /**
  * CLIP's vision tower with transformers' names: `vision_model.*` and `visual_projection`, as in a checkpoint of the
  * whole CLIPModel.
@@ -112,6 +127,7 @@ export class ClipVision extends Module implements ImageEncoder, Pretrained {
    */
   constructor(architecture: ClipVisionName | ClipVisionConfig, options: ClipVisionOptions = {}) {
     super();
+    checkOptions('vision.ClipVision', options, OPTIONS);
     const asked = resolveArchitecture<ClipVisionName, ClipVisionConfig>(
       'vision.ClipVision',
       CLIP_VISION_CONFIGS,

@@ -1,10 +1,12 @@
 import {
   ConfigError,
   type Context,
+  checkOptions,
   checkPositive,
   type Encoded,
   type ImageEncoder,
   type ImageInput,
+  type OptionNames,
   type PartDescription,
 } from '@diptych/core';
 import {
@@ -118,6 +120,13 @@ class ConvNeXtHead extends Module {
   }
 }
 
+const OPTIONS: OptionNames<ConvNeXtOptions> = {
+  embedDim: 'optional',
+  dropPathRate: 'optional',
+  seed: 'optional',
+  generator: 'optional',
+};
+
 /**
  * timm's ConvNeXt with its parameter names (`stem.0`, `stages.N.downsample.1`, `stages.N.blocks.M.conv_dw`, `head.norm`,
  * `head.fc`): the light convolutional network here, from atto with 3.4 million parameters on. It has no batch
@@ -146,6 +155,7 @@ export class ConvNeXt extends Module implements ImageEncoder, Pretrained {
    */
   constructor(architecture: ConvNeXtName | ConvNeXtConfig, options: ConvNeXtOptions = {}) {
     super();
+    checkOptions('vision.ConvNeXt', options, OPTIONS);
     const asked = resolveArchitecture<ConvNeXtName, ConvNeXtConfig>('vision.ConvNeXt', CONVNEXT_CONFIGS, architecture);
     this.#where = asked.where;
     this.architecture = asked.architecture;
@@ -228,11 +238,11 @@ export class ConvNeXt extends Module implements ImageEncoder, Pretrained {
 
   #check({ depths, widths, inChannels = 3 }: ConvNeXtConfig, embedDim: number | undefined): void {
     const where = this.#where;
-    if (depths.length === 0 || depths.length !== widths.length) {
+    if (!Array.isArray(depths) || !Array.isArray(widths) || depths.length === 0 || depths.length !== widths.length) {
       throw new ConfigError({
         where,
         expected: 'as many depths as widths, one a stage',
-        got: `depths [${depths.join(', ')}], widths [${widths.join(', ')}]`,
+        got: `depths [${depths}], widths [${widths}]`,
       });
     }
     for (const [index, depth] of depths.entries()) checkPositive(where, `depths[${index}]`, depth);

@@ -1,9 +1,11 @@
 import {
   type Context,
+  checkOptions,
   checkPositive,
   type Encoded,
   type ImageEncoder,
   type ImageInput,
+  type OptionNames,
   type PartDescription,
 } from '@diptych/core';
 import { activate, BatchNorm2d, BlankGenerator, generatorOf, Linear, Module, type RandomWeights } from '@diptych/nn';
@@ -40,6 +42,13 @@ export interface EfficientNetOptions extends RandomWeights {
 
 const SQUEEZE: SqueezeStyle = { of: 'input', activation: 'silu', gate: 'sigmoid' };
 
+const OPTIONS: OptionNames<EfficientNetOptions> = {
+  embedDim: 'optional',
+  dropPathRate: 'optional',
+  seed: 'optional',
+  generator: 'optional',
+};
+
 /**
  * EfficientNet B0 to B4 and Lite0 to Lite4, with timm's parameter names.
  *
@@ -72,6 +81,7 @@ export class EfficientNet extends Module implements ImageEncoder, Pretrained {
    */
   constructor(architecture: EfficientNetName | EfficientNetConfig, options: EfficientNetOptions = {}) {
     super();
+    checkOptions('vision.EfficientNet', options, OPTIONS);
     const asked = resolveArchitecture<EfficientNetName, EfficientNetConfig>(
       'vision.EfficientNet',
       EFFICIENTNET_CONFIGS,

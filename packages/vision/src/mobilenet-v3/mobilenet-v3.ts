@@ -1,10 +1,12 @@
 import {
   ConfigError,
   type Context,
+  checkOptions,
   checkPositive,
   type Encoded,
   type ImageEncoder,
   type ImageInput,
+  type OptionNames,
   type PartDescription,
 } from '@diptych/core';
 import { activate, BatchNorm2d, BlankGenerator, generatorOf, Linear, Module, type RandomWeights } from '@diptych/nn';
@@ -57,6 +59,13 @@ class ConvolutionStage extends Module {
   }
 }
 
+const OPTIONS: OptionNames<MobileNetV3Options> = {
+  embedDim: 'optional',
+  dropPathRate: 'optional',
+  seed: 'optional',
+  generator: 'optional',
+};
+
 /**
  * MobileNetV3 small and large, with timm's parameter names.
  *
@@ -86,6 +95,7 @@ export class MobileNetV3 extends Module implements ImageEncoder, Pretrained {
    */
   constructor(architecture: MobileNetV3Name | MobileNetV3Config, options: MobileNetV3Options = {}) {
     super();
+    checkOptions('vision.MobileNetV3', options, OPTIONS);
     const asked = resolveArchitecture<MobileNetV3Name, MobileNetV3Config>(
       'vision.MobileNetV3',
       MOBILENET_V3_CONFIGS,

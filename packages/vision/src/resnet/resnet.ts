@@ -1,10 +1,12 @@
 import {
   ConfigError,
   type Context,
+  checkOptions,
   checkPositive,
   type Encoded,
   type ImageEncoder,
   type ImageInput,
+  type OptionNames,
   type PartDescription,
 } from '@diptych/core';
 import {
@@ -54,6 +56,8 @@ export interface ResNetStages {
   readonly avgpool: tf.Tensor2D;
 }
 
+const OPTIONS: OptionNames<ResNetOptions> = { embedDim: 'optional', seed: 'optional', generator: 'optional' };
+
 /**
  * torchvision's ResNet, wide ResNet and ResNeXt ("v1.5": the stride sits on the 3x3 convolution), with its parameter
  * names, which timm shares.
@@ -85,6 +89,7 @@ export class ResNet extends Module implements ImageEncoder, Pretrained {
    */
   constructor(architecture: ResNetName | ResNetConfig, options: ResNetOptions = {}) {
     super();
+    checkOptions('vision.ResNet', options, OPTIONS);
     const asked = resolveArchitecture<ResNetName, ResNetConfig>('vision.ResNet', RESNET_CONFIGS, architecture);
     this.#where = asked.where;
     this.architecture = asked.architecture;
@@ -187,11 +192,11 @@ export class ResNet extends Module implements ImageEncoder, Pretrained {
     for (const [what, value] of Object.entries({ width, groups, widthPerGroup, inChannels })) {
       checkPositive(where, what, value);
     }
-    if (layers.length !== 4) {
+    if (!Array.isArray(layers) || layers.length !== 4) {
       throw new ConfigError({
         where,
         expected: 'layers to give the blocks of 4 stages',
-        got: `[${layers.join(', ')}]`,
+        got: String(layers),
       });
     }
     for (const [index, count] of layers.entries()) checkPositive(where, `layers[${index}]`, count);

@@ -1,4 +1,12 @@
-import type { Context, Encoded, ImageEncoder, ImageInput, PartDescription } from '@diptych/core';
+import {
+  type Context,
+  checkOptions,
+  type Encoded,
+  type ImageEncoder,
+  type ImageInput,
+  type OptionNames,
+  type PartDescription,
+} from '@diptych/core';
 import {
   BlankGenerator,
   Conv2d,
@@ -103,6 +111,13 @@ class SiglipVisionTransformer extends Module {
   }
 }
 
+const OPTIONS: OptionNames<SiglipVisionOptions> = {
+  embedDim: 'optional',
+  imageSize: 'optional',
+  seed: 'optional',
+  generator: 'optional',
+};
+
 /**
  * SigLIP's vision tower with transformers' names (`vision_model.*`), as in a checkpoint of the whole SiglipModel; the
  * fixed-size checkpoints of SigLIP 2 are the same network.
@@ -128,6 +143,7 @@ export class SiglipVision extends Module implements ImageEncoder, Pretrained {
    */
   constructor(architecture: SiglipVisionName | SiglipVisionConfig, options: SiglipVisionOptions = {}) {
     super();
+    checkOptions('vision.SiglipVision', options, OPTIONS);
     const asked = resolveArchitecture<SiglipVisionName, SiglipVisionConfig>(
       'vision.SiglipVision',
       SIGLIP_VISION_CONFIGS,

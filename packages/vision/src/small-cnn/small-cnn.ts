@@ -1,9 +1,11 @@
 import {
   type Context,
+  checkOptions,
   checkPositive,
   type Encoded,
   type ImageEncoder,
   type ImageInput,
+  type OptionNames,
   type PartDescription,
 } from '@diptych/core';
 import { BatchNorm2d, Conv2d, type Generator, generatorOf, Linear, Module, type RandomWeights } from '@diptych/nn';
@@ -40,6 +42,15 @@ class SmallCNNBlock extends Module {
   }
 }
 
+const OPTIONS: OptionNames<SmallCNNOptions> = {
+  embedDim: 'required',
+  imageSize: 'optional',
+  channels: 'optional',
+  inChannels: 'optional',
+  seed: 'optional',
+  generator: 'optional',
+};
+
 /**
  * A small network for small pictures, trained from scratch in minutes: blocks of {@link SmallCNNBlock}, the last grid
  * flattened, one linear layer.
@@ -62,6 +73,7 @@ export class SmallCNN extends Module implements ImageEncoder {
   /** @throws ConfigError if a size is not a whole number above 0 */
   constructor(options: SmallCNNOptions) {
     super();
+    checkOptions('vision.SmallCNN', options, OPTIONS);
     const { embedDim, imageSize = 64, channels = [32, 64, 128, 256], inChannels = 3 } = options;
     checkPositive('vision.SmallCNN', 'embedDim', embedDim);
     checkPositive('vision.SmallCNN', 'imageSize', imageSize);

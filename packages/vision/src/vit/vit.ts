@@ -1,10 +1,12 @@
 import {
   ConfigError,
   type Context,
+  checkOptions,
   checkPositive,
   type Encoded,
   type ImageEncoder,
   type ImageInput,
+  type OptionNames,
   type PartDescription,
 } from '@diptych/core';
 import {
@@ -74,6 +76,15 @@ class PatchEmbed extends Module {
   }
 }
 
+const OPTIONS: OptionNames<ViTOptions> = {
+  embedDim: 'optional',
+  imageSize: 'optional',
+  pooling: 'optional',
+  dropPathRate: 'optional',
+  seed: 'optional',
+  generator: 'optional',
+};
+
 /**
  * timm's VisionTransformer, with its parameter names (`cls_token`, `pos_embed`, `patch_embed.proj`, `blocks.N`, `norm` or
  * `fc_norm`, `head`).
@@ -107,6 +118,7 @@ export class ViT extends Module implements ImageEncoder, Pretrained {
    */
   constructor(architecture: ViTName | ViTConfig, options: ViTOptions = {}) {
     super();
+    checkOptions('vision.ViT', options, OPTIONS);
     const asked = resolveArchitecture<ViTName, ViTConfig>('vision.ViT', VIT_CONFIGS, architecture);
     this.#where = asked.where;
     this.architecture = asked.architecture;

@@ -1,5 +1,5 @@
 import { type FileHandle, open, readFile, rm, stat } from 'node:fs/promises';
-import { HubError } from '@diptych/core';
+import { checkPath, HubError } from '@diptych/core';
 import { listFiles as listHubFiles, modelInfo } from '@huggingface/hub';
 import { download, throttledProgress } from '../download.js';
 import { isCommitHash, parseHubId } from '../hub-id.js';
@@ -31,6 +31,7 @@ export interface CachedHubSource extends WeightSource {
  * @throws ConfigError if the id is malformed; methods throw HubError when a file cannot be had
  */
 export function hubSource(id: string, options: NodeHubOptions = {}): CachedHubSource {
+  checkPath('weights.hubSource', id);
   return new HubSource(id, options);
 }
 

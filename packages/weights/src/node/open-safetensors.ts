@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync, type Stats } from 'node:fs';
-import { WeightsError } from '@diptych/core';
+import { checkPath, WeightsError } from '@diptych/core';
 import { type ByteReader, Safetensors } from '../safetensors.js';
 
 /** Node reads at most 2 GiB at once. */
@@ -12,6 +12,7 @@ const MAX_READ = 2 ** 30;
  * @throws WeightsError if the file is missing, malformed, or a pickle (which is never read)
  */
 export function openSafetensors(path: string): Safetensors {
+  checkPath('weights.openSafetensors', path);
   return new Safetensors(path, new FileReader(path));
 }
 
@@ -60,7 +61,11 @@ function withFile<T>(path: string, use: (file: number) => T): T {
   } catch (cause) {
     const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
     throw new WeightsError(
-      { where: path, problem: missing ? 'there is no such file' : `cannot be opened: ${(cause as Error).message}` },
+      {
+        where: path,
+        problem: missing ? 'there is no such file' : `cannot be opened: ${(cause as Error).message}`,
+        remedy: 'check the path',
+      },
       { cause },
     );
   }
@@ -68,7 +73,10 @@ function withFile<T>(path: string, use: (file: number) => T): T {
     return use(file);
   } catch (cause) {
     if (cause instanceof WeightsError) throw cause;
-    throw new WeightsError({ where: path, problem: `cannot be read: ${(cause as Error).message}` }, { cause });
+    throw new WeightsError(
+      { where: path, problem: `cannot be read: ${(cause as Error).message}`, remedy: 'check the path' },
+      { cause },
+    );
   } finally {
     closeSync(file);
   }

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { WeightsError } from '@diptych/core';
+import { checkMethods, WeightsError } from '@diptych/core';
 import type { WeightSource } from '../weight-source.js';
 import { folderSource } from './folder-source.js';
 import type { NodeHubOptions } from './hub-environment.js';
@@ -17,7 +17,10 @@ export type OpenSourceOptions = NodeHubOptions;
  * @throws WeightsError if a path does not exist, ConfigError if it is no id either
  */
 export function openSource(model: string | WeightSource, options: OpenSourceOptions = {}): WeightSource {
-  if (typeof model !== 'string') return model;
+  if (typeof model !== 'string') {
+    checkMethods('weights.openSource', model, ['list', 'read'], "a folder, an id of the hub ('org/name'), or a source");
+    return model;
+  }
   const path = model.startsWith('~/') ? join(homedir(), model.slice(2)) : model;
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return folderSource(path);
   if (/^(\.{0,2}[/\\]|[a-zA-Z]:[/\\]|~\/)/.test(model)) {

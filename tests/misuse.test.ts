@@ -1,0 +1,309 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { isDiptychError } from '@diptych/core';
+import {
+  collect,
+  csv,
+  DataLoader,
+  folder,
+  inspect,
+  iterable,
+  jsonl,
+  mix,
+  type PairSource,
+  pairs,
+  parquet,
+  webdataset,
+} from '@diptych/data';
+import { AttentionFusion, BottleneckFusion, CoAttentionFusion, ConcatMlpFusion, GatedFusion } from '@diptych/fusion';
+import { retrieval, topK } from '@diptych/metrics';
+import { compose, imageTransform, letterbox, resize, toTensor } from '@diptych/preprocess/image';
+import { tokenizer } from '@diptych/preprocess/text';
+import { BagOfTokens, Bert, ClipText, SiglipText, SmallTransformer } from '@diptych/text';
+import {
+  Adafactor,
+  AdamW,
+  Classification,
+  Distillation,
+  embedPairs,
+  evaluate,
+  ImageTextMatching,
+  InfoNCE,
+  LabelLoss,
+  Lion,
+  Matryoshka,
+  MultiModalEncoder,
+  Regression,
+  SGD,
+  SigLIP,
+  Trainer,
+  Triplet,
+  WeightedSum,
+  warmupConstant,
+  warmupCosine,
+  warmupLinear,
+} from '@diptych/train';
+import { cacheFeatures, embedCollection, FolderCheckpoints, jsonlLog, trainHeads } from '@diptych/train/node';
+import { ClipVision, ConvNeXt, EfficientNet, MobileNetV3, ResNet, SiglipVision, SmallCNN, ViT } from '@diptych/vision';
+import { openSource } from '@diptych/weights';
+import { hubSource, openSafetensors } from '@diptych/weights/node';
+import * as tf from '@tensorflow/tfjs-core';
+import '@tensorflow/tfjs-backend-cpu';
+import { DualEncoder, JointModel, load, save, seedModel } from 'diptych';
+import { beforeAll, describe, expect, it } from 'vitest';
+
+/** Calls as a person without a compiler writes them: nothing here has a type. */
+// biome-ignore lint/suspicious/noExplicitAny: what this test gives is wrong on purpose
+type Any = any;
+type Call = () => unknown;
+
+const make =
+  (Class: Any, ...given: unknown[]): Call =>
+  () =>
+    new Class(...given);
+const call =
+  (run: Any, ...given: unknown[]): Call =>
+  () =>
+    run(...given);
+
+const transform = compose([resize([8, 8]), toTensor()]);
+const words = tokenizer({
+  version: '1.0',
+  truncation: null,
+  padding: null,
+  added_tokens: [],
+  normalizer: null,
+  pre_tokenizer: { type: 'Whitespace' },
+  post_processor: null,
+  decoder: null,
+  model: { type: 'WordLevel', vocab: { '[UNK]': 0, '[PAD]': 1, cat: 2 }, unk_token: '[UNK]' },
+});
+const source: PairSource = pairs([]);
+const loaderParts = { transform, tokenizer: words, batchSize: 2 };
+const noFolder = join(mkdtempSync(join(tmpdir(), 'diptych-misuse-')), 'none');
+
+function smallModel(): MultiModalEncoder {
+  return new MultiModalEncoder({
+    image: new SmallCNN({ embedDim: 4, imageSize: 8, channels: [2] }),
+    text: new BagOfTokens({ vocabSize: 3, embedDim: 4 }),
+  });
+}
+
+/** What a class is that takes one object of options: which are right, and one that is misspelt with what was meant. */
+const CONFIGURED: readonly [name: string, Class: Any, right: object | undefined, misspelt: string, meant: string][] = [
+  ['SmallCNN', SmallCNN, { embedDim: 4 }, 'image_size', 'imageSize'],
+  ['SmallTransformer', SmallTransformer, { vocabSize: 3, embedDim: 4 }, 'head', 'numHeads'],
+  ['BagOfTokens', BagOfTokens, { vocabSize: 3, embedDim: 4 }, 'hidden', 'hiddenSize'],
+  ['AttentionFusion', AttentionFusion, { embedDim: 8 }, 'heads', 'numHeads'],
+  ['BottleneckFusion', BottleneckFusion, { embedDim: 8 }, 'latents', 'numLatents'],
+  ['CoAttentionFusion', CoAttentionFusion, { embedDim: 8 }, 'layers', 'numLayers'],
+  ['ConcatMlpFusion', ConcatMlpFusion, { embedDim: 8 }, 'hidden', 'hiddenDim'],
+  ['GatedFusion', GatedFusion, { embedDim: 8 }, 'placeholder', 'placeholders'],
+  ['Classification', Classification, { embedDim: 4, classes: 2 }, 'multilabel', 'multiLabel'],
+  ['Regression', Regression, { embedDim: 4 }, 'output', 'outputs'],
+  ['Matryoshka', Matryoshka, { loss: new InfoNCE(), dims: [2, 4] }, 'weight', 'weights'],
+];
+
+/** The same, where all options may be left out. */
+const OPTIONAL: readonly [name: string, Class: Any, misspelt: string, meant: string][] = [
+  ['AdamW', AdamW, 'lr', 'learningRate'],
+  ['SGD', SGD, 'lr', 'learningRate'],
+  ['Lion', Lion, 'weight_decay', 'weightDecay'],
+  ['Adafactor', Adafactor, 'learning_rate', 'learningRate'],
+  ['InfoNCE', InfoNCE, 'temp', 'temperature'],
+  ['Triplet', Triplet, 'margins', 'margin'],
+  ['Distillation', Distillation, 'temp', 'temperature'],
+  ['LabelLoss', LabelLoss, 'weight', 'weights'],
+];
+
+const ARCHITECTURES: readonly [name: string, Class: Any][] = [
+  ['ResNet', ResNet],
+  ['ConvNeXt', ConvNeXt],
+  ['EfficientNet', EfficientNet],
+  ['MobileNetV3', MobileNetV3],
+  ['ViT', ViT],
+  ['ClipVision', ClipVision],
+  ['SiglipVision', SiglipVision],
+  ['Bert', Bert],
+  ['ClipText', ClipText],
+  ['SiglipText', SiglipText],
+];
+
+const trainer = (options: unknown = { loss: new InfoNCE() }) => new Trainer(smallModel(), options as Any);
+
+const CASES: readonly [name: string, call: Call][] = [
+  ...CONFIGURED.flatMap(([name, Class, right, misspelt]): [string, Call][] => [
+    [`new ${name}()`, make(Class)],
+    [`new ${name}(null)`, make(Class, null)],
+    [`new ${name}({})`, make(Class, {})],
+    [`new ${name}('a')`, make(Class, 'a')],
+    [`new ${name} with ${misspelt}`, make(Class, { ...right, [misspelt]: 1 })],
+    ...Object.keys(right ?? {}).map((option): [string, Call] => [
+      `new ${name} with ${option} null`,
+      make(Class, { ...right, [option]: null }),
+    ]),
+  ]),
+  ...OPTIONAL.flatMap(([name, Class, misspelt]): [string, Call][] => [
+    [`new ${name}(null)`, make(Class, null)],
+    [`new ${name}(3)`, make(Class, 3)],
+    [`new ${name} with ${misspelt}`, make(Class, { [misspelt]: 1 })],
+  ]),
+  ...ARCHITECTURES.flatMap(([name, Class]): [string, Call][] => [
+    [`new ${name}()`, make(Class)],
+    [`new ${name}(null)`, make(Class, null)],
+    [`new ${name}('unknown')`, make(Class, 'unknown')],
+    // a configuration of these two has no size that must be given
+    ...(['EfficientNet', 'MobileNetV3'].includes(name)
+      ? []
+      : ([[`new ${name}({})`, make(Class, {})]] as [string, Call][])),
+    [`new ${name} with embed_dim`, make(Class, {}, { embed_dim: 4 })],
+  ]),
+  ['AdamW with betas that are a number', make(AdamW, { betas: 0.9 })],
+  ['AdamW with a group that has lr', make(AdamW, { groups: { text: { lr: 1 } } })],
+  ['AdamW with groups of a number', make(AdamW, { groups: 3 })],
+  ['AdamW with a group that is null', make(AdamW, { groups: { text: null } })],
+  ['WeightedSum of nothing', make(WeightedSum)],
+  ['WeightedSum of an object', make(WeightedSum, { contrastive: new InfoNCE() })],
+  ['WeightedSum of losses alone', make(WeightedSum, [new InfoNCE()])],
+  ['WeightedSum of null', make(WeightedSum, [null])],
+  ['WeightedSum without a loss', make(WeightedSum, [{ name: 'contrastive', loss: 'InfoNCE' }])],
+  ['warmupCosine()', call(warmupCosine)],
+  ['warmupLinear({ steps })', call(warmupLinear, { steps: 3 })],
+  ['warmupConstant({ steps })', call(warmupConstant, { steps: 3 })],
+  ['MultiModalEncoder()', make(MultiModalEncoder)],
+  ['MultiModalEncoder({})', make(MultiModalEncoder, {})],
+  ['Trainer()', make(Trainer)],
+  ['Trainer without options', () => new (Trainer as Any)(smallModel())],
+  ['Trainer without a loss', () => trainer({})],
+  ['Trainer with lr', () => trainer({ loss: new InfoNCE(), lr: 1 })],
+  ['Trainer with a loss by name', () => trainer({ loss: 'InfoNCE' })],
+  ['Trainer with an optimizer by name', () => trainer({ loss: new InfoNCE(), optimizer: 'AdamW' })],
+  ['Trainer with a schedule by name', () => trainer({ loss: new InfoNCE(), schedule: 'cosine' })],
+  ['Trainer with freeze by name', () => trainer({ loss: new InfoNCE(), freeze: 'text' })],
+  ['Trainer with ema true', () => trainer({ loss: new InfoNCE(), ema: true })],
+  ['Trainer with matching on a model without fusion', () => trainer({ loss: new ImageTextMatching() })],
+  ['Trainer with SigLIP on a model without bias', () => trainer({ loss: new SigLIP() })],
+  ['fit()', () => (trainer() as Any).fit()],
+  ['fit without options', () => (trainer() as Any).fit([])],
+  ['fit with epoch', () => (trainer() as Any).fit([], { epoch: 1 })],
+  ['fit with a batch that is none', () => (trainer() as Any).fit([{}], { epochs: 1 })],
+  ['fit with epochs by word', () => (trainer() as Any).fit([{}], { epochs: 'three' })],
+  ['fit with validate true', () => (trainer() as Any).fit([{}], { epochs: 1, validate: true })],
+  ['fit of a generator', () => (trainer() as Any).fit((function* () {})(), { epochs: 1 })],
+  ['evaluate()', call(evaluate)],
+  ['evaluate without source', () => (evaluate as Any)(smallModel())],
+  ['embedPairs()', call(embedPairs)],
+  ['embedPairs without source', () => (embedPairs as Any)(smallModel())],
+  ['cacheFeatures()', call(cacheFeatures)],
+  ['trainHeads()', call(trainHeads)],
+  ['embedCollection()', call(embedCollection)],
+  ['FolderCheckpoints()', make(FolderCheckpoints)],
+  ['FolderCheckpoints with keep', make(FolderCheckpoints, noFolder, { keep: 1 })],
+  ['jsonlLog()', call(jsonlLog)],
+  ['DataLoader()', make(DataLoader)],
+  ['DataLoader without options', make(DataLoader, source)],
+  ['DataLoader without parts', make(DataLoader, source, {})],
+  ['DataLoader with batch_size', make(DataLoader, source, { ...loaderParts, batch_size: 3 })],
+  ['DataLoader with a batchSize by word', make(DataLoader, source, { ...loaderParts, batchSize: '2' })],
+  ['DataLoader of a list', make(DataLoader, [], loaderParts)],
+  ['DataLoader with numWorkers', make(DataLoader, source, { ...loaderParts, numWorkers: 3 })],
+  ...Object.entries({ jsonl, csv, parquet, webdataset, folder }).flatMap(([name, read]): [string, Call][] => [
+    [`${name}()`, call(read)],
+    [`${name}(null)`, call(read, null)],
+    [`${name}(3)`, call(read, 3)],
+    [`${name} with null options`, call(read, 'x', null)],
+    [`${name} with max_caption_length`, call(read, 'x', { max_caption_length: 3 })],
+    [`${name} with labels by name`, call(read, 'x', { labels: 'class' })],
+  ]),
+  ['pairs()', call(pairs)],
+  ['pairs with column', call(pairs, [], { column: 'a' })],
+  ['iterable()', call(iterable)],
+  ['mix()', call(mix)],
+  ['mix with seed', call(mix, [{ source, weight: 1 }], { seed: 1 })],
+  ['mix of null', call(mix, [null])],
+  ['collect()', call(collect)],
+  ['inspect()', call(inspect)],
+  ['compose()', call(compose)],
+  ['compose(null)', call(compose, null)],
+  ['compose of a step alone', call(compose, resize(8))],
+  ['compose of names', call(compose, ['resize'])],
+  ['compose with size', call(compose, [toTensor()], { size: 3 })],
+  ['compose with decode by word', call(compose, [toTensor()], { decode: 'white' })],
+  ['resize()', call(resize)],
+  ['resize(NaN)', call(resize, Number.NaN)],
+  ['letterbox()', call(letterbox)],
+  ['imageTransform()', call(imageTransform)],
+  ['imageTransform(null)', call(imageTransform, null)],
+  ['imageTransform with an unknown name', call(imageTransform, 'imagnet')],
+  ['imageTransform with augmentation', call(imageTransform, 'clip', { augmentation: [] })],
+  ['tokenizer()', call(tokenizer)],
+  ['tokenizer(null)', call(tokenizer, null)],
+  ['tokenizer({})', call(tokenizer, {})],
+  ['tokenizer of a file that is missing', call(tokenizer, noFolder)],
+  ['tokenizer with max_length', call(tokenizer, noFolder, { max_length: 3 })],
+  ['encode()', () => (words as Any).encode()],
+  ['encode of one text', () => (words as Any).encode('a cat')],
+  ['encode of numbers', () => (words as Any).encode([3])],
+  ['openSource()', call(openSource)],
+  ['hubSource()', call(hubSource)],
+  ['openSafetensors()', call(openSafetensors)],
+  ['openSafetensors of a file that is missing', call(openSafetensors, noFolder)],
+  ['retrieval()', call(retrieval)],
+  ['topK()', call(topK)],
+  ['load()', call(load)],
+  ['load(null)', call(load, null)],
+  ['load of a folder that is missing', call(load, noFolder)],
+  ['load with kinds', call(load, noFolder, { part: {} })],
+  ['save()', call(save)],
+  ['save of nothing', call(save, noFolder)],
+  ['save of an encoder alone', () => (save as Any)(noFolder, smallModel())],
+  ['JointModel()', make(JointModel)],
+  ['JointModel({})', make(JointModel, {})],
+  ['seedModel with pretrain', call(seedModel, { pretrain: true })],
+  ['DualEncoder.fromPretrained()', () => (DualEncoder as Any).fromPretrained()],
+  ['DualEncoder.fromPretrained with token', () => (DualEncoder as Any).fromPretrained(noFolder, { token: 'a' })],
+];
+
+async function failureOf(run: Call): Promise<unknown> {
+  try {
+    await run();
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+}
+
+describe('misuse', () => {
+  beforeAll(() => tf.setBackend('cpu'));
+
+  it.each(CASES)('%s says what to do', async (_, run) => {
+    const error = await failureOf(run);
+    expect(isDiptychError(error), `${(error as Error | undefined)?.stack ?? 'nothing was thrown'}`).toBe(true);
+    const { where, message } = error as Error & { where: string };
+    expect(where).not.toBe('');
+    // what was expected, or what went wrong with what to do about it
+    expect(message).toMatch(/expected .+|; .+/);
+  });
+
+  it.each([
+    ...CONFIGURED.map(
+      ([name, Class, right, misspelt, meant]) =>
+        [name, misspelt, meant, make(Class, { ...right, [misspelt]: 1 })] as const,
+    ),
+    ...OPTIONAL.map(
+      ([name, Class, misspelt, meant]) => [name, misspelt, meant, make(Class, { [misspelt]: 1 })] as const,
+    ),
+    ['DataLoader', 'batch_size', 'batchSize', make(DataLoader, source, { ...loaderParts, batch_size: 3 })] as const,
+    ['Trainer', 'optimiser', 'optimizer', () => trainer({ loss: new InfoNCE(), optimiser: new AdamW() })] as const,
+    ['fit', 'epoch', 'epochs', () => (trainer() as Any).fit([], { epoch: 1 })] as const,
+  ])('%s answers %s with %s', async (_name, _misspelt, meant, run) => {
+    expect(await failureOf(run)).toMatchObject({ remedy: `did you mean ${meant}?` });
+  });
+
+  it('leaves no tensor behind where a constructor refuses its options', async () => {
+    const before = tf.memory().numTensors;
+    for (const [, run] of CASES.filter(([name]) => name.startsWith('new '))) await failureOf(run);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});
