@@ -209,7 +209,7 @@ describe.runIf(web)('onnxruntime-web computes the same from exported parts', () 
 });
 
 describe('JointModel.exportOnnx', () => {
-  const vocabulary = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', 'a', 'red', 'house', 'dog', 'rain'].join('\n');
+  const vocabulary = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', 'a', 'red', 'house', 'dog', 'rain'].join('\n'); // and [MASK], which BERT has anyway
   writeFileSync(join(folder, 'vocab.txt'), vocabulary);
   const tokenizer = wordPiece(join(folder, 'vocab.txt'));
   const transform = compose([resize([16, 16], 'bicubic'), toTensor(), normalize(half)]);
@@ -227,7 +227,7 @@ describe('JointModel.exportOnnx', () => {
 
   it('writes towers, fusion and matcher with what they need', async () => {
     const model = make({
-      words: new SmallTransformer({ vocabSize: 9, embedDim: 8, depth: 1, maxPositions: LONGEST }),
+      words: new SmallTransformer({ vocabSize: 10, embedDim: 8, depth: 1, maxPositions: LONGEST }),
       fusion: new CoAttentionFusion(fusionOptions),
     });
     const target = join(folder, 'joint');
@@ -271,7 +271,7 @@ describe('JointModel.exportOnnx', () => {
   });
 
   it('writes towers alone, and a text tower of one length with that length', async () => {
-    const words = new SiglipText({ ...text, vocabSize: 9 } as never, { embedDim: 8 });
+    const words = new SiglipText({ ...text, vocabSize: 10 } as never, { embedDim: 8 });
     const model = make({ words, padding: 'max_length' });
     const written = await model.exportOnnx(join(folder, 'towers'));
     expect(written.map(({ file }) => file)).toEqual(['image.onnx', 'text.onnx']);

@@ -218,7 +218,9 @@ describe('jsonlLog', () => {
     const lines = readFileSync(path, 'utf8')
       .trim()
       .split('\n')
-      .map((line) => JSON.parse(line) as { kind: string; step: number });
+      .map((line) => JSON.parse(line) as { kind: string; step?: number; message?: string });
+    const place = lines.findIndex(({ kind }) => kind === 'warning');
+    expect(lines.splice(place, 1)[0]!.message).toContain('have the caption of another pair');
     expect(lines.map(({ kind, step }) => `${kind} ${step}`)).toEqual(['step 1', 'step 2', 'step 3', 'checkpoint 3']);
   });
 });
