@@ -45,7 +45,7 @@ const { embedDim, numHeads, fusionDropout: dropout } = RECIPE;
 
 /** Every comparison of docs/recipes.md, by name. */
 export const RECIPES: Readonly<Record<string, Recipe>> = {
-  base: { about: "the example's recipe" },
+  base: { about: "the example's recipe before its words had vectors and its captions tags" },
   siglip: {
     about: 'SigLIP in place of InfoNCE',
     contrastive: () => new SigLIP(),
