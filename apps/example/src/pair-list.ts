@@ -54,19 +54,39 @@ export async function jsonlPairs(
   return pairs;
 }
 
+/** Below this many pairs, what is learned is mostly these pairs by heart. */
+const FEW_PAIRS = 50;
+
 /**
- * Refuses a run that could not fill a batch.
+ * The batch follows the data: the recipe's size, or all pairs where there are fewer.
  *
- * @throws TrainingError
+ * @param warn told what to expect of very few pairs
+ * @throws TrainingError where no loss could work: fewer than two pairs to train on or to hold out
  */
-export function checkEnough(train: readonly Pair[], heldOut: readonly Pair[], batchSize: number, where: string): void {
-  if (train.length >= batchSize && heldOut.length > 1) return;
-  throw new TrainingError({
+export function batchSizeFor(
+  train: readonly Pair[],
+  heldOut: readonly Pair[],
+  {
+    largest,
     where,
-    expected: `at least ${batchSize} pairs to train on (one batch) and 2 to hold out`,
-    got: `${train.length} and ${heldOut.length}`,
-    remedy: 'add pairs, or look at quarantine.jsonl for what could not be used',
-  });
+    warn,
+  }: { readonly largest: number; readonly where: string; readonly warn: (message: string) => void },
+): number {
+  if (train.length < 2 || heldOut.length < 2) {
+    throw new TrainingError({
+      where,
+      expected: 'at least 2 pairs to train on and 2 to hold out',
+      got: `${train.length} and ${heldOut.length}`,
+      remedy: 'add pairs, or look at quarantine.jsonl for what could not be used',
+    });
+  }
+  if (train.length < FEW_PAIRS) {
+    warn(
+      `only ${train.length} pairs to train on: a model from scratch will know these and little else; more pairs, or towers that ` +
+        'others trained (docs/train.md, frozen towers), help most',
+    );
+  }
+  return Math.min(largest, train.length);
 }
 
 /** One pair a caption; none if the picture cannot be decoded. */

@@ -14,7 +14,7 @@ import { readHistory } from './history.js';
 import type { MetricsFile } from './metrics-file.js';
 import { buildModel, buildTraining, pictureTransform, RECIPE } from './model.js';
 import type { TrainOptions } from './options.js';
-import { checkEnough, emojiPairs, jsonlPairs, sourceOf } from './pair-list.js';
+import { batchSizeFor, emojiPairs, jsonlPairs, sourceOf } from './pair-list.js';
 import { formatSeconds, type Progress, showProgress } from './progress.js';
 import type { ReportInput } from './report.js';
 import { CONFIG_FILE, METRICS_FILE, openRun, type RunFolder } from './runs.js';
@@ -40,7 +40,11 @@ export async function runTraining(options: TrainOptions): Promise<Outcome> {
   const transform = pictureTransform();
   const pairs = options.data === undefined ? emojiPairs() : await jsonlPairs(options.data, transform, bad.reject);
   const { train, heldOut } = splitPairs(pairs, options.split, options.seed);
-  checkEnough(train, heldOut, RECIPE.batchSize, options.data ?? 'emoji pairs');
+  const batchSize = batchSizeFor(train, heldOut, {
+    largest: RECIPE.batchSize,
+    where: options.data ?? 'emoji pairs',
+    warn: console.warn,
+  });
   console.log(
     `${pairs.length} pairs: ${train.length} to train on, ${heldOut.length} held out (split ${options.split}, seed ${options.seed}); ${run.path}`,
   );
@@ -48,7 +52,7 @@ export async function runTraining(options: TrainOptions): Promise<Outcome> {
     await writeFile(join(run.path, CONFIG_FILE), `${JSON.stringify(runConfig(options, steps), null, 2)}\n`);
 
   const tokenizer = openTokenizer(VOCABULARY);
-  const { maxLength, padToMultipleOf, batchSize } = RECIPE;
+  const { maxLength, padToMultipleOf } = RECIPE;
   const loader = new DataLoader(sourceOf(train), {
     transform,
     tokenizer,
@@ -87,7 +91,7 @@ export async function runTraining(options: TrainOptions): Promise<Outcome> {
     split: options.split,
   };
   await writeReport(join(run.path, 'report.html'), {
-    facts: facts(options, metrics, steps, trainSeconds, bad),
+    facts: facts(options, metrics, `${steps} steps of ${batchSize} pairs in ${formatSeconds(trainSeconds)}`, bad),
     metrics,
     history: readHistory(join(run.path, LOG_FILE)),
     ...embedded,
@@ -170,18 +174,12 @@ function runConfig({ split, seed, data, quick }: TrainOptions, steps: number): J
   return { data: data === undefined ? 'emoji' : resolve(data), split, seed, steps, quick, recipe: RECIPE };
 }
 
-function facts(
-  options: TrainOptions,
-  metrics: MetricsFile,
-  steps: number,
-  trainSeconds: number,
-  bad: Quarantine,
-): ReportInput['facts'] {
+function facts(options: TrainOptions, metrics: MetricsFile, training: string, bad: Quarantine): ReportInput['facts'] {
   return [
     ['pairs', options.data ?? 'emoji pictures of emoji-datasource-google, names of emojibase-data'],
     ['held out', `${metrics.candidates}, split ${metrics.split}, seed ${metrics.seed}`],
     ['not usable', bad.toString()],
-    ['training', `${steps} steps of ${RECIPE.batchSize} pairs in ${formatSeconds(trainSeconds)}`],
+    ['training', training],
     ['whole run', `${formatSeconds(metrics.seconds)}, at most ${Math.round(metrics.peakRssMiB)} MiB of memory`],
     ['engine', options.backend],
     [

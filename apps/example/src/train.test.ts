@@ -93,7 +93,7 @@ describe('npm start', () => {
       );
       const { code, output } = await start(TRAIN, ['--data', data, '--runs', join(folder, 'own')]).ended;
       expect(code).toBe(1);
-      expect(output).toContain('expected at least 256 pairs to train on (one batch)');
+      expect(output).toContain('expected at least 2 pairs to train on and 2 to hold out');
       const notes = readFileSync(join(folder, 'own/001/quarantine.jsonl'), 'utf8').trim().split('\n');
       const reasons = notes.map((line) => JSON.parse(line) as { line: number; reason: string });
       expect(reasons.map(({ line, reason }) => [line, reason]).sort()).toEqual([
