@@ -56,11 +56,11 @@ const TEXT: Readonly<Record<string, () => TextEncoder>> = {
 
 const fusionOptions = { embedDim: 8, numHeads: 2, hiddenDim: 12, seed };
 const FUSIONS: Readonly<Record<string, () => Fusion>> = {
-  AttentionFusion: () => new AttentionFusion(fusionOptions),
+  AttentionFusion: () => new AttentionFusion({ embedDim: 8, numHeads: 2, seed }),
   BottleneckFusion: () => new BottleneckFusion(fusionOptions),
   CoAttentionFusion: () => new CoAttentionFusion(fusionOptions),
-  ConcatMlpFusion: () => new ConcatMlpFusion(fusionOptions),
-  GatedFusion: () => new GatedFusion(fusionOptions),
+  ConcatMlpFusion: () => new ConcatMlpFusion({ embedDim: 8, hiddenDim: 12, seed }),
+  GatedFusion: () => new GatedFusion({ embedDim: 8, seed }),
 };
 
 const present = (...tensors: (tf.Tensor | undefined)[]) => tensors.filter((tensor) => tensor !== undefined);
