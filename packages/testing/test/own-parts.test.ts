@@ -30,7 +30,7 @@ const fusions = {
   BottleneckFusion: () => new BottleneckFusion({ ...sizes, numHeads: 2, numLatents: 3, numLayers: 2 }),
   CoAttentionFusion: () => new CoAttentionFusion({ ...sizes, numHeads: 2, numLayers: 2, hiddenDim: 16 }),
   ConcatMlpFusion: () => new ConcatMlpFusion({ ...sizes, hiddenDim: 16 }),
-  GatedFusion: () => new GatedFusion(sizes),
+  GatedFusion: () => new GatedFusion({ embedDim: 8 }),
 };
 for (const [name, create] of Object.entries(fusions)) testFusion(runner, name, { create, withoutGradient: keyBias });
 
