@@ -1,6 +1,6 @@
 import { checkEncoded, type PairBatch, type Tokenizer } from '@diptych/core';
 import { Bert } from '@diptych/text';
-import { type BatchSource, type Embedding, embedPairs, releaseCompiled } from '@diptych/train';
+import { type BatchSource, type Embedding, embedPairs, mapBatches, releaseCompiled } from '@diptych/train';
 
 /** Captions through a frozen sentence encoder, each once; heads train on what it gave. */
 export interface FrozenText {
@@ -44,15 +44,7 @@ export async function freezeText(
   };
   return {
     width,
-    attach: (source) => ({
-      batchesPerEpoch: source.batchesPerEpoch,
-      async *inOrder() {
-        for await (const batch of source.inOrder?.() ?? source.epoch(0)) yield withFeatures(batch);
-      },
-      async *epoch(n) {
-        for await (const batch of source.epoch(n)) yield withFeatures(batch);
-      },
-    }),
+    attach: (source) => mapBatches(source, withFeatures),
   };
 }
 

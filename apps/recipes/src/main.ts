@@ -9,7 +9,6 @@ import { encodeItems, evaluate, scorerOf, Trainer } from '@diptych/train';
 import * as tf from '@tensorflow/tfjs-core';
 import { Command } from 'commander';
 import { emojiGroups } from './emoji-groups.js';
-import { emojiTags } from './emoji-tags.js';
 import { freezeText } from './frozen-text.js';
 import { buildModel, buildTraining, RECIPES } from './recipe.js';
 
@@ -35,11 +34,10 @@ async function run(name: string, { seed, split, steps: wanted, minilm }: Options
   const frozen = recipe.frozenText
     ? await freezeText(minilm!, captionsOf([...train, ...heldOut]), tokenizer, RECIPE.maxLength)
     : undefined;
-  const tags = recipe.tags ? emojiTags() : undefined;
   const groups = recipe.groupOn ? emojiGroups() : undefined;
   const groupNames = groups && [...new Set(groups.values())].sort();
   const sourceOf = (pairs: readonly Pair[], layout: { training: boolean; batchSize: number }) => {
-    const loader = loaderOf(pairs, tokenizer, { ...layout, seed, tags, groups, groupNames });
+    const loader = loaderOf(pairs, tokenizer, { ...layout, seed, withTags: recipe.tags ?? false, groups, groupNames });
     return frozen ? frozen.attach(loader) : loader;
   };
   const model = buildModel(recipe, tokenizer.vocabSize, seed, frozen?.width, groupNames);
@@ -82,12 +80,12 @@ function captionsOf(pairs: readonly Pair[]): ReadonlyMap<string, string> {
 function loaderOf(
   pairs: readonly Pair[],
   tokenizer: Tokenizer,
-  { training, batchSize, seed, tags, groups, groupNames }: LoaderLayout,
+  { training, batchSize, seed, withTags, groups, groupNames }: LoaderLayout,
 ): DataLoader {
-  const rows = pairs.map(({ id, image, text }) => ({
+  const rows = pairs.map(({ id, image, text, tags = [] }) => ({
     id,
     image,
-    text: training ? [text, ...(tags?.get(id) ?? [])] : text,
+    text: training && withTags ? [text, ...tags] : text,
     ...(groups?.has(id) && { labels: { group: groups.get(id) } }),
   }));
   return new DataLoader(inMemory(rows, groups && { labels: { group: 'class' } }), {
@@ -100,7 +98,7 @@ function loaderOf(
     seed,
     shuffle: training,
     dropLast: training,
-    captions: training && tags ? 'random' : 'first',
+    captions: training && withTags ? 'random' : 'first',
     ...(training && { cache: 'decoded' as const }),
   });
 }
@@ -109,7 +107,8 @@ interface LoaderLayout {
   readonly training: boolean;
   readonly batchSize: number;
   readonly seed: number;
-  readonly tags: ReadonlyMap<string, readonly string[]> | undefined;
+  /** Whether the emoji's tags stand beside its name, one of them drawn for each epoch. */
+  readonly withTags: boolean;
   /** The emojis' groups by id, and their names in the order of their numbers. */
   readonly groups: ReadonlyMap<string, string> | undefined;
   readonly groupNames: readonly string[] | undefined;
