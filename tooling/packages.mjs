@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, posix, relative, resolve } from 'node:path';
 
 export const root = resolve(import.meta.dirname, '..');
 
@@ -16,15 +17,21 @@ export function publishedPackages() {
     }));
 }
 
+/** Where the repository is read in a browser, from the one place that names it: the root's package.json. */
+export function repositoryAddress() {
+  const { repository } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  return repository.url.replace(/^git\+/, '').replace(/\.git$/, '');
+}
+
 /**
- * Packs one built package into a tarball, with the licence text beside it.
+ * Packs one built package into a tarball.
  *
  * @returns the tarball's path
  */
 export function pack(folder, destination) {
-  return withLicense(folder, () => {
+  return withPublished(folder, (published) => {
     const printed = execFileSync('npm', ['pack', '--json', '--pack-destination', destination], {
-      cwd: folder,
+      cwd: published,
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'inherit'],
     });
@@ -34,13 +41,31 @@ export function pack(folder, destination) {
   });
 }
 
-/** One licence text stands in the repository; a published package needs its own copy while it is packed. */
-export function withLicense(folder, work) {
-  const copy = join(folder, 'LICENSE');
-  copyFileSync(join(root, 'LICENSE'), copy);
+/**
+ * Runs `work` in a copy of a package as it is published: with the repository's licence text, and with the README's links to other
+ * files of the repository as addresses, since those files are not beside it on npm.
+ */
+export function withPublished(folder, work) {
+  const copy = mkdtempSync(join(tmpdir(), 'diptych-publish-'));
   try {
-    return work();
+    const { files } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    for (const name of ['package.json', ...files].filter((name) => existsSync(join(folder, name)))) {
+      cpSync(join(folder, name), join(copy, name), { recursive: true });
+    }
+    cpSync(join(root, 'LICENSE'), join(copy, 'LICENSE'));
+    const readme = readFileSync(join(folder, 'README.md'), 'utf8');
+    writeFileSync(join(copy, 'README.md'), withAbsoluteLinks(readme, relative(root, folder), repositoryAddress()));
+    return work(copy);
   } finally {
-    rmSync(copy, { force: true });
+    rmSync(copy, { recursive: true, force: true });
   }
+}
+
+/** A page's links to files of the repository as addresses there; those into the web and into the page itself stay. */
+export function withAbsoluteLinks(markdown, folder, address) {
+  const link = /(!?)\[([^\]]*)\]\((?!#|[a-z][a-z\d+.-]*:)([^)\s]+)\)/gi;
+  return markdown.replaceAll(link, (_, picture, text, path) => {
+    const place = picture ? 'raw' : 'blob';
+    return `${picture}[${text}](${address}/${place}/main/${posix.join(folder, path)})`;
+  });
 }

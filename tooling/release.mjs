@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pack, publishedPackages, root, withLicense } from './packages.mjs';
+import { pack, publishedPackages, repositoryAddress, root, withPublished } from './packages.mjs';
 
 const dryRun = process.argv.includes('--dry-run');
 const run = (command, args, options = {}) => {
@@ -12,6 +12,7 @@ const run = (command, args, options = {}) => {
   execFileSync(command, args, { cwd: root, stdio: 'inherit', ...options });
 };
 
+if (!dryRun) await checkRepository();
 run('npx', ['turbo', 'run', 'build', '--output-logs=errors-only']);
 if (dryRun) {
   run('npx', ['changeset', 'status']);
@@ -25,9 +26,21 @@ if (dryRun) {
   run('npx', ['turbo', 'run', 'build', '--output-logs=errors-only']);
   for (const { folder, manifest } of publishedPackages()) {
     if (isPublished(manifest)) continue;
-    withLicense(folder, () => run('npm', ['publish', '--access', 'public'], { cwd: folder }));
+    withPublished(folder, (copy) => run('npm', ['publish', '--access', 'public'], { cwd: copy }));
   }
   run('npx', ['changeset', 'tag']);
+}
+
+/** What is published links to its repository for good: none goes out while that address does not answer. */
+async function checkRepository() {
+  const address = repositoryAddress();
+  const answer = await fetch(address, { method: 'HEAD', signal: AbortSignal.timeout(10_000) }).catch((error) => error);
+  if (answer.ok) return;
+  console.error(`release: ${address} does not answer (${answer.status ?? answer.cause?.code ?? answer.message}).`);
+  console.error(
+    'Every package names it as its repository; make it reachable, or correct it in package.json. --dry-run needs it not.',
+  );
+  process.exit(1);
 }
 
 function isPublished({ name, version }) {

@@ -13,7 +13,7 @@ import {
   openGolden,
   readGoldenJson,
 } from '@diptych/testing/node';
-import { loadState } from '@diptych/weights';
+import { loadState, type Pretrained } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -21,7 +21,6 @@ import {
   EfficientNet,
   imageEncoderFromPretrained,
   kinds,
-  type Pretrained,
   ResNet,
   type ResNetConfig,
   ViT,

@@ -1,0 +1,19 @@
+export const root: string;
+
+export function publishedPackages(): readonly {
+  readonly folder: string;
+  readonly name: string;
+  readonly manifest: {
+    readonly name: string;
+    readonly version: string;
+    readonly exports: Readonly<Record<string, unknown>>;
+  };
+}[];
+
+export function repositoryAddress(): string;
+
+export function pack(folder: string, destination: string): string;
+
+export function withPublished<Result>(folder: string, work: (copy: string) => Result): Result;
+
+export function withAbsoluteLinks(markdown: string, folder: string, address: string): string;
