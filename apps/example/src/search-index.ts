@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CheckpointError } from '@diptych/core';
-import { openSafetensors, writeFileAtomically, writeSafetensors } from '@diptych/weights/node';
+import { writeFileAtomically } from '@diptych/core/node';
+import { openSafetensors, writeSafetensors } from '@diptych/weights/node';
 import { Matrix } from 'diptych';
 import type { Pair } from './emoji.js';
 

@@ -11,8 +11,9 @@ import {
   tokenizerFiles,
   withoutModules,
 } from '@diptych/core';
+import { writeFileAtomically } from '@diptych/core/node';
 import { adapters, loadState, stateDict } from '@diptych/weights';
-import { openSafetensors, writeFileAtomically, writeSafetensors } from '@diptych/weights/node';
+import { openSafetensors, writeSafetensors } from '@diptych/weights/node';
 import { buildParts } from './build-parts.js';
 import { checkParts, JointModel, type JointModelParts } from './joint-model.js';
 import { loadRun } from './load-run.js';

@@ -10,14 +10,13 @@ import {
   statfsSync,
   statSync,
 } from 'node:fs';
-import { open, rename } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { CheckpointError, ConfigError, checkOptions, checkPath } from '@diptych/core';
+import { FolderLock, isAlive, ownIdentity, syncFolder, writeFileAtomically } from '@diptych/core/node';
 import type { TensorData } from '@diptych/weights';
-import { openSafetensors, writeFileAtomically, writeSafetensors } from '@diptych/weights/node';
+import { openSafetensors, writeSafetensors } from '@diptych/weights/node';
 import type { CheckpointStore, OnDamaged, TrainingSnapshot } from '../trainer/checkpoint-store.js';
-import { isAlive, ownIdentity } from './process-identity.js';
-import { RunLock } from './run-lock.js';
 
 /** Options of {@link FolderCheckpoints}. */
 export interface FolderCheckpointsOptions {
@@ -72,7 +71,7 @@ export class FolderCheckpoints implements CheckpointStore {
   readonly #keepLast: number;
   readonly #keepBest: number;
   readonly #writeTensors: typeof writeSafetensors;
-  #lock: RunLock | undefined;
+  #lock: FolderLock | undefined;
 
   /** @throws ConfigError unless at least one checkpoint is kept */
   constructor(folder: string, options: FolderCheckpointsOptions = {}) {
@@ -102,10 +101,10 @@ export class FolderCheckpoints implements CheckpointStore {
   }
 
   async open(bytes: number): Promise<void> {
-    let lock: RunLock | undefined;
+    let lock: FolderLock | undefined;
     try {
       mkdirSync(this.folder, { recursive: true });
-      lock = RunLock.take(this.folder);
+      lock = FolderLock.take(this.folder, (holder) => takenBy(this.folder, holder));
       this.#clearLeftovers();
       checkSpace(this.folder, bytes);
     } catch (error) {
@@ -385,14 +384,12 @@ async function digest(path: string): Promise<FileDigest> {
   return { bytes, sha256: hash.digest('hex') };
 }
 
-async function syncFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') return; // cannot open folders, and needs no sync of them
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
+function takenBy(folder: string, holder: string): CheckpointError {
+  return new CheckpointError({
+    where: `train: run folder ${folder}`,
+    problem: `${holder} is training in it`,
+    remedy: 'wait for it or end it, or use another folder for this run',
+  });
 }
 
 function damaged(folder: string, what: string, cause?: unknown): CheckpointError {

@@ -15,6 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDiptychError, type PairBatch } from '@diptych/core';
+import { ownIdentity } from '@diptych/core/node';
 import {
   AdamW,
   ImageTextMatching,
@@ -30,7 +31,6 @@ import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { sourceOf, tinyBatches } from '../../test/tiny-model.js';
 import { tinyLoss, tinyModel, tinyTrainer } from '../../test/tiny-run.js';
-import { ownIdentity } from '../node/process-identity.js';
 
 beforeAll(() => tf.setBackend('cpu'));
 

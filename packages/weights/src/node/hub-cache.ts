@@ -2,10 +2,10 @@ import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs';
 import { copyFile, mkdir, open, rename, rm, symlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
+import { writeFileAtomically } from '@diptych/core/node';
 import { getRepoFolderName } from '@huggingface/hub';
 import { lock } from 'proper-lockfile';
 import { gitBlobPrefix, type HubFile } from '../hub-repository.js';
-import { writeFileAtomically } from './write-file-atomically.js';
 
 /**
  * The cache on disk, in the layout that Python's huggingface_hub made:

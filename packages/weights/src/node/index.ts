@@ -3,6 +3,5 @@ export type { NodeHubOptions } from './hub-environment.js';
 export { type CachedHubSource, hubSource } from './hub-source.js';
 export { openSafetensors } from './open-safetensors.js';
 export { type OpenSourceOptions, openSource } from './open-source.js';
-export { writeFileAtomically } from './write-file-atomically.js';
 export { writeSafetensors } from './write-safetensors.js';
 export { type ShardOptions, writeSharded } from './write-sharded.js';

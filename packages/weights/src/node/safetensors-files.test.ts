@@ -2,11 +2,11 @@ import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WeightsError } from '@diptych/core';
+import { writeFileAtomically } from '@diptych/core/node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeSafetensors } from '../encode-safetensors.js';
 import type { TensorData } from '../tensor-collection.js';
 import { openSafetensors } from './open-safetensors.js';
-import { writeFileAtomically } from './write-file-atomically.js';
 import { writeSafetensors } from './write-safetensors.js';
 
 const tensors: Record<string, TensorData> = {

@@ -1,5 +1,5 @@
+import { writeFileAtomically } from '@diptych/core/node';
 import { type EncodeOptions, layOutSafetensors, type NamedTensors } from '../encode-safetensors.js';
-import { writeFileAtomically } from './write-file-atomically.js';
 
 /**
  * Writes a safetensors file atomically: there is never a half-written file under `path`.

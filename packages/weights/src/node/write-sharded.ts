@@ -1,7 +1,7 @@
 import { join } from 'node:path';
+import { writeFileAtomically } from '@diptych/core/node';
 import { type EncodeOptions, isTensorCollection, layOutSafetensors, type NamedTensors } from '../encode-safetensors.js';
 import type { TensorData } from '../tensor-collection.js';
-import { writeFileAtomically } from './write-file-atomically.js';
 import { writeSafetensors } from './write-safetensors.js';
 
 /** How a checkpoint is spread over files. */

@@ -38,7 +38,8 @@ async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
   }
 }
 
-async function syncFolder(path: string): Promise<void> {
+/** Makes renames and removals in a folder last through a power cut. */
+export async function syncFolder(path: string): Promise<void> {
   // Windows cannot open folders, and needs no sync of them.
   if (process.platform === 'win32') return;
   const folder = await open(path, 'r');

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CheckpointError } from '@diptych/core';
 import { isAlive, ownIdentity, type ProcessIdentity } from './process-identity.js';
 
 /** A lock of another machine that was not touched for so long is nobody's any more. */
@@ -10,13 +9,13 @@ const TOUCH_MS = 60_000;
 const NAME = '.lock';
 
 /**
- * A folder in the hands of one `fit`: a file that names the process.
+ * A folder in the hands of one writer, a run or an index: a file that names the process.
  *
  * A process that was killed leaves the file behind, but no lock: whoever comes next asks the system whether that process
  * still lives, by number and start time. Processes of other machines (a shared disk) cannot be asked for; these
  * have to touch the file, and lose the lock after ten minutes without. Ages are compared by the disk's own clock.
  */
-export class RunLock {
+export class FolderLock {
   readonly #path: string;
   readonly #content: string;
   readonly #token: string;
@@ -30,8 +29,11 @@ export class RunLock {
     this.#touching.unref();
   }
 
-  /** @throws CheckpointError if somebody else has the folder, and the file system's error if it cannot be written to */
-  static take(folder: string): RunLock {
+  /**
+   * @param taken the error for a folder that somebody has, `process 17 on host`
+   * @throws `taken`'s error, and the file system's if the folder cannot be written to
+   */
+  static take(folder: string, taken: (holder: string) => Error): FolderLock {
     const path = join(folder, NAME);
     const token = randomUUID();
     const mine = join(folder, `${NAME}-${token}`);
@@ -39,13 +41,13 @@ export class RunLock {
     try {
       writeFileSync(mine, content);
       for (let attempt = 0; attempt < 10; attempt++) {
-        if (place(mine, path, content)) return new RunLock(path, content, token);
+        if (place(mine, path, content)) return new FolderLock(path, content, token);
         const holder = readLock(path);
         if (holder === 'gone') continue;
-        if (!isForgotten(holder, path, mine)) throw taken(folder, holder);
+        if (!isForgotten(holder, path, mine)) throw taken(nameOf(holder));
         clear(path, holder);
       }
-      throw taken(folder, undefined);
+      throw taken(nameOf(undefined));
     } finally {
       rmSync(mine, { force: true });
     }
@@ -128,11 +130,6 @@ function clear(path: string, expected: LockFile | undefined): void {
   rmSync(removed, { force: true });
 }
 
-function taken(folder: string, holder: LockFile | undefined): CheckpointError {
-  const who = holder ? `process ${holder.pid} on ${holder.host}` : 'another process';
-  return new CheckpointError({
-    where: `train: run folder ${folder}`,
-    problem: `${who} is training in it`,
-    remedy: 'wait for it or end it, or use another folder for this run',
-  });
+function nameOf(holder: LockFile | undefined): string {
+  return holder ? `process ${holder.pid} on ${holder.host}` : 'another process';
 }
