@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { compose, imagenet, imageTransform, normalize, resize, toTensor } from '@diptych/preprocess/image';
+import { compose, imageTransform, normalize, resize, toTensor } from '@diptych/preprocess/image';
 import { tokenizer } from '@diptych/preprocess/text';
 import sharp from 'sharp';
 
@@ -96,7 +96,7 @@ async function measure({ images, captions, vocab }) {
   for (const file of files) decoded.push(await whole.decode(file));
   const bicubic = resize([224, 224], 'bicubic');
   const resized = decoded.map((image) => bicubic(image));
-  const finish = compose([toTensor(), normalize(imagenet)], { outputSize: [224, 224] });
+  const finish = compose([toTensor(), normalize('imagenet')], { outputSize: [224, 224] });
   const target = new Float32Array(224 * 224 * 3);
   const bert = tokenizer(vocab);
   const bertAt512 = { padding: 'max_length', maxLength: 512 };

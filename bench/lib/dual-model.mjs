@@ -20,7 +20,7 @@ export const BATCH = { size: 8, pixels: 224, tokens: 64 };
 /** `dropout` is 0.1 everywhere, or 0 to compare a loss. */
 export function buildModel(size, { dropout = 0.1 } = {}) {
   const { resnet, bert, embedDim } = SIZES[size];
-  const config = { ...BERT_CONFIGS[bert], hiddenDropoutProb: dropout, attentionProbsDropoutProb: dropout };
+  const config = { ...BERT_CONFIGS[bert], dropout: dropout, attentionDropout: dropout };
   return new MultiModalEncoder({
     image: new ResNet(resnet, { embedDim }),
     text: new Bert(config, { embedDim }),

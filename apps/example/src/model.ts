@@ -1,7 +1,7 @@
 import type { JsonObject } from '@diptych/core';
 import { AttentionFusion } from '@diptych/fusion';
 import { Generator } from '@diptych/nn';
-import { compose, half, type ImagePipeline, normalize, randomShift, resize, toTensor } from '@diptych/preprocess/image';
+import { compose, type ImagePipeline, normalize, randomShift, resize, toTensor } from '@diptych/preprocess/image';
 import { BagOfTokens } from '@diptych/text';
 import { AdamW, ImageTextMatching, InfoNCE, MultiModalEncoder, WeightedSum, warmupCosine } from '@diptych/train';
 import { SmallCNN } from '@diptych/vision';
@@ -35,7 +35,7 @@ export function pictureTransform(): ImagePipeline {
       resize([imageSize, imageSize], 'bicubic'),
       randomShift({ pixels: shift, fill: 'white' }),
       toTensor(),
-      normalize(half),
+      normalize('half'),
     ],
     { decode: { onto: 'white' } },
   );

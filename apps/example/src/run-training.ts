@@ -154,7 +154,7 @@ async function embed(model: JointModel, pairs: readonly Pair[]): Promise<Embedde
   return {
     pairs,
     image: await model.embedImages(images, { batchSize }),
-    text: await model.embedText(texts, { batchSize }),
+    text: await model.embedTexts(texts, { batchSize }),
   };
 }
 

@@ -21,7 +21,7 @@ async function search(options: SearchOptions): Promise<void> {
   const folder = findFinishedRun(options.runs, options.run);
   const model = await load(folder);
   const index = await readIndex(folder);
-  const query = options.image ? await model.embedImages([options.image]) : await model.embedText([options.query!]);
+  const query = options.image ? await model.embedImages([options.image]) : await model.embedTexts([options.query!]);
   const asked = options.image ?? `"${options.query}"`;
   const [nearest] =
     options.rerank > 0

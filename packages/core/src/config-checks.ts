@@ -96,9 +96,24 @@ export function checkPath(where: string, path: unknown): void {
   throw new ConfigError({ where, expected: 'a path', got, remedy: 'give it as text' });
 }
 
+/** What timm, transformers, open_clip, torch and earlier versions call the options of docs/vocabulary.md, in small letters. */
+const ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
+  attentionDropout: ['attentionprobsdropoutprob', 'attndrop', 'attndroprate'],
+  dropout: ['hiddendropoutprob', 'projdrop', 'droprate'],
+  activation: ['hiddenact', 'actlayer'],
+  embedDim: ['outdim', 'outputdim', 'projectiondim', 'projectionsize', 'numclasses'],
+  hiddenSize: ['width', 'dim', 'dmodel'],
+  inChannels: ['inchans', 'numchannels'],
+  intermediateSize: ['hiddendim', 'mlpdim', 'mlpratio', 'ffndim', 'dimfeedforward'],
+  layerNormEps: ['eps'],
+  maxPositions: ['contextlength', 'maxpositionembeddings', 'maxlength', 'maxseqlength'],
+  numHeads: ['numattentionheads', 'heads', 'nhead', 'nheads'],
+  numLayers: ['depth', 'numhiddenlayers', 'layers', 'nlayers'],
+};
+
 /**
- * The known name that was probably meant: the same but for case and underscores, one that begins like it or holds it, its initials (`lr`
- * for `learningRate`), or one that differs by few letters.
+ * The known name that was probably meant: the same but for case and underscores, what other libraries call it (`hidden_dim` for
+ * `intermediateSize`), one that begins like it or holds it, its initials (`lr` for `learningRate`), or one that differs by few letters.
  *
  * @returns undefined where none is near
  */
@@ -107,7 +122,7 @@ export function nearestName(name: string, known: readonly string[]): string | un
   const wanted = plain(name);
   const distance = (candidate: string): number => {
     const other = plain(candidate);
-    if (other === wanted) return 0;
+    if (other === wanted || (Object.hasOwn(ELSEWHERE, candidate) && ELSEWHERE[candidate]!.includes(wanted))) return 0;
     const initials = candidate.replace(/(?<!^)[a-z0-9]+/g, '').toLowerCase();
     const begins = wanted.length > 1 && (other.startsWith(wanted) || (other.length > 1 && wanted.startsWith(other)));
     if (begins || (initials.length > 1 && initials === wanted)) return 1;

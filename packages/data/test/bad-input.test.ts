@@ -9,8 +9,7 @@ import { type BadSource, makeCorpus } from './make-corpus.js';
 import { tempFolder } from './temp-folder.js';
 
 const { folder } = tempFolder('corpus');
-const half = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] } as const;
-const transform = compose([resize(16), centerCrop(16), toTensor(), normalize(half)]);
+const transform = compose([resize(16), centerCrop(16), toTensor(), normalize('half')]);
 let corpus: BadSource[];
 
 beforeAll(async () => {

@@ -5,7 +5,6 @@ import type { PairBatch, PartDescription } from '@diptych/core';
 import {
   centerCrop,
   compose,
-  half,
   normalize,
   randomHorizontalFlip,
   randomResizedCrop,
@@ -60,7 +59,7 @@ async function batchesOf(options: Partial<DataLoaderOptions>, epoch = 0): Promis
     randomHorizontalFlip(),
     randomShift({ pixels: 2, fill: 255 }),
     toTensor(),
-    normalize(half),
+    normalize('half'),
   ]);
   const loader = new DataLoader(jsonl(join(folder, 'pairs.jsonl')), {
     transform: relocated(transform),

@@ -8,6 +8,7 @@ import {
   type Tokenizer,
 } from '@diptych/core';
 import type { MultiModalEncoder } from '@diptych/train';
+import { withCurrentOptions } from '@diptych/weights';
 import { kinds } from './kinds.js';
 
 /** What a saved model is made of. */
@@ -18,13 +19,15 @@ export interface DescribedParts {
 }
 
 /**
- * Builds the parts of a saved model; the encoder's weights are not loaded yet.
+ * Builds the parts of a saved model, of today's or of before; the encoder's weights are not loaded yet.
  *
  * @param own builders for this call, which go before diptych's
  * @param folder with the tokenizer's files
  * @throws ConfigError that names every kind that nobody knows
  */
-export function buildParts({ model, transform, tokenizer }: DescribedParts, own: Kinds, folder: string) {
+export function buildParts(described: DescribedParts, own: Kinds, folder: string) {
+  const { transform, tokenizer } = described;
+  const model = withCurrentOptions(described.model);
   const options = { where: 'diptych.load', kinds: { ...kinds, ...own }, folder };
   checkKinds([transform, tokenizer, model], options);
   return {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Encoded, type Fusion, type ImageEncoder, inference, type TextEncoder } from '@diptych/core';
 import { AttentionFusion, BottleneckFusion, CoAttentionFusion, ConcatMlpFusion, GatedFusion } from '@diptych/fusion';
-import { compose, half, normalize, resize, toTensor } from '@diptych/preprocess/image';
+import { compose, normalize, resize, toTensor } from '@diptych/preprocess/image';
 import { tokenizer as wordPiece } from '@diptych/preprocess/text';
 import { BagOfTokens, Bert, ClipText, SiglipText, SmallTransformer } from '@diptych/text';
 import { exportOnnx, runOnnx } from '@diptych/tfjs-backend-onnxruntime';
@@ -25,7 +25,7 @@ function distance(actual: tf.Tensor, expected: tf.Tensor): number {
 
 const LONGEST = 12;
 const seed = 3;
-const tower = { imageSize: 16, patchSize: 8, hiddenSize: 12, depth: 2, numHeads: 3 };
+const tower = { imageSize: 16, patchSize: 8, hiddenSize: 12, numLayers: 2, numHeads: 3 };
 const IMAGE: Readonly<Record<string, () => ImageEncoder>> = {
   SmallCNN: () => new SmallCNN({ embedDim: 6, imageSize: 16, channels: [4, 8], seed }),
   'ResNet, basic': () => new ResNet({ block: 'basic', layers: [1, 1, 1, 1], width: 4 }, { embedDim: 6, seed }),
@@ -37,29 +37,29 @@ const IMAGE: Readonly<Record<string, () => ImageEncoder>> = {
   SiglipVision: () => new SiglipVision(tower, { embedDim: 6, seed }),
 };
 
-const text = { vocabSize: 40, contextLength: LONGEST, hiddenSize: 8, depth: 2, numHeads: 2 };
+const text = { vocabSize: 40, maxPositions: LONGEST, hiddenSize: 8, numLayers: 2, numHeads: 2 };
 const bert = {
-  vocabSize: 40, hiddenSize: 8, numHiddenLayers: 2, numAttentionHeads: 2, intermediateSize: 12,
-  maxPositionEmbeddings: LONGEST,
+  vocabSize: 40, hiddenSize: 8, numLayers: 2, numHeads: 2, intermediateSize: 12,
+  maxPositions: LONGEST,
 }; // biome-ignore format: a table
 const TEXT: Readonly<Record<string, () => TextEncoder>> = {
   BagOfTokens: () => new BagOfTokens({ vocabSize: 40, embedDim: 8, seed }),
-  'SmallTransformer, mean': () => new SmallTransformer({ vocabSize: 40, embedDim: 8, depth: 2, maxPositions: LONGEST, seed }),
+  'SmallTransformer, mean': () => new SmallTransformer({ vocabSize: 40, embedDim: 8, numLayers: 2, maxPositions: LONGEST, seed }),
   'SmallTransformer, cls': () =>
-    new SmallTransformer({ vocabSize: 40, embedDim: 8, depth: 2, maxPositions: LONGEST, pooling: 'cls', seed }),
+    new SmallTransformer({ vocabSize: 40, embedDim: 8, numLayers: 2, maxPositions: LONGEST, pooling: 'cls', seed }),
   'Bert, mean': () => new Bert(bert, { embedDim: 6, pooling: 'mean', seed }),
   'Bert, pooler': () => new Bert(bert, { pooling: 'pooler', normalize: true, seed }),
   'Bert, max': () => new Bert({ ...bert, typeVocabSize: 0 }, { pooling: 'max', seed }),
-  'RoBERTa, cls': () => new Bert({ ...bert, maxPositionEmbeddings: LONGEST + 2, typeVocabSize: 1, positions: 'roberta' }, { seed }),
+  'RoBERTa, cls': () => new Bert({ ...bert, maxPositions: LONGEST + 2, typeVocabSize: 1, positions: 'roberta' }, { seed }),
   ClipText: () => new ClipText({ ...text, projectionDim: 6 }, { seed }),
 }; // biome-ignore format: a table
 
-const fusionOptions = { embedDim: 8, numHeads: 2, hiddenDim: 12, seed };
+const fusionOptions = { embedDim: 8, numHeads: 2, intermediateSize: 12, seed };
 const FUSIONS: Readonly<Record<string, () => Fusion>> = {
   AttentionFusion: () => new AttentionFusion({ embedDim: 8, numHeads: 2, seed }),
   BottleneckFusion: () => new BottleneckFusion(fusionOptions),
   CoAttentionFusion: () => new CoAttentionFusion(fusionOptions),
-  ConcatMlpFusion: () => new ConcatMlpFusion({ embedDim: 8, hiddenDim: 12, seed }),
+  ConcatMlpFusion: () => new ConcatMlpFusion({ embedDim: 8, intermediateSize: 12, seed }),
   GatedFusion: () => new GatedFusion({ embedDim: 8, seed }),
 };
 
@@ -212,7 +212,7 @@ describe('JointModel.exportOnnx', () => {
   const vocabulary = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', 'a', 'red', 'house', 'dog', 'rain'].join('\n'); // and [MASK], which BERT has anyway
   writeFileSync(join(folder, 'vocab.txt'), vocabulary);
   const tokenizer = wordPiece(join(folder, 'vocab.txt'));
-  const transform = compose([resize([16, 16], 'bicubic'), toTensor(), normalize(half)]);
+  const transform = compose([resize([16, 16], 'bicubic'), toTensor(), normalize('half')]);
   const make = (parts: { words: TextEncoder; fusion?: Fusion; padding?: 'max_length' }) =>
     new JointModel({
       encoder: new MultiModalEncoder<Fusion | undefined>({
@@ -227,7 +227,7 @@ describe('JointModel.exportOnnx', () => {
 
   it('writes towers, fusion and matcher with what they need', async () => {
     const model = make({
-      words: new SmallTransformer({ vocabSize: 10, embedDim: 8, depth: 1, maxPositions: LONGEST }),
+      words: new SmallTransformer({ vocabSize: 10, embedDim: 8, numLayers: 1, maxPositions: LONGEST }),
       fusion: new CoAttentionFusion(fusionOptions),
     });
     const target = join(folder, 'joint');
@@ -263,7 +263,7 @@ describe('JointModel.exportOnnx', () => {
     const { logit } = runOnnx(join(target, 'matcher.onnx'), { fused: fused! });
     const [expected] = await model.matchLogits([picture], ['a red house']);
     expect(logit!.dataSync()[0]).toBeCloseTo(expected!, 4);
-    const [embedding] = (await model.embedText(['a red house'])).toArray();
+    const [embedding] = (await model.embedTexts(['a red house'])).toArray();
     words.embedding!.dataSync().forEach((value, i) => {
       expect(value).toBeCloseTo(embedding![i]!, 5);
     });

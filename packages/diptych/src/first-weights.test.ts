@@ -33,16 +33,16 @@ function sharing(parts: Readonly<Record<string, Stateful>>): string[] {
 }
 
 const D = 8;
-const sizes = { hiddenSize: D, depth: 1, numHeads: 2 };
+const sizes = { hiddenSize: D, numLayers: 1, numHeads: 2 };
 const picture = { ...sizes, imageSize: 16, patchSize: 8 };
-const language = { ...sizes, vocabSize: 12, contextLength: 8 };
+const language = { ...sizes, vocabSize: 12, maxPositions: 8 };
 const bert = {
   vocabSize: 12,
   hiddenSize: D,
-  numHiddenLayers: 1,
-  numAttentionHeads: 2,
+  numLayers: 1,
+  numHeads: 2,
   intermediateSize: 16,
-  maxPositionEmbeddings: 8,
+  maxPositions: 8,
   typeVocabSize: 2,
 };
 const fusion = { embedDim: D, numHeads: 2, placeholders: true };
@@ -63,7 +63,7 @@ describe('first weights', () => {
       siglipVision: new SiglipVision(picture),
       cnn: new SmallCNN({ embedDim: D, imageSize: 16, channels: [4, 8] }),
       bag: new BagOfTokens({ vocabSize: 12, embedDim: D }),
-      transformer: new SmallTransformer({ vocabSize: 12, embedDim: D, depth: 1 }),
+      transformer: new SmallTransformer({ vocabSize: 12, embedDim: D, numLayers: 1 }),
       bert: new Bert(bert, { embedDim: D }),
       clipText: new ClipText({ ...language, projectionDim: D }),
       siglipText: new SiglipText(language),

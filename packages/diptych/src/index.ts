@@ -39,11 +39,8 @@ export {
 } from '@diptych/metrics';
 export {
   centerCrop,
-  clip,
   colorJitter,
   compose,
-  half,
-  imagenet,
   imageTransform,
   letterbox,
   normalize,

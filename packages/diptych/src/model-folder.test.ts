@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type RgbImage, stateless } from '@diptych/core';
 import { AttentionFusion, BottleneckFusion, CoAttentionFusion, ConcatMlpFusion, GatedFusion } from '@diptych/fusion';
-import { compose, half, normalize, resize, toTensor } from '@diptych/preprocess/image';
+import { compose, normalize, resize, toTensor } from '@diptych/preprocess/image';
 import { tokenizer as openTokenizer } from '@diptych/preprocess/text';
 import { BagOfTokens, Bert, SmallTransformer } from '@diptych/text';
 import { FeatureSet, MultiModalEncoder, withTowers } from '@diptych/train';
-import { ResNet, SmallCNN } from '@diptych/vision';
+import { ResNet, SmallCNN, ViT } from '@diptych/vision';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, describe, expect, it } from 'vitest';
 import { JointModel, load, save } from './index.js';
@@ -36,7 +36,7 @@ function picture(seed: number): RgbImage {
   return { data, width: 24, height: 20 };
 }
 
-const transform = compose([resize([16, 16], 'bicubic'), toTensor(), normalize(half)], { decode: { onto: 'white' } });
+const transform = compose([resize([16, 16], 'bicubic'), toTensor(), normalize('half')], { decode: { onto: 'white' } });
 
 function small(
   fusion = new AttentionFusion({ embedDim: EMBED_DIM, numHeads: 2 }) as ConstructorParameters<
@@ -76,7 +76,7 @@ describe('save and load', () => {
     const loadedHeads = await load(paths[0]);
     expect(loadedHeads.encoder.image.embedDim).toBe(EMBED_DIM);
     const loaded = await load(paths[1]);
-    expect((await loaded.embedText(['a cat'])).data).toEqual((await whole.embedText(['a cat'])).data);
+    expect((await loaded.embedTexts(['a cat'])).data).toEqual((await whole.embedTexts(['a cat'])).data);
     expect(await loaded.match(picture(1), 'a cat')).toBeCloseTo(await whole.match(picture(1), 'a cat'), 6);
     expect(await loaded.logitScale()).toBeCloseTo(Math.exp(1.5), 5);
     for (const model of [loadedHeads, loaded, whole]) model.dispose();
@@ -118,12 +118,12 @@ describe('save and load', () => {
     const pictures = [picture(1), picture(2), picture(3)];
     const texts = ['a red heart', 'cats'];
     const images = await model.embedImages(pictures);
-    const words = await model.embedText(texts);
+    const words = await model.embedTexts(texts);
     expect(images.shape).toEqual([3, EMBED_DIM]);
     expect((await loaded.embedImages(pictures, { batchSize: 2 })).toArray()).toEqual(
       images.toArray().map((row) => row.map((x) => expect.closeTo(x, 5))),
     );
-    expect((await loaded.embedText(texts)).data).toEqual(words.data);
+    expect((await loaded.embedTexts(texts)).data).toEqual(words.data);
     const scores = model.similarity(images, words);
     expect(scores.shape).toEqual([3, 2]);
     expect(Math.hypot(...images.row(0))).toBeCloseTo(1, 5);
@@ -145,7 +145,7 @@ describe('save and load', () => {
     const before = tf.memory().numTensors;
     for (let i = 0; i < 3; i++) {
       const loaded = await load(path);
-      await loaded.embedText(['a cat']);
+      await loaded.embedTexts(['a cat']);
       await loaded.matchLogits([picture(1)], ['a cat']);
       loaded.dispose();
     }
@@ -185,24 +185,24 @@ describe('save and load', () => {
         {
           vocabSize: WORDS.length,
           hiddenSize: 8,
-          numHiddenLayers: 1,
-          numAttentionHeads: 2,
+          numLayers: 1,
+          numHeads: 2,
           intermediateSize: 16,
-          maxPositionEmbeddings: 16,
+          maxPositions: 16,
         } as never,
         { embedDim: EMBED_DIM },
       ),
     });
     const model = new JointModel({
       encoder,
-      transform: compose([resize([32, 32], 'bicubic'), toTensor(), normalize(half)]),
+      transform: compose([resize([32, 32], 'bicubic'), toTensor(), normalize('half')]),
       tokenizer: openTokenizer(vocabulary()),
       tokenize: { maxLength: 12 },
     });
     const path = folder();
     await save(path, model);
     const loaded = await load(path);
-    const [a, b] = [await model.embedText(['a red cat']), await loaded.embedText(['a red cat'])];
+    const [a, b] = [await model.embedTexts(['a red cat']), await loaded.embedTexts(['a red cat'])];
     expect(b.data).toEqual(a.data);
     await expect(loaded.match(picture(1), 'a cat')).rejects.toThrow(/no fusion/);
     model.dispose();
@@ -226,7 +226,7 @@ describe('save and load', () => {
         vocabSize: WORDS.length,
         embedDim: EMBED_DIM,
         hiddenSize: 8,
-        depth: 1,
+        numLayers: 1,
         numHeads: 2,
       }),
     });
@@ -243,6 +243,35 @@ describe('save and load', () => {
     );
     const loaded = await load(path, { parts: { 'mine/colours': ({ scale }) => own(scale as number) } });
     expect((await loaded.embedImages([picture(1)])).data).toEqual((await model.embedImages([picture(1)])).data);
+    model.dispose();
+    loaded.dispose();
+  });
+
+  it('read options under the names that they had before', async () => {
+    const encoder = new MultiModalEncoder({
+      image: new ViT(
+        { patchSize: 8, hiddenSize: 12, numLayers: 1, numHeads: 2, intermediateSize: 18, imageSize: 16 },
+        { embedDim: EMBED_DIM },
+      ),
+      text: new SmallTransformer({ vocabSize: WORDS.length, embedDim: EMBED_DIM, numLayers: 1, maxPositions: 16 }),
+      fusion: new ConcatMlpFusion({ embedDim: EMBED_DIM, intermediateSize: 5 }),
+    });
+    const parts = { transform, tokenizer: openTokenizer(vocabulary()), tokenize: { maxLength: 12 } };
+    const model = new JointModel({ encoder, ...parts });
+    const path = folder();
+    await save(path, model);
+    const manifest = join(path, 'model.json');
+    const now = readFileSync(manifest, 'utf8');
+    const before = now
+      .replaceAll('"numLayers"', '"depth"')
+      .replace('"intermediateSize": 18', '"mlpRatio": 1.5')
+      .replace('"intermediateSize": 5', '"hiddenDim": 5');
+    expect(before).toMatch(/"depth"[\s\S]*"mlpRatio"[\s\S]*"hiddenDim"/);
+    writeFileSync(manifest, before);
+    const loaded = await load(path);
+    const [pictures, words] = [[picture(1)], ['a red cat']];
+    expect((await loaded.embedPairs(pictures, words)).data).toEqual((await model.embedPairs(pictures, words)).data);
+    expect(loaded.encoder.describe()).toEqual(encoder.describe());
     model.dispose();
     loaded.dispose();
   });

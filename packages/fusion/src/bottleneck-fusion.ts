@@ -24,7 +24,7 @@ export interface BottleneckFusionOptions extends FusionOptions {
   /** Default 8. */
   readonly numHeads?: number;
   /** Width inside the feed-forward layers, default 4 * embedDim. */
-  readonly hiddenDim?: number;
+  readonly intermediateSize?: number;
   /** On attention weights and after feed-forward layers, in training. Default 0. */
   readonly dropout?: number;
 }
@@ -34,7 +34,7 @@ const OPTIONS: OptionNames<BottleneckFusionOptions> = {
   numLatents: 'optional',
   numLayers: 'optional',
   numHeads: 'optional',
-  hiddenDim: 'optional',
+  intermediateSize: 'optional',
   dropout: 'optional',
   placeholders: 'optional',
   modalityDropout: 'optional',
@@ -62,13 +62,20 @@ export class BottleneckFusion extends Module implements Fusion {
   constructor(options: BottleneckFusionOptions) {
     super();
     checkOptions('fusion.BottleneckFusion', options, OPTIONS);
-    const { embedDim, numLatents = 4, numLayers = 2, numHeads = 8, hiddenDim = 4 * embedDim, dropout = 0 } = options;
-    for (const [what, value] of Object.entries({ embedDim, numLatents, numLayers, numHeads, hiddenDim })) {
+    const {
+      embedDim,
+      numLatents = 4,
+      numLayers = 2,
+      numHeads = 8,
+      intermediateSize = 4 * embedDim,
+      dropout = 0,
+    } = options;
+    for (const [what, value] of Object.entries({ embedDim, numLatents, numLayers, numHeads, intermediateSize })) {
       checkPositive('fusion.BottleneckFusion', what, value);
     }
     const generator = generatorOf(options, 'fusion/bottleneck');
     this.embedDim = embedDim;
-    this.sizes = { embedDim, numHeads, hiddenDim, dropout };
+    this.sizes = { embedDim, numHeads, intermediateSize, dropout };
     this.latents = parameter(normal(0.02)([numLatents, embedDim], generator) as tf.Tensor2D);
     this.layers = Array.from({ length: numLayers }, () => new CrossAttentionBlock(this.sizes, generator));
     this.norm = new LayerNorm(embedDim);

@@ -22,7 +22,7 @@ export interface CoAttentionFusionOptions extends FusionOptions {
   /** Default 8. */
   readonly numHeads?: number;
   /** Width inside the feed-forward layers, default 4 * embedDim. */
-  readonly hiddenDim?: number;
+  readonly intermediateSize?: number;
   /** On attention weights and after feed-forward layers, in training. Default 0. */
   readonly dropout?: number;
 }
@@ -42,7 +42,7 @@ const OPTIONS: OptionNames<CoAttentionFusionOptions> = {
   embedDim: 'required',
   numLayers: 'optional',
   numHeads: 'optional',
-  hiddenDim: 'optional',
+  intermediateSize: 'optional',
   dropout: 'optional',
   placeholders: 'optional',
   modalityDropout: 'optional',
@@ -71,13 +71,13 @@ export class CoAttentionFusion extends Module implements Fusion {
   constructor(options: CoAttentionFusionOptions) {
     super();
     checkOptions('fusion.CoAttentionFusion', options, OPTIONS);
-    const { embedDim, numLayers = 2, numHeads = 8, hiddenDim = 4 * embedDim, dropout = 0 } = options;
-    for (const [what, value] of Object.entries({ embedDim, numLayers, numHeads, hiddenDim })) {
+    const { embedDim, numLayers = 2, numHeads = 8, intermediateSize = 4 * embedDim, dropout = 0 } = options;
+    for (const [what, value] of Object.entries({ embedDim, numLayers, numHeads, intermediateSize })) {
       checkPositive('fusion.CoAttentionFusion', what, value);
     }
     const generator = generatorOf(options, 'fusion/co-attention');
     this.embedDim = embedDim;
-    this.sizes = { embedDim, numHeads, hiddenDim, dropout };
+    this.sizes = { embedDim, numHeads, intermediateSize, dropout };
     this.layers = Array.from({ length: numLayers }, () => new CoAttentionLayer(this.sizes, generator));
     this.normImage = new LayerNorm(embedDim);
     this.normText = new LayerNorm(embedDim);

@@ -16,14 +16,14 @@ import { MissingModality } from './missing-modality.js';
 /** Options of {@link ConcatMlpFusion}. */
 export interface ConcatMlpFusionOptions extends FusionOptions {
   /** Width between the two layers, default 2 * embedDim. */
-  readonly hiddenDim?: number;
+  readonly intermediateSize?: number;
   /** After the second layer, in training. Default 0. */
   readonly dropout?: number;
 }
 
 const OPTIONS: OptionNames<ConcatMlpFusionOptions> = {
   embedDim: 'required',
-  hiddenDim: 'optional',
+  intermediateSize: 'optional',
   dropout: 'optional',
   placeholders: 'optional',
   modalityDropout: 'optional',
@@ -32,26 +32,26 @@ const OPTIONS: OptionNames<ConcatMlpFusionOptions> = {
 };
 
 /**
- * The plain baseline: both pooled vectors side by side through two linear layers with GELU between, 2 embedDim -> hiddenDim ->
+ * The plain baseline: both pooled vectors side by side through two linear layers with GELU between, 2 embedDim -> intermediateSize ->
  * embedDim. It looks at nothing, so it gives no attention map.
  */
 export class ConcatMlpFusion extends Module implements Fusion {
   readonly mlp: Mlp;
   readonly missing: MissingModality;
   readonly embedDim: number;
-  readonly hiddenDim: number;
+  readonly intermediateSize: number;
 
   /** @throws ConfigError if a size is not a whole number above 0 */
   constructor(options: ConcatMlpFusionOptions) {
     super();
     checkOptions('fusion.ConcatMlpFusion', options, OPTIONS);
-    const { embedDim, hiddenDim = 2 * embedDim, dropout = 0 } = options;
+    const { embedDim, intermediateSize = 2 * embedDim, dropout = 0 } = options;
     checkPositive('fusion.ConcatMlpFusion', 'embedDim', embedDim);
-    checkPositive('fusion.ConcatMlpFusion', 'hiddenDim', hiddenDim);
+    checkPositive('fusion.ConcatMlpFusion', 'intermediateSize', intermediateSize);
     const generator = generatorOf(options, 'fusion/concat-mlp');
     this.embedDim = embedDim;
-    this.hiddenDim = hiddenDim;
-    this.mlp = new Mlp(2 * embedDim, { generator, hiddenDim, outDim: embedDim, dropout });
+    this.intermediateSize = intermediateSize;
+    this.mlp = new Mlp(2 * embedDim, { generator, intermediateSize, outFeatures: embedDim, dropout });
     this.missing = new MissingModality('fusion.ConcatMlpFusion', { ...options, generator });
   }
 
@@ -72,10 +72,10 @@ export class ConcatMlpFusion extends Module implements Fusion {
   }
 
   override describe(): PartDescription {
-    const { embedDim, hiddenDim, mlp, missing } = this;
+    const { embedDim, intermediateSize, mlp, missing } = this;
     return {
       kind: 'fusion/concat-mlp',
-      options: { embedDim, hiddenDim, dropout: mlp.dropout.p, ...missing.describeOptions() },
+      options: { embedDim, intermediateSize, dropout: mlp.dropout.p, ...missing.describeOptions() },
     };
   }
 }

@@ -7,7 +7,7 @@ import { paddingOf, type Tokens } from './tokens.js';
 export interface CrossAttentionSizes {
   readonly embedDim: number;
   readonly numHeads: number;
-  readonly hiddenDim: number;
+  readonly intermediateSize: number;
   readonly dropout: number;
 }
 
@@ -22,13 +22,13 @@ export class CrossAttentionBlock extends Module {
   readonly normHidden: LayerNorm;
   readonly feedForward: Mlp;
 
-  constructor({ embedDim, numHeads, hiddenDim, dropout }: CrossAttentionSizes, generator: Generator) {
+  constructor({ embedDim, numHeads, intermediateSize, dropout }: CrossAttentionSizes, generator: Generator) {
     super();
     this.normQuery = new LayerNorm(embedDim);
     this.normContext = new LayerNorm(embedDim);
     this.attention = new MultiheadAttention(embedDim, numHeads, { generator, dropout });
     this.normHidden = new LayerNorm(embedDim);
-    this.feedForward = new Mlp(embedDim, { generator, hiddenDim, dropout });
+    this.feedForward = new Mlp(embedDim, { generator, intermediateSize, dropout });
   }
 
   /**

@@ -23,12 +23,12 @@ export const PHOTO_TEMPLATES: readonly string[] = Object.freeze([
  * Vectors of classes from descriptions: each class in each template, embedded, scaled to length 1, averaged, scaled again
  * (Radford et al. 2021, prompt ensembling).
  *
- * @param embedText vectors of texts, row by row, e.g. `(texts) => model.embedText(texts)`
+ * @param embedTexts vectors of texts, row by row, e.g. `(texts) => model.embedTexts(texts)`
  * @throws ConfigError if there is no class or template, or a template has no `{}`
  */
 export async function zeroShotClasses(
   names: readonly string[],
-  embedText: (texts: string[]) => MatrixData | Promise<MatrixData>,
+  embedTexts: (texts: string[]) => MatrixData | Promise<MatrixData>,
   templates: readonly string[] = PHOTO_TEMPLATES,
 ): Promise<ZeroShotClasses> {
   if (names.length === 0 || templates.length === 0 || templates.some((template) => !template.includes('{}'))) {
@@ -39,7 +39,7 @@ export async function zeroShotClasses(
     });
   }
   const texts = names.flatMap((name) => templates.map((template) => template.replaceAll('{}', name)));
-  const embedded = await embedText(texts);
+  const embedded = await embedTexts(texts);
   checkMatrix('metrics.zeroShotClasses', 'the texts', embedded);
   const { data, shape } = normalizeRows(embedded);
   const width = shape[1];

@@ -4,10 +4,10 @@ import { expect, it } from 'vitest';
 import { checkGradients, maxError, randn } from '../test/gradient-check.js';
 import { Generator, gelu, Mlp, ones, randomStream, tokenAt, zeros } from './index.js';
 
-const options = { generator: new Generator(1), hiddenDim: 5 };
+const options = { generator: new Generator(1), intermediateSize: 5 };
 
 it('is two linear layers with an activation between', () => {
-  const mlp = new Mlp(3, { ...options, outDim: 4 });
+  const mlp = new Mlp(3, { ...options, outFeatures: 4 });
   const x = randn<tf.Rank.R3>([2, 3, 3], 1);
   const expected = mlp.fc2.forward(gelu(mlp.fc1.forward(x)));
   expect(expected.shape).toEqual([2, 3, 4]);

@@ -11,9 +11,9 @@ import { Module } from './module.js';
 export interface MlpOptions {
   readonly generator: Generator;
   /** Width between the two layers. */
-  readonly hiddenDim: number;
+  readonly intermediateSize: number;
   /** Width of the result, default that of the input. */
-  readonly outDim?: number;
+  readonly outFeatures?: number;
   /** Default `gelu`. */
   readonly activation?: Activation;
   /** On the result, in training. Default 0. */
@@ -24,7 +24,7 @@ export interface MlpOptions {
   readonly biasInit?: Initializer;
 }
 
-/** Two linear layers with an activation between, named `fc1` and `fc2` as in timm and transformers: [..., D] -> [..., outDim]. */
+/** Two linear layers with an activation between, named `fc1` and `fc2` as in timm and transformers: [..., D] -> [..., outFeatures]. */
 export class Mlp extends Module {
   readonly fc1: Linear;
   readonly fc2: Linear;
@@ -33,9 +33,17 @@ export class Mlp extends Module {
 
   constructor(dim: number, options: MlpOptions) {
     super();
-    const { generator, hiddenDim, outDim = dim, activation = 'gelu', dropout = 0, init, biasInit } = options;
-    this.fc1 = new Linear(dim, hiddenDim, { generator, init, biasInit });
-    this.fc2 = new Linear(hiddenDim, outDim, { generator, init, biasInit });
+    const {
+      generator,
+      intermediateSize,
+      outFeatures = dim,
+      activation = 'gelu',
+      dropout = 0,
+      init,
+      biasInit,
+    } = options;
+    this.fc1 = new Linear(dim, intermediateSize, { generator, init, biasInit });
+    this.fc2 = new Linear(intermediateSize, outFeatures, { generator, init, biasInit });
     this.activation = activation;
     this.dropout = new Dropout(dropout);
   }

@@ -94,7 +94,7 @@ export class PreNormBlock extends Module {
     this.layerNorm2 = new LayerNorm(hiddenSize, { eps });
     this.mlp = new Mlp(hiddenSize, {
       generator,
-      hiddenDim: intermediateSize,
+      intermediateSize,
       activation,
       init,
       biasInit: init && zeros,
@@ -123,9 +123,9 @@ export class PreNormBlock extends Module {
 export class PreNormBlocks extends Module {
   readonly layers: readonly PreNormBlock[];
 
-  constructor(depth: number, options: PreNormBlockOptions) {
+  constructor(numLayers: number, options: PreNormBlockOptions) {
     super();
-    this.layers = Array.from({ length: depth }, () => new PreNormBlock(options));
+    this.layers = Array.from({ length: numLayers }, () => new PreNormBlock(options));
   }
 
   /** @param bias as {@link PreNormBlock.forward} takes it, of every block */

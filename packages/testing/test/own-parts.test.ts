@@ -28,8 +28,8 @@ testFusion(runner, 'AttentionFusion, normalised, with modality dropout', {
 const sizes = { embedDim: 8, dropout: 0.1 };
 const fusions = {
   BottleneckFusion: () => new BottleneckFusion({ ...sizes, numHeads: 2, numLatents: 3, numLayers: 2 }),
-  CoAttentionFusion: () => new CoAttentionFusion({ ...sizes, numHeads: 2, numLayers: 2, hiddenDim: 16 }),
-  ConcatMlpFusion: () => new ConcatMlpFusion({ ...sizes, hiddenDim: 16 }),
+  CoAttentionFusion: () => new CoAttentionFusion({ ...sizes, numHeads: 2, numLayers: 2, intermediateSize: 16 }),
+  ConcatMlpFusion: () => new ConcatMlpFusion({ ...sizes, intermediateSize: 16 }),
   GatedFusion: () => new GatedFusion({ embedDim: 8 }),
 };
 for (const [name, create] of Object.entries(fusions)) testFusion(runner, name, { create, withoutGradient: keyBias });

@@ -43,8 +43,8 @@ describe.skipIf(!python)('models saved here, in PyTorch (skipped where there is 
     await tf.setBackend('cpu');
     folder = mkdtempSync(join(tmpdir(), 'diptych-to-torch-'));
     const resnet = new ResNet('resnet18', { embedDim: 10, seed: 5 });
-    const sizes = { vocabSize: 50, hiddenSize: 32, numHiddenLayers: 2, numAttentionHeads: 4, intermediateSize: 64 };
-    const bert = new Bert({ ...sizes, maxPositionEmbeddings: 20 }, { pooling: 'pooler', seed: 6 });
+    const sizes = { vocabSize: 50, hiddenSize: 32, numLayers: 2, numHeads: 4, intermediateSize: 64 };
+    const bert = new Bert({ ...sizes, maxPositions: 20 }, { pooling: 'pooler', seed: 6 });
     await writeSafetensors(join(folder, 'resnet.safetensors'), await stateDict(resnet));
     await writeSafetensors(join(folder, 'bert.safetensors'), await stateDict(bert));
     const pixels = randomNormal<tf.Rank.R4>([2, 64, 64, 3], 1);

@@ -8,7 +8,7 @@ import { tokens } from '../test/tokens.js';
 import { SmallTransformer, type SmallTransformerOptions } from './index.js';
 
 const make = (options: Partial<SmallTransformerOptions> = {}) =>
-  new SmallTransformer({ vocabSize: 20, embedDim: 6, hiddenSize: 8, depth: 2, maxPositions: 7, ...options });
+  new SmallTransformer({ vocabSize: 20, embedDim: 6, hiddenSize: 8, numLayers: 2, maxPositions: 7, ...options });
 const rows = [[3, 4, 5], [7]];
 
 describe('SmallTransformer', () => {

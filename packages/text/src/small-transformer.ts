@@ -24,7 +24,7 @@ export interface SmallTransformerOptions extends RandomWeights {
   /** Width of the tokens, default embedDim. */
   readonly hiddenSize?: number;
   /** Number of blocks, default 4. */
-  readonly depth?: number;
+  readonly numLayers?: number;
   /** Default 4. */
   readonly numHeads?: number;
   /** Width inside a block's feed-forward part, default 4 * hiddenSize. */
@@ -43,7 +43,7 @@ const OPTIONS: OptionNames<SmallTransformerOptions> = {
   vocabSize: 'required',
   embedDim: 'required',
   hiddenSize: 'optional',
-  depth: 'optional',
+  numLayers: 'optional',
   numHeads: 'optional',
   intermediateSize: 'optional',
   maxPositions: 'optional',
@@ -78,8 +78,8 @@ export class SmallTransformer extends Module implements TextEncoder {
     this.config = {
       vocabSize,
       hiddenSize,
-      contextLength: options.maxPositions ?? 64,
-      depth: options.depth ?? 4,
+      maxPositions: options.maxPositions ?? 64,
+      numLayers: options.numLayers ?? 4,
       numHeads: options.numHeads ?? 4,
       intermediateSize: options.intermediateSize ?? 4 * hiddenSize,
       activation: options.activation ?? 'gelu',
@@ -95,7 +95,7 @@ export class SmallTransformer extends Module implements TextEncoder {
 
   /** Longest row of tokens that it has positions for. */
   get maxLength(): number {
-    return this.config.contextLength;
+    return this.config.maxPositions;
   }
 
   /** Rows of the token embedding's table. */
@@ -118,7 +118,7 @@ export class SmallTransformer extends Module implements TextEncoder {
 
   override describe(): PartDescription {
     const { embedDim, pooling } = this;
-    const { vocabSize, hiddenSize, contextLength, depth, numHeads, intermediateSize, dropout, activation } =
+    const { vocabSize, hiddenSize, maxPositions, numLayers, numHeads, intermediateSize, dropout, activation } =
       this.config;
     return {
       kind: 'text/small-transformer',
@@ -126,10 +126,10 @@ export class SmallTransformer extends Module implements TextEncoder {
         vocabSize,
         embedDim,
         hiddenSize,
-        depth,
+        numLayers,
         numHeads,
         intermediateSize,
-        maxPositions: contextLength,
+        maxPositions,
         dropout,
         activation,
         pooling,

@@ -6,11 +6,11 @@ import * as tf from '@tensorflow/tfjs-core';
 export interface TextTransformerConfig {
   readonly vocabSize: number;
   /** Rows of the position table. */
-  readonly contextLength: number;
+  readonly maxPositions: number;
   /** Width of the tokens. */
   readonly hiddenSize: number;
   /** Number of blocks. */
-  readonly depth: number;
+  readonly numLayers: number;
   readonly numHeads: number;
   /** Width inside a block's feed-forward part, default 4 * hiddenSize. */
   readonly intermediateSize?: number;
@@ -29,10 +29,10 @@ class TextEmbeddings extends Module {
   readonly tokenEmbedding: Embedding;
   readonly positionEmbedding: Embedding;
 
-  constructor({ vocabSize, contextLength, hiddenSize }: TextTransformerConfig, generator: Generator) {
+  constructor({ vocabSize, maxPositions, hiddenSize }: TextTransformerConfig, generator: Generator) {
     super();
     this.tokenEmbedding = new Embedding(vocabSize, hiddenSize, { generator, init: normal(0.02) });
-    this.positionEmbedding = new Embedding(contextLength, hiddenSize, { generator, init: normal(0.02) });
+    this.positionEmbedding = new Embedding(maxPositions, hiddenSize, { generator, init: normal(0.02) });
   }
 
   forward(inputIds: tf.Tensor2D): tf.Tensor3D {
@@ -55,7 +55,7 @@ export class TextTransformer extends Module {
     this.embeddings = new TextEmbeddings(config, generator);
     const { hiddenSize, numHeads, intermediateSize, activation, layerNormEps, attentionDropout, dropout } = config;
     const sizes = { hiddenSize, numHeads, intermediateSize, activation, layerNormEps, attentionDropout, dropout };
-    this.encoder = new PreNormBlocks(config.depth, { ...sizes, generator, init: normal(0.02) });
+    this.encoder = new PreNormBlocks(config.numLayers, { ...sizes, generator, init: normal(0.02) });
     this.finalLayerNorm = new LayerNorm(config.hiddenSize, { eps: config.layerNormEps });
   }
 

@@ -8,10 +8,10 @@ import { withVocabSize } from './token-table.js';
 const SIZES = {
   vocabSize: 40,
   hiddenSize: 8,
-  numHiddenLayers: 1,
-  numAttentionHeads: 2,
+  numLayers: 1,
+  numHeads: 2,
   intermediateSize: 12,
-  maxPositionEmbeddings: 16,
+  maxPositions: 16,
 };
 const hubConfig = {
   model_type: 'bert',
@@ -91,7 +91,7 @@ describe('vocabSize of fromPretrained', () => {
   });
 
   it("works on CLIP's text tower", async () => {
-    const sizes = { vocabSize: 20, contextLength: 8, hiddenSize: 8, depth: 1, numHeads: 2, projectionDim: 4 };
+    const sizes = { vocabSize: 20, maxPositions: 8, hiddenSize: 8, numLayers: 1, numHeads: 2, projectionDim: 4 };
     const clip = new ClipText(sizes);
     const text = {
       vocab_size: 20,

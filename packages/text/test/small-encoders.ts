@@ -22,21 +22,21 @@ export function batchOf(size: number, seed: number) {
 const bert: BertConfig = {
   vocabSize,
   hiddenSize: 8,
-  numHiddenLayers: 2,
-  numAttentionHeads: 2,
+  numLayers: 2,
+  numHeads: 2,
   intermediateSize: 12,
-  maxPositionEmbeddings: 12,
+  maxPositions: 12,
 };
-const tower = { vocabSize, contextLength: 12, hiddenSize: 8, depth: 2, numHeads: 2 };
+const tower = { vocabSize, maxPositions: 12, hiddenSize: 8, numLayers: 2, numHeads: 2 };
 
 /** Every kind of encoder, small; each knows its path, so that it can drop. */
 export const SMALL_ENCODERS: Readonly<Record<string, () => TextEncoder & Module>> = {
   BagOfTokens: () => new BagOfTokens({ vocabSize, embedDim: 8 }),
-  SmallTransformer: () => new SmallTransformer({ vocabSize, embedDim: 8, depth: 2 }).bindPaths('text'),
+  SmallTransformer: () => new SmallTransformer({ vocabSize, embedDim: 8, numLayers: 2 }).bindPaths('text'),
   Bert: () => new Bert(bert, { embedDim: 6, pooling: 'mean' }).bindPaths('text'),
   'Bert with its pooler': () => new Bert(bert, { pooling: 'pooler', normalize: true }).bindPaths('text'),
   DistilBERT: () => new Bert({ ...bert, typeVocabSize: 0 }, { pooling: 'max' }).bindPaths('text'),
   RoBERTa: () => new Bert({ ...bert, typeVocabSize: 1, positions: 'roberta' }).bindPaths('text'),
   ClipText: () => new ClipText({ ...tower, projectionDim: 6 }),
-  SiglipText: () => new SiglipText({ ...tower, contextLength: LENGTH }),
+  SiglipText: () => new SiglipText({ ...tower, maxPositions: LENGTH }),
 };

@@ -30,8 +30,8 @@ class SmallResNet extends ResNet {
 }
 class SmallBert extends Bert {
   constructor(_: string, options?: BertOptions) {
-    const sizes = { vocabSize: 20, hiddenSize: 8, intermediateSize: 8, maxPositionEmbeddings: 16, typeVocabSize: 2 };
-    super({ ...sizes, numHiddenLayers: 1, numAttentionHeads: 2 }, options);
+    const sizes = { vocabSize: 20, hiddenSize: 8, intermediateSize: 8, maxPositions: 16, typeVocabSize: 2 };
+    super({ ...sizes, numLayers: 1, numHeads: 2 }, options);
   }
 }
 

@@ -38,7 +38,7 @@ export { ImageTextMatching, matchingLoss, matchingLossTwoClasses } from './losse
 export { InfoNCE, type InfoNCEOptions, type InfoNCETerms, infoNCE, type NegativeVectors } from './losses/info-nce.js';
 export { Matryoshka, type MatryoshkaOptions } from './losses/matryoshka.js';
 export { SigLIP, sigLIP } from './losses/sig-lip.js';
-export { cosineSimilarity, type PairMask, pairMask, type RowIds } from './losses/similarity.js';
+export { type PairMask, pairMask, type RowIds, similarityMatrix } from './losses/similarity.js';
 export { StatelessLoss } from './losses/stateless-loss.js';
 export { Triplet, type TripletOptions, triplet } from './losses/triplet.js';
 export { WeightedSum, type WeightedTerm } from './losses/weighted-sum.js';

@@ -47,7 +47,7 @@ describe.each(runs)('golden dual, vision: %s on %s', (name, backend) => {
       patchSize: hub.patch_size,
       hiddenSize: hub.hidden_size,
       intermediateSize: hub.intermediate_size,
-      depth: hub.num_hidden_layers,
+      numLayers: hub.num_hidden_layers,
       numHeads: hub.num_attention_heads,
     };
     model = name === 'clip' ? new ClipVision({ ...config, projectionDim }) : new SiglipVision(config);

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { SMALL_ENCODERS } from '../test/small-encoders.js';
 import { ClipVision, ConvNeXt, EfficientNet, kinds, MobileNetV3, ResNet, ViT } from './index.js';
 
-const tower = { imageSize: 32, patchSize: 8, hiddenSize: 12, depth: 2, numHeads: 3 };
+const tower = { imageSize: 32, patchSize: 8, hiddenSize: 12, numLayers: 2, numHeads: 3 };
 
 const pixels = (batch: number, size: number, noise = 1) =>
   tf.randomNormal([batch, size, size, 3], 0, 1, 'float32', noise) as tf.Tensor4D;

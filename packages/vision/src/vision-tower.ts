@@ -11,7 +11,7 @@ export interface VisionTowerConfig {
   /** Width of the tokens. */
   readonly hiddenSize: number;
   /** Number of blocks. */
-  readonly depth: number;
+  readonly numLayers: number;
   readonly numHeads: number;
   /** Width inside a block's feed-forward part, default 4 * hiddenSize. */
   readonly intermediateSize?: number;
@@ -31,8 +31,8 @@ export interface VisionTowerDefaults {
  * @throws ConfigError if one is no whole number above 0, or the heads do not divide the width
  */
 export function checkVisionTower(where: string, config: VisionTowerConfig, embedDim: number): void {
-  const { imageSize, patchSize, hiddenSize, depth, numHeads, inChannels = 3 } = config;
-  const sizes = { patchSize, hiddenSize, depth, numHeads, inChannels, imageSize, embedDim };
+  const { imageSize, patchSize, hiddenSize, numLayers, numHeads, inChannels = 3 } = config;
+  const sizes = { patchSize, hiddenSize, numLayers, numHeads, inChannels, imageSize, embedDim };
   for (const [what, value] of Object.entries(sizes)) checkPositive(where, what, value);
   checkDivides(where, 'numHeads', numHeads, 'hiddenSize', hiddenSize);
 }
@@ -48,8 +48,8 @@ export function towerBlocks(
   defaults: VisionTowerDefaults,
   generator: Generator,
 ): PreNormBlocks {
-  const { hiddenSize, numHeads, intermediateSize, depth } = config;
-  return new PreNormBlocks(depth, {
+  const { hiddenSize, numHeads, intermediateSize, numLayers } = config;
+  return new PreNormBlocks(numLayers, {
     generator,
     hiddenSize,
     numHeads,

@@ -11,7 +11,7 @@ export interface SmallEncoder {
   readonly tokens: number;
 }
 
-const tower = { imageSize: 32, patchSize: 8, hiddenSize: 12, depth: 2, numHeads: 3 };
+const tower = { imageSize: 32, patchSize: 8, hiddenSize: 12, numLayers: 2, numHeads: 3 };
 const seed = 5;
 
 /** One of each kind and variant. */

@@ -8,6 +8,7 @@ export {
   selectPrefix,
 } from './adapter.js';
 export * as adapters from './adapters/index.js';
+export { withCurrentOptions } from './adapters/option-names.js';
 export { type BrowserHubOptions, browserHubSource, type ResponseCache } from './browser-hub-source.js';
 export { type EncodeOptions, encodeSafetensors, type NamedTensors } from './encode-safetensors.js';
 export { HubConfig, isJsonObject } from './hub-config.js';

@@ -3,7 +3,7 @@ import { ConfigError, checkOptions, type JsonObject, type OptionNames } from '@d
 import { centerCrop } from './crop.js';
 import type { DecodeOptions } from './decode.js';
 import { stepsFromConfig } from './hub-config.js';
-import { clip, half, imagenet, normalize } from './normalize.js';
+import { normalize } from './normalize.js';
 import { compose, type ImagePipeline, type Step } from './pipeline.js';
 import { readConfig } from './read-config.js';
 import { resize } from './resize.js';
@@ -24,10 +24,10 @@ export interface ImageTransformOptions {
 const OPTIONS: OptionNames<ImageTransformOptions> = { decode: 'optional', augment: 'optional' };
 
 const known: Record<ImageTransformName, () => Step[]> = {
-  imagenet: () => [resize([224, 224], 'bicubic'), toTensor(), normalize(imagenet)],
-  torchvision: () => [resize(256, 'bilinear'), centerCrop(224), toTensor(), normalize(imagenet)],
-  clip: () => [resize(224, 'bicubic'), centerCrop(224), toTensor(), normalize(clip)],
-  siglip: () => [resize([224, 224], 'bicubic'), toTensor(), normalize(half)],
+  imagenet: () => [resize([224, 224], 'bicubic'), toTensor(), normalize('imagenet')],
+  torchvision: () => [resize(256, 'bilinear'), centerCrop(224), toTensor(), normalize('imagenet')],
+  clip: () => [resize(224, 'bicubic'), centerCrop(224), toTensor(), normalize('clip')],
+  siglip: () => [resize([224, 224], 'bicubic'), toTensor(), normalize('half')],
 };
 
 /**

@@ -10,7 +10,13 @@ export { adjustHue } from './hue.js';
 export { type ImageTransformName, type ImageTransformOptions, imageTransform } from './image-transform.js';
 export { kinds } from './kinds.js';
 export { type LetterboxOptions, letterbox } from './letterbox.js';
-export { clip, half, imagenet, type Normalization, type NormalizeStep, normalize } from './normalize.js';
+export {
+  NORMALIZATIONS,
+  type Normalization,
+  type NormalizationName,
+  type NormalizeStep,
+  normalize,
+} from './normalize.js';
 export { type Padding, type PaddingMode, type PadOptions, pad } from './pad.js';
 export { type ComposeOptions, compose, ImagePipeline, type PlainPixelFunction, type Step } from './pipeline.js';
 export { type RandAugmentOptions, randAugment } from './rand-augment.js';

@@ -13,24 +13,33 @@ export interface NormalizeStep extends StepInfo, Normalization {
   (image: FloatImage): FloatImage;
 }
 
-/** ImageNet's mean and standard deviation, as torchvision and timm use them. */
-export const imagenet: Normalization = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+/** Published means and standard deviations; {@link normalize} takes their names. */
+export const NORMALIZATIONS = {
+  /** torchvision's and timm's. */
+  imagenet: { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
+  /** OpenAI's CLIP. */
+  clip: { mean: [0.48145466, 0.4578275, 0.40821073], std: [0.26862954, 0.26130258, 0.27577711] },
+  /** 0.5 for all: floats from 0 to 1 become -1 to 1 (ViT, SigLIP). */
+  half: { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
+} as const satisfies Record<string, Normalization>;
 
-/** The mean and standard deviation of OpenAI's CLIP. */
-export const clip: Normalization = {
-  mean: [0.48145466, 0.4578275, 0.40821073],
-  std: [0.26862954, 0.26130258, 0.27577711],
-};
-
-/** 0.5 for all: floats from 0 to 1 become -1 to 1 (ViT, SigLIP). */
-export const half: Normalization = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
+/** A name of {@link NORMALIZATIONS}. */
+export type NormalizationName = keyof typeof NORMALIZATIONS;
 
 /**
  * `(x - mean) / std` per channel in float32, as `torchvision.transforms.Normalize`.
  *
- * @throws ConfigError unless there are three finite means and three finite standard deviations other than 0
+ * ```ts
+ * normalize('imagenet');
+ * normalize({ mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] });
+ * ```
+ *
+ * @param by a name of {@link NORMALIZATIONS}, or numbers of your own
+ * @throws ConfigError for an unknown name, or unless there are three finite means and three finite standard deviations other
+ *   than 0
  */
-export function normalize({ mean, std }: Normalization): NormalizeStep {
+export function normalize(by: NormalizationName | Normalization): NormalizeStep {
+  const { mean, std } = typeof by === 'string' ? namedNormalization(by) : by;
   const isTriple = (values: unknown) => Array.isArray(values) && values.length === 3 && values.every(Number.isFinite);
   if (!isTriple(mean) || !isTriple(std) || std.includes(0)) {
     throw new ConfigError({
@@ -55,5 +64,14 @@ export function normalize({ mean, std }: Normalization): NormalizeStep {
     mean,
     std,
     toString: () => printCall('normalize', [{ mean, std }]),
+  });
+}
+
+function namedNormalization(name: string): Normalization {
+  if (Object.hasOwn(NORMALIZATIONS, name)) return NORMALIZATIONS[name as NormalizationName];
+  throw new ConfigError({
+    where: 'preprocess.normalize',
+    expected: `one of '${Object.keys(NORMALIZATIONS).join("', '")}', or { mean, std }`,
+    got: JSON.stringify(name),
   });
 }

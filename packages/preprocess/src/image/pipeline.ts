@@ -52,7 +52,7 @@ const DECODE: OptionNames<DecodeOptions> = {
  * `normalize()`. A nested pipeline stands for its steps.
  *
  * ```js
- * const transform = compose([resize(256), centerCrop(224), toTensor(), normalize(imagenet)]);
+ * const transform = compose([resize(256), centerCrop(224), toTensor(), normalize('imagenet')]);
  * ```
  *
  * @throws ConfigError if the order is another one
@@ -63,7 +63,7 @@ export function compose(steps: readonly (Step | ImagePipeline)[], options: Compo
 
 /** @throws ConfigError for what is no list of steps */
 function checkSteps(steps: readonly (Step | ImagePipeline)[]): void {
-  const remedy = 'compose([resize(256), centerCrop(224), toTensor(), normalize(imagenet)])';
+  const remedy = "compose([resize(256), centerCrop(224), toTensor(), normalize('imagenet')])";
   if (!Array.isArray(steps)) {
     throw new ConfigError({ where, expected: 'a list of steps', got: steps === null ? 'null' : typeof steps, remedy });
   }

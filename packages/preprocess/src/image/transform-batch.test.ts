@@ -3,14 +3,14 @@ import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import { expect, it } from 'vitest';
 import { picture } from '../../test/picture.js';
-import { half, normalize } from './normalize.js';
+import { normalize } from './normalize.js';
 import { compose } from './pipeline.js';
 import { randomShift } from './random-shift.js';
 import { resize } from './resize.js';
 import { toTensor } from './to-tensor.js';
 import { transformBatch } from './transform-batch.js';
 
-const transform = compose([resize([6, 8]), randomShift({ pixels: 2 }), toTensor(), normalize(half)]);
+const transform = compose([resize([6, 8]), randomShift({ pixels: 2 }), toTensor(), normalize('half')]);
 const images = Array.from({ length: 9 }, (_, i) => picture(10 + i, 12));
 const context: SampleContext = { training: true, seed: 1, epoch: 0, item: 100 };
 

@@ -19,7 +19,7 @@ export class BertEmbeddings extends Module {
     const { hiddenSize, padTokenId, typeVocabSize } = config;
     const init = normal(0.02);
     this.wordEmbeddings = new Embedding(config.vocabSize, hiddenSize, { generator, init, paddingIdx: padTokenId });
-    this.positionEmbeddings = new Embedding(config.maxPositionEmbeddings, hiddenSize, {
+    this.positionEmbeddings = new Embedding(config.maxPositions, hiddenSize, {
       generator,
       init,
       paddingIdx: config.positions === 'roberta' ? padTokenId : undefined,
@@ -27,7 +27,7 @@ export class BertEmbeddings extends Module {
     this.tokenTypeEmbeddings =
       typeVocabSize > 0 ? new Embedding(typeVocabSize, hiddenSize, { generator, init }) : undefined;
     this.LayerNorm = new LayerNorm(hiddenSize, { eps: config.layerNormEps });
-    this.dropout = new Dropout(config.hiddenDropoutProb);
+    this.dropout = new Dropout(config.dropout);
   }
 
   forward({ inputIds, tokenTypeIds }: TextInput, context: Context): tf.Tensor3D {

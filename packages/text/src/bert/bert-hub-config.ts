@@ -13,15 +13,15 @@ interface Family {
 const readBert = (config: HubConfig, vocabSize = 30522): BertConfig => ({
   vocabSize: config.number('vocab_size', vocabSize),
   hiddenSize: config.number('hidden_size', 768),
-  numHiddenLayers: config.number('num_hidden_layers', 12),
-  numAttentionHeads: config.number('num_attention_heads', 12),
+  numLayers: config.number('num_hidden_layers', 12),
+  numHeads: config.number('num_attention_heads', 12),
   intermediateSize: config.number('intermediate_size', 3072),
-  maxPositionEmbeddings: config.number('max_position_embeddings', 512),
+  maxPositions: config.number('max_position_embeddings', 512),
   typeVocabSize: config.number('type_vocab_size', 2),
-  hiddenAct: config.choice('hidden_act', TRANSFORMERS_ACTIVATIONS, 'gelu'),
+  activation: config.choice('hidden_act', TRANSFORMERS_ACTIVATIONS, 'gelu'),
   layerNormEps: config.number('layer_norm_eps', 1e-12),
-  hiddenDropoutProb: config.number('hidden_dropout_prob', 0.1),
-  attentionProbsDropoutProb: config.number('attention_probs_dropout_prob', 0.1),
+  dropout: config.number('hidden_dropout_prob', 0.1),
+  attentionDropout: config.number('attention_probs_dropout_prob', 0.1),
   padTokenId: config.number('pad_token_id', 0),
 });
 
@@ -34,14 +34,14 @@ const readRoberta = (config: HubConfig, vocabSize = 30522): BertConfig => ({
 const readDistilBert = (config: HubConfig): BertConfig => ({
   vocabSize: config.number('vocab_size', 30522),
   hiddenSize: config.number(['dim', 'hidden_size'], 768),
-  numHiddenLayers: config.number(['n_layers', 'num_hidden_layers'], 6),
-  numAttentionHeads: config.number(['n_heads', 'num_attention_heads'], 12),
+  numLayers: config.number(['n_layers', 'num_hidden_layers'], 6),
+  numHeads: config.number(['n_heads', 'num_attention_heads'], 12),
   intermediateSize: config.number('hidden_dim', 3072),
-  maxPositionEmbeddings: config.number('max_position_embeddings', 512),
+  maxPositions: config.number('max_position_embeddings', 512),
   typeVocabSize: 0,
-  hiddenAct: config.choice('activation', TRANSFORMERS_ACTIVATIONS, 'gelu'),
-  hiddenDropoutProb: config.number('dropout', 0.1),
-  attentionProbsDropoutProb: config.number('attention_dropout', 0.1),
+  activation: config.choice('activation', TRANSFORMERS_ACTIVATIONS, 'gelu'),
+  dropout: config.number('dropout', 0.1),
+  attentionDropout: config.number('attention_dropout', 0.1),
   padTokenId: config.number('pad_token_id', 0),
 });
 

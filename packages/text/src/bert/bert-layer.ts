@@ -33,11 +33,11 @@ class BertSelfAttention extends Module {
   constructor(config: ResolvedBertConfig, generator: Generator) {
     super();
     const { hiddenSize } = config;
-    this.numHeads = config.numAttentionHeads;
+    this.numHeads = config.numHeads;
     this.query = linear(hiddenSize, hiddenSize, generator);
     this.key = linear(hiddenSize, hiddenSize, generator);
     this.value = linear(hiddenSize, hiddenSize, generator);
-    this.dropout = new Dropout(config.attentionProbsDropoutProb);
+    this.dropout = new Dropout(config.attentionDropout);
   }
 
   forward(x: tf.Tensor3D, bias: tf.Tensor4D, context: Context): tf.Tensor3D {
@@ -60,7 +60,7 @@ class BertOutput extends Module {
     super();
     this.dense = linear(inFeatures, config.hiddenSize, generator);
     this.LayerNorm = new LayerNorm(config.hiddenSize, { eps: config.layerNormEps });
-    this.dropout = new Dropout(config.hiddenDropoutProb);
+    this.dropout = new Dropout(config.dropout);
   }
 
   forward(x: tf.Tensor3D, residual: tf.Tensor3D, context: Context): tf.Tensor3D {
@@ -89,10 +89,10 @@ class BertIntermediate extends Module {
   readonly dense: Linear;
   readonly activation: Activation;
 
-  constructor({ hiddenSize, intermediateSize, hiddenAct }: ResolvedBertConfig, generator: Generator) {
+  constructor({ hiddenSize, intermediateSize, activation }: ResolvedBertConfig, generator: Generator) {
     super();
     this.dense = linear(hiddenSize, intermediateSize, generator);
-    this.activation = hiddenAct;
+    this.activation = activation;
   }
 
   forward(x: tf.Tensor3D): tf.Tensor3D {

@@ -12,10 +12,10 @@ import { BERT_CONFIGS, Bert, type BertConfig, type BertOptions } from '../index.
 const TINY: BertConfig = {
   vocabSize: 30,
   hiddenSize: 8,
-  numHiddenLayers: 2,
-  numAttentionHeads: 2,
+  numLayers: 2,
+  numHeads: 2,
   intermediateSize: 12,
-  maxPositionEmbeddings: 10,
+  maxPositions: 10,
 };
 const make = (options: BertOptions = {}, config: Partial<BertConfig> = {}) => new Bert({ ...TINY, ...config }, options);
 const rows = [
@@ -51,7 +51,7 @@ describe('Bert', () => {
       const config: BertConfig = BERT_CONFIGS[name];
       const { hiddenSize: d, intermediateSize: m, typeVocabSize = 2 } = config;
       const layer = 4 * (d * d + d) + 2 * d * m + m + d + 4 * d;
-      return (config.vocabSize + config.maxPositionEmbeddings + typeVocabSize + 2) * d + config.numHiddenLayers * layer;
+      return (config.vocabSize + config.maxPositions + typeVocabSize + 2) * d + config.numLayers * layer;
     };
     const pooler = 768 * 769;
     // parameters of the checkpoints as transformers counts them
@@ -131,7 +131,7 @@ describe('Bert', () => {
     );
     expect(make({}, { positions: 'roberta', padTokenId: 1 }).maxLength).toBe(8);
     expect(
-      new Bert({ ...BERT_CONFIGS['roberta-base'], numHiddenLayers: 1 }, { generator: new BlankGenerator() }).maxLength,
+      new Bert({ ...BERT_CONFIGS['roberta-base'], numLayers: 1 }, { generator: new BlankGenerator() }).maxLength,
     ).toBe(512);
   });
 
@@ -142,7 +142,7 @@ describe('Bert', () => {
     const moving = bert.encode(tokens(rows), training).pooled;
     expect(difference(still, moving)).toBeGreaterThan(1e-3);
     expect(difference(moving, bert.encode(tokens(rows), training).pooled)).toBe(0);
-    const dry = make({}, { hiddenDropoutProb: 0, attentionProbsDropoutProb: 0 });
+    const dry = make({}, { dropout: 0, attentionDropout: 0 });
     expect(difference(dry.encode(tokens(rows), training).pooled, dry.encode(tokens(rows), inference).pooled)).toBe(0);
   });
 
@@ -161,7 +161,7 @@ describe('Bert', () => {
   it('refuses wrong configurations and inputs', () => {
     // @ts-expect-error an unknown name
     expect(() => new Bert('bert-tiny')).toThrow(/text\.Bert: expected one of bert-base-uncased, .*, got bert-tiny/);
-    expect(() => make({}, { numAttentionHeads: 3 })).toThrow(/divides hiddenSize 8, got 3/);
+    expect(() => make({}, { numHeads: 3 })).toThrow(/divides hiddenSize 8, got 3/);
     expect(() => make({ embedDim: 0 })).toThrow(/embedDim to be a whole number above 0/);
     expect(() => make({ pooling: 'pooler', addPoolingLayer: false })).toThrow(/needs addPoolingLayer/);
     const input = { ...tokens(rows), tokenTypeIds: tf.zeros<tf.Rank.R2>([2, 4], 'int32') };

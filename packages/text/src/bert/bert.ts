@@ -77,7 +77,7 @@ class BertEncoder extends Module {
 
   constructor(config: ResolvedBertConfig, generator: Generator) {
     super();
-    this.layer = Array.from({ length: config.numHiddenLayers }, () => new BertLayer(config, generator));
+    this.layer = Array.from({ length: config.numLayers }, () => new BertLayer(config, generator));
   }
 }
 

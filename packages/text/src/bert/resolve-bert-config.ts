@@ -19,26 +19,26 @@ export function resolveBertConfig(architecture: BertName | BertConfig): Resolved
   const resolved: ResolvedBertConfig = {
     vocabSize: config.vocabSize,
     hiddenSize: config.hiddenSize,
-    numHiddenLayers: config.numHiddenLayers,
-    numAttentionHeads: config.numAttentionHeads,
+    numLayers: config.numLayers,
+    numHeads: config.numHeads,
     intermediateSize: config.intermediateSize,
-    maxPositionEmbeddings: config.maxPositionEmbeddings,
+    maxPositions: config.maxPositions,
     typeVocabSize: config.typeVocabSize ?? 2,
-    hiddenAct: config.hiddenAct ?? 'gelu',
+    activation: config.activation ?? 'gelu',
     layerNormEps: config.layerNormEps ?? 1e-12,
-    hiddenDropoutProb: config.hiddenDropoutProb ?? 0.1,
-    attentionProbsDropoutProb: config.attentionProbsDropoutProb ?? 0.1,
+    dropout: config.dropout ?? 0.1,
+    attentionDropout: config.attentionDropout ?? 0.1,
     padTokenId: config.padTokenId ?? 0,
     positions: config.positions ?? 'absolute',
   };
-  const { vocabSize, hiddenSize, numHiddenLayers, intermediateSize, maxPositionEmbeddings } = resolved;
-  const sizes = { vocabSize, hiddenSize, numHiddenLayers, intermediateSize, maxPositionEmbeddings };
+  const { vocabSize, hiddenSize, numLayers, intermediateSize, maxPositions } = resolved;
+  const sizes = { vocabSize, hiddenSize, numLayers, intermediateSize, maxPositions };
   for (const [what, size] of Object.entries(sizes)) checkPositive(where, what, size);
-  checkHeads(where, 'hiddenSize', hiddenSize, resolved.numAttentionHeads);
+  checkHeads(where, 'hiddenSize', hiddenSize, resolved.numHeads);
   return resolved;
 }
 
 /** Longest row of tokens that the position table has room for. */
-export function longestRow({ maxPositionEmbeddings, positions, padTokenId }: ResolvedBertConfig): number {
-  return positions === 'roberta' ? maxPositionEmbeddings - padTokenId - 1 : maxPositionEmbeddings;
+export function longestRow({ maxPositions, positions, padTokenId }: ResolvedBertConfig): number {
+  return positions === 'roberta' ? maxPositions - padTokenId - 1 : maxPositions;
 }

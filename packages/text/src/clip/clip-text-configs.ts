@@ -8,9 +8,9 @@ export interface ClipTextConfig extends TextTransformerConfig {
   readonly eosTokenId?: number;
 }
 
-const VOCABULARY = { vocabSize: 49408, contextLength: 77 } as const;
-const BASE = { ...VOCABULARY, hiddenSize: 512, depth: 12, numHeads: 8, projectionDim: 512 } as const;
-const LARGE = { ...VOCABULARY, hiddenSize: 768, depth: 12, numHeads: 12, projectionDim: 768 } as const;
+const VOCABULARY = { vocabSize: 49408, maxPositions: 77 } as const;
+const BASE = { ...VOCABULARY, hiddenSize: 512, numLayers: 12, numHeads: 8, projectionDim: 512 } as const;
+const LARGE = { ...VOCABULARY, hiddenSize: 768, numLayers: 12, numHeads: 12, projectionDim: 768 } as const;
 
 /** Published text towers by the name that the hub gives the model, without its organisation. */
 export const CLIP_TEXT_CONFIGS = {
@@ -21,7 +21,7 @@ export const CLIP_TEXT_CONFIGS = {
   'CLIP-ViT-H-14-laion2B-s32B-b79K': {
     ...VOCABULARY,
     hiddenSize: 1024,
-    depth: 24,
+    numLayers: 24,
     numHeads: 16,
     projectionDim: 1024,
     activation: 'gelu',

@@ -10,9 +10,9 @@ import { CLIP_TEXT_CONFIGS, ClipText, type ClipTextConfig, type ClipTextOptions 
 const EOS = 29;
 const TINY: ClipTextConfig = {
   vocabSize: 30,
-  contextLength: 8,
+  maxPositions: 8,
   hiddenSize: 8,
-  depth: 2,
+  numLayers: 2,
   numHeads: 2,
   projectionDim: 6,
 };
@@ -60,7 +60,7 @@ describe('ClipText', () => {
   it('says when a row is too long, or a configuration makes no tower', () => {
     expect(() => pooledOf(make(), [[1, EOS]], 9)).toThrow(/text\.ClipText: expected at most 8 tokens.*got 9/);
     expect(() => new ClipText({ ...TINY, numHeads: 3 })).toThrow(/divides hiddenSize 8, got 3/);
-    expect(() => new ClipText({ ...TINY, depth: 0 })).toThrow(/depth to be a whole number above 0/);
+    expect(() => new ClipText({ ...TINY, numLayers: 0 })).toThrow(/numLayers to be a whole number above 0/);
     // @ts-expect-error an unknown name
     expect(() => new ClipText('clip-vit-base')).toThrow(/expected one of clip-vit-base-patch32/);
   });
@@ -72,7 +72,7 @@ describe('ClipText', () => {
       embedDim: number;
     };
     expect([kind, new ClipText(architecture, { embedDim }).embedDim]).toEqual(['text/clip', 4]);
-    expect(CLIP_TEXT_CONFIGS['clip-vit-base-patch32'].contextLength).toBe(77);
+    expect(CLIP_TEXT_CONFIGS['clip-vit-base-patch32'].maxPositions).toBe(77);
   });
 
   it('refuses checkpoints of other models', async () => {

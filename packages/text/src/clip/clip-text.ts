@@ -99,7 +99,7 @@ export class ClipText extends Module implements TextEncoder, Pretrained {
         withVocabSize(stored, { ...options, where: 'text.ClipText', adapter: adapters.clipText, target: TABLE }),
       heads: made.embedDim === config.projectionDim ? [] : [head],
     });
-    return Object.assign(made, { report, tokenizer: { source: opened.name, maxLength: config.contextLength } });
+    return Object.assign(made, { report, tokenizer: { source: opened.name, maxLength: config.maxPositions } });
   }
 
   /**
@@ -129,7 +129,7 @@ export class ClipText extends Module implements TextEncoder, Pretrained {
 
   /** Longest row of tokens that it has positions for. */
   get maxLength(): number {
-    return this.config.contextLength;
+    return this.config.maxPositions;
   }
 
   /** Rows of the token embedding's table. */
@@ -198,9 +198,9 @@ function readConfig(opened: OpenedCheckpoint): ClipTextConfig {
   const eosTokenId = text.number('eos_token_id', MISNAMED_EOS);
   return {
     vocabSize,
-    contextLength: text.number('max_position_embeddings', 77),
+    maxPositions: text.number('max_position_embeddings', 77),
     hiddenSize: text.number('hidden_size', 512),
-    depth: text.number('num_hidden_layers', 12),
+    numLayers: text.number('num_hidden_layers', 12),
     numHeads: text.number('num_attention_heads', 8),
     intermediateSize: text.number('intermediate_size', 2048),
     activation: text.choice('hidden_act', TRANSFORMERS_ACTIVATIONS, 'quick_gelu'),

@@ -7,7 +7,7 @@ import { difference } from '../../test/fixtures.js';
 import { tokens } from '../../test/tokens.js';
 import { SIGLIP_TEXT_CONFIGS, SiglipText, type SiglipTextConfig } from '../index.js';
 
-const TINY: SiglipTextConfig = { vocabSize: 30, contextLength: 5, hiddenSize: 8, depth: 2, numHeads: 2 };
+const TINY: SiglipTextConfig = { vocabSize: 30, maxPositions: 5, hiddenSize: 8, numLayers: 2, numHeads: 2 };
 
 describe('SiglipText', () => {
   it("has transformers' names", () => {
@@ -37,7 +37,7 @@ describe('SiglipText', () => {
 
   it('describes itself, and refuses other models', async () => {
     expect(new SiglipText(TINY).describe()).toMatchObject({ kind: 'text/siglip', options: { embedDim: 8 } });
-    expect(SIGLIP_TEXT_CONFIGS['siglip-base-patch16-224'].contextLength).toBe(64);
+    expect(SIGLIP_TEXT_CONFIGS['siglip-base-patch16-224'].maxPositions).toBe(64);
     const source = memorySource({ 'config.json': '{"model_type":"clip"}' }, 'mine');
     await expect(SiglipText.fromPretrained(source)).rejects.toThrow(
       /a checkpoint of SigLIP, got mine, which transformers calls clip/,

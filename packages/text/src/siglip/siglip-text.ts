@@ -43,7 +43,7 @@ const TABLE = 'text_model.embeddings.token_embedding.weight';
 
 /** Options of {@link SiglipText}. */
 export interface SiglipTextOptions extends RandomWeights {
-  /** Width of the result, default the configuration's `projectionSize`. */
+  /** Width of the result, default the configuration's `projectionDim`. */
   readonly embedDim?: number;
 }
 
@@ -107,9 +107,9 @@ export class SiglipText extends Module implements TextEncoder, Pretrained {
       adapter: adapters.siglipText,
       prepare: (stored) =>
         withVocabSize(stored, { ...options, where: 'text.SiglipText', adapter: adapters.siglipText, target: TABLE }),
-      heads: made.embedDim === config.projectionSize ? [] : [head],
+      heads: made.embedDim === config.projectionDim ? [] : [head],
     });
-    return Object.assign(made, { report, tokenizer: { source: opened.name, maxLength: config.contextLength } });
+    return Object.assign(made, { report, tokenizer: { source: opened.name, maxLength: config.maxPositions } });
   }
 
   /**
@@ -124,10 +124,10 @@ export class SiglipText extends Module implements TextEncoder, Pretrained {
       typeof architecture === 'object' && architecture !== null
         ? architecture
         : namedConfig<SiglipTextConfig>('text.SiglipText', SIGLIP_TEXT_CONFIGS, architecture);
-    const { activation = 'gelu_tanh', layerNormEps = 1e-6, projectionSize = given.hiddenSize } = given;
-    this.config = { ...given, activation, layerNormEps, projectionSize };
+    const { activation = 'gelu_tanh', layerNormEps = 1e-6, projectionDim = given.hiddenSize } = given;
+    this.config = { ...given, activation, layerNormEps, projectionDim };
     checkTextTransformer('text.SiglipText', this.config);
-    const { embedDim = projectionSize } = options;
+    const { embedDim = projectionDim } = options;
     checkPositive('text.SiglipText', 'embedDim', embedDim);
     this.embedDim = embedDim;
     const generator = generatorOf(options, 'text/siglip');
@@ -136,7 +136,7 @@ export class SiglipText extends Module implements TextEncoder, Pretrained {
 
   /** The one length of rows. */
   get maxLength(): number {
-    return this.config.contextLength;
+    return this.config.maxPositions;
   }
 
   /** Rows of the token embedding's table. */
@@ -184,7 +184,7 @@ function linearHead(hiddenSize: number, embedDim: number, generator: Generator):
   return new Linear(hiddenSize, embedDim, { generator, init: normal(0.02), biasInit: zeros });
 }
 
-function readConfig(opened: OpenedCheckpoint): Required<Pick<SiglipTextConfig, 'projectionSize'>> & SiglipTextConfig {
+function readConfig(opened: OpenedCheckpoint): Required<Pick<SiglipTextConfig, 'projectionDim'>> & SiglipTextConfig {
   const { config, library, architecture } = opened;
   const whole = architecture === 'siglip' || architecture === 'siglip2';
   if (library !== 'transformers' || !(whole || /^siglip2?_text_model$/.test(architecture))) {
@@ -195,14 +195,14 @@ function readConfig(opened: OpenedCheckpoint): Required<Pick<SiglipTextConfig, '
   const hiddenSize = text.number('hidden_size', 768);
   return {
     vocabSize: text.number('vocab_size', 32000),
-    contextLength: text.number('max_position_embeddings', 64),
+    maxPositions: text.number('max_position_embeddings', 64),
     hiddenSize,
-    depth: text.number('num_hidden_layers', 12),
+    numLayers: text.number('num_hidden_layers', 12),
     numHeads: text.number('num_attention_heads', 12),
     intermediateSize: text.number('intermediate_size', 3072),
     activation: text.choice('hidden_act', TRANSFORMERS_ACTIVATIONS, 'gelu_pytorch_tanh'),
     layerNormEps: text.number('layer_norm_eps', 1e-6),
     attentionDropout: text.number('attention_dropout', 0),
-    projectionSize: text.number('projection_size', hiddenSize),
+    projectionDim: text.number('projection_size', hiddenSize),
   };
 }

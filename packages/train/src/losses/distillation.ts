@@ -10,7 +10,7 @@ import {
 import { l2Normalize } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { withoutGradient } from '../without-gradient.js';
-import { cosineSimilarity } from './similarity.js';
+import { similarityMatrix } from './similarity.js';
 import { StatelessLoss } from './stateless-loss.js';
 
 /** Options of {@link Distillation}. */
@@ -51,7 +51,7 @@ export function distillAffinity(
   teacher: { readonly image: tf.Tensor2D; readonly text: tf.Tensor2D },
   temperature = 0.07,
 ): tf.Scalar {
-  const logits = ({ image, text }: typeof student) => tf.div(cosineSimilarity(image, text), temperature) as tf.Tensor2D;
+  const logits = ({ image, text }: typeof student) => tf.div(similarityMatrix(image, text), temperature) as tf.Tensor2D;
   const [own, wanted] = [logits(student), withoutGradient(() => logits(teacher))];
   const divergence = (a: tf.Tensor2D, b: tf.Tensor2D) => {
     const [logP, logQ] = [tf.logSoftmax(a), withoutGradient(() => tf.logSoftmax(b))];

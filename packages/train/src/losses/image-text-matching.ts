@@ -2,7 +2,7 @@ import { type Context, type FusedOutputs, type LossBatch, type LossOutput, siteO
 import { MASKED_SCORE, philoxUniform } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { withoutGradient } from '../without-gradient.js';
-import { cosineSimilarity, pairMask } from './similarity.js';
+import { pairMask, similarityMatrix } from './similarity.js';
 import { StatelessLoss } from './stateless-loss.js';
 
 /**
@@ -80,7 +80,7 @@ const IMAGE_SITE = siteOf('train.ImageTextMatching.images');
 
 /** @param usable float32 [N, N], 1 where text j may stand as a wrong text of image i; rows of the transpose likewise */
 function hardNegatives(outputs: FusedOutputs, usable: tf.Tensor2D, context: Context): HardNegatives {
-  const logits = () => tf.mul(cosineSimilarity(outputs.image.pooled, outputs.text.pooled), tf.exp(outputs.logitScale));
+  const logits = () => tf.mul(similarityMatrix(outputs.image.pooled, outputs.text.pooled), tf.exp(outputs.logitScale));
   const [size] = usable.shape;
   const draw = (scores: tf.Tensor, allowed: tf.Tensor2D, site: number): tf.Tensor1D => {
     // Gumbel-max: the largest of logit + noise is a draw from their softmax

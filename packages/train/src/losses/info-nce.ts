@@ -8,7 +8,7 @@ import {
 } from '@diptych/core';
 import { MASKED_SCORE } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
-import { cosineSimilarity, equalIds, meanOverValid, pairMask, type RowIds } from './similarity.js';
+import { equalIds, meanOverValid, pairMask, type RowIds, similarityMatrix } from './similarity.js';
 import { StatelessLoss } from './stateless-loss.js';
 
 /** Vectors [M, D] that belong to none of the pairs. */
@@ -50,7 +50,7 @@ export function infoNCE(
   const size = image.shape[0];
   const { positive, valid } = pairMask(size, positives);
   const scale = tf.exp(logitScale);
-  const scaled = (a: tf.Tensor2D, b: tf.Tensor2D) => tf.mul(cosineSimilarity(a, b), scale) as tf.Tensor2D;
+  const scaled = (a: tf.Tensor2D, b: tf.Tensor2D) => tf.mul(similarityMatrix(a, b), scale) as tf.Tensor2D;
   const pairs = scaled(image, text);
   const byImage = crossEntropy(
     columnsOf(pairs, valid, texts && scaled(image, texts.pooled), otherIds(positives, texts?.ids)),

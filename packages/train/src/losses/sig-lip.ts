@@ -1,6 +1,6 @@
 import { ConfigError, type LossBatch, type LossOutput, type TowerOutputs } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { cosineSimilarity, pairMask, type RowIds } from './similarity.js';
+import { pairMask, type RowIds, similarityMatrix } from './similarity.js';
 import { StatelessLoss } from './stateless-loss.js';
 
 /**
@@ -21,7 +21,7 @@ export function sigLIP(
 ): tf.Scalar {
   const size = image.shape[0];
   const { positive, valid } = pairMask(size, ids);
-  const logits = tf.add(tf.mul(cosineSimilarity(image, text), tf.exp(logitScale)), logitBias);
+  const logits = tf.add(tf.mul(similarityMatrix(image, text), tf.exp(logitScale)), logitBias);
   const sign = tf.sub(1, tf.mul(positive, 2)); // -z
   const losses = tf.softplus(tf.mul(logits, sign));
   if (!valid) return tf.div(tf.sum(losses), size);

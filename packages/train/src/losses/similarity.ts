@@ -3,13 +3,14 @@ import { l2Normalize } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 
 /**
- * Cosine similarities, images in rows: [N, D], [M, D] -> [N, M]. A zero vector has similarity 0 with everything and gets no
+ * The similarity matrix of two towers: cosines, images in rows, [N, D], [M, D] -> [N, M], with gradients (for rows on the host:
+ * `cosineSimilarity` of `@diptych/metrics`). A zero vector has similarity 0 with everything and gets no
  * gradient.
  *
  * @throws ShapeError if the widths differ
  */
-export function cosineSimilarity(image: tf.Tensor2D, text: tf.Tensor2D): tf.Tensor2D {
-  checkShape('train.cosineSimilarity', 'text', text, ['M', image.shape[1]]);
+export function similarityMatrix(image: tf.Tensor2D, text: tf.Tensor2D): tf.Tensor2D {
+  checkShape('train.similarityMatrix', 'text', text, ['M', image.shape[1]]);
   return tf.matMul(l2Normalize(image), l2Normalize(text), false, true);
 }
 

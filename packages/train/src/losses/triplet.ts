@@ -8,7 +8,7 @@ import {
 } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { withoutGradient } from '../without-gradient.js';
-import { cosineSimilarity, pairMask, type RowIds } from './similarity.js';
+import { pairMask, type RowIds, similarityMatrix } from './similarity.js';
 import { StatelessLoss } from './stateless-loss.js';
 
 /** Options of {@link triplet} and {@link Triplet}. */
@@ -34,7 +34,7 @@ export function triplet(
 ): tf.Scalar {
   const size = image.shape[0];
   const { positive, valid } = pairMask(size, ids);
-  const similarities = cosineSimilarity(image, text);
+  const similarities = similarityMatrix(image, text);
   const own = tf.sum(tf.mul(similarities, pairMask(size).positive), 1); // [N], the diagonal
   const both = valid ? tf.mul(tf.reshape(valid, [size, 1]), tf.reshape(valid, [1, size])) : undefined;
   const wrong = both ? tf.mul(tf.sub(1, positive), both) : tf.sub(1, positive);

@@ -1,5 +1,5 @@
 import { CheckpointError, type JsonObject } from '@diptych/core';
-import { adapters, renameTensors } from '@diptych/weights';
+import { adapters, renameTensors, withCurrentOptions } from '@diptych/weights';
 import type { TrainingSnapshot } from './checkpoint-store.js';
 import type { Position } from './position.js';
 
@@ -20,7 +20,8 @@ export function currentFormat(
   names: readonly string[],
   where: string,
 ): { readonly tensors: TrainingSnapshot['tensors']; readonly state: State } {
-  const state = json as JsonObject & State;
+  const given = json as JsonObject & State;
+  const state = { ...given, settings: withCurrentOptions(given.settings) };
   if (json.version === SNAPSHOT_VERSION) return { tensors, state };
   if (json.version !== 1) {
     throw new CheckpointError({ where, expected: `format 1 or ${SNAPSHOT_VERSION}`, got: String(json.version) });

@@ -15,7 +15,7 @@ export function clipVisionOf(opened: OpenedCheckpoint): { architecture: ClipVisi
       imageSize: vision.side('image_size', 224),
       patchSize: vision.side('patch_size', 32),
       hiddenSize: vision.number('hidden_size', 768),
-      depth: vision.number('num_hidden_layers', 12),
+      numLayers: vision.number('num_hidden_layers', 12),
       numHeads: vision.number('num_attention_heads', 12),
       intermediateSize: vision.number('intermediate_size', 3072),
       projectionDim: config.number('projection_dim', 512),

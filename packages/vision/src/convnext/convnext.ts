@@ -70,7 +70,7 @@ class ConvNeXtBlock extends Module {
     this.gamma = parameter(tf.fill([width], LAYER_SCALE) as tf.Tensor1D);
     this.convDw = convolution(width, width, 7, generator, { padding: 3, groups: width });
     this.norm = new LayerNorm(width, { eps: EPS });
-    this.mlp = new Mlp(width, { generator, hiddenDim: 4 * width, ...TIMM_INIT });
+    this.mlp = new Mlp(width, { generator, intermediateSize: 4 * width, ...TIMM_INIT });
     this.dropPath = new DropPath(dropPath);
   }
 

@@ -22,7 +22,7 @@ const resnetConfig = {
   pretrained_cfg: { input_size: [3, 224, 224], crop_pct: 0.95, interpolation: 'bicubic' },
 };
 const vitArgs = { img_size: 16, patch_size: 8, embed_dim: 12, depth: 1, num_heads: 2 };
-const vitShape = { imageSize: 16, patchSize: 8, hiddenSize: 12, depth: 1, numHeads: 2 };
+const vitShape = { imageSize: 16, patchSize: 8, hiddenSize: 12, numLayers: 1, numHeads: 2 };
 const clipShape = { ...vitShape, intermediateSize: 20, projectionDim: 6 };
 const hubVision = {
   image_size: 16,

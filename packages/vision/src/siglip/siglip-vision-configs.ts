@@ -9,9 +9,9 @@ export interface SiglipVisionConfig extends VisionTowerConfig {
   readonly layerNormEps?: number;
 }
 
-const BASE = { patchSize: 16, hiddenSize: 768, depth: 12, numHeads: 12 } as const;
-const LARGE = { patchSize: 16, hiddenSize: 1024, depth: 24, numHeads: 16 } as const;
-const SO400M = { patchSize: 14, hiddenSize: 1152, depth: 27, numHeads: 16, intermediateSize: 4304 } as const;
+const BASE = { patchSize: 16, hiddenSize: 768, numLayers: 12, numHeads: 12 } as const;
+const LARGE = { patchSize: 16, hiddenSize: 1024, numLayers: 24, numHeads: 16 } as const;
+const SO400M = { patchSize: 14, hiddenSize: 1152, numLayers: 27, numHeads: 16, intermediateSize: 4304 } as const;
 
 /** Published vision towers by the name that the hub gives the model, without its organisation. */
 export const SIGLIP_VISION_CONFIGS = {

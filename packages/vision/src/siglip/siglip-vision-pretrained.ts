@@ -16,7 +16,7 @@ export function siglipVisionOf(opened: OpenedCheckpoint): { architecture: Siglip
       imageSize: vision.side('image_size', 224),
       patchSize: vision.side('patch_size', 16),
       hiddenSize: vision.number('hidden_size', 768),
-      depth: vision.number('num_hidden_layers', 12),
+      numLayers: vision.number('num_hidden_layers', 12),
       numHeads: vision.number('num_attention_heads', 12),
       intermediateSize: vision.number('intermediate_size', 3072),
       activation: vision.choice('hidden_act', TRANSFORMERS_ACTIVATIONS, 'gelu_pytorch_tanh'),

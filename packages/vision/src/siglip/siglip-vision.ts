@@ -77,7 +77,7 @@ class AttentionPoolingHead extends Module {
     this.probe = parameter(normal(0.02)([1, 1, hiddenSize], generator) as tf.Tensor3D);
     this.attention = new MultiheadAttention(hiddenSize, numHeads, { generator });
     this.layernorm = new LayerNorm(hiddenSize, { eps });
-    this.mlp = new Mlp(hiddenSize, { generator, hiddenDim: intermediateSize, activation, ...TIMM_INIT });
+    this.mlp = new Mlp(hiddenSize, { generator, intermediateSize, activation, ...TIMM_INIT });
   }
 
   forward(tokens: tf.Tensor3D, context: Context): tf.Tensor2D {

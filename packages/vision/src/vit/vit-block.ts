@@ -17,7 +17,8 @@ import { TIMM_INIT, timmLinear } from '../timm-linear.js';
 export interface ViTBlockOptions {
   readonly hiddenSize: number;
   readonly numHeads: number;
-  readonly mlpRatio: number;
+  /** Width inside the feed-forward part. */
+  readonly intermediateSize: number;
   readonly layerNormEps: number;
   /** Stochastic depth of both branches. */
   readonly dropPath: number;
@@ -60,11 +61,11 @@ export class ViTBlock extends Module {
 
   constructor(options: ViTBlockOptions) {
     super();
-    const { hiddenSize, mlpRatio, layerNormEps: eps, dropPath, generator } = options;
+    const { hiddenSize, intermediateSize, layerNormEps: eps, dropPath, generator } = options;
     this.norm1 = new LayerNorm(hiddenSize, { eps });
     this.attn = new ViTAttention(options);
     this.norm2 = new LayerNorm(hiddenSize, { eps });
-    this.mlp = new Mlp(hiddenSize, { generator, hiddenDim: hiddenSize * mlpRatio, ...TIMM_INIT });
+    this.mlp = new Mlp(hiddenSize, { generator, intermediateSize, ...TIMM_INIT });
     this.dropPath1 = new DropPath(dropPath);
     this.dropPath2 = new DropPath(dropPath);
   }

@@ -5,10 +5,10 @@ export interface ViTConfig {
   /** Width of the tokens. */
   readonly hiddenSize: number;
   /** Number of blocks. */
-  readonly depth: number;
+  readonly numLayers: number;
   readonly numHeads: number;
-  /** Width inside a block's feed-forward part, in units of `hiddenSize`; default 4. */
-  readonly mlpRatio?: number;
+  /** Width inside a block's feed-forward part, default 4 * hiddenSize. */
+  readonly intermediateSize?: number;
   /** Side of the pictures that the position embeddings are for, default 224. */
   readonly imageSize?: number;
   /** What `pooled` comes from: the class token (default) or the mean of the patch tokens. */
@@ -29,35 +29,35 @@ export interface ViTConfig {
  * distillation are the same.
  */
 export const VIT_CONFIGS = {
-  vit_tiny_patch16_224: { patchSize: 16, hiddenSize: 192, depth: 12, numHeads: 3 },
-  vit_tiny_patch16_384: { patchSize: 16, hiddenSize: 192, depth: 12, numHeads: 3, imageSize: 384 },
-  vit_small_patch32_224: { patchSize: 32, hiddenSize: 384, depth: 12, numHeads: 6 },
-  vit_small_patch32_384: { patchSize: 32, hiddenSize: 384, depth: 12, numHeads: 6, imageSize: 384 },
-  vit_small_patch16_224: { patchSize: 16, hiddenSize: 384, depth: 12, numHeads: 6 },
-  vit_small_patch16_384: { patchSize: 16, hiddenSize: 384, depth: 12, numHeads: 6, imageSize: 384 },
-  vit_base_patch32_224: { patchSize: 32, hiddenSize: 768, depth: 12, numHeads: 12 },
-  vit_base_patch32_384: { patchSize: 32, hiddenSize: 768, depth: 12, numHeads: 12, imageSize: 384 },
-  vit_base_patch16_224: { patchSize: 16, hiddenSize: 768, depth: 12, numHeads: 12 },
-  vit_base_patch16_384: { patchSize: 16, hiddenSize: 768, depth: 12, numHeads: 12, imageSize: 384 },
-  vit_base_patch8_224: { patchSize: 8, hiddenSize: 768, depth: 12, numHeads: 12 },
-  vit_large_patch32_224: { patchSize: 32, hiddenSize: 1024, depth: 24, numHeads: 16 },
-  vit_large_patch32_384: { patchSize: 32, hiddenSize: 1024, depth: 24, numHeads: 16, imageSize: 384 },
-  vit_large_patch16_224: { patchSize: 16, hiddenSize: 1024, depth: 24, numHeads: 16 },
-  vit_large_patch16_384: { patchSize: 16, hiddenSize: 1024, depth: 24, numHeads: 16, imageSize: 384 },
-  vit_large_patch14_224: { patchSize: 14, hiddenSize: 1024, depth: 24, numHeads: 16 },
-  vit_huge_patch14_224: { patchSize: 14, hiddenSize: 1280, depth: 32, numHeads: 16 },
+  vit_tiny_patch16_224: { patchSize: 16, hiddenSize: 192, numLayers: 12, numHeads: 3 },
+  vit_tiny_patch16_384: { patchSize: 16, hiddenSize: 192, numLayers: 12, numHeads: 3, imageSize: 384 },
+  vit_small_patch32_224: { patchSize: 32, hiddenSize: 384, numLayers: 12, numHeads: 6 },
+  vit_small_patch32_384: { patchSize: 32, hiddenSize: 384, numLayers: 12, numHeads: 6, imageSize: 384 },
+  vit_small_patch16_224: { patchSize: 16, hiddenSize: 384, numLayers: 12, numHeads: 6 },
+  vit_small_patch16_384: { patchSize: 16, hiddenSize: 384, numLayers: 12, numHeads: 6, imageSize: 384 },
+  vit_base_patch32_224: { patchSize: 32, hiddenSize: 768, numLayers: 12, numHeads: 12 },
+  vit_base_patch32_384: { patchSize: 32, hiddenSize: 768, numLayers: 12, numHeads: 12, imageSize: 384 },
+  vit_base_patch16_224: { patchSize: 16, hiddenSize: 768, numLayers: 12, numHeads: 12 },
+  vit_base_patch16_384: { patchSize: 16, hiddenSize: 768, numLayers: 12, numHeads: 12, imageSize: 384 },
+  vit_base_patch8_224: { patchSize: 8, hiddenSize: 768, numLayers: 12, numHeads: 12 },
+  vit_large_patch32_224: { patchSize: 32, hiddenSize: 1024, numLayers: 24, numHeads: 16 },
+  vit_large_patch32_384: { patchSize: 32, hiddenSize: 1024, numLayers: 24, numHeads: 16, imageSize: 384 },
+  vit_large_patch16_224: { patchSize: 16, hiddenSize: 1024, numLayers: 24, numHeads: 16 },
+  vit_large_patch16_384: { patchSize: 16, hiddenSize: 1024, numLayers: 24, numHeads: 16, imageSize: 384 },
+  vit_large_patch14_224: { patchSize: 14, hiddenSize: 1024, numLayers: 24, numHeads: 16 },
+  vit_huge_patch14_224: { patchSize: 14, hiddenSize: 1280, numLayers: 32, numHeads: 16 },
   vit_base_patch16_gap_224: {
     patchSize: 16,
     hiddenSize: 768,
-    depth: 12,
+    numLayers: 12,
     numHeads: 12,
     pooling: 'mean',
     classToken: false,
   },
-  deit_tiny_patch16_224: { patchSize: 16, hiddenSize: 192, depth: 12, numHeads: 3 },
-  deit_small_patch16_224: { patchSize: 16, hiddenSize: 384, depth: 12, numHeads: 6 },
-  deit_base_patch16_224: { patchSize: 16, hiddenSize: 768, depth: 12, numHeads: 12 },
-  deit_base_patch16_384: { patchSize: 16, hiddenSize: 768, depth: 12, numHeads: 12, imageSize: 384 },
+  deit_tiny_patch16_224: { patchSize: 16, hiddenSize: 192, numLayers: 12, numHeads: 3 },
+  deit_small_patch16_224: { patchSize: 16, hiddenSize: 384, numLayers: 12, numHeads: 6 },
+  deit_base_patch16_224: { patchSize: 16, hiddenSize: 768, numLayers: 12, numHeads: 12 },
+  deit_base_patch16_384: { patchSize: 16, hiddenSize: 768, numLayers: 12, numHeads: 12, imageSize: 384 },
 } as const satisfies Record<string, ViTConfig>;
 
 /** A name of {@link VIT_CONFIGS}. */

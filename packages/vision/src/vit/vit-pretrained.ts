@@ -25,12 +25,14 @@ function timmViT(name: string, config: HubConfig): ViTName | ViTConfig {
   if (!SIZES.some((field) => args.has(field)) && pool === undefined) return name as ViTName;
   if (pool !== 'avg' && pool !== undefined) args.only('global_pool', 'token');
   const classToken = args.flag('class_token', base.classToken ?? true);
+  const hiddenSize = args.number('embed_dim', base.hiddenSize);
   return {
     patchSize: args.side('patch_size', base.patchSize),
-    hiddenSize: args.number('embed_dim', base.hiddenSize),
-    depth: args.number('depth', base.depth),
+    hiddenSize,
+    numLayers: args.number('depth', base.numLayers),
     numHeads: args.number('num_heads', base.numHeads),
-    mlpRatio: args.number('mlp_ratio', base.mlpRatio ?? 4),
+    // timm's int(dim * mlp_ratio)
+    intermediateSize: Math.trunc(hiddenSize * args.number('mlp_ratio', 4)),
     imageSize: args.side('img_size', base.imageSize ?? 224),
     pooling: pool === undefined ? base.pooling : pool === 'avg' ? 'mean' : 'cls',
     classToken,
@@ -41,13 +43,12 @@ function timmViT(name: string, config: HubConfig): ViTName | ViTConfig {
 function transformersViT(config: HubConfig): ViTConfig {
   config.only('hidden_act', 'gelu');
   config.only('qkv_bias', true);
-  const hiddenSize = config.number('hidden_size', 768);
   return {
     patchSize: config.side('patch_size', 16),
-    hiddenSize,
-    depth: config.number('num_hidden_layers', 12),
+    hiddenSize: config.number('hidden_size', 768),
+    numLayers: config.number('num_hidden_layers', 12),
     numHeads: config.number('num_attention_heads', 12),
-    mlpRatio: config.number('intermediate_size', 3072) / hiddenSize,
+    intermediateSize: config.number('intermediate_size', 3072),
     imageSize: config.side('image_size', 224),
     layerNormEps: config.number('layer_norm_eps', 1e-12),
     inChannels: config.number('num_channels', 3),

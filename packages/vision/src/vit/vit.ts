@@ -124,7 +124,7 @@ export class ViT extends Module implements ImageEncoder, Pretrained {
     this.architecture = asked.architecture;
     const { config } = asked;
     this.config = config;
-    const { patchSize, hiddenSize, depth, numHeads, mlpRatio = 4, classToken = true } = config;
+    const { patchSize, hiddenSize, numLayers, numHeads, intermediateSize = 4 * hiddenSize, classToken = true } = config;
     const { layerNormEps = 1e-6, inChannels = 3 } = config;
     this.imageSize = options.imageSize ?? config.imageSize ?? 224;
     this.pooling = options.pooling ?? config.pooling ?? 'cls';
@@ -138,9 +138,9 @@ export class ViT extends Module implements ImageEncoder, Pretrained {
     this.clsToken = classToken ? parameter(normal(1e-6)([1, 1, hiddenSize], generator) as tf.Tensor3D) : undefined;
     this.posEmbed = parameter(normal(0.02)([1, tokens, hiddenSize], generator) as tf.Tensor3D);
     this.patchEmbed = new PatchEmbed(inChannels, hiddenSize, patchSize, generator);
-    this.blocks = Array.from({ length: depth }, (_, index) => {
-      const dropPath = depth > 1 ? (this.dropPathRate * index) / (depth - 1) : 0;
-      return new ViTBlock({ hiddenSize, numHeads, mlpRatio, layerNormEps, dropPath, generator });
+    this.blocks = Array.from({ length: numLayers }, (_, index) => {
+      const dropPath = numLayers > 1 ? (this.dropPathRate * index) / (numLayers - 1) : 0;
+      return new ViTBlock({ hiddenSize, numHeads, intermediateSize, layerNormEps, dropPath, generator });
     });
     const norm = new LayerNorm(hiddenSize, { eps: layerNormEps });
     this.norm = this.pooling === 'cls' ? norm : undefined;
@@ -231,9 +231,9 @@ export class ViT extends Module implements ImageEncoder, Pretrained {
 
   #check(): void {
     const where = this.#where;
-    const { patchSize, hiddenSize, depth, numHeads, classToken = true, inChannels = 3 } = this.config;
+    const { patchSize, hiddenSize, numLayers, numHeads, classToken = true, inChannels = 3 } = this.config;
     const { imageSize, pooling, dropPathRate } = this;
-    for (const [what, value] of Object.entries({ patchSize, hiddenSize, depth, numHeads, imageSize, inChannels })) {
+    for (const [what, value] of Object.entries({ patchSize, hiddenSize, numLayers, numHeads, imageSize, inChannels })) {
       checkPositive(where, what, value);
     }
     checkDivides(where, 'numHeads', numHeads, 'hiddenSize', hiddenSize);
