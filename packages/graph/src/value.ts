@@ -112,7 +112,10 @@ export class Value {
 
 /** One operation: named as the tfjs kernel it came from, or as a fused operation that a pass introduced. */
 export class Node {
+  static #made = 0;
   readonly outputs: Value[] = [];
+  /** Higher than that of every node made before. */
+  readonly number = Node.#made++;
 
   constructor(
     readonly op: string,

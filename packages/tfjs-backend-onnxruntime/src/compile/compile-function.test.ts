@@ -29,12 +29,12 @@ function trained(values: tf.Tensor) {
 type Trained = ReturnType<typeof trained>;
 
 /** The shared step around an optimizer, as @diptych/train has it: norm, clipping, updates, nothing where the norm is not finite. */
-function adamw(list: Trained[], grads: tf.NamedTensorMap, hyper: tf.Tensor, maxNorm: number | null = null): tf.Tensor {
+function adamw(list: Trained[], grads: tf.NamedTensorMap, hyper: tf.Tensor, clipNorm: number | null = null): tf.Tensor {
   const gradients = list.map(({ parameter }) => grads[parameter.name]!);
   const squares = tf.engine().runKernel('SumsOfSquares', gradients as unknown as tf.NamedTensorMap) as tf.Tensor;
   const norm = tf.sqrt(tf.sum(squares));
-  const scale = maxNorm === null ? undefined : tf.minimum(1, tf.div(maxNorm, tf.add(norm, 1e-6)));
-  const healthy = maxNorm === null ? undefined : tf.isFinite(norm);
+  const scale = clipNorm === null ? undefined : tf.minimum(1, tf.div(clipNorm, tf.add(norm, 1e-6)));
+  const healthy = clipNorm === null ? undefined : tf.isFinite(norm);
   for (const [i, { parameter, m, v }] of list.entries()) {
     const [learningRate, weightDecay, step] = [0, 1, 2].map((column) =>
       tf.reshape(tf.slice(hyper as tf.Tensor2D, [i, column], [1, 1]), []),
@@ -277,6 +277,23 @@ describe('compile', () => {
     expect(scale.parameter.dataSync()[0]).toBeCloseTo(4.62, 5);
     tf.tidy(() => step(tf.tensor1d([1, 1]), hyperOf(2, 2, 1)));
     expect(scale.parameter.dataSync()[0]).toBeCloseTo(4.62, 5);
+  });
+
+  it('computes new values in the order in which they are assigned, whatever the age of the variables', () => {
+    const [a, b, stateOfA, stateOfB] = tf.tidy(() => [1, 2, 3, 4].map((value) => tf.variable(tf.scalar(value), false)));
+    const update = compileFunction(backend, () => {
+      a!.assign(tf.tanh(a!));
+      stateOfA!.assign(tf.sin(stateOfA!));
+      b!.assign(tf.cos(b!));
+      stateOfB!.assign(tf.exp(stateOfB!));
+      return [];
+    });
+    update();
+    expect(update.programs()[0]!.match(/(?<== )[A-Z][a-z]+/g)).toEqual(['Tanh', 'Sin', 'Cos', 'Exp']);
+    expect([a, b, stateOfA, stateOfB].map((variable) => variable!.dataSync()[0])).toEqual(
+      [Math.tanh(1), Math.cos(2), Math.sin(3), Math.exp(4)].map((value) => expect.closeTo(value, 5)),
+    );
+    update.dispose();
   });
 
   it('can be disposed while it is being recorded, and says so when called afterwards', () => {

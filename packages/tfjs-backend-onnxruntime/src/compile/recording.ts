@@ -140,7 +140,17 @@ function findAssignments(services: TraceServices, before: tf.Variable[], saved: 
   });
   const known = new Set(before);
   const created = registeredVariables().filter((variable) => !known.has(variable));
-  return [...assigned, ...created].map((variable) => ({ variable, value: services.graphValue(variable) }));
+  return [...assigned, ...created]
+    .map((variable) => ({ variable, value: services.graphValue(variable) }))
+    .sort((a, b) => recordedAt(a.value) - recordedAt(b.value));
+}
+
+/**
+ * A program computes its results in their order. In the order of recording, what updates one parameter and its state stands together,
+ * and its intermediate values are gone before the next one's come.
+ */
+function recordedAt({ node }: Value): number {
+  return node?.number ?? -1;
 }
 
 /** Arguments by position, variables by identity and trainability, constants by content. */

@@ -16,16 +16,16 @@ export interface ClippedGradients {
 }
 
 /**
- * Clips gradients by their global L2 norm as `torch.nn.utils.clip_grad_norm_` does: `g *= min(1, maxNorm / (norm + 1e-6))`.
+ * Clips gradients by their global L2 norm as `torch.nn.utils.clip_grad_norm_` does: `g *= min(1, clipNorm / (norm + 1e-6))`.
  *
- * @param maxNorm Infinity scales nothing
+ * @param clipNorm Infinity scales nothing
  */
-export function clipGradients(gradients: readonly (tf.Tensor | undefined)[], maxNorm: number): ClippedGradients {
+export function clipGradients(gradients: readonly (tf.Tensor | undefined)[], clipNorm: number): ClippedGradients {
   const squares = sumsOfSquares(gradients.filter((gradient) => gradient !== undefined));
   const norm = normOf(squares);
   const healthy = tf.isFinite(norm);
-  if (maxNorm === Number.POSITIVE_INFINITY) return { gradients: [...gradients], squares, norm, healthy };
-  const scale = tf.minimum(1, tf.div(maxNorm, tf.add(norm, CLIP_EPSILON)));
+  if (clipNorm === Number.POSITIVE_INFINITY) return { gradients: [...gradients], squares, norm, healthy };
+  const scale = tf.minimum(1, tf.div(clipNorm, tf.add(norm, CLIP_EPSILON)));
   return { gradients: gradients.map((gradient) => gradient && tf.mul(gradient, scale)), squares, norm, healthy };
 }
 
