@@ -1,3 +1,4 @@
+export { type Architecture, type Architectures, describeArchitecture, resolveArchitecture } from './architecture.js';
 export {
   type NegativeBatch,
   type PairBatch,

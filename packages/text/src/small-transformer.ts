@@ -10,9 +10,8 @@ import {
 } from '@diptych/core';
 import { type Activation, attentionBias, generatorOf, Linear, Module, type RandomWeights } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
-import { checkTextTransformer } from './check-text-transformer.js';
 import { poolSequence, type SequencePooling } from './pooling.js';
-import { TextTransformer, type TextTransformerConfig } from './text-transformer.js';
+import { checkTextTransformer, TextTransformer, type TextTransformerConfig } from './text-transformer.js';
 import { checkTokens } from './token-input.js';
 
 /** Options of {@link SmallTransformer}. */

@@ -1,5 +1,14 @@
-import type { Context } from '@diptych/core';
-import { type Activation, Embedding, type Generator, LayerNorm, Module, normal, PreNormBlocks } from '@diptych/nn';
+import { type Context, checkPositive, type OptionNames } from '@diptych/core';
+import {
+  type Activation,
+  checkHeads,
+  Embedding,
+  type Generator,
+  LayerNorm,
+  Module,
+  normal,
+  PreNormBlocks,
+} from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Sizes of a text tower with pre-norm blocks. */
@@ -22,6 +31,32 @@ export interface TextTransformerConfig {
   readonly attentionDropout?: number;
   /** On the output of each part of a block, default 0. */
   readonly dropout?: number;
+}
+
+/** The names of these. */
+export const TEXT_TRANSFORMER: OptionNames<TextTransformerConfig> = {
+  vocabSize: 'required',
+  maxPositions: 'required',
+  hiddenSize: 'required',
+  numLayers: 'required',
+  numHeads: 'required',
+  intermediateSize: 'optional',
+  activation: 'optional',
+  layerNormEps: 'optional',
+  attentionDropout: 'optional',
+  dropout: 'optional',
+};
+
+/**
+ * Checks the sizes of a tower.
+ *
+ * @throws ConfigError unless they are whole numbers above 0 and the heads divide the width
+ */
+export function checkTextTransformer(where: string, config: TextTransformerConfig): void {
+  const { vocabSize, maxPositions, hiddenSize, numLayers, numHeads, intermediateSize = 1 } = config;
+  const sizes = { vocabSize, maxPositions, hiddenSize, numLayers, intermediateSize };
+  for (const [what, size] of Object.entries(sizes)) checkPositive(where, what, size);
+  checkHeads(where, 'hiddenSize', hiddenSize, numHeads);
 }
 
 /** Tokens and learned positions: int32 [B, T] -> [B, T, D]. */

@@ -1,6 +1,22 @@
-import { checkPositive } from '@diptych/core';
-import { type Activation, type Generator, normal, PreNormBlocks } from '@diptych/nn';
+import {
+  type Architectures,
+  type Context,
+  checkOptions,
+  checkPositive,
+  describeArchitecture,
+  type Encoded,
+  type ImageEncoder,
+  type ImageInput,
+  type OptionNames,
+  type PartDescription,
+  resolveArchitecture,
+} from '@diptych/core';
+import { type Activation, type Generator, Module, normal, PreNormBlocks, type RandomWeights } from '@diptych/nn';
+import type { NameAdapter, OpenedCheckpoint, Pretrained, TensorCollection } from '@diptych/weights';
 import { checkDivides } from './encoder-options.js';
+import { checkPixels } from './pixels.js';
+import { withImageSize } from './pretrained/image-size.js';
+import { withPositionGrid } from './pretrained/position-grid.js';
 
 /** The sizes that CLIP's and SigLIP's vision towers have in common. */
 export interface VisionTowerConfig {
@@ -18,6 +34,17 @@ export interface VisionTowerConfig {
   /** Colour channels of the pictures, default 3. */
   readonly inChannels?: number;
 }
+
+/** The names of these. */
+export const VISION_TOWER: OptionNames<VisionTowerConfig> = {
+  imageSize: 'required',
+  patchSize: 'required',
+  hiddenSize: 'required',
+  numLayers: 'required',
+  numHeads: 'required',
+  intermediateSize: 'optional',
+  inChannels: 'optional',
+};
 
 /** What the two families do not agree on. */
 export interface VisionTowerDefaults {
@@ -57,4 +84,95 @@ export function towerBlocks(
     ...defaults,
     init: normal(0.02),
   });
+}
+
+/** What CLIP's and SigLIP's towers are built from beside the sizes. */
+export interface VisionTowerOptions extends RandomWeights {
+  /** Width of the result. */
+  readonly embedDim?: number;
+  /** Side of the pictures where it is not the configuration's. */
+  readonly imageSize?: number;
+}
+
+const OPTIONS: OptionNames<VisionTowerOptions> = {
+  embedDim: 'optional',
+  imageSize: 'optional',
+  seed: 'optional',
+  generator: 'optional',
+};
+
+/** What CLIP's and SigLIP's towers have in common beside their blocks: options, checks, description, checkpoints' positions. */
+export abstract class VisionTower<Name extends string, Config extends VisionTowerConfig>
+  extends Module
+  implements ImageEncoder, Pretrained
+{
+  readonly transform?: Pretrained['transform'];
+  readonly report?: Pretrained['report'];
+  readonly embedDim: number;
+  readonly architecture: Name | Config;
+  readonly config: Config;
+  readonly #kind: string;
+  readonly #where: string;
+
+  /**
+   * @param kind of the description
+   * @param defaultWidth the width of the result where `embedDim` is not given
+   * @throws ConfigError if the name is unknown or the configuration makes no network
+   */
+  constructor(
+    kind: string,
+    architectures: Architectures<Name, Config>,
+    architecture: Name | Config,
+    options: VisionTowerOptions,
+    defaultWidth: (config: Config) => number,
+  ) {
+    super();
+    checkOptions(architectures.where, options, OPTIONS);
+    const asked = resolveArchitecture(architecture, architectures);
+    this.#kind = kind;
+    this.#where = asked.where;
+    this.architecture = asked.architecture;
+    this.config = { ...asked.config, imageSize: options.imageSize ?? asked.config.imageSize };
+    this.embedDim = options.embedDim ?? defaultWidth(asked.config);
+    checkVisionTower(this.#where, this.config, this.embedDim);
+  }
+
+  /** @throws ShapeError if the pictures have another size */
+  abstract encode(pixels: ImageInput, context: Context): Encoded;
+
+  get imageSize(): number {
+    return this.config.imageSize;
+  }
+
+  protected checkPixels(pixels: ImageInput): void {
+    const { imageSize, inChannels = 3 } = this.config;
+    checkPixels(this.#where, pixels, { height: imageSize, width: imageSize, channels: inChannels });
+  }
+
+  override describe(): PartDescription {
+    const architecture = describeArchitecture(this.architecture);
+    return { kind: this.#kind, options: { architecture, embedDim: this.embedDim, imageSize: this.imageSize } };
+  }
+}
+
+/**
+ * What both families do with a checkpoint: positions are resampled for another size of pictures, and the transform follows.
+ *
+ * @param prefix rows of the position table before the patches'
+ */
+export function towerCheckpoint(prefix: number) {
+  return {
+    prepare: (tensors: TensorCollection, { config }: { readonly config: VisionTowerConfig }, adapter: NameAdapter) =>
+      withPositionGrid(tensors, {
+        adapter,
+        target: 'vision_model.embeddings.position_embedding.weight',
+        prefix,
+        gridSize: gridSizeOf(config),
+      }),
+    about: (
+      { imageSize }: { readonly imageSize: number },
+      { transform }: OpenedCheckpoint,
+      architecture: VisionTowerConfig,
+    ) => ({ transform: withImageSize(transform, imageSize, architecture.imageSize) }),
+  };
 }

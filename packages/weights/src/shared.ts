@@ -15,6 +15,7 @@ export { HubConfig, isJsonObject } from './hub-config.js';
 export { type HubId, parseHubId } from './hub-id.js';
 export type { DownloadProgress, HubOptions, RetryOptions } from './hub-options.js';
 export { joinTensors } from './join-tensors.js';
+export { loadPretrained, type PretrainedFamily } from './load-pretrained.js';
 export {
   type FreshTensor,
   type LoadedTensor,

@@ -1,6 +1,7 @@
+import type { Architectures } from '@diptych/core';
 import type { Activation } from '@diptych/nn';
 
-/** Sizes and habits of a BERT-like encoder. Field names follow transformers' `BertConfig`. */
+/** Sizes and habits of a BERT-like encoder. */
 export interface BertConfig {
   readonly vocabSize: number;
   readonly hiddenSize: number;
@@ -62,3 +63,24 @@ export const BERT_CONFIGS = {
   'all-MiniLM-L6-v2': { ...MINILM, numLayers: 6 },
   'all-MiniLM-L12-v2': { ...MINILM, numLayers: 12 },
 } satisfies Record<string, BertConfig>;
+
+/** What Bert may be asked to be. */
+export const BERTS: Architectures<BertName, BertConfig> = {
+  where: 'text.Bert',
+  table: BERT_CONFIGS,
+  names: {
+    vocabSize: 'required',
+    hiddenSize: 'required',
+    numLayers: 'required',
+    numHeads: 'required',
+    intermediateSize: 'required',
+    maxPositions: 'required',
+    typeVocabSize: 'optional',
+    activation: 'optional',
+    layerNormEps: 'optional',
+    dropout: 'optional',
+    attentionDropout: 'optional',
+    padTokenId: 'optional',
+    positions: 'optional',
+  },
+};

@@ -3,6 +3,7 @@ import {
   type Context,
   checkOptions,
   checkPositive,
+  describeArchitecture,
   type Encoded,
   type OptionNames,
   type PartDescription,
@@ -176,8 +177,9 @@ export class Bert extends Module implements TextEncoder, Pretrained {
   constructor(architecture: BertName | BertConfig, options: BertOptions = {}) {
     super();
     checkOptions('text.Bert', options, OPTIONS);
-    this.architecture = architecture;
-    this.config = resolveBertConfig(architecture);
+    const asked = resolveBertConfig(architecture);
+    this.architecture = asked.architecture;
+    this.config = asked.config;
     this.pooling = options.pooling ?? 'cls';
     this.normalize = options.normalize ?? false;
     const { embedDim, addPoolingLayer = this.pooling === 'pooler' } = options;
@@ -248,11 +250,10 @@ export class Bert extends Module implements TextEncoder, Pretrained {
       bias: linear.bias !== undefined,
       activation,
     }));
-    const architecture = typeof this.architecture === 'string' ? this.architecture : { ...this.architecture };
     return {
       kind: 'text/bert',
       options: {
-        architecture,
+        architecture: describeArchitecture(this.architecture),
         embedDim: projection && embedDim,
         pooling,
         dense: dense.length > 0 ? dense : undefined,

@@ -1,6 +1,6 @@
-import { checkPositive, namedConfig } from '@diptych/core';
+import { checkPositive, resolveArchitecture } from '@diptych/core';
 import { checkHeads } from '@diptych/nn';
-import { BERT_CONFIGS, type BertConfig, type BertName } from './bert-configs.js';
+import { BERTS, type BertConfig, type BertName } from './bert-configs.js';
 
 /** A configuration with its defaults filled in. */
 export type ResolvedBertConfig = Required<BertConfig>;
@@ -10,12 +10,9 @@ export type ResolvedBertConfig = Required<BertConfig>;
  *
  * @throws ConfigError for an unknown name or sizes that make no model
  */
-export function resolveBertConfig(architecture: BertName | BertConfig): ResolvedBertConfig {
-  const where = 'text.Bert';
-  const config: BertConfig =
-    typeof architecture === 'object' && architecture !== null
-      ? architecture
-      : namedConfig<BertConfig>(where, BERT_CONFIGS, architecture);
+export function resolveBertConfig(asked: BertName | BertConfig) {
+  const { where } = BERTS;
+  const { architecture, config } = resolveArchitecture(asked, BERTS);
   const resolved: ResolvedBertConfig = {
     vocabSize: config.vocabSize,
     hiddenSize: config.hiddenSize,
@@ -35,7 +32,7 @@ export function resolveBertConfig(architecture: BertName | BertConfig): Resolved
   const sizes = { vocabSize, hiddenSize, numLayers, intermediateSize, maxPositions };
   for (const [what, size] of Object.entries(sizes)) checkPositive(where, what, size);
   checkHeads(where, 'hiddenSize', hiddenSize, resolved.numHeads);
-  return resolved;
+  return { architecture, config: resolved };
 }
 
 /** Longest row of tokens that the position table has room for. */

@@ -1,4 +1,5 @@
-import type { TextTransformerConfig } from '../text-transformer.js';
+import type { Architectures } from '@diptych/core';
+import { TEXT_TRANSFORMER, type TextTransformerConfig } from '../text-transformer.js';
 
 /** Shape of CLIP's text tower. Defaults: activation `quick_gelu`, layerNormEps 1e-5. */
 export interface ClipTextConfig extends TextTransformerConfig {
@@ -30,3 +31,14 @@ export const CLIP_TEXT_CONFIGS = {
 
 /** A name of {@link CLIP_TEXT_CONFIGS}. */
 export type ClipTextName = keyof typeof CLIP_TEXT_CONFIGS;
+
+/** What ClipText may be asked to be. */
+export const CLIP_TEXTS: Architectures<ClipTextName, ClipTextConfig> = {
+  where: 'text.ClipText',
+  table: CLIP_TEXT_CONFIGS,
+  names: {
+    ...TEXT_TRANSFORMER,
+    projectionDim: 'required',
+    eosTokenId: 'optional',
+  },
+};

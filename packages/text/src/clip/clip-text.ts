@@ -1,14 +1,4 @@
-import {
-  type Context,
-  checkOptions,
-  checkPositive,
-  type Encoded,
-  namedConfig,
-  type OptionNames,
-  type PartDescription,
-  type TextEncoder,
-  type TextInput,
-} from '@diptych/core';
+import type { Context, Encoded, TextInput } from '@diptych/core';
 import {
   attentionBias,
   BlankGenerator,
@@ -16,41 +6,26 @@ import {
   type Generator,
   generatorOf,
   Linear,
-  Module,
   normal,
-  type RandomWeights,
   TRANSFORMERS_ACTIVATIONS,
 } from '@diptych/nn';
 import {
   adapters,
-  fillModel,
+  loadPretrained,
   type OpenedCheckpoint,
-  openCheckpoint,
   openSource,
-  type Pretrained,
   type WeightSource,
   wrongFamily,
 } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
-import { checkTextTransformer } from '../check-text-transformer.js';
+import { TextTower, type TextTowerOptions, towerCheckpoint } from '../text-tower.js';
 import { TextTransformer } from '../text-transformer.js';
 import { checkTokens } from '../token-input.js';
-import { type TextPretrainedOptions, withVocabSize } from '../token-table.js';
-import { CLIP_TEXT_CONFIGS, type ClipTextConfig, type ClipTextName } from './clip-text-configs.js';
-
-const TABLE = 'text_model.embeddings.token_embedding.weight';
+import type { TextPretrainedOptions } from '../token-table.js';
+import { CLIP_TEXTS, type ClipTextConfig, type ClipTextName } from './clip-text-configs.js';
 
 /** Options of {@link ClipText}. */
-export interface ClipTextOptions extends RandomWeights {
-  /** Width of the result, default the configuration's `projectionDim`. */
-  readonly embedDim?: number;
-}
-
-const OPTIONS: OptionNames<ClipTextOptions> = {
-  embedDim: 'optional',
-  seed: 'optional',
-  generator: 'optional',
-};
+export type ClipTextOptions = TextTowerOptions;
 
 /**
  * CLIP's text tower with transformers' names: `text_model.*` and `text_projection`, as in a checkpoint of the whole
@@ -63,14 +38,9 @@ const OPTIONS: OptionNames<ClipTextOptions> = {
  * Radford et al., Learning Transferable Visual Models From Natural Language Supervision (2021),
  * https://arxiv.org/abs/2103.00020.
  */
-export class ClipText extends Module implements TextEncoder, Pretrained {
+export class ClipText extends TextTower<ClipTextName, ClipTextConfig> {
   readonly textModel: TextTransformer;
   readonly textProjection: Linear;
-  readonly embedDim: number;
-  readonly architecture: ClipTextName | ClipTextConfig;
-  readonly config: ClipTextConfig;
-  declare readonly report?: Pretrained['report'];
-  declare readonly tokenizer?: Pretrained['tokenizer'];
 
   /**
    * Loads the text tower of a CLIP checkpoint in the hub's layout: of a whole CLIPModel, or saved alone as
@@ -81,25 +51,21 @@ export class ClipText extends Module implements TextEncoder, Pretrained {
    *   download fails
    */
   static async fromPretrained(model: string | WeightSource, options: TextPretrainedOptions = {}): Promise<ClipText> {
-    const opened = await openCheckpoint(openSource(model, options.hub), { file: options.file, modelType: 'clip' });
-    const read = readConfig(opened);
-    const config = { ...read, vocabSize: options.vocabSize ?? read.vocabSize };
-    const tensors = await opened.tensors();
-    const made = new ClipText(config, { embedDim: options.embedDim, generator: new BlankGenerator() });
-    const head = {
-      name: 'text_projection',
-      layer: made.textProjection,
-      make: () => projection(config.hiddenSize, made.embedDim, generatorOf(options, 'text/clip/head')),
-    };
-    const report = fillModel(made, tensors, {
-      config: opened.config,
-      strict: options.strict,
-      adapter: adapters.clipText,
-      prepare: (stored) =>
-        withVocabSize(stored, { ...options, where: 'text.ClipText', adapter: adapters.clipText, target: TABLE }),
-      heads: made.embedDim === config.projectionDim ? [] : [head],
+    const { embedDim, vocabSize } = options;
+    return loadPretrained(openSource(model, options.hub), options, {
+      ...towerCheckpoint('text.ClipText', options),
+      modelType: 'clip',
+      read: (opened) => ({ architecture: readConfig(opened, vocabSize), adapter: adapters.clipText }),
+      build: (config: ClipTextConfig) => new ClipText(config, { embedDim, generator: new BlankGenerator() }),
+      head: ({ textProjection, embedDim: width, config }) =>
+        width === config.projectionDim
+          ? undefined
+          : {
+              name: 'text_projection',
+              layer: textProjection,
+              make: () => projection(config.hiddenSize, width, generatorOf(options, 'text/clip/head')),
+            },
     });
-    return Object.assign(made, { report, tokenizer: { source: opened.name, maxLength: config.maxPositions } });
   }
 
   /**
@@ -107,34 +73,13 @@ export class ClipText extends Module implements TextEncoder, Pretrained {
    * @throws ConfigError if the name is unknown or the configuration makes no network
    */
   constructor(architecture: ClipTextName | ClipTextConfig, options: ClipTextOptions = {}) {
-    super();
-    checkOptions('text.ClipText', options, OPTIONS);
-    this.architecture = architecture;
-    const given: ClipTextConfig =
-      typeof architecture === 'object' && architecture !== null
-        ? architecture
-        : namedConfig<ClipTextConfig>('text.ClipText', CLIP_TEXT_CONFIGS, architecture);
-    const { activation = 'quick_gelu', layerNormEps = 1e-5, eosTokenId = given.vocabSize - 1 } = given;
-    this.config = { ...given, activation, layerNormEps, eosTokenId };
-    checkTextTransformer('text.ClipText', this.config);
-    const { hiddenSize, projectionDim } = this.config;
-    const { embedDim = projectionDim } = options;
-    checkPositive('text.ClipText', 'projectionDim', projectionDim);
-    checkPositive('text.ClipText', 'embedDim', embedDim);
-    this.embedDim = embedDim;
+    super('text/clip', CLIP_TEXTS, architecture, options, (config) => {
+      const { activation = 'quick_gelu', layerNormEps = 1e-5, eosTokenId = config.vocabSize - 1 } = config;
+      return { ...config, activation, layerNormEps, eosTokenId };
+    });
     const generator = generatorOf(options, 'text/clip');
     this.textModel = new TextTransformer(this.config, generator);
-    this.textProjection = projection(hiddenSize, embedDim, generator);
-  }
-
-  /** Longest row of tokens that it has positions for. */
-  get maxLength(): number {
-    return this.config.maxPositions;
-  }
-
-  /** Rows of the token embedding's table. */
-  get vocabSize(): number {
-    return this.textModel.embeddings.tokenEmbedding.weight.shape[0]!;
+    this.textProjection = projection(this.config.hiddenSize, this.embedDim, generator);
   }
 
   /**
@@ -163,11 +108,6 @@ export class ClipText extends Module implements TextEncoder, Pretrained {
     return this.textModel.forward(input.inputIds, bias, context);
   }
 
-  override describe(): PartDescription {
-    const architecture = typeof this.architecture === 'string' ? this.architecture : { ...this.architecture };
-    return { kind: 'text/clip', options: { architecture, embedDim: this.embedDim } };
-  }
-
   /** float32 [B, T], 1 at each row's first end token; at its last real one where there is none. */
   #pooledToken(inputIds: tf.Tensor2D, mask: tf.Tensor2D): tf.Tensor2D {
     const isEnd = tf.cast(tf.equal(inputIds, tf.scalar(this.config.eosTokenId!, 'int32')), 'float32');
@@ -186,7 +126,7 @@ function projection(hiddenSize: number, embedDim: number, generator: Generator):
 /** Old checkpoints name 2 as end token, which their tokenizer does not give: there the end token is the last id. */
 const MISNAMED_EOS = 2;
 
-function readConfig(opened: OpenedCheckpoint): ClipTextConfig {
+function readConfig(opened: OpenedCheckpoint, wantedRows: number | undefined): ClipTextConfig {
   const { config, library, architecture } = opened;
   const whole = architecture === 'clip';
   if (library !== 'transformers' || !(whole || architecture === 'clip_text_model')) {
@@ -197,7 +137,7 @@ function readConfig(opened: OpenedCheckpoint): ClipTextConfig {
   const vocabSize = text.number('vocab_size', 49408);
   const eosTokenId = text.number('eos_token_id', MISNAMED_EOS);
   return {
-    vocabSize,
+    vocabSize: wantedRows ?? vocabSize,
     maxPositions: text.number('max_position_embeddings', 77),
     hiddenSize: text.number('hidden_size', 512),
     numLayers: text.number('num_hidden_layers', 12),

@@ -1,4 +1,5 @@
-import type { TextTransformerConfig } from '../text-transformer.js';
+import type { Architectures } from '@diptych/core';
+import { TEXT_TRANSFORMER, type TextTransformerConfig } from '../text-transformer.js';
 
 /** Shape of SigLIP's text tower. Defaults: activation `gelu_tanh`, layerNormEps 1e-6. */
 export interface SiglipTextConfig extends TextTransformerConfig {
@@ -25,3 +26,13 @@ export const SIGLIP_TEXT_CONFIGS = {
 
 /** A name of {@link SIGLIP_TEXT_CONFIGS}. */
 export type SiglipTextName = keyof typeof SIGLIP_TEXT_CONFIGS;
+
+/** What SiglipText may be asked to be. */
+export const SIGLIP_TEXTS: Architectures<SiglipTextName, SiglipTextConfig> = {
+  where: 'text.SiglipText',
+  table: SIGLIP_TEXT_CONFIGS,
+  names: {
+    ...TEXT_TRANSFORMER,
+    projectionDim: 'optional',
+  },
+};

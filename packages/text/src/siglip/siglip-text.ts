@@ -1,51 +1,31 @@
-import {
-  type Context,
-  checkOptions,
-  checkPositive,
-  type Encoded,
-  namedConfig,
-  type OptionNames,
-  type PartDescription,
-  ShapeError,
-  type TextEncoder,
-  type TextInput,
-} from '@diptych/core';
+import { type Context, type Encoded, ShapeError, type TextInput } from '@diptych/core';
 import {
   BlankGenerator,
   type Generator,
   generatorOf,
   Linear,
-  Module,
   normal,
-  type RandomWeights,
   TRANSFORMERS_ACTIVATIONS,
   tokenAt,
   zeros,
 } from '@diptych/nn';
 import {
   adapters,
-  fillModel,
+  loadPretrained,
   type OpenedCheckpoint,
-  openCheckpoint,
   openSource,
-  type Pretrained,
   type WeightSource,
   wrongFamily,
 } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
-import { checkTextTransformer } from '../check-text-transformer.js';
+import { TextTower, type TextTowerOptions, towerCheckpoint } from '../text-tower.js';
 import { TextTransformer } from '../text-transformer.js';
 import { checkTokens } from '../token-input.js';
-import { type TextPretrainedOptions, withVocabSize } from '../token-table.js';
-import { SIGLIP_TEXT_CONFIGS, type SiglipTextConfig, type SiglipTextName } from './siglip-text-configs.js';
-
-const TABLE = 'text_model.embeddings.token_embedding.weight';
+import type { TextPretrainedOptions } from '../token-table.js';
+import { SIGLIP_TEXTS, type SiglipTextConfig, type SiglipTextName } from './siglip-text-configs.js';
 
 /** Options of {@link SiglipText}. */
-export interface SiglipTextOptions extends RandomWeights {
-  /** Width of the result, default the configuration's `projectionDim`. */
-  readonly embedDim?: number;
-}
+export type SiglipTextOptions = TextTowerOptions;
 
 /** SiglipTextTransformer: {@link TextTransformer} with a linear head. */
 class SiglipTextTransformer extends TextTransformer {
@@ -56,12 +36,6 @@ class SiglipTextTransformer extends TextTransformer {
     this.head = linearHead(config.hiddenSize, embedDim, generator);
   }
 }
-
-const OPTIONS: OptionNames<SiglipTextOptions> = {
-  embedDim: 'optional',
-  seed: 'optional',
-  generator: 'optional',
-};
 
 /**
  * SigLIP's text tower with transformers' names (`text_model.*`), as in a checkpoint of the whole SiglipModel; the
@@ -74,13 +48,8 @@ const OPTIONS: OptionNames<SiglipTextOptions> = {
  *
  * Zhai et al., Sigmoid Loss for Language Image Pre-Training (2023), https://arxiv.org/abs/2303.15343.
  */
-export class SiglipText extends Module implements TextEncoder, Pretrained {
+export class SiglipText extends TextTower<SiglipTextName, SiglipTextConfig> {
   readonly textModel: SiglipTextTransformer;
-  readonly embedDim: number;
-  readonly architecture: SiglipTextName | SiglipTextConfig;
-  readonly config: SiglipTextConfig;
-  declare readonly report?: Pretrained['report'];
-  declare readonly tokenizer?: Pretrained['tokenizer'];
 
   /**
    * Loads the text tower of a SigLIP checkpoint in the hub's layout: of a whole SiglipModel, or saved alone as
@@ -91,25 +60,21 @@ export class SiglipText extends Module implements TextEncoder, Pretrained {
    *   download fails
    */
   static async fromPretrained(model: string | WeightSource, options: TextPretrainedOptions = {}): Promise<SiglipText> {
-    const opened = await openCheckpoint(openSource(model, options.hub), { file: options.file, modelType: 'siglip' });
-    const read = readConfig(opened);
-    const config = { ...read, vocabSize: options.vocabSize ?? read.vocabSize };
-    const tensors = await opened.tensors();
-    const made = new SiglipText(config, { embedDim: options.embedDim, generator: new BlankGenerator() });
-    const head = {
-      name: 'text_model.head',
-      layer: made.textModel.head,
-      make: () => linearHead(config.hiddenSize, made.embedDim, generatorOf(options, 'text/siglip/head')),
-    };
-    const report = fillModel(made, tensors, {
-      config: opened.config,
-      strict: options.strict,
-      adapter: adapters.siglipText,
-      prepare: (stored) =>
-        withVocabSize(stored, { ...options, where: 'text.SiglipText', adapter: adapters.siglipText, target: TABLE }),
-      heads: made.embedDim === config.projectionDim ? [] : [head],
+    const { embedDim, vocabSize } = options;
+    return loadPretrained(openSource(model, options.hub), options, {
+      ...towerCheckpoint('text.SiglipText', options),
+      modelType: 'siglip',
+      read: (opened) => ({ architecture: readConfig(opened, vocabSize), adapter: adapters.siglipText }),
+      build: (config: SiglipTextConfig) => new SiglipText(config, { embedDim, generator: new BlankGenerator() }),
+      head: ({ textModel: { head }, embedDim: width, config }) =>
+        width === config.projectionDim
+          ? undefined
+          : {
+              name: 'text_model.head',
+              layer: head,
+              make: () => linearHead(config.hiddenSize, width, generatorOf(options, 'text/siglip/head')),
+            },
     });
-    return Object.assign(made, { report, tokenizer: { source: opened.name, maxLength: config.maxPositions } });
   }
 
   /**
@@ -117,31 +82,12 @@ export class SiglipText extends Module implements TextEncoder, Pretrained {
    * @throws ConfigError if the name is unknown or the configuration makes no network
    */
   constructor(architecture: SiglipTextName | SiglipTextConfig, options: SiglipTextOptions = {}) {
-    super();
-    checkOptions('text.SiglipText', options, OPTIONS);
-    this.architecture = architecture;
-    const given: SiglipTextConfig =
-      typeof architecture === 'object' && architecture !== null
-        ? architecture
-        : namedConfig<SiglipTextConfig>('text.SiglipText', SIGLIP_TEXT_CONFIGS, architecture);
-    const { activation = 'gelu_tanh', layerNormEps = 1e-6, projectionDim = given.hiddenSize } = given;
-    this.config = { ...given, activation, layerNormEps, projectionDim };
-    checkTextTransformer('text.SiglipText', this.config);
-    const { embedDim = projectionDim } = options;
-    checkPositive('text.SiglipText', 'embedDim', embedDim);
-    this.embedDim = embedDim;
+    super('text/siglip', SIGLIP_TEXTS, architecture, options, (config) => {
+      const { activation = 'gelu_tanh', layerNormEps = 1e-6, projectionDim = config.hiddenSize } = config;
+      return { ...config, activation, layerNormEps, projectionDim };
+    });
     const generator = generatorOf(options, 'text/siglip');
-    this.textModel = new SiglipTextTransformer(this.config, embedDim, generator);
-  }
-
-  /** The one length of rows. */
-  get maxLength(): number {
-    return this.config.maxPositions;
-  }
-
-  /** Rows of the token embedding's table. */
-  get vocabSize(): number {
-    return this.textModel.embeddings.tokenEmbedding.weight.shape[0]!;
+    this.textModel = new SiglipTextTransformer(this.config, this.embedDim, generator);
   }
 
   /**
@@ -172,11 +118,6 @@ export class SiglipText extends Module implements TextEncoder, Pretrained {
     }
     return this.textModel.forward(input.inputIds, undefined, context);
   }
-
-  override describe(): PartDescription {
-    const architecture = typeof this.architecture === 'string' ? this.architecture : { ...this.architecture };
-    return { kind: 'text/siglip', options: { architecture, embedDim: this.embedDim } };
-  }
 }
 
 /** The head as transformers starts it: normal with deviation 0.02, bias 0. */
@@ -184,7 +125,7 @@ function linearHead(hiddenSize: number, embedDim: number, generator: Generator):
   return new Linear(hiddenSize, embedDim, { generator, init: normal(0.02), biasInit: zeros });
 }
 
-function readConfig(opened: OpenedCheckpoint): Required<Pick<SiglipTextConfig, 'projectionDim'>> & SiglipTextConfig {
+function readConfig(opened: OpenedCheckpoint, wantedRows: number | undefined): SiglipTextConfig {
   const { config, library, architecture } = opened;
   const whole = architecture === 'siglip' || architecture === 'siglip2';
   if (library !== 'transformers' || !(whole || /^siglip2?_text_model$/.test(architecture))) {
@@ -194,7 +135,7 @@ function readConfig(opened: OpenedCheckpoint): Required<Pick<SiglipTextConfig, '
   const text = whole ? config.object('text_config') : config;
   const hiddenSize = text.number('hidden_size', 768);
   return {
-    vocabSize: text.number('vocab_size', 32000),
+    vocabSize: wantedRows ?? text.number('vocab_size', 32000),
     maxPositions: text.number('max_position_embeddings', 64),
     hiddenSize,
     numLayers: text.number('num_hidden_layers', 12),

@@ -1,5 +1,6 @@
+import type { Architectures } from '@diptych/core';
 import type { Activation } from '@diptych/nn';
-import type { VisionTowerConfig } from '../vision-tower.js';
+import { VISION_TOWER, type VisionTowerConfig } from '../vision-tower.js';
 
 /** Shape of CLIP's vision tower. */
 export interface ClipVisionConfig extends VisionTowerConfig {
@@ -58,3 +59,15 @@ export const CLIP_VISION_CONFIGS = {
 
 /** A name of {@link CLIP_VISION_CONFIGS}. */
 export type ClipVisionName = keyof typeof CLIP_VISION_CONFIGS;
+
+/** What ClipVision may be asked to be. */
+export const CLIP_VISIONS: Architectures<ClipVisionName, ClipVisionConfig> = {
+  where: 'vision.ClipVision',
+  table: CLIP_VISION_CONFIGS,
+  names: {
+    ...VISION_TOWER,
+    projectionDim: 'required',
+    activation: 'optional',
+    layerNormEps: 'optional',
+  },
+};

@@ -1,12 +1,4 @@
-import {
-  type Context,
-  checkOptions,
-  type Encoded,
-  type ImageEncoder,
-  type ImageInput,
-  type OptionNames,
-  type PartDescription,
-} from '@diptych/core';
+import type { Context, Encoded, ImageInput } from '@diptych/core';
 import {
   BlankGenerator,
   Conv2d,
@@ -19,27 +11,18 @@ import {
   normal,
   type PreNormBlocks,
   parameter,
-  type RandomWeights,
   tokenAt,
 } from '@diptych/nn';
-import { fillModel, openCheckpoint, openSource, type Pretrained, type WeightSource } from '@diptych/weights';
+import { loadPretrained, openSource, type WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
-import { describeArchitecture, resolveArchitecture } from '../architecture.js';
 import { gridToTokens, tokensAfter } from '../grid.js';
-import { checkPixels } from '../pixels.js';
-import { type SizedPretrainedOptions, withImageSize } from '../pretrained/image-size.js';
-import { withPositionGrid } from '../pretrained/position-grid.js';
-import { checkVisionTower, gridSizeOf, towerBlocks } from '../vision-tower.js';
-import { CLIP_VISION_CONFIGS, type ClipVisionConfig, type ClipVisionName } from './clip-vision-configs.js';
+import type { SizedPretrainedOptions } from '../pretrained/image-size.js';
+import { gridSizeOf, towerBlocks, towerCheckpoint, VisionTower, type VisionTowerOptions } from '../vision-tower.js';
+import { CLIP_VISIONS, type ClipVisionConfig, type ClipVisionName } from './clip-vision-configs.js';
 import { clipVisionOf } from './clip-vision-pretrained.js';
 
-/** Options of {@link ClipVision}. */
-export interface ClipVisionOptions extends RandomWeights {
-  /** Width of the result, default the configuration's `projectionDim`. */
-  readonly embedDim?: number;
-  /** Side of the pictures where it is not the configuration's. */
-  readonly imageSize?: number;
-}
+/** Options of {@link ClipVision}; `embedDim`: default the configuration's `projectionDim`. */
+export type ClipVisionOptions = VisionTowerOptions;
 
 /** Patches, a class token before them, positions: [B, H, W, C] -> [B, 1 + patches, D]. */
 class ClipVisionEmbeddings extends Module {
@@ -94,13 +77,6 @@ class ClipVisionTransformer extends Module {
   }
 }
 
-const OPTIONS: OptionNames<ClipVisionOptions> = {
-  embedDim: 'optional',
-  imageSize: 'optional',
-  seed: 'optional',
-  generator: 'optional',
-};
-
 /**
  * CLIP's vision tower with transformers' names: `vision_model.*` and `visual_projection`, as in a checkpoint of the
  * whole CLIPModel.
@@ -111,43 +87,20 @@ const OPTIONS: OptionNames<ClipVisionOptions> = {
  * Radford et al., Learning Transferable Visual Models From Natural Language Supervision (2021),
  * https://arxiv.org/abs/2103.00020. CLIP's ResNets are other networks and not here.
  */
-export class ClipVision extends Module implements ImageEncoder, Pretrained {
-  readonly transform?: Pretrained['transform'];
-  readonly report?: Pretrained['report'];
+export class ClipVision extends VisionTower<ClipVisionName, ClipVisionConfig> {
   readonly visionModel: ClipVisionTransformer;
   readonly visualProjection: Linear;
-  readonly embedDim: number;
-  readonly architecture: ClipVisionName | ClipVisionConfig;
-  readonly config: ClipVisionConfig;
-  readonly #where: string;
 
   /**
    * @param architecture a name of {@link CLIP_VISION_CONFIGS}, or a configuration of your own
    * @throws ConfigError if the name is unknown or the configuration makes no network
    */
   constructor(architecture: ClipVisionName | ClipVisionConfig, options: ClipVisionOptions = {}) {
-    super();
-    checkOptions('vision.ClipVision', options, OPTIONS);
-    const asked = resolveArchitecture<ClipVisionName, ClipVisionConfig>(
-      'vision.ClipVision',
-      CLIP_VISION_CONFIGS,
-      architecture,
-    );
-    this.#where = asked.where;
-    this.architecture = asked.architecture;
-    const { config: base } = asked;
-    const { imageSize = base.imageSize, embedDim = base.projectionDim } = options;
-    this.config = { ...base, imageSize };
-    this.embedDim = embedDim;
-    checkVisionTower(this.#where, this.config, embedDim);
-
+    super('vision/clip', CLIP_VISIONS, architecture, options, ({ projectionDim }) => projectionDim);
+    const { config, embedDim } = this;
     const generator = generatorOf(options, 'vision/clip');
-    this.visionModel = new ClipVisionTransformer(this.config, generator);
-    this.visualProjection = projection(base.hiddenSize, embedDim, generator);
-  }
-
-  get imageSize(): number {
-    return this.config.imageSize;
+    this.visionModel = new ClipVisionTransformer(config, generator);
+    this.visualProjection = projection(config.hiddenSize, embedDim, generator);
   }
 
   /**
@@ -156,8 +109,7 @@ export class ClipVision extends Module implements ImageEncoder, Pretrained {
    * @throws ShapeError if the pictures have another size
    */
   encode(pixels: ImageInput, context: Context): Encoded {
-    const { imageSize, inChannels = 3 } = this.config;
-    checkPixels(this.#where, pixels, { height: imageSize, width: imageSize, channels: inChannels });
+    this.checkPixels(pixels);
     const tokens = this.visionModel.forward(pixels, context);
     const project = <T extends tf.Tensor>(x: T) =>
       this.visualProjection.forward(this.visionModel.postLayernorm.forward(x));
@@ -173,42 +125,18 @@ export class ClipVision extends Module implements ImageEncoder, Pretrained {
    * @throws WeightsError, HubError if the checkpoint is missing, damaged or does not fit; ConfigError for another family
    */
   static async fromPretrained(model: string | WeightSource, options: SizedPretrainedOptions = {}): Promise<ClipVision> {
-    const opened = await openCheckpoint(openSource(model, options.hub), options);
-    const { architecture, adapter } = clipVisionOf(opened);
-    const tensors = await opened.tensors();
     const { embedDim, imageSize } = options;
-    const made = new ClipVision(architecture, { embedDim, imageSize, generator: new BlankGenerator() });
-    const report = fillModel(made, tensors, {
-      config: opened.config,
-      strict: options.strict,
-      adapter,
-      heads: [
-        {
-          name: 'visual_projection',
-          layer: made.visualProjection,
-          make: () => projection(made.config.hiddenSize, made.embedDim, generatorOf(options, 'vision/clip/head')),
-        },
-      ],
-      prepare: (stored) =>
-        withPositionGrid(stored, {
-          adapter,
-          target: 'vision_model.embeddings.position_embedding.weight',
-          prefix: 1,
-          gridSize: gridSizeOf(made.config),
-        }),
+    return loadPretrained(openSource(model, options.hub), options, {
+      ...towerCheckpoint(1),
+      read: clipVisionOf,
+      build: (architecture: ClipVisionConfig) =>
+        new ClipVision(architecture, { embedDim, imageSize, generator: new BlankGenerator() }),
+      head: ({ visualProjection, embedDim: width }) => ({
+        name: 'visual_projection',
+        layer: visualProjection,
+        make: () => projection(visualProjection.inFeatures, width, generatorOf(options, 'vision/clip/head')),
+      }),
     });
-    return Object.assign(made, {
-      transform: withImageSize(opened.transform, made.imageSize, architecture.imageSize),
-      report,
-    });
-  }
-
-  override describe(): PartDescription {
-    const architecture = describeArchitecture(this.architecture);
-    return {
-      kind: 'vision/clip',
-      options: { architecture, embedDim: this.embedDim, imageSize: this.config.imageSize },
-    };
   }
 }
 

@@ -1,3 +1,5 @@
+import type { Architectures } from '@diptych/core';
+
 /** Shape of a ConvNeXt. */
 export interface ConvNeXtConfig {
   /** Blocks of each of the four stages. */
@@ -28,3 +30,15 @@ export const CONVNEXT_CONFIGS = {
 
 /** A name of {@link CONVNEXT_CONFIGS}. */
 export type ConvNeXtName = keyof typeof CONVNEXT_CONFIGS;
+
+/** What ConvNeXt may be asked to be. */
+export const CONVNEXTS: Architectures<ConvNeXtName, ConvNeXtConfig> = {
+  where: 'vision.ConvNeXt',
+  table: CONVNEXT_CONFIGS,
+  names: {
+    depths: 'required',
+    widths: 'required',
+    headEps: 'optional',
+    inChannels: 'optional',
+  },
+};

@@ -3,11 +3,13 @@ import {
   type Context,
   checkOptions,
   checkPositive,
+  describeArchitecture,
   type Encoded,
   type ImageEncoder,
   type ImageInput,
   type OptionNames,
   type PartDescription,
+  resolveArchitecture,
 } from '@diptych/core';
 import {
   BlankGenerator,
@@ -25,21 +27,18 @@ import {
   zeros,
 } from '@diptych/nn';
 import {
-  fillModel,
-  ignoring,
-  openCheckpoint,
+  loadPretrained,
   openSource,
   type Pretrained,
   type PretrainedOptions,
   type WeightSource,
 } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
-import { describeArchitecture, resolveArchitecture } from '../architecture.js';
 import { checkDropPathRate } from '../encoder-options.js';
 import { globalAverage, gridToTokens } from '../grid.js';
 import { checkPixels } from '../pixels.js';
 import { TIMM_INIT, timmLinear } from '../timm-linear.js';
-import { CONVNEXT_CONFIGS, type ConvNeXtConfig, type ConvNeXtName } from './convnext-configs.js';
+import { CONVNEXTS, type ConvNeXtConfig, type ConvNeXtName } from './convnext-configs.js';
 import { convnextOf } from './convnext-pretrained.js';
 
 /** Options of {@link ConvNeXt}. */
@@ -156,7 +155,7 @@ export class ConvNeXt extends Module implements ImageEncoder, Pretrained {
   constructor(architecture: ConvNeXtName | ConvNeXtConfig, options: ConvNeXtOptions = {}) {
     super();
     checkOptions('vision.ConvNeXt', options, OPTIONS);
-    const asked = resolveArchitecture<ConvNeXtName, ConvNeXtConfig>('vision.ConvNeXt', CONVNEXT_CONFIGS, architecture);
+    const asked = resolveArchitecture(architecture, CONVNEXTS);
     this.#where = asked.where;
     this.architecture = asked.architecture;
     const { config } = asked;
@@ -211,23 +210,19 @@ export class ConvNeXt extends Module implements ImageEncoder, Pretrained {
     model: string | WeightSource,
     options: PretrainedOptions & RandomWeights & Pick<ConvNeXtOptions, 'dropPathRate'> = {},
   ): Promise<ConvNeXt> {
-    const opened = await openCheckpoint(openSource(model, options.hub), options);
-    const { architecture, adapter } = convnextOf(opened);
-    const tensors = await opened.tensors();
     const { embedDim, dropPathRate } = options;
-    const made = new ConvNeXt(architecture, { embedDim, dropPathRate, generator: new BlankGenerator() });
-    const head = made.head.fc && {
-      name: 'head.fc',
-      layer: made.head.fc,
-      make: () => timmLinear(made.head.fc!.inFeatures, made.embedDim, generatorOf(options, 'vision/convnext/head')),
-    };
-    const report = fillModel(made, tensors, {
-      config: opened.config,
-      strict: options.strict,
-      adapter: head ? adapter : ignoring(adapter, /^head\.fc\./),
-      heads: head && [head],
+    return loadPretrained(openSource(model, options.hub), options, {
+      read: convnextOf,
+      build: (architecture: ConvNeXtName | ConvNeXtConfig) =>
+        new ConvNeXt(architecture, { embedDim, dropPathRate, generator: new BlankGenerator() }),
+      head: ({ head: { fc }, embedDim: width }) =>
+        fc && {
+          name: 'head.fc',
+          layer: fc,
+          make: () => timmLinear(fc.inFeatures, width, generatorOf(options, 'vision/convnext/head')),
+        },
+      headTensors: /^head\.fc\./,
     });
-    return Object.assign(made, { transform: opened.transform, report });
   }
 
   override describe(): PartDescription {

@@ -1,3 +1,4 @@
+import type { Architectures } from '@diptych/core';
 import type { Activation } from '@diptych/nn';
 import { type MobileStage, roundChannels } from '../mobile-blocks.js';
 
@@ -48,6 +49,19 @@ export const EFFICIENTNET_CONFIGS = Object.fromEntries(
     [`tf_${name}`, { ...config, tensorflow: true }],
   ]),
 ) as Readonly<Record<EfficientNetName, EfficientNetConfig>>;
+
+/** What EfficientNet may be asked to be. */
+export const EFFICIENTNETS: Architectures<EfficientNetName, EfficientNetConfig> = {
+  where: 'vision.EfficientNet',
+  table: EFFICIENTNET_CONFIGS,
+  names: {
+    widthMultiplier: 'optional',
+    depthMultiplier: 'optional',
+    lite: 'optional',
+    tensorflow: 'optional',
+    inChannels: 'optional',
+  },
+};
 
 /** Rows of table 1 of the paper: expansion, channels, blocks, filter, stride. */
 const B0_STAGES = [

@@ -2,30 +2,29 @@ import {
   type Context,
   checkOptions,
   checkPositive,
+  describeArchitecture,
   type Encoded,
   type ImageEncoder,
   type ImageInput,
   type OptionNames,
   type PartDescription,
+  resolveArchitecture,
 } from '@diptych/core';
 import { activate, BatchNorm2d, BlankGenerator, generatorOf, Linear, Module, type RandomWeights } from '@diptych/nn';
 import {
-  fillModel,
-  ignoring,
-  openCheckpoint,
+  loadPretrained,
   openSource,
   type Pretrained,
   type PretrainedOptions,
   type WeightSource,
 } from '@diptych/weights';
 import type * as tf from '@tensorflow/tfjs-core';
-import { describeArchitecture, resolveArchitecture } from '../architecture.js';
 import { checkDropPathRate, checkMultiplier } from '../encoder-options.js';
 import { globalAverage, gridToTokens } from '../grid.js';
 import { type MobileBlock, MobileConv2d, mobileStages, type SqueezeStyle } from '../mobile-blocks.js';
 import { checkPixels } from '../pixels.js';
 import {
-  EFFICIENTNET_CONFIGS,
+  EFFICIENTNETS,
   type EfficientNetConfig,
   type EfficientNetName,
   efficientNetShape,
@@ -82,11 +81,7 @@ export class EfficientNet extends Module implements ImageEncoder, Pretrained {
   constructor(architecture: EfficientNetName | EfficientNetConfig, options: EfficientNetOptions = {}) {
     super();
     checkOptions('vision.EfficientNet', options, OPTIONS);
-    const asked = resolveArchitecture<EfficientNetName, EfficientNetConfig>(
-      'vision.EfficientNet',
-      EFFICIENTNET_CONFIGS,
-      architecture,
-    );
+    const asked = resolveArchitecture(architecture, EFFICIENTNETS);
     this.#where = asked.where;
     this.architecture = asked.architecture;
     const { tensorflow = false, inChannels = 3, widthMultiplier = 1, depthMultiplier = 1 } = asked.config;
@@ -145,26 +140,20 @@ export class EfficientNet extends Module implements ImageEncoder, Pretrained {
     model: string | WeightSource,
     options: PretrainedOptions & RandomWeights & Pick<EfficientNetOptions, 'dropPathRate'> = {},
   ): Promise<EfficientNet> {
-    const opened = await openCheckpoint(openSource(model, options.hub), options);
-    const { architecture, adapter } = efficientNetOf(opened);
-    const tensors = await opened.tensors();
     const { embedDim, dropPathRate } = options;
-    const made = new EfficientNet(architecture, { embedDim, dropPathRate, generator: new BlankGenerator() });
-    const head = made.classifier && {
-      name: 'classifier',
-      layer: made.classifier,
-      make: () =>
-        new Linear(made.classifier!.inFeatures, made.embedDim, {
-          generator: generatorOf(options, 'vision/efficientnet/head'),
-        }),
-    };
-    const report = fillModel(made, tensors, {
-      config: opened.config,
-      strict: options.strict,
-      adapter: head ? adapter : ignoring(adapter, /^classifier\.(weight|bias)$/),
-      heads: head && [head],
+    return loadPretrained(openSource(model, options.hub), options, {
+      read: efficientNetOf,
+      build: (architecture: EfficientNetName | EfficientNetConfig) =>
+        new EfficientNet(architecture, { embedDim, dropPathRate, generator: new BlankGenerator() }),
+      head: ({ classifier, embedDim: width }) =>
+        classifier && {
+          name: 'classifier',
+          layer: classifier,
+          make: () =>
+            new Linear(classifier.inFeatures, width, { generator: generatorOf(options, 'vision/efficientnet/head') }),
+        },
+      headTensors: /^classifier\.(weight|bias)$/,
     });
-    return Object.assign(made, { transform: opened.transform, report });
   }
 
   override describe(): PartDescription {

@@ -1,3 +1,4 @@
+import type { Architectures } from '@diptych/core';
 import { type MobileStage, roundChannels } from '../mobile-blocks.js';
 
 /** Shape of a MobileNetV3. */
@@ -31,6 +32,20 @@ export const MOBILENET_V3_CONFIGS = {
 
 /** A name of {@link MOBILENET_V3_CONFIGS}. */
 export type MobileNetV3Name = keyof typeof MOBILENET_V3_CONFIGS;
+
+/** What MobileNetV3 may be asked to be. */
+export const MOBILENETS_V3: Architectures<MobileNetV3Name, MobileNetV3Config> = {
+  where: 'vision.MobileNetV3',
+  table: MOBILENET_V3_CONFIGS,
+  names: {
+    size: 'required',
+    widthMultiplier: 'optional',
+    headChannels: 'optional',
+    tensorflow: 'optional',
+    eps: 'optional',
+    inChannels: 'optional',
+  },
+};
 
 /** Rows of tables 1 and 2 of the paper: expansions of the blocks, channels, filter, stride, squeeze, hard swish. */
 type Row = readonly [

@@ -3,30 +3,29 @@ import {
   type Context,
   checkOptions,
   checkPositive,
+  describeArchitecture,
   type Encoded,
   type ImageEncoder,
   type ImageInput,
   type OptionNames,
   type PartDescription,
+  resolveArchitecture,
 } from '@diptych/core';
 import { activate, BatchNorm2d, BlankGenerator, generatorOf, Linear, Module, type RandomWeights } from '@diptych/nn';
 import {
-  fillModel,
-  ignoring,
-  openCheckpoint,
+  loadPretrained,
   openSource,
   type Pretrained,
   type PretrainedOptions,
   type WeightSource,
 } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
-import { describeArchitecture, resolveArchitecture } from '../architecture.js';
 import { checkDropPathRate, checkMultiplier } from '../encoder-options.js';
 import { globalAverage, gridToTokens } from '../grid.js';
 import { type MobileBlock, MobileConv2d, type MobileStyle, mobileStages, type SqueezeStyle } from '../mobile-blocks.js';
 import { checkPixels } from '../pixels.js';
 import {
-  MOBILENET_V3_CONFIGS,
+  MOBILENETS_V3,
   type MobileNetV3Config,
   type MobileNetV3Name,
   mobileNetV3Shape,
@@ -96,11 +95,7 @@ export class MobileNetV3 extends Module implements ImageEncoder, Pretrained {
   constructor(architecture: MobileNetV3Name | MobileNetV3Config, options: MobileNetV3Options = {}) {
     super();
     checkOptions('vision.MobileNetV3', options, OPTIONS);
-    const asked = resolveArchitecture<MobileNetV3Name, MobileNetV3Config>(
-      'vision.MobileNetV3',
-      MOBILENET_V3_CONFIGS,
-      architecture,
-    );
+    const asked = resolveArchitecture(architecture, MOBILENETS_V3);
     this.#where = asked.where;
     this.architecture = asked.architecture;
     const { size, widthMultiplier = 1, headChannels, inChannels = 3, tensorflow = false } = asked.config;
@@ -165,26 +160,20 @@ export class MobileNetV3 extends Module implements ImageEncoder, Pretrained {
     model: string | WeightSource,
     options: PretrainedOptions & RandomWeights & Pick<MobileNetV3Options, 'dropPathRate'> = {},
   ): Promise<MobileNetV3> {
-    const opened = await openCheckpoint(openSource(model, options.hub), options);
-    const { architecture, adapter } = mobileNetV3Of(opened);
-    const tensors = await opened.tensors();
     const { embedDim, dropPathRate } = options;
-    const made = new MobileNetV3(architecture, { embedDim, dropPathRate, generator: new BlankGenerator() });
-    const head = made.classifier && {
-      name: 'classifier',
-      layer: made.classifier,
-      make: () =>
-        new Linear(made.classifier!.inFeatures, made.embedDim, {
-          generator: generatorOf(options, 'vision/mobilenet-v3/head'),
-        }),
-    };
-    const report = fillModel(made, tensors, {
-      config: opened.config,
-      strict: options.strict,
-      adapter: head ? adapter : ignoring(adapter, /^classifier\.(weight|bias)$/),
-      heads: head && [head],
+    return loadPretrained(openSource(model, options.hub), options, {
+      read: mobileNetV3Of,
+      build: (architecture: MobileNetV3Name | MobileNetV3Config) =>
+        new MobileNetV3(architecture, { embedDim, dropPathRate, generator: new BlankGenerator() }),
+      head: ({ classifier, embedDim: width }) =>
+        classifier && {
+          name: 'classifier',
+          layer: classifier,
+          make: () =>
+            new Linear(classifier.inFeatures, width, { generator: generatorOf(options, 'vision/mobilenet-v3/head') }),
+        },
+      headTensors: /^classifier\.(weight|bias)$/,
     });
-    return Object.assign(made, { transform: opened.transform, report });
   }
 
   override describe(): PartDescription {

@@ -23,7 +23,8 @@ const resnetConfig = {
 };
 const vitArgs = { img_size: 16, patch_size: 8, embed_dim: 12, depth: 1, num_heads: 2 };
 const vitShape = { imageSize: 16, patchSize: 8, hiddenSize: 12, numLayers: 1, numHeads: 2 };
-const clipShape = { ...vitShape, intermediateSize: 20, projectionDim: 6 };
+const siglipShape = { ...vitShape, intermediateSize: 20 };
+const clipShape = { ...siglipShape, projectionDim: 6 };
 const hubVision = {
   image_size: 16,
   patch_size: 8,
@@ -130,7 +131,7 @@ describe('fromPretrained', () => {
         ConvNeXt,
       ],
       [new ClipVision(clipShape), { model_type: 'clip_vision_model', projection_dim: 6, ...hubVision }, ClipVision],
-      [new SiglipVision(clipShape), { model_type: 'siglip_vision_model', ...hubVision }, SiglipVision],
+      [new SiglipVision(siglipShape), { model_type: 'siglip_vision_model', ...hubVision }, SiglipVision],
     ] as const;
     for (const [original, config, family] of models) {
       const loaded = await imageEncoderFromPretrained(await folderOf(original, config));

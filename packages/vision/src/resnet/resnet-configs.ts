@@ -1,3 +1,5 @@
+import type { Architectures } from '@diptych/core';
+
 /** Shape of a ResNet: which blocks, how many, how wide. */
 export interface ResNetConfig {
   /** `basic` is two 3x3 convolutions, `bottleneck` 1x1, 3x3, 1x1 with four times the channels at the end. */
@@ -35,3 +37,17 @@ export const RESNET_CONFIGS = {
 
 /** A name of {@link RESNET_CONFIGS}. */
 export type ResNetName = keyof typeof RESNET_CONFIGS;
+
+/** What ResNet may be asked to be. */
+export const RESNETS: Architectures<ResNetName, ResNetConfig> = {
+  where: 'vision.ResNet',
+  table: RESNET_CONFIGS,
+  names: {
+    block: 'required',
+    layers: 'required',
+    width: 'optional',
+    groups: 'optional',
+    widthPerGroup: 'optional',
+    inChannels: 'optional',
+  },
+};

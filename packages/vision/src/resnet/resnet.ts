@@ -3,11 +3,13 @@ import {
   type Context,
   checkOptions,
   checkPositive,
+  describeArchitecture,
   type Encoded,
   type ImageEncoder,
   type ImageInput,
   type OptionNames,
   type PartDescription,
+  resolveArchitecture,
 } from '@diptych/core';
 import {
   BatchNorm2d,
@@ -20,20 +22,17 @@ import {
   type RandomWeights,
 } from '@diptych/nn';
 import {
-  fillModel,
-  ignoring,
-  openCheckpoint,
+  loadPretrained,
   openSource,
   type Pretrained,
   type PretrainedOptions,
   type WeightSource,
 } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
-import { describeArchitecture, resolveArchitecture } from '../architecture.js';
 import { globalAverage, gridToTokens } from '../grid.js';
 import { checkPixels } from '../pixels.js';
 import { BasicBlock, Bottleneck, convolution, type ResidualBlock } from './residual-blocks.js';
-import { RESNET_CONFIGS, type ResNetConfig, type ResNetName } from './resnet-configs.js';
+import { RESNETS, type ResNetConfig, type ResNetName } from './resnet-configs.js';
 import { resnetOf } from './resnet-pretrained.js';
 
 /** Options of {@link ResNet}. */
@@ -90,7 +89,7 @@ export class ResNet extends Module implements ImageEncoder, Pretrained {
   constructor(architecture: ResNetName | ResNetConfig, options: ResNetOptions = {}) {
     super();
     checkOptions('vision.ResNet', options, OPTIONS);
-    const asked = resolveArchitecture<ResNetName, ResNetConfig>('vision.ResNet', RESNET_CONFIGS, architecture);
+    const asked = resolveArchitecture(architecture, RESNETS);
     this.#where = asked.where;
     this.architecture = asked.architecture;
     const { config } = asked;
@@ -162,24 +161,19 @@ export class ResNet extends Module implements ImageEncoder, Pretrained {
     model: string | WeightSource,
     options: PretrainedOptions & RandomWeights = {},
   ): Promise<ResNet> {
-    const opened = await openCheckpoint(openSource(model, options.hub), options);
-    const { architecture, adapter } = resnetOf(opened);
-    const tensors = await opened.tensors();
     const { embedDim } = options;
-    const made = new ResNet(architecture, { embedDim, generator: new BlankGenerator() });
-    const head = made.fc && {
-      name: 'fc',
-      layer: made.fc,
-      make: () =>
-        new Linear(made.fc!.inFeatures, made.embedDim, { generator: generatorOf(options, 'vision/resnet/head') }),
-    };
-    const report = fillModel(made, tensors, {
-      config: opened.config,
-      strict: options.strict,
-      adapter: head ? adapter : ignoring(adapter, /^fc\./),
-      heads: head && [head],
+    return loadPretrained(openSource(model, options.hub), options, {
+      read: resnetOf,
+      build: (architecture: ResNetName | ResNetConfig) =>
+        new ResNet(architecture, { embedDim, generator: new BlankGenerator() }),
+      head: ({ fc, embedDim: width }) =>
+        fc && {
+          name: 'fc',
+          layer: fc,
+          make: () => new Linear(fc.inFeatures, width, { generator: generatorOf(options, 'vision/resnet/head') }),
+        },
+      headTensors: /^fc\./,
     });
-    return Object.assign(made, { transform: opened.transform, report });
   }
 
   override describe(): PartDescription {

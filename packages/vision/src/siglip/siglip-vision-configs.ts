@@ -1,5 +1,6 @@
+import type { Architectures } from '@diptych/core';
 import type { Activation } from '@diptych/nn';
-import type { VisionTowerConfig } from '../vision-tower.js';
+import { VISION_TOWER, type VisionTowerConfig } from '../vision-tower.js';
 
 /** Shape of SigLIP's vision tower, whose result is as wide as its tokens. */
 export interface SiglipVisionConfig extends VisionTowerConfig {
@@ -27,3 +28,14 @@ export const SIGLIP_VISION_CONFIGS = {
 
 /** A name of {@link SIGLIP_VISION_CONFIGS}. */
 export type SiglipVisionName = keyof typeof SIGLIP_VISION_CONFIGS;
+
+/** What SiglipVision may be asked to be. */
+export const SIGLIP_VISIONS: Architectures<SiglipVisionName, SiglipVisionConfig> = {
+  where: 'vision.SiglipVision',
+  table: SIGLIP_VISION_CONFIGS,
+  names: {
+    ...VISION_TOWER,
+    activation: 'optional',
+    layerNormEps: 'optional',
+  },
+};

@@ -1,12 +1,4 @@
-import {
-  type Context,
-  checkOptions,
-  type Encoded,
-  type ImageEncoder,
-  type ImageInput,
-  type OptionNames,
-  type PartDescription,
-} from '@diptych/core';
+import type { Context, Encoded, ImageInput } from '@diptych/core';
 import {
   BlankGenerator,
   Conv2d,
@@ -21,28 +13,19 @@ import {
   normal,
   type PreNormBlocks,
   parameter,
-  type RandomWeights,
   tokenAt,
 } from '@diptych/nn';
-import { fillModel, openCheckpoint, openSource, type Pretrained, type WeightSource } from '@diptych/weights';
+import { loadPretrained, openSource, type WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
-import { describeArchitecture, resolveArchitecture } from '../architecture.js';
 import { gridToTokens } from '../grid.js';
-import { checkPixels } from '../pixels.js';
-import { type SizedPretrainedOptions, withImageSize } from '../pretrained/image-size.js';
-import { withPositionGrid } from '../pretrained/position-grid.js';
+import type { SizedPretrainedOptions } from '../pretrained/image-size.js';
 import { TIMM_INIT, timmLinear } from '../timm-linear.js';
-import { checkVisionTower, gridSizeOf, towerBlocks } from '../vision-tower.js';
-import { SIGLIP_VISION_CONFIGS, type SiglipVisionConfig, type SiglipVisionName } from './siglip-vision-configs.js';
+import { gridSizeOf, towerBlocks, towerCheckpoint, VisionTower, type VisionTowerOptions } from '../vision-tower.js';
+import { SIGLIP_VISIONS, type SiglipVisionConfig, type SiglipVisionName } from './siglip-vision-configs.js';
 import { siglipVisionOf } from './siglip-vision-pretrained.js';
 
-/** Options of {@link SiglipVision}. */
-export interface SiglipVisionOptions extends RandomWeights {
-  /** Width of the result; where it is not the tokens' width, a `projection` is added. */
-  readonly embedDim?: number;
-  /** Side of the pictures where it is not the configuration's. */
-  readonly imageSize?: number;
-}
+/** Options of {@link SiglipVision}; `embedDim`: where it is not the tokens' width, a `projection` is added. */
+export type SiglipVisionOptions = VisionTowerOptions;
 
 /** Patches and positions, no class token: [B, H, W, C] -> [B, patches, D]. */
 class SiglipVisionEmbeddings extends Module {
@@ -111,13 +94,6 @@ class SiglipVisionTransformer extends Module {
   }
 }
 
-const OPTIONS: OptionNames<SiglipVisionOptions> = {
-  embedDim: 'optional',
-  imageSize: 'optional',
-  seed: 'optional',
-  generator: 'optional',
-};
-
 /**
  * SigLIP's vision tower with transformers' names (`vision_model.*`), as in a checkpoint of the whole SiglipModel; the
  * fixed-size checkpoints of SigLIP 2 are the same network.
@@ -127,43 +103,20 @@ const OPTIONS: OptionNames<SiglipVisionOptions> = {
  *
  * Zhai et al., Sigmoid Loss for Language Image Pre-Training (2023), https://arxiv.org/abs/2303.15343.
  */
-export class SiglipVision extends Module implements ImageEncoder, Pretrained {
-  readonly transform?: Pretrained['transform'];
-  readonly report?: Pretrained['report'];
+export class SiglipVision extends VisionTower<SiglipVisionName, SiglipVisionConfig> {
   readonly visionModel: SiglipVisionTransformer;
   readonly projection: Linear | undefined;
-  readonly embedDim: number;
-  readonly architecture: SiglipVisionName | SiglipVisionConfig;
-  readonly config: SiglipVisionConfig;
-  readonly #where: string;
 
   /**
    * @param architecture a name of {@link SIGLIP_VISION_CONFIGS}, or a configuration of your own
    * @throws ConfigError if the name is unknown or the configuration makes no network
    */
   constructor(architecture: SiglipVisionName | SiglipVisionConfig, options: SiglipVisionOptions = {}) {
-    super();
-    checkOptions('vision.SiglipVision', options, OPTIONS);
-    const asked = resolveArchitecture<SiglipVisionName, SiglipVisionConfig>(
-      'vision.SiglipVision',
-      SIGLIP_VISION_CONFIGS,
-      architecture,
-    );
-    this.#where = asked.where;
-    this.architecture = asked.architecture;
-    const { config: base } = asked;
-    const { imageSize = base.imageSize, embedDim = base.hiddenSize } = options;
-    this.config = { ...base, imageSize };
-    this.embedDim = embedDim;
-    checkVisionTower(this.#where, this.config, embedDim);
-
+    super('vision/siglip', SIGLIP_VISIONS, architecture, options, ({ hiddenSize }) => hiddenSize);
+    const { config, embedDim } = this;
     const generator = generatorOf(options, 'vision/siglip');
-    this.visionModel = new SiglipVisionTransformer(this.config, generator);
-    this.projection = embedDim === base.hiddenSize ? undefined : timmLinear(base.hiddenSize, embedDim, generator);
-  }
-
-  get imageSize(): number {
-    return this.config.imageSize;
+    this.visionModel = new SiglipVisionTransformer(config, generator);
+    this.projection = embedDim === config.hiddenSize ? undefined : timmLinear(config.hiddenSize, embedDim, generator);
   }
 
   /**
@@ -172,8 +125,7 @@ export class SiglipVision extends Module implements ImageEncoder, Pretrained {
    * @throws ShapeError if the pictures have another size
    */
   encode(pixels: ImageInput, context: Context): Encoded {
-    const { imageSize, inChannels = 3 } = this.config;
-    checkPixels(this.#where, pixels, { height: imageSize, width: imageSize, channels: inChannels });
+    this.checkPixels(pixels);
     const sequence = this.visionModel.forward(pixels, context);
     const pooled = this.visionModel.head.forward(sequence, context);
     if (!this.projection) return { pooled, sequence };
@@ -192,40 +144,18 @@ export class SiglipVision extends Module implements ImageEncoder, Pretrained {
     model: string | WeightSource,
     options: SizedPretrainedOptions = {},
   ): Promise<SiglipVision> {
-    const opened = await openCheckpoint(openSource(model, options.hub), options);
-    const { architecture, adapter } = siglipVisionOf(opened);
-    const tensors = await opened.tensors();
     const { embedDim, imageSize } = options;
-    const made = new SiglipVision(architecture, { embedDim, imageSize, generator: new BlankGenerator() });
-    const head = made.projection && {
-      name: 'projection',
-      layer: made.projection,
-      make: () => timmLinear(made.config.hiddenSize, made.embedDim, generatorOf(options, 'vision/siglip/head')),
-    };
-    const report = fillModel(made, tensors, {
-      config: opened.config,
-      strict: options.strict,
-      adapter,
-      heads: head && [head],
-      prepare: (stored) =>
-        withPositionGrid(stored, {
-          adapter,
-          target: 'vision_model.embeddings.position_embedding.weight',
-          prefix: 0,
-          gridSize: gridSizeOf(made.config),
-        }),
+    return loadPretrained(openSource(model, options.hub), options, {
+      ...towerCheckpoint(0),
+      read: siglipVisionOf,
+      build: (architecture: SiglipVisionConfig) =>
+        new SiglipVision(architecture, { embedDim, imageSize, generator: new BlankGenerator() }),
+      head: ({ projection, embedDim: width }) =>
+        projection && {
+          name: 'projection',
+          layer: projection,
+          make: () => timmLinear(projection.inFeatures, width, generatorOf(options, 'vision/siglip/head')),
+        },
     });
-    return Object.assign(made, {
-      transform: withImageSize(opened.transform, made.imageSize, architecture.imageSize),
-      report,
-    });
-  }
-
-  override describe(): PartDescription {
-    const architecture = describeArchitecture(this.architecture);
-    return {
-      kind: 'vision/siglip',
-      options: { architecture, embedDim: this.embedDim, imageSize: this.config.imageSize },
-    };
   }
 }

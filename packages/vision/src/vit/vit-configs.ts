@@ -1,3 +1,5 @@
+import type { Architectures } from '@diptych/core';
+
 /** Shape of a ViT. */
 export interface ViTConfig {
   /** Side of a square patch in pixels. */
@@ -62,3 +64,21 @@ export const VIT_CONFIGS = {
 
 /** A name of {@link VIT_CONFIGS}. */
 export type ViTName = keyof typeof VIT_CONFIGS;
+
+/** What ViT may be asked to be. */
+export const VITS: Architectures<ViTName, ViTConfig> = {
+  where: 'vision.ViT',
+  table: VIT_CONFIGS,
+  names: {
+    patchSize: 'required',
+    hiddenSize: 'required',
+    numLayers: 'required',
+    numHeads: 'required',
+    intermediateSize: 'optional',
+    imageSize: 'optional',
+    pooling: 'optional',
+    classToken: 'optional',
+    layerNormEps: 'optional',
+    inChannels: 'optional',
+  },
+};

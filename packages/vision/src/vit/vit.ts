@@ -3,11 +3,13 @@ import {
   type Context,
   checkOptions,
   checkPositive,
+  describeArchitecture,
   type Encoded,
   type ImageEncoder,
   type ImageInput,
   type OptionNames,
   type PartDescription,
+  resolveArchitecture,
 } from '@diptych/core';
 import {
   BlankGenerator,
@@ -22,17 +24,8 @@ import {
   type RandomWeights,
   tokenAt,
 } from '@diptych/nn';
-import {
-  chainAdapters,
-  fillModel,
-  ignoring,
-  openCheckpoint,
-  openSource,
-  type Pretrained,
-  type WeightSource,
-} from '@diptych/weights';
+import { chainAdapters, loadPretrained, openSource, type Pretrained, type WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
-import { describeArchitecture, resolveArchitecture } from '../architecture.js';
 import { checkDivides, checkDropPathRate } from '../encoder-options.js';
 import { gridToTokens, tokensAfter } from '../grid.js';
 import { checkPixels } from '../pixels.js';
@@ -40,7 +33,7 @@ import { type SizedPretrainedOptions, withImageSize } from '../pretrained/image-
 import { withPositionGrid } from '../pretrained/position-grid.js';
 import { timmLinear } from '../timm-linear.js';
 import { ViTBlock } from './vit-block.js';
-import { VIT_CONFIGS, type ViTConfig, type ViTName } from './vit-configs.js';
+import { VITS, type ViTConfig, type ViTName } from './vit-configs.js';
 import { vitOf } from './vit-pretrained.js';
 
 /** Options of {@link ViT}. */
@@ -119,7 +112,7 @@ export class ViT extends Module implements ImageEncoder, Pretrained {
   constructor(architecture: ViTName | ViTConfig, options: ViTOptions = {}) {
     super();
     checkOptions('vision.ViT', options, OPTIONS);
-    const asked = resolveArchitecture<ViTName, ViTConfig>('vision.ViT', VIT_CONFIGS, architecture);
+    const asked = resolveArchitecture(architecture, VITS);
     this.#where = asked.where;
     this.architecture = asked.architecture;
     const { config } = asked;
@@ -187,34 +180,22 @@ export class ViT extends Module implements ImageEncoder, Pretrained {
    * @throws WeightsError, HubError if the checkpoint is missing, damaged or does not fit; ConfigError for another family
    */
   static async fromPretrained(model: string | WeightSource, options: ViTPretrainedOptions = {}): Promise<ViT> {
-    const opened = await openCheckpoint(openSource(model, options.hub), options);
-    const { architecture, adapter } = vitOf(opened);
-    const tensors = await opened.tensors();
     const { embedDim, imageSize, pooling, dropPathRate } = options;
-    const generator = new BlankGenerator();
-    const made = new ViT(architecture, { embedDim, imageSize, pooling, dropPathRate, generator });
-    const head = made.head && {
-      name: 'head',
-      layer: made.head,
-      make: () => timmLinear(made.config.hiddenSize, made.embedDim, generatorOf(options, 'vision/vit/head')),
-    };
-    const renamed = chainAdapters(adapter, { rules: [made.norm ? CLS_NORM : MEAN_NORM] });
-    const report = fillModel(made, tensors, {
-      config: opened.config,
-      strict: options.strict,
-      adapter: head ? renamed : ignoring(renamed, /^head\./),
-      heads: head && [head],
-      prepare: (stored) =>
-        withPositionGrid(stored, {
-          adapter: renamed,
-          target: 'pos_embed',
-          prefix: made.clsToken ? 1 : 0,
-          gridSize: made.gridSize,
-        }),
-    });
-    return Object.assign(made, {
-      transform: withImageSize(opened.transform, made.imageSize, made.config.imageSize),
-      report,
+    const settings = { embedDim, imageSize, pooling, dropPathRate, generator: new BlankGenerator() };
+    return loadPretrained(openSource(model, options.hub), options, {
+      read: vitOf,
+      build: (architecture: ViTName | ViTConfig) => new ViT(architecture, settings),
+      adapt: (adapter, { norm }) => chainAdapters(adapter, { rules: [norm ? CLS_NORM : MEAN_NORM] }),
+      head: ({ head, embedDim: width }) =>
+        head && {
+          name: 'head',
+          layer: head,
+          make: () => timmLinear(head.inFeatures, width, generatorOf(options, 'vision/vit/head')),
+        },
+      headTensors: /^head\./,
+      prepare: (tensors, { clsToken, gridSize }, adapter) =>
+        withPositionGrid(tensors, { adapter, target: 'pos_embed', prefix: clsToken ? 1 : 0, gridSize }),
+      about: (made, { transform }) => ({ transform: withImageSize(transform, made.imageSize, made.config.imageSize) }),
     });
   }
 

@@ -1,0 +1,106 @@
+import {
+  type Architectures,
+  type Context,
+  checkOptions,
+  checkPositive,
+  describeArchitecture,
+  type Encoded,
+  type OptionNames,
+  type PartDescription,
+  resolveArchitecture,
+  type TextEncoder,
+  type TextInput,
+} from '@diptych/core';
+import { Module, type RandomWeights } from '@diptych/nn';
+import type { NameAdapter, OpenedCheckpoint, Pretrained, TensorCollection } from '@diptych/weights';
+import { checkTextTransformer, type TextTransformer, type TextTransformerConfig } from './text-transformer.js';
+import { type TextPretrainedOptions, withVocabSize } from './token-table.js';
+
+/** What CLIP's and SigLIP's text towers are built from beside the sizes. */
+export interface TextTowerOptions extends RandomWeights {
+  /** Width of the result, default the configuration's `projectionDim`. */
+  readonly embedDim?: number;
+}
+
+const OPTIONS: OptionNames<TextTowerOptions> = { embedDim: 'optional', seed: 'optional', generator: 'optional' };
+
+/** A tower's sizes with the width that it was projected to. */
+interface TextTowerConfig extends TextTransformerConfig {
+  readonly projectionDim?: number;
+}
+
+/** What CLIP's and SigLIP's text towers have in common: options, checks, sizes, description. */
+export abstract class TextTower<Name extends string, Config extends TextTowerConfig>
+  extends Module
+  implements TextEncoder, Pretrained
+{
+  abstract readonly textModel: TextTransformer;
+  readonly embedDim: number;
+  readonly architecture: Name | Config;
+  readonly config: Config & { readonly projectionDim: number };
+  declare readonly report?: Pretrained['report'];
+  declare readonly tokenizer?: Pretrained['tokenizer'];
+  readonly #kind: string;
+
+  /**
+   * @param kind of the description
+   * @param complete fills in the family's defaults
+   * @throws ConfigError if the name is unknown or the configuration makes no network
+   */
+  constructor(
+    kind: string,
+    architectures: Architectures<Name, Config>,
+    architecture: Name | Config,
+    options: TextTowerOptions,
+    complete: (config: Config) => Config & { readonly projectionDim: number },
+  ) {
+    super();
+    const { where } = architectures;
+    checkOptions(where, options, OPTIONS);
+    const asked = resolveArchitecture(architecture, architectures);
+    this.#kind = kind;
+    this.architecture = asked.architecture;
+    this.config = complete(asked.config);
+    checkTextTransformer(where, this.config);
+    const { projectionDim } = this.config;
+    this.embedDim = options.embedDim ?? projectionDim;
+    checkPositive(where, 'projectionDim', projectionDim);
+    checkPositive(where, 'embedDim', this.embedDim);
+  }
+
+  /** @throws ShapeError if ids and mask do not fit, or rows are longer than `maxLength` */
+  abstract encode(input: TextInput, context: Context): Encoded;
+
+  /** Longest row of tokens that it has positions for. */
+  get maxLength(): number {
+    return this.config.maxPositions;
+  }
+
+  /** Rows of the token embedding's table. */
+  get vocabSize(): number {
+    return this.textModel.embeddings.tokenEmbedding.weight.shape[0]!;
+  }
+
+  override describe(): PartDescription {
+    return {
+      kind: this.#kind,
+      options: { architecture: describeArchitecture(this.architecture), embedDim: this.embedDim },
+    };
+  }
+}
+
+/** What both families do with a checkpoint: the token table gets the wanted rows, and the tokenizer is named. */
+export function towerCheckpoint(where: string, options: TextPretrainedOptions) {
+  return {
+    prepare: (tensors: TensorCollection, _: unknown, adapter: NameAdapter) =>
+      withVocabSize(tensors, {
+        ...options,
+        where,
+        adapter,
+        target: 'text_model.embeddings.token_embedding.weight',
+      }),
+    about: ({ maxLength }: { readonly maxLength: number }, { name }: OpenedCheckpoint) => ({
+      tokenizer: { source: name, maxLength },
+    }),
+  };
+}
