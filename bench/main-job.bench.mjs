@@ -41,7 +41,8 @@ for (const result of [
 async function trainHere() {
   const runs = mkdtempSync(join(tmpdir(), 'diptych-main-job-'));
   try {
-    execFileSync(process.execPath, ['apps/example/dist/train.js', '--steps', String(STEPS), '--runs', runs], {
+    const job = ['packages/cli/bin/diptych.js', 'train', '--config', 'apps/example/diptych.config.ts'];
+    execFileSync(process.execPath, [...job, '--steps', String(STEPS), '--runs', runs], {
       cwd: root,
       stdio: 'ignore',
     });

@@ -11,7 +11,12 @@ console.log(`tfjs-node: ${buildTfjsNode(TFJS_NODE)}`);
 
 const runs = mkdtempSync(join(tmpdir(), 'tensorflow-'));
 const load = join(root, 'tooling/tensorflow/load.mjs');
-const train = join(root, 'apps/example/dist/train.js');
+const job = [
+  join(root, 'packages/cli/bin/diptych.js'),
+  'train',
+  '--config',
+  join(root, 'apps/example/diptych.config.ts'),
+];
 const stages = {
   'contract, golden families, training steps': [
     join(root, 'node_modules/vitest/vitest.mjs'),
@@ -19,7 +24,7 @@ const stages = {
     '--config',
     join(root, 'tooling/tensorflow/vitest.config.ts'),
   ],
-  example: ['--import', load, train, '--quick', '--backend', 'tensorflow', '--runs', runs],
+  example: ['--import', load, ...job, '--quick', '--backend', 'tensorflow', '--runs', runs],
 };
 
 const failed = Object.entries(stages).filter(([name, args]) => {

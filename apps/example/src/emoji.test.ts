@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
+import { splitPairs } from '@diptych/cli';
 import { describe, expect, it } from 'vitest';
 import { emojiPairs } from './emoji.js';
-import { splitPairs } from './split.js';
 
 const pairs = emojiPairs();
 

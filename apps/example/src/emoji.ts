@@ -1,19 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-
-/** One picture with its caption. */
-export interface Pair {
-  /** Stable name of the pair: the emoji's code points, or the row's own id. */
-  readonly id: string;
-  /** Pairs with one group (skin tones of one emoji) stay on one side of a `base` split. */
-  readonly group: string;
-  /** Absolute path of the picture. */
-  readonly image: string;
-  readonly text: string;
-  /** Further words for what it shows; not part of its name. */
-  readonly tags?: readonly string[];
-}
+import type { Pair } from '@diptych/cli';
 
 interface EmojiPicture {
   readonly unified: string;

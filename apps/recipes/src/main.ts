@@ -1,13 +1,14 @@
 import '@diptych/tfjs-backend-onnxruntime';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { type Pair, pictureTransform, RECIPE, type SplitKind, splitPairs } from '@diptych/cli';
 import { isDiptychError, type Tokenizer } from '@diptych/core';
 import { DataLoader, pairs as inMemory } from '@diptych/data';
-import { emojiPairs, type Pair, pictureTransform, RECIPE, type SplitKind, splitPairs } from '@diptych/example/job';
+import { emojiPairs } from '@diptych/example/emoji';
 import { matchingAccuracy, retrieval } from '@diptych/metrics';
 import { tokenizer as openTokenizer } from '@diptych/preprocess/text';
 import { encodeItems, evaluate, scorerOf, Trainer } from '@diptych/train';
 import * as tf from '@tensorflow/tfjs-core';
-import { Command } from 'commander';
 import { emojiGroups } from './emoji-groups.js';
 import { freezeText } from './frozen-text.js';
 import { buildModel, buildTraining, RECIPES } from './recipe.js';
@@ -114,15 +115,36 @@ interface LoaderLayout {
   readonly groupNames: readonly string[] | undefined;
 }
 
-const program = new Command('recipes')
-  .argument('<names...>', `recipes: ${Object.keys(RECIPES).join(', ')}`)
-  .option('--seed <n>', 'of split, weights and order', Number, 0)
-  .option('--split <kind>', 'random or base', 'base')
-  .option('--steps <n>', 'steps at a batch of 256', Number, RECIPE.steps)
-  .option('--minilm <folder>', 'all-MiniLM-L6-v2 in the layout of the hub');
-program.parse();
+const HELP = `node apps/recipes/dist/main.js <recipes...> [--seed 0] [--split base] [--steps 300] [--minilm folder]
+
+  --seed    of split, weights and order
+  --split   random or base
+  --steps   at a batch of 256
+  --minilm  all-MiniLM-L6-v2 in the layout of the hub
+
+${Object.entries(RECIPES)
+  .map(([name, { about }]) => `  ${name.padEnd(20)}${about}`)
+  .join('\n')}`;
+
 try {
-  for (const name of program.args) await run(name, program.opts<Options>());
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      seed: { type: 'string', default: '0' },
+      split: { type: 'string', default: 'base' },
+      steps: { type: 'string', default: String(RECIPE.steps) },
+      minilm: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help || positionals.length === 0) console.log(HELP);
+  const options = {
+    ...values,
+    seed: Number(values.seed),
+    steps: Number(values.steps),
+    split: values.split as SplitKind,
+  };
+  for (const name of positionals) await run(name, options);
 } catch (error) {
   console.error(isDiptychError(error) || error instanceof Error ? error.message : error);
   process.exitCode = 1;

@@ -1,5 +1,5 @@
+import { RECIPE } from '@diptych/cli';
 import type { FusedOutputs, Fusion, Head, ImageEncoder, Loss, TextEncoder } from '@diptych/core';
-import { RECIPE } from '@diptych/example/job';
 import { AttentionFusion, CoAttentionFusion, ConcatMlpFusion, GatedFusion } from '@diptych/fusion';
 import { Generator } from '@diptych/nn';
 import { BagOfTokens } from '@diptych/text';

@@ -1,0 +1,8 @@
+import { searchCommand } from './search.js';
+import { trainCommand } from './train.js';
+
+/** Every command, by name. A command is a file here, which says its flags, and one that does the work, loaded when it is asked for. */
+export const COMMANDS = {
+  train: trainCommand,
+  search: searchCommand,
+};

@@ -1,0 +1,63 @@
+import { buildCommand } from '@stricli/core';
+import { userPath } from '../terminal/user-path.js';
+import { wholeNumber } from './parse.js';
+import type { SearchFlags } from './search-run.js';
+
+/** Flags of `search`. */
+export const searchCommand = buildCommand<SearchFlags, string[]>({
+  loader: async () => (await import('./search-run.js')).search,
+  parameters: {
+    positional: {
+      kind: 'array',
+      parameter: { brief: 'what to look for, in words', parse: String, placeholder: 'query' },
+    },
+    flags: {
+      image: {
+        kind: 'parsed',
+        parse: userPath,
+        brief: 'search by this picture instead',
+        placeholder: 'path',
+        optional: true,
+      },
+      top: { kind: 'parsed', parse: wholeNumber, brief: 'how many results', placeholder: 'number', default: '8' },
+      rerank: {
+        kind: 'parsed',
+        parse: wholeNumber,
+        brief: 're-rank this many best results with the fused matcher',
+        placeholder: 'number',
+        default: '0',
+      },
+      html: {
+        kind: 'parsed',
+        parse: String,
+        brief: 'write the results as a page (default search.html)',
+        placeholder: 'file',
+        inferEmpty: true,
+        optional: true,
+      },
+      json: { kind: 'boolean', brief: 'print the results as JSON', default: false, withNegated: false },
+      runs: {
+        kind: 'parsed',
+        parse: userPath,
+        brief: 'where runs are kept (default runs)',
+        placeholder: 'folder',
+        optional: true,
+      },
+      run: {
+        kind: 'parsed',
+        parse: String,
+        brief: 'the run to search; default: the newest finished one',
+        placeholder: 'name',
+        optional: true,
+      },
+    },
+  },
+  docs: {
+    brief: 'Search the pictures of a finished run by words or by a picture',
+    customUsage: [
+      { input: '"a red heart"', brief: 'pictures for words' },
+      { input: '"a red heart" --rerank 50', brief: 'the same, looked at again by the fused matcher' },
+      { input: '--image some/picture.png --html', brief: 'pictures like a picture, as a page' },
+    ],
+  },
+});
