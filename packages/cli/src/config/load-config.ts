@@ -53,7 +53,8 @@ async function importConfig(shown: string, path: string): Promise<unknown> {
 export function checkConfig(where: string, value: unknown): DiptychConfig {
   const result = v.safeParse(CONFIG_SCHEMA, value);
   if (result.success) return result.output;
-  const isUnknownKey = ({ type, expected }: (typeof result.issues)[0]) => type === 'strict_object' && expected === 'never';
+  const isUnknownKey = ({ type, expected }: (typeof result.issues)[0]) =>
+    type === 'strict_object' && expected === 'never';
   const issue = result.issues.find(isUnknownKey) ?? result.issues[0];
   const keys = issue.path?.map(({ key }) => String(key)) ?? [];
   if (isUnknownKey(issue)) {
