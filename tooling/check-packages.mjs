@@ -1,11 +1,12 @@
 // Packs every package, installs the tarballs into an empty project outside the workspace, and tries them there as a user
-// would: publint and attw, each README's example by `import` and by `require`, a gradient, both module systems at once.
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+// would: publint and attw, each README's example by `require` (check-docs.mjs runs it by `import`), a gradient, both module systems at once.
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
-import { pack, publishedPackages, root } from './packages.mjs';
+import { blocksOf } from './docs/blocks.mjs';
+import { publishedPackages, root } from './packages.mjs';
+import { createUserProject } from './user-project.mjs';
 
 const GRADIENT = `
 import '@diptych/nn';
@@ -18,72 +19,40 @@ assert.strictEqual(slope, 6);
 
 const results = [];
 const packages = publishedPackages();
-const workplace = mkdtempSync(join(tmpdir(), 'diptych-install-'));
-const tarballs = join(workplace, 'tarballs');
-const project = join(workplace, 'project');
-mkdirSync(tarballs);
-mkdirSync(project);
+const { project, packed, remove } = createUserProject();
 
 try {
-  const packed = new Map(packages.map(({ folder, manifest }) => [manifest.name, pack(folder, tarballs)]));
   for (const [name, tarball] of packed) {
     check(`publint ${name}`, 'npx', ['publint', 'run', tarball, '--strict'], root);
     check(`attw ${name}`, 'npx', ['attw', tarball, '--profile', 'esm-only'], root);
   }
-  installInto(project, packed);
-  for (const { folder, manifest } of packages) {
-    tryExample(`README example of ${manifest.name}`, /```ts\n([\s\S]*?)```/.exec(readText(folder, 'README.md'))?.[1]);
+  for (const { name, manifest } of packages) {
+    tryExample(`README example of ${manifest.name}`, blocksOf(`packages/${name}/README.md`)[0]?.source);
   }
-  const marked = [...readText(root, 'README.md').matchAll(/<!-- tested -->\n```ts\n([\s\S]*?)```/g)];
-  for (const [index, [, example]] of marked.entries()) tryExample(`example ${index + 1} of the README`, example);
   writeFileSync(join(project, 'gradient.mjs'), GRADIENT);
   check('a gradient in plain Node', 'node', ['gradient.mjs'], project);
   writeFileSync(join(project, 'both.mjs'), bothSystems(packages.map(({ manifest }) => manifest)));
   check('import and require in one process', 'node', ['--no-warnings', 'both.mjs'], project);
 } finally {
-  rmSync(workplace, { recursive: true, force: true });
+  remove();
 }
 
 const failed = results.filter((result) => !result.ok);
 console.log(`${results.length - failed.length} passed, ${failed.length} failed`);
 process.exitCode = failed.length > 0 ? 1 : 0;
 
-function installInto(folder, packed) {
-  const dependencies = Object.fromEntries([...packed].map(([name, tarball]) => [name, `file:${tarball}`]));
-  dependencies['@tensorflow/tfjs-core'] = '4.22.0';
-  dependencies['@tensorflow/tfjs-backend-cpu'] = '4.22.0';
-  // the packages depend on each other by version: point these at the tarballs too
-  const overrides = Object.fromEntries([...packed.keys()].map((name) => [name, `$${name}`]));
-  writeFileSync(
-    join(folder, 'package.json'),
-    JSON.stringify({ name: 'a-user', private: true, type: 'commonjs', dependencies, overrides }, null, 2),
-  );
-  execFileSync('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline'], {
-    cwd: folder,
-    stdio: ['ignore', 'ignore', 'inherit'],
-    env: { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip' },
-  });
-}
-
-function readText(folder, name) {
-  return readFileSync(join(folder, name), 'utf8');
-}
-
-/** Runs an example in the user's project, as an ES module and as CommonJS. */
+/** Runs an example in the user's project as CommonJS. */
 function tryExample(name, typed) {
   if (typed === undefined) {
     report(name, false, 'README.md has no ```ts block');
     return;
   }
   const file = name.replaceAll(/\W+/g, '-');
-  const example = withoutTypes(typed);
-  writeFileSync(join(project, `${file}.mjs`), example);
-  check(`${name} by import`, 'node', [`${file}.mjs`], project);
-  writeFileSync(join(project, `${file}.cjs`), asRequire(example));
+  writeFileSync(join(project, `${file}.cjs`), asRequire(withoutTypes(typed)));
   check(`${name} by require`, 'node', ['--no-warnings', `${file}.cjs`], project);
 }
 
-/** The example as Node runs it; tests/docs-types.test.ts checks its types. */
+/** The example as Node runs it; check-docs.mjs checks its types. */
 function withoutTypes(source) {
   const { ES2022: target } = ts.ScriptTarget;
   const { ESNext: module } = ts.ModuleKind;

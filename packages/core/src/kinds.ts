@@ -11,7 +11,10 @@ export interface BuildContext {
 }
 
 /** Builds a part from the options in its description; a model's weights are loaded afterwards. */
-export type PartBuilder<Part = unknown> = (options: JsonObject, context: BuildContext) => Part;
+export type PartBuilder<Part = unknown> = {
+  // a method's parameters may be narrower: builders take their own options' type, though what a file holds nobody can check
+  build(options: JsonObject, context: BuildContext): Part;
+}['build'];
 
 /**
  * Builders by kind. Every package exports the table of its own kinds as `kinds`; what reads descriptions (`load`, the

@@ -1,12 +1,13 @@
 import { type ImageTransform, isDiptychError, type Tokenizer } from '@diptych/core';
-import { move, transferableSymbol, valueSymbol, workerData } from 'piscina';
+import { move, Piscina, transferableSymbol, valueSymbol } from 'piscina';
 import { type DecodeParts, type DecodeResult, type DecodeTask, decodeRows } from './decode-rows.js';
 import { isRgbImage } from './record.js';
 import { buildFromModules } from './worker/import-kinds.js';
 import type { WorkerReply, WorkerSetup } from './worker/protocol.js';
 
 /** This thread's transform and tokenizer; a failure is kept for the first task to report. */
-const parts = buildParts(workerData as WorkerSetup).then(
+// piscina's export `workerData` is what it was when something first imported piscina, which may be before this thread had its data (`--import`)
+const parts = buildParts(Piscina.workerData as WorkerSetup).then(
   (value) => ({ value }),
   (error: unknown) => ({ error }),
 );

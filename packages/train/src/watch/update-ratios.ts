@@ -16,14 +16,15 @@ const PATIENCE = 3;
  */
 export class UpdateWatch {
   readonly #parameters: readonly (readonly [string, tf.Variable])[];
-  readonly #copy: Compiled<[], tf.Tensor[]>;
-  readonly #compare: Compiled<[before: tf.Tensor[]], { ratios: tf.Tensor1D; towers: string[] }>;
+  // which parameters train changes while a run freezes and thaws: a static argument, so that each set is recorded by itself
+  readonly #copy: Compiled<[training: string], tf.Tensor[]>;
+  readonly #compare: Compiled<[training: string, before: tf.Tensor[]], { ratios: tf.Tensor1D; towers: string[] }>;
   #imbalanced = 0;
 
   constructor(parameters: readonly (readonly [string, tf.Variable])[]) {
     this.#parameters = parameters;
-    this.#copy = compile(() => this.#training().map(([, variable]) => tf.clone(variable)));
-    this.#compare = compile((before) => {
+    this.#copy = compile((_) => this.#training().map(([, variable]) => tf.clone(variable)));
+    this.#compare = compile((_, before) => {
       const sums = new Map<string, { moved: tf.Tensor[]; size: tf.Tensor[] }>();
       for (const [i, [name, variable]] of this.#training().entries()) {
         const tower = sums.get(towerOf(name)) ?? { moved: [], size: [] };
@@ -40,12 +41,12 @@ export class UpdateWatch {
 
   /** Copies of what trains, from before a step. */
   before(): tf.Tensor[] {
-    return this.#copy();
+    return this.#copy(this.#trainingNames());
   }
 
   /** What the step came to; frees the copies. */
   async after(before: tf.Tensor[]): Promise<UpdateRatios> {
-    const { ratios, towers } = this.#compare(before);
+    const { ratios, towers } = this.#compare(this.#trainingNames(), before);
     const values = await ratios.data();
     tf.dispose([ratios, before]);
     return Object.fromEntries(towers.map((tower, i) => [tower, values[i]!]));
@@ -67,6 +68,12 @@ export class UpdateWatch {
   dispose(): void {
     this.#copy.dispose();
     this.#compare.dispose();
+  }
+
+  #trainingNames(): string {
+    return this.#training()
+      .map(([name]) => name)
+      .join();
   }
 
   #training() {
