@@ -17,7 +17,7 @@ import {
   webdataset,
 } from '@diptych/data';
 import { AttentionFusion, BottleneckFusion, CoAttentionFusion, ConcatMlpFusion, GatedFusion } from '@diptych/fusion';
-import { retrieval, topK } from '@diptych/metrics';
+import { linearProbe, mineHardNegatives, retrieval, topK } from '@diptych/metrics';
 import { compose, imageTransform, letterbox, resize, toTensor } from '@diptych/preprocess/image';
 import { tokenizer } from '@diptych/preprocess/text';
 import { BagOfTokens, Bert, ClipText, SiglipText, SmallTransformer } from '@diptych/text';
@@ -37,6 +37,7 @@ import {
   Regression,
   SGD,
   SigLIP,
+  StepRunner,
   Trainer,
   Triplet,
   WeightedSum,
@@ -130,6 +131,11 @@ const ARCHITECTURES: readonly [name: string, Class: Any][] = [
   ['SiglipText', SiglipText],
 ];
 
+const vectors = { data: new Float32Array(8), shape: [4, 2] };
+const embedded = { image: vectors, text: vectors, ids: ['a', 'b', 'c', 'd'] };
+const runner = () => new StepRunner({ model: smallModel(), loss: new InfoNCE() });
+const fitWith = (options: object) => () => (trainer() as Any).fit([{}], { epochs: 1, ...options });
+
 const trainer = (options: unknown = { loss: new InfoNCE() }) => new Trainer(smallModel(), options as Any);
 
 const CASES: readonly [name: string, call: Call][] = [
@@ -182,6 +188,36 @@ const CASES: readonly [name: string, call: Call][] = [
   ['Trainer with a schedule by name', () => trainer({ loss: new InfoNCE(), schedule: 'cosine' })],
   ['Trainer with freeze by name', () => trainer({ loss: new InfoNCE(), freeze: 'text' })],
   ['Trainer with ema true', () => trainer({ loss: new InfoNCE(), ema: true })],
+  ['Trainer with ema that has decays', () => trainer({ loss: new InfoNCE(), ema: { decay: 0.9, decays: 0.9 } })],
+  ['Trainer with ema of 1', () => trainer({ loss: new InfoNCE(), ema: { decay: 1 } })],
+  ['Trainer with freeze until', () => trainer({ loss: new InfoNCE(), freeze: [{ match: 'text', until: 3 }] })],
+  ['Trainer with freeze of names', () => trainer({ loss: new InfoNCE(), freeze: ['text'] })],
+  [
+    'Trainer with untilStep by word',
+    () => trainer({ loss: new InfoNCE(), freeze: [{ match: 'text', untilStep: '3' }] }),
+  ],
+  ['Trainer with nonFinite ignore', () => trainer({ loss: new InfoNCE(), nonFinite: 'ignore' })],
+  ['Trainer with unusedParameters false', () => trainer({ loss: new InfoNCE(), unusedParameters: false })],
+  ['Trainer with clipNorm 0', () => trainer({ loss: new InfoNCE(), clipNorm: 0 })],
+  ['Trainer with clipNorm by word', () => trainer({ loss: new InfoNCE(), clipNorm: '1' })],
+  ['Trainer with half a seed', () => trainer({ loss: new InfoNCE(), seed: 0.5 })],
+  ['Trainer with rhythmEvery -1', () => trainer({ loss: new InfoNCE(), rhythmEvery: -1 })],
+  ['Trainer with chunkSize by word', () => trainer({ loss: new InfoNCE(), chunkSize: '8' })],
+  ['Trainer with equalCaptions by word', () => trainer({ loss: new InfoNCE(), equalCaptions: 'no' })],
+  ['Trainer with recompute of nothing', () => trainer({ loss: new InfoNCE(), recompute: 'nothing' })],
+  ['Trainer with labels on a model without heads', () => trainer({ loss: new LabelLoss() })],
+  [
+    'Trainer with labels among others on a model without heads',
+    () => trainer({ loss: new WeightedSum([{ name: 'labels', loss: new LabelLoss() }] as Any) }),
+  ],
+  ['StepRunner()', make(StepRunner)],
+  ['StepRunner without a loss', () => new (StepRunner as Any)({ model: smallModel() })],
+  ['StepRunner without a model', () => new (StepRunner as Any)({ model: {}, loss: new InfoNCE() })],
+  ['StepRunner with seed', () => new (StepRunner as Any)({ model: smallModel(), loss: new InfoNCE(), seed: 3 })],
+  ['run()', () => (runner() as Any).run()],
+  ['run without a step', () => (runner() as Any).run({}, {})],
+  ['run with steps', () => (runner() as Any).run({}, { step: 1, steps: 3 })],
+  ['run of a batch that is none', () => (runner() as Any).run({}, { step: 0 })],
   ['Trainer with matching on a model without fusion', () => trainer({ loss: new ImageTextMatching() })],
   ['Trainer with SigLIP on a model without bias', () => trainer({ loss: new SigLIP() })],
   ['fit()', () => (trainer() as Any).fit()],
@@ -190,6 +226,23 @@ const CASES: readonly [name: string, call: Call][] = [
   ['fit with a batch that is none', () => (trainer() as Any).fit([{}], { epochs: 1 })],
   ['fit with epochs by word', () => (trainer() as Any).fit([{}], { epochs: 'three' })],
   ['fit with validate true', () => (trainer() as Any).fit([{}], { epochs: 1, validate: true })],
+  ['fit with validate of nothing', fitWith({ validate: {} })],
+  ['fit with validate that is a function', fitWith({ validate: () => ({}) })],
+  ['fit with validate every', fitWith({ validate: { run: () => ({}), every: 3 } })],
+  ['fit with validate everySteps 0', fitWith({ validate: { run: () => ({}), everySteps: 0 } })],
+  ['fit with validate in mode highest', fitWith({ validate: { run: () => ({}), monitor: 'a', mode: 'highest' } })],
+  ['fit with patience for nothing', fitWith({ validate: { run: () => ({}), patience: 3 } })],
+  ['fit with towers of nothing', fitWith({ validate: { towers: {} } })],
+  ['fit with towers of lists', fitWith({ validate: { towers: { training: [], heldOut: [] } } })],
+  ['fit with checkpointEvery of a number', fitWith({ checkpointEvery: 3 })],
+  ['fit with checkpointEvery of minutes', fitWith({ checkpointEvery: { minutes: 3 } })],
+  ['fit with checkpointEvery 0 steps', fitWith({ checkpointEvery: { steps: 0 } })],
+  ['fit with a checkpoint of true', fitWith({ checkpoint: true })],
+  ['fit with an empty checkpoint', fitWith({ checkpoint: '' })],
+  ['fit with a log by name', fitWith({ log: 'log.jsonl' })],
+  ['fit with onStep that is no function', fitWith({ onStep: true })],
+  ['fit with a signal that is none', fitWith({ signal: 3 })],
+  ['fit with resume by name', fitWith({ resume: 'latest' })],
   ['fit of a generator', () => (trainer() as Any).fit((function* () {})(), { epochs: 1 })],
   ['evaluate()', call(evaluate)],
   ['evaluate without source', () => (evaluate as Any)(smallModel())],
@@ -251,6 +304,17 @@ const CASES: readonly [name: string, call: Call][] = [
   ['openSafetensors of a file that is missing', call(openSafetensors, noFolder)],
   ['retrieval()', call(retrieval)],
   ['topK()', call(topK)],
+  ['mineHardNegatives()', call(mineHardNegatives)],
+  ['mineHardNegatives without ids', call(mineHardNegatives, { image: vectors, text: vectors })],
+  ['mineHardNegatives with count', call(mineHardNegatives, embedded, { count: 3 })],
+  ['mineHardNegatives with k 0', call(mineHardNegatives, embedded, { k: 0 })],
+  ['mineHardNegatives with below by word', call(mineHardNegatives, embedded, { below: 'all' })],
+  ['linearProbe()', call(linearProbe)],
+  ['linearProbe without labels', call(linearProbe, vectors)],
+  ['linearProbe with labels by name', call(linearProbe, vectors, ['a', 'b', 'a', 'b'])],
+  ['linearProbe with negative labels', call(linearProbe, vectors, [0, 1, -1, 1])],
+  ['linearProbe with c', call(linearProbe, vectors, [0, 1, 0, 1], { c: 1 })],
+  ['linearProbe with maxIterations 0', call(linearProbe, vectors, [0, 1, 0, 1], { maxIterations: 0 })],
   ['load()', call(load)],
   ['load(null)', call(load, null)],
   ['load of a folder that is missing', call(load, noFolder)],

@@ -24,7 +24,6 @@ import {
   type HostTensor,
   type MultiModalEncoder,
   releaseCompiled,
-  scorePairs,
 } from '@diptych/train';
 import { type ExportedPart, exportJointModel } from './export-onnx.js';
 
@@ -188,9 +187,8 @@ export class JointModel {
     }
     checkLengths('diptych.matchLogits', images, texts);
     if (images.length === 0) return new Float32Array(0);
-    const items = await this.encodePairs(images, texts, options);
-    const rows = Int32Array.from(images, (_, row) => row);
-    return scorePairs(this.encoder, items, rows, rows);
+    return (await embedPairs(this.encoder, this.#source({ images, texts }, options), { outputs: ['match'] })).match
+      .data;
   }
 
   /**

@@ -11,7 +11,7 @@ export {
   retrieval,
 } from './retrieval.js';
 export { type RidgeMap, ridgeMap } from './ridge.js';
-export { cosineSimilarity, type EmbeddedPairs, normalizeRows } from './rows.js';
+export { cosineSimilarity, type EmbeddedPairs, normalizeRows, partnersOf } from './rows.js';
 export { type BlockOptions, type ScoreBlock, scoreBlocks } from './score-blocks.js';
 export { alignment, modalityGap, uniformity } from './space.js';
 export { type Nearest, topK } from './top-k.js';

@@ -1,4 +1,12 @@
-import { ConfigError, checkMatrix, type MatrixData, TrainingError } from '@diptych/core';
+import {
+  ConfigError,
+  checkMatrix,
+  checkOptions,
+  checkPositive,
+  type MatrixData,
+  type OptionNames,
+  TrainingError,
+} from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { minimize } from './lbfgs.js';
 
@@ -9,6 +17,8 @@ export interface LinearProbeOptions {
   /** Most iterations of L-BFGS, default 200. */
   readonly maxIterations?: number;
 }
+
+const OPTIONS: OptionNames<LinearProbeOptions> = { C: 'optional', maxIterations: 'optional' };
 
 /** A trained probe. */
 export interface LinearProbe {
@@ -28,23 +38,31 @@ export interface LinearProbe {
  *
  * @param features [N, D]
  * @param labels class numbers from 0, one a row
- * @throws ConfigError if labels are not as many as rows, or there are fewer than two classes
+ * @throws ConfigError for an unknown option, if labels are not as many as rows or no class numbers, or there are fewer than two classes
  */
 export async function linearProbe(
   features: MatrixData,
   labels: ArrayLike<number>,
-  { C = 1, maxIterations = 200 }: LinearProbeOptions = {},
+  options: LinearProbeOptions = {},
 ): Promise<LinearProbe> {
   const where = 'metrics.linearProbe';
   checkMatrix(where, 'features', features);
+  checkOptions(where, options, OPTIONS);
+  const { C = 1, maxIterations = 200 } = options;
+  checkPositive(where, 'maxIterations', maxIterations);
   const [rows, width] = features.shape;
-  const classes = Math.max(-1, ...Array.from(labels)) + 1;
-  if (labels.length !== rows || classes < 2 || !(C > 0)) {
+  const classes = Array.from(labels ?? []).reduce((most, label) => Math.max(most, label + 1), 0);
+  if (labels?.length !== rows || !(classes >= 2) || !(typeof C === 'number' && C > 0)) {
     throw new ConfigError({
       where,
       expected: `${rows} labels of at least two classes, and C above 0`,
-      got: `${labels.length} labels, ${classes} classes, C ${C}`,
+      got: `${labels?.length ?? 'no'} labels, ${classes} classes, C ${C}`,
     });
+  }
+  const odd = Array.from(labels).findIndex((label) => !(Number.isInteger(label) && label >= 0));
+  if (odd >= 0) {
+    const got = `${labels[odd]} in row ${odd}`;
+    throw new ConfigError({ where, expected: 'class numbers, whole and from 0', got, remedy: 'number the classes' });
   }
   const x = tf.tensor2d(features.data, [rows, width]);
   try {

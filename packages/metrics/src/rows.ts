@@ -6,6 +6,24 @@ export interface EmbeddedPairs {
   readonly text: MatrixData;
   /** Pairs with equal ids are right answers to each other. */
   readonly ids: readonly string[];
+  /** A key of each pair's caption, equal where captions are: such pairs are right answers to each other, too. Absent: ids alone decide. */
+  readonly captions?: readonly string[] | undefined;
+}
+
+/** The rows of pairs that are right answers to each other, by row: itself, and those with its id or its caption. */
+export function partnersOf({ ids, captions = [] }: Pick<EmbeddedPairs, 'ids' | 'captions'>): (row: number) => number[] {
+  const [byId, byCaption] = [rowsByKey(ids), rowsByKey(captions)];
+  return (row) => [...new Set([...byId.get(ids[row]!)!, ...(byCaption.get(captions[row] ?? '') ?? [])])];
+}
+
+function rowsByKey(keys: readonly string[]): Map<string, number[]> {
+  const rows = new Map<string, number[]>();
+  for (const [row, key] of keys.entries()) {
+    const known = rows.get(key);
+    if (known) known.push(row);
+    else rows.set(key, [row]);
+  }
+  return rows;
 }
 
 /** 1 / length of each row; 0 for rows of zeros. */

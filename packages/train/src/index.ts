@@ -1,3 +1,7 @@
+export type { BatchSource } from './batches/batch-source.js';
+export type { HostRows } from './batches/device-batch.js';
+export { type StoredEmbeddings, storedTargets } from './batches/stored-targets.js';
+export { mapBatches, withNegatives } from './batches/with-negatives.js';
 export {
   attentionMaps,
   type EmbeddedBlock,
@@ -65,18 +69,14 @@ export {
 } from './schedules/schedules.js';
 export { towerOf } from './tower-of.js';
 export type { TrainableModel } from './trainable-model.js';
-export type { BatchSource } from './trainer/batch-source.js';
-export type { CheckpointStore, OnDamaged, TrainingSnapshot } from './trainer/checkpoint-store.js';
-export type { HostRows } from './trainer/device-batch.js';
 export { Ema, type EmaOptions } from './trainer/ema.js';
 export type { FreezeRule } from './trainer/freeze-schedule.js';
 export type { FitOptions, FitResult, TrainerOptions } from './trainer/options.js';
-export type { CheckpointEvery } from './trainer/run-checkpoints.js';
-export type { Listeners, LogRecord, StepReport, TrainingEvent, TrainingLog } from './trainer/run-events.js';
-export type { SettingChange } from './trainer/run-settings.js';
-export { type StepOutcome, type StepPosition, StepRunner, type StepRunnerOptions } from './trainer/step-runner.js';
-export { type StoredEmbeddings, storedTargets } from './trainer/stored-targets.js';
+export type { CheckpointStore, OnDamaged, TrainingSnapshot } from './trainer/run/checkpoint-store.js';
+export type { CheckpointEvery } from './trainer/run/run-checkpoints.js';
+export type { Listeners, LogRecord, StepReport, TrainingEvent, TrainingLog } from './trainer/run/run-events.js';
+export type { SettingChange } from './trainer/run/run-settings.js';
+export { type StepOutcome, type StepPosition, StepRunner, type StepRunnerOptions } from './trainer/step/step-runner.js';
 export { Trainer } from './trainer/trainer.js';
 export type { TowerWatcher, ValidationMetrics, ValidationOptions } from './trainer/validation.js';
-export { mapBatches, withNegatives } from './trainer/with-negatives.js';
 export type { TowerValidationOptions } from './watch/tower-overfitting.js';

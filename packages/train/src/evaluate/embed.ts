@@ -13,12 +13,12 @@ import {
   type TextInput,
 } from '@diptych/core';
 import { l2Normalize } from '@diptych/nn';
-import type * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import type { BatchSource } from '../batches/batch-source.js';
+import { captionKeys } from '../batches/caption-keys.js';
+import { type DeviceBatch, normalizedPixels, textOf } from '../batches/device-batch.js';
+import { checkModel, checkSource } from '../check-model.js';
 import { predictionsOf } from '../heads/predictions.js';
-import type { BatchSource } from '../trainer/batch-source.js';
-import { checkModel, checkSource } from '../trainer/check-model.js';
-import { type DeviceBatch, normalizedPixels } from '../trainer/device-batch.js';
-import { textOf } from '../trainer/training-step.js';
 import { fusedOutputs, type Relating, relate } from './fused-outputs.js';
 import { compiledFor, type HostTensor, runInOrder } from './run-in-order.js';
 
@@ -30,12 +30,12 @@ export interface Embedding {
   fuse?(image: EncoderOutput | undefined, text: EncoderOutput | undefined, context: Context): Fused;
 }
 
-/** What {@link embed} can give: a tower's vectors, or the joint ones. */
-export type EmbedOutput = 'image' | 'text' | 'fused';
+/** What {@link embed} can give: a tower's vectors, the joint ones, or [rows, 1] the matcher's logit of each pair. */
+export type EmbedOutput = 'image' | 'text' | 'fused' | 'match';
 
 /** Options of {@link embed}. */
 export interface EmbedOptions<Output extends EmbedOutput = EmbedOutput> {
-  /** Default `['image', 'text']`. `fused` needs a model with a fusion. */
+  /** Default `['image', 'text']`. `fused` needs a model with a fusion, `match` one with a matcher as well. */
   readonly outputs?: readonly Output[];
   /** Scale the towers' vectors to length 1; default true. Fused vectors stay as they are. */
   readonly normalize?: boolean;
@@ -58,6 +58,8 @@ export type EmbeddedBlock<Output extends EmbedOutput = 'image' | 'text'> = {
   /** Number of the first row in the source. */
   readonly first: number;
   readonly ids: readonly string[];
+  /** A key of each pair's caption, equal where captions are equal to the text tower. */
+  readonly captions: readonly string[];
   readonly labels?: PairBatch['labels'];
   /** By head, [rows, C]: logits of classes, or numbers. */
   readonly predictions?: { readonly [head: string]: Matrix };
@@ -82,7 +84,7 @@ const OPTIONS: OptionNames<EmbedOptions> = {
  * for await (const { ids, image } of embed(model, loader, { outputs: ['image'] })) await store(ids, image.data);
  * ```
  *
- * @throws ConfigError for `fused` of a model without a fusion
+ * @throws ConfigError for `fused` of a model without a fusion, or `match` of one without a matcher
  */
 export async function* embed<Output extends EmbedOutput = 'image' | 'text'>(
   model: Embedding & Partial<Relating>,
@@ -99,7 +101,7 @@ export async function* embed<Output extends EmbedOutput = 'image' | 'text'>(
     `embed ${[...outputs].sort().join()} ${normalize} ${without} ${predictions}`,
     (batch: DeviceBatch) => {
       const wants = (output: EmbedOutput) => outputs.includes(output);
-      const fuses = wants('fused');
+      const fuses = wants('fused') || wants('match');
       const reads = (side: 'image' | 'text') => wants(side) || predictions || (fuses && without !== side);
       const image = reads('image') ? model.encodeImage(normalizedPixels(batch), inference) : undefined;
       const text = reads('text') ? model.encodeText(textOf(batch), inference) : undefined;
@@ -107,7 +109,11 @@ export async function* embed<Output extends EmbedOutput = 'image' | 'text'>(
       const rows: { [name: string]: tf.Tensor } = {};
       if (image && wants('image')) rows.image = scaled(image);
       if (text && wants('text')) rows.text = scaled(text);
-      if (fuses) rows.fused = fusePair(model, image, text, without).fused;
+      if (fuses) {
+        const { fused } = fusePair(model, image, text, without);
+        if (wants('fused')) rows.fused = fused;
+        if (wants('match')) rows.match = tf.reshape(matchLogits(model, image, text, fused), [-1, 1]);
+      }
       if (predictions) {
         const said = predictionsOf(relate(model, image!, text!));
         for (const [head, values] of Object.entries(said)) rows[SAID + head] = values;
@@ -125,6 +131,7 @@ export async function* embed<Output extends EmbedOutput = 'image' | 'text'>(
     yield {
       first: first + begin,
       ids: batch.ids.slice(begin, end),
+      captions: captionKeys(batch.tokens).slice(begin, end),
       ...(batch.labels && { labels: labelRows(batch, begin, end) }),
       ...(said.length > 0 && {
         predictions: Object.fromEntries(said.map(([name, matrix]) => [name.slice(SAID.length), matrix])),
@@ -153,6 +160,21 @@ function fusePair(
     where: 'train.embed',
     problem: `this model cannot fuse pairs without the ${without}`,
     remedy: 'give it a method fuse(image | undefined, text | undefined, context), as MultiModalEncoder has',
+  });
+}
+
+/** The matcher's logits, [rows], of joint vectors. */
+function matchLogits(
+  model: Partial<Relating>,
+  image: Encoded | undefined,
+  text: Encoded | undefined,
+  fused: tf.Tensor2D,
+): tf.Tensor1D {
+  if (image && text) return fusedOutputs(model, image, text, 'train.embed').matchLogits(fused);
+  throw new ConfigError({
+    where: 'train.embed',
+    problem: 'a match needs both sides',
+    remedy: "leave `without` out, or ask for 'fused' alone",
   });
 }
 
@@ -193,6 +215,7 @@ export async function embedPairs<Output extends EmbedOutput = 'image' | 'text'>(
   ]);
   const joined: object = {
     ids: blocks.flatMap(({ ids }) => ids),
+    captions: blocks.flatMap(({ captions }) => captions),
     ...joinLabels(blocks),
     ...joinPredictions(blocks),
     ...Object.fromEntries(matrices),

@@ -39,7 +39,7 @@ describe('embed', () => {
       [4, 2],
       [6, 2],
     ]);
-    expect(Object.keys(blocks[0]!).sort()).toEqual(['first', 'fused', 'ids', 'text']);
+    expect(Object.keys(blocks[0]!).sort()).toEqual(['captions', 'first', 'fused', 'ids', 'text']);
     const all = await embedPairs(model, ragged(), { outputs: ['text', 'fused'] });
     expect(all.fused.shape).toEqual([9, 8]);
     expect(blocks[1]!.fused.toArray()).toEqual(all.fused.toArray().slice(6, 8));

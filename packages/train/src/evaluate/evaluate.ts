@@ -1,9 +1,8 @@
 import { checkOptions, type OptionNames } from '@diptych/core';
 import { type RetrievalOptions, type RetrievalReport, retrieval, uniformity } from '@diptych/metrics';
-import { captionKeys } from '../caption-keys.js';
+import type { BatchSource } from '../batches/batch-source.js';
+import { checkModel, checkSource } from '../check-model.js';
 import type { TrainableModel } from '../trainable-model.js';
-import type { BatchSource } from '../trainer/batch-source.js';
-import { checkModel, checkSource } from '../trainer/check-model.js';
 import { type EmbedOptions, embedPairs } from './embed.js';
 
 /** Options of {@link evaluate}. */
@@ -50,16 +49,14 @@ export async function evaluate(
   checkSource('train.evaluate', source);
   checkOptions('train.evaluate', options, OPTIONS);
   const { equalCaptions = true, onWarning = console.warn } = options;
-  const captions: string[] = [];
-  const watched = equalCaptions ? noting(source, captions) : source;
   const heads = Object.entries(model.heads?.byName ?? {});
   const { pairs, signal } = options;
-  const embedded = await embedPairs(model, watched, { pairs, signal, predictions: heads.length > 0 });
-  const { image, text, ids, predictions = {}, labels = {} } = embedded;
+  const embedded = await embedPairs(model, source, { pairs, signal, predictions: heads.length > 0 });
+  const { image, text, ids, captions, predictions = {}, labels = {} } = embedded;
   const scored = heads.flatMap(([name, head]) =>
     labels[name] ? [[name, head.metrics(predictions[name]!, labels[name])] as const] : [],
   );
-  for (const message of [crowded(ids, 'id'), crowded(captions.slice(0, ids.length), 'caption')]) {
+  for (const message of [crowded(ids, 'id'), equalCaptions ? crowded(captions, 'caption') : undefined]) {
     if (message) onWarning(message);
   }
   const identities = equalCaptions ? ids.map((id, i) => [`id ${id}`, `caption ${captions[i]}`]) : ids;
@@ -69,18 +66,6 @@ export async function evaluate(
     towers: { image: { uniformity: uniformity(image) }, text: { uniformity: uniformity(text) } },
     pairs: ids.length,
     ...(scored.length > 0 && { labels: Object.fromEntries(scored) }),
-  };
-}
-
-/** The same source; every row's caption is noted on its way. */
-function noting(source: BatchSource, captions: string[]): BatchSource {
-  return {
-    async *epoch() {
-      for await (const batch of source.inOrder?.() ?? source.epoch(0)) {
-        captions.push(...captionKeys(batch.tokens));
-        yield batch;
-      }
-    },
   };
 }
 

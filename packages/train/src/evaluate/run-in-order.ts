@@ -2,8 +2,8 @@ import type { PairBatch } from '@diptych/core';
 import { disposeNested } from '@diptych/core/tfjs';
 import { type Compiled, compile } from '@diptych/nn';
 import type * as tf from '@tensorflow/tfjs-core';
-import type { BatchSource } from '../trainer/batch-source.js';
-import { type DeviceBatch, toDevice } from '../trainer/device-batch.js';
+import type { BatchSource } from '../batches/batch-source.js';
+import { type DeviceBatch, toDevice } from '../batches/device-batch.js';
 
 /** Tensors by name, a row a pair each. */
 type Rows = { [name: string]: tf.Tensor };

@@ -1,9 +1,8 @@
 import { ConfigError, type Encoded, inference, Matrix, type MatrixData, ShapeError } from '@diptych/core';
 import type { PairScorer } from '@diptych/metrics';
 import * as tf from '@tensorflow/tfjs-core';
-import type { BatchSource } from '../trainer/batch-source.js';
-import { type DeviceBatch, normalizedPixels } from '../trainer/device-batch.js';
-import { textOf } from '../trainer/training-step.js';
+import type { BatchSource } from '../batches/batch-source.js';
+import { type DeviceBatch, normalizedPixels, textOf } from '../batches/device-batch.js';
 import type { Embedding } from './embed.js';
 import { fusedOutputs, type Relating } from './fused-outputs.js';
 import { compiledFor, type HostTensor, runInOrder } from './run-in-order.js';

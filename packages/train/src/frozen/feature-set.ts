@@ -1,5 +1,5 @@
 import { ConfigError, type LabelColumn, type MatrixData, type PairBatch, permutation, takeRows } from '@diptych/core';
-import type { BatchSource } from '../trainer/batch-source.js';
+import type { BatchSource } from '../batches/batch-source.js';
 import { type FeatureHeadOptions, ImageFeatureHead, TextFeatureHead } from './feature-heads.js';
 
 /** How stored features are batched. */

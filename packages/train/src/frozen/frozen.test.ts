@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inference } from '@diptych/core';
 import { AttentionFusion } from '@diptych/fusion';
-import { mineHardNegatives } from '@diptych/metrics';
 import {
   AdamW,
   ImageTextMatching,
@@ -192,24 +191,6 @@ describe('embedCollection', () => {
     await expect(embedCollection(tinyModel(), other, { folder, shardSize: 10, towers: ['text'] })).rejects.toThrow(
       /row 0/,
     );
-  });
-});
-
-describe('mineHardNegatives', () => {
-  it('finds the most similar wrong partners', async () => {
-    const rows = (...values: number[][]) => ({
-      data: Float32Array.from(values.flat()),
-      shape: [values.length, 2] as const,
-    });
-    const image = rows([1, 0], [0, 1], [0.9, 0.1], [1, 0]);
-    const text = rows([1, 0], [0, 1], [0.8, 0.2], [1, 0]);
-    const pairs = { image, text, ids: ['a', 'b', 'c', 'a'] };
-    const { texts, images } = await mineHardNegatives(pairs, { k: 2 });
-    expect([...texts.subarray(0, 2)]).toEqual([2, 1]); // not 3: the same id
-    expect([...texts.subarray(2, 4)]).toEqual([2, 0]);
-    expect([...images.subarray(0, 2)]).toEqual([2, 1]);
-    const strict = await mineHardNegatives(pairs, { k: 3, below: 0.9 });
-    expect([...strict.texts.subarray(0, 3)]).toEqual([1, -1, -1]); // 2 scores .97 of its true partner
   });
 });
 

@@ -116,7 +116,11 @@ describe('heads', () => {
     const fit = (batches: PairBatch[], loss: LabelLoss) =>
       new Trainer(model(), { loss }).fit(sourceOf(batches), { steps: 1 });
     await expect(fit(tinyBatches(1, 4), new LabelLoss())).rejects.toThrow(/column "kind" of labels.*got no labels/s);
-    await expect(fit(labelled(), new LabelLoss({ weights: { colour: 1 } }))).rejects.toThrow(/no head "colour"/);
+    const colour = new LabelLoss({ weights: { colour: 1 } });
+    expect(() => new Trainer(model(), { loss: colour })).toThrow(/with heads.colour, got one without/);
+    // a model of your own need not say which heads it has
+    const outputs = { heads: { kind } } as never;
+    expect(() => colour.compute(outputs, { size: 1 } as never)).toThrow(/no head "colour"/);
     expect(() => kind.metrics(new Matrix(new Float32Array(4), [2, 2]), Int32Array.of(1))).toThrow(/shape \[2\]/);
   });
 });

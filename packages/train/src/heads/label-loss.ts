@@ -37,6 +37,11 @@ export class LabelLoss extends StatelessLoss {
     this.weights = weights;
   }
 
+  /** Some head, and those that have a weight. */
+  get needs(): readonly string[] {
+    return ['heads', ...Object.keys(this.weights).map((name) => `heads.${name}`)];
+  }
+
   /** @throws ConfigError if the model has no heads, or the batch no labels for one */
   override compute(outputs: TowerOutputs, batch: LossBatch): LossOutput {
     const { heads = {} } = outputs;

@@ -13,11 +13,11 @@ import {
 } from '@diptych/core';
 import { stateDict } from '@diptych/weights';
 import { openSafetensors, writeSafetensors } from '@diptych/weights/node';
+import type { BatchSource } from '../batches/batch-source.js';
+import { checkSource, checkTowers } from '../check-model.js';
 import { type Embedding, embedPairs } from '../evaluate/embed.js';
 import { releaseCompiled } from '../evaluate/run-in-order.js';
 import { FeatureSet } from '../frozen/feature-set.js';
-import type { BatchSource } from '../trainer/batch-source.js';
-import { checkSource, checkTowers } from '../trainer/check-model.js';
 
 /** Options of {@link cacheFeatures}. */
 export interface CacheFeaturesOptions {

@@ -2,10 +2,10 @@ import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { CheckpointError, ConfigError, checkOptions, type Matrix, type OptionNames } from '@diptych/core';
 import { openSafetensors, writeSafetensors } from '@diptych/weights/node';
+import type { BatchSource } from '../batches/batch-source.js';
+import { checkModel, checkSource } from '../check-model.js';
 import { embed } from '../evaluate/embed.js';
 import type { TrainableModel } from '../trainable-model.js';
-import type { BatchSource } from '../trainer/batch-source.js';
-import { checkModel, checkSource } from '../trainer/check-model.js';
 
 /** One of the two towers. */
 export type TowerName = 'image' | 'text';

@@ -16,7 +16,7 @@ import { CheckpointError, ConfigError, checkOptions, checkPath } from '@diptych/
 import { FolderLock, isAlive, ownIdentity, syncFolder, writeFileAtomically } from '@diptych/core/node';
 import type { TensorData } from '@diptych/weights';
 import { openSafetensors, writeSafetensors } from '@diptych/weights/node';
-import type { CheckpointStore, OnDamaged, TrainingSnapshot } from '../trainer/checkpoint-store.js';
+import type { CheckpointStore, OnDamaged, TrainingSnapshot } from '../trainer/run/checkpoint-store.js';
 
 /** Options of {@link FolderCheckpoints}. */
 export interface FolderCheckpointsOptions {

@@ -1,7 +1,7 @@
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { checkPath } from '@diptych/core';
-import type { LogRecord, TrainingLog } from '../trainer/run-events.js';
+import type { LogRecord, TrainingLog } from '../trainer/run/run-events.js';
 
 /**
  * A log of a run: one JSON object a line, appended, so that a resumed run goes on in the same file. Numbers that JSON cannot

@@ -1,9 +1,9 @@
 import { checkOptions, type Fusion, type ImageEncoder, type OptionNames, type TextEncoder } from '@diptych/core';
+import type { BatchSource } from '../batches/batch-source.js';
+import { checkSource, checkTowers } from '../check-model.js';
 import { type Evaluation, evaluate } from '../evaluate/evaluate.js';
 import { withTowers } from '../frozen/feature-heads.js';
 import { MultiModalEncoder, type MultiModalEncoderOptions, type OutputsOf } from '../multi-modal-encoder.js';
-import type { BatchSource } from '../trainer/batch-source.js';
-import { checkSource, checkTowers } from '../trainer/check-model.js';
 import type { FitOptions, FitResult, TrainerOptions } from '../trainer/options.js';
 import { Trainer } from '../trainer/trainer.js';
 import { type CacheFeaturesOptions, cacheFeatures } from './cache-features.js';

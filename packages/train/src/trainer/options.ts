@@ -1,12 +1,12 @@
-import type { Loss, Optimizer, OptionNames, PairBatch, TowerOutputs } from '@diptych/core';
+import type { Loss, Optimizer, PairBatch, TowerOutputs } from '@diptych/core';
 import type { ParameterPattern } from '@diptych/nn';
+import type { HostRows } from '../batches/device-batch.js';
 import type { Schedule } from '../schedules/schedules.js';
-import type { CheckpointStore } from './checkpoint-store.js';
-import type { HostRows } from './device-batch.js';
 import type { EmaOptions } from './ema.js';
 import type { FreezeRule } from './freeze-schedule.js';
-import type { CheckpointEvery, Entry } from './run-checkpoints.js';
-import type { Listeners } from './run-events.js';
+import type { CheckpointStore } from './run/checkpoint-store.js';
+import type { CheckpointEvery, Entry } from './run/run-checkpoints.js';
+import type { Listeners } from './run/run-events.js';
 import type { ValidationOptions } from './validation.js';
 
 /** How a {@link Trainer} trains. */
@@ -81,36 +81,3 @@ export interface FitResult {
   readonly loss: number;
   readonly seconds: number;
 }
-
-/** For core's `checkOptions`. */
-export const TRAINER_OPTIONS: OptionNames<TrainerOptions> = {
-  loss: 'required',
-  optimizer: 'optional',
-  schedule: 'optional',
-  seed: 'optional',
-  equalCaptions: 'optional',
-  clipNorm: 'optional',
-  targets: 'optional',
-  chunkSize: 'optional',
-  recompute: 'optional',
-  ema: 'optional',
-  freeze: 'optional',
-  nonFinite: 'optional',
-  unusedParameters: 'optional',
-  rhythmEvery: 'optional',
-};
-
-/** For core's `checkOptions`. */
-export const FIT_OPTIONS: OptionNames<FitOptions> = {
-  epochs: 'optional',
-  steps: 'optional',
-  signal: 'optional',
-  checkpoint: 'optional',
-  checkpointEvery: 'optional',
-  validate: 'optional',
-  resume: 'optional',
-  fresh: 'optional',
-  onStep: 'optional',
-  onEvent: 'optional',
-  log: 'optional',
-};

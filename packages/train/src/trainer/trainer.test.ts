@@ -5,6 +5,7 @@ import { stateDict } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { sourceOf, TinyImageEncoder, TinyTextEncoder, tinyBatches } from '../../test/tiny-model.js';
+import { checkBatch } from '../batches/check-batch.js';
 import {
   AdamW,
   flatMetrics,
@@ -19,7 +20,6 @@ import {
   WeightedSum,
   warmupCosine,
 } from '../index.js';
-import { checkBatch } from './check-batch.js';
 
 beforeAll(() => tf.setBackend('cpu'));
 

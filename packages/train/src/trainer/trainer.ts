@@ -1,40 +1,27 @@
-import {
-  ConfigError,
-  checkOptions,
-  type JsonObject,
-  type Optimizer,
-  type PairBatch,
-  type TextEncoder,
-  type TowerOutputs,
-  TrainingError,
-} from '@diptych/core';
-import { BatchNorm2d, Module } from '@diptych/nn';
-import { equalCaptionsMessage } from '../caption-keys.js';
+import { ConfigError, type JsonObject, type Optimizer, type PairBatch, type TowerOutputs } from '@diptych/core';
+import type { EmbeddedPairs } from '@diptych/metrics';
+import type { BatchSource } from '../batches/batch-source.js';
+import { asSource } from '../batches/check-batch.js';
+import { checkModel, vocabSizeOf } from '../check-model.js';
 import { type EmbeddedSource, type EmbedOptions, type EmbedOutput, embedPairs } from '../evaluate/embed.js';
 import { type EvaluateOptions, type Evaluation, evaluate } from '../evaluate/evaluate.js';
 import { releaseCompiled } from '../evaluate/run-in-order.js';
 import type { TrainableModel } from '../trainable-model.js';
 import { UpdateWatch } from '../watch/update-ratios.js';
-import type { BatchSource } from './batch-source.js';
-import { asSource } from './check-batch.js';
-import { checkModel } from './check-model.js';
-import type { CheckpointStore, TrainingSnapshot } from './checkpoint-store.js';
-import { DataPlace } from './data-place.js';
+import { checkFitOptions, checkTrainerOptions } from './check-options.js';
 import { Ema } from './ema.js';
 import { FreezeSchedule } from './freeze-schedule.js';
-import { openStore } from './open-store.js';
-import { FIT_OPTIONS, type FitOptions, type FitResult, TRAINER_OPTIONS, type TrainerOptions } from './options.js';
-import { Progress } from './progress.js';
-import { enterStore, RunCheckpoints } from './run-checkpoints.js';
-import { type Listeners, RunEvents, type StepReport } from './run-events.js';
-import { describeRun, type RunSettings, type SettingChange } from './run-settings.js';
-import { restoreSnapshot, type SnapshotParts, takeSnapshot } from './snapshot.js';
-import { StepRunner } from './step-runner.js';
-import { formatParts, frozenParts, unusedError, unusedParts } from './unused-parameters.js';
+import type { FitOptions, FitResult, TrainerOptions } from './options.js';
+import { type CheckpointStore, openStore, type TrainingSnapshot } from './run/checkpoint-store.js';
+import { DataPlace } from './run/data-place.js';
+import { Progress } from './run/progress.js';
+import { enterStore, RunCheckpoints } from './run/run-checkpoints.js';
+import { type Listeners, RunEvents, type StepReport } from './run/run-events.js';
+import { describeRun, type RunSettings, type SettingChange } from './run/run-settings.js';
+import { restoreSnapshot, type SnapshotParts, takeSnapshot } from './run/snapshot.js';
+import { StepChecks } from './run/step-checks.js';
+import { StepRunner } from './step/step-runner.js';
 import { Validation } from './validation.js';
-
-/** Steps in a row that `nonFinite: 'skip'` puts up with. */
-const MOST_SKIPS = 10;
 
 /**
  * Trains a model on batches of pairs.
@@ -55,31 +42,28 @@ export class Trainer<Outputs extends TowerOutputs> {
   readonly #ema: Ema | undefined;
   readonly #place: DataPlace;
   #updates: UpdateWatch | undefined;
+  readonly #checks: StepChecks;
   #step = 0;
-  #skips = 0;
-  #toldCaptions = false;
   #busy = false;
   #loss = Number.NaN;
-  /** What does not train, as it was said last; undefined before the first step. */
-  #frozen: string | undefined;
-  #usageChecked = false;
   /** Whose checkpoints it writes. */
   #identity = newIdentity();
   #earlyState: JsonObject | undefined;
 
   /** @throws ConfigError if a group of the optimizer or a freeze rule chooses nothing, or the model lacks what the loss reads */
   constructor(model: TrainableModel<Outputs>, options: TrainerOptions<Outputs>) {
-    checkOptions<TrainerOptions>('train.Trainer', options as object as TrainerOptions, TRAINER_OPTIONS);
+    checkTrainerOptions(options);
     checkModel('train.Trainer: model', model);
-    checkSettings(options as TrainerOptions);
     this.model = model;
     this.options = options;
-    this.#runner = new StepRunner({ ...options, model });
+    const { loss, optimizer, clipNorm, chunkSize, recompute, equalCaptions } = options;
+    this.#runner = new StepRunner({ model, loss, optimizer, clipNorm, chunkSize, recompute, equalCaptions });
     this.optimizer = this.#runner.optimizer;
     const { parameters, buffers } = this.#runner.parts;
     this.#freeze = new FreezeSchedule(options.freeze ?? [], model, parameters);
     this.#ema = options.ema && new Ema([...parameters, ...buffers], options.ema);
     this.#place = new DataPlace(vocabSizeOf(model));
+    this.#checks = new StepChecks(model, parameters, options);
   }
 
   /** Steps done so far, over all calls of `fit` and before a resume. */
@@ -101,20 +85,9 @@ export class Trainer<Outputs extends TowerOutputs> {
    */
   async fit(batches: BatchSource | readonly PairBatch[], options: FitOptions): Promise<FitResult> {
     const source = asSource(batches);
-    checkOptions('train.Trainer.fit', options, FIT_OPTIONS);
-    const { epochs, steps, signal, checkpoint } = options;
+    checkFitOptions(options);
+    const { checkpoint } = options;
     if (this.#busy) throw new ConfigError({ where: 'train.Trainer.fit', problem: 'this trainer is training already' });
-    for (const [end, count] of Object.entries({ epochs, steps })) {
-      if (count === undefined || count >= 0) continue;
-      throw new ConfigError({
-        where: 'train.Trainer.fit',
-        expected: `${end} to be a number from 0`,
-        got: String(count),
-      });
-    }
-    if (epochs === undefined && steps === undefined && !signal) {
-      throw new ConfigError({ where: 'train.Trainer.fit', expected: 'epochs, steps or a signal', got: 'no end' });
-    }
     const events = new RunEvents(options);
     this.#busy = true;
     try {
@@ -237,7 +210,7 @@ export class Trainer<Outputs extends TowerOutputs> {
     checkpoints: RunCheckpoints | undefined,
   ): Promise<FitResult> {
     const { epochs = Number.POSITIVE_INFINITY, steps = Number.POSITIVE_INFINITY, signal, validate } = options;
-    const validation = validate && new Validation(validate, (of, how) => this.embed(of, how), this.#earlyState);
+    const validation = validate && new Validation(validate, (of, how) => this.#embedPairs(of, how), this.#earlyState);
     const place = this.#place;
     const progress = new Progress(runLength(source, epochs, steps));
     let score: number | undefined; // of the weights as they are, where they were validated
@@ -253,7 +226,8 @@ export class Trainer<Outputs extends TowerOutputs> {
     };
     const onChange = (change: SettingChange) => events.tell({ kind: 'resumed', step: this.#step, changes: [change] });
 
-    await this.#warnOfBatchNorm(events);
+    this.#freeze.apply(this.#step);
+    if (this.#step === 0) await this.#checks.begin(events);
     while (place.epoch < epochs && this.#step < steps) {
       for await (const batch of place.batches(source, onChange)) {
         if (signal?.aborted) return end('aborted');
@@ -275,6 +249,12 @@ export class Trainer<Outputs extends TowerOutputs> {
     return end('done');
   }
 
+  /** As losses take the pairs: equal captions as partners of each other, or not. */
+  async #embedPairs(source: BatchSource, options: Pick<EmbedOptions, 'pairs'>): Promise<EmbeddedPairs> {
+    const pairs = await this.embed(source, options);
+    return this.options.equalCaptions === false ? { ...pairs, captions: undefined } : pairs;
+  }
+
   async #validate(validation: Validation, events: RunEvents) {
     const found = await validation.measure();
     for (const message of found.warnings) await events.warn(message);
@@ -285,8 +265,8 @@ export class Trainer<Outputs extends TowerOutputs> {
 
   async #trainOn(batch: PairBatch, progress: Progress, events: RunEvents): Promise<StepReport> {
     const { schedule = () => 1, seed = 0, targets, rhythmEvery = 50 } = this.options;
-    await this.#tellEqualCaptions(batch, events);
-    await this.#applyFreezing(events);
+    this.#freeze.apply(this.#step);
+    await this.#checks.before(this.#step, batch, events);
     const factor = schedule(this.#step);
     const watches = rhythmEvery > 0 && this.#step % rhythmEvery === 0;
     if (watches) this.#updates ??= new UpdateWatch(this.#runner.parts.parameters);
@@ -296,11 +276,10 @@ export class Trainer<Outputs extends TowerOutputs> {
     const warning = updateRatios && this.#updates!.judge(updateRatios);
     if (warning) await events.warn(warning);
     const { updated, nonFinite, ...numbers } = outcome;
-    if (nonFinite !== undefined) await this.#skipOrStop(nonFinite, batch, events);
+    if (nonFinite !== undefined) await this.#checks.nonFinite(this.#step, nonFinite, batch, events);
     this.#step++;
     if (nonFinite === undefined) {
-      this.#skips = 0;
-      await this.#checkUsed(updated, events);
+      await this.#checks.updated(this.#step, updated, events);
       this.#ema?.update(this.#step);
     }
     this.#loss = numbers.loss;
@@ -315,67 +294,6 @@ export class Trainer<Outputs extends TowerOutputs> {
       updateRatios,
       nonFinite,
     };
-  }
-
-  /** Freezes and thaws for the step that comes next; says what stays as it is, at first and when that changes. */
-  async #applyFreezing(events: RunEvents): Promise<void> {
-    this.#freeze.apply(this.#step);
-    const parts = frozenParts(this.#runner.parts.parameters);
-    const key = parts.join();
-    if (key === this.#frozen) return;
-    if (parts.length > 0 || this.#frozen !== undefined) {
-      await events.tell({ kind: 'frozen', step: this.#step, parts });
-    }
-    this.#frozen = key;
-    this.#usageChecked = false;
-  }
-
-  /** @throws ConfigError if something that trains had no gradient, unless that is a warning only */
-  async #checkUsed(updated: readonly number[], events: RunEvents): Promise<void> {
-    if (this.#usageChecked) return;
-    this.#usageChecked = true;
-    const unused = unusedParts(this.model, this.#runner.parts.parameters, updated);
-    if (unused.size === 0) return;
-    if (this.options.unusedParameters !== 'warn') throw unusedError(unused, this.#step);
-    const message = `no gradient for ${formatParts(unused)}: the loss does not read it, and it stays as it is`;
-    await events.warn(message);
-  }
-
-  /** @throws TrainingError unless such steps are to be skipped, and this is not one too many */
-  async #skipOrStop(tensor: string, batch: PairBatch, events: RunEvents): Promise<void> {
-    const { nonFinite: policy = 'stop' } = this.options;
-    await events.tell({ kind: 'nonFinite', step: this.#step, tensor, ids: batch.ids });
-    this.#skips++;
-    if (policy === 'skip' && this.#skips < MOST_SKIPS) return;
-    throw new TrainingError({
-      where: `train.Trainer.fit: step ${this.#step}`,
-      problem: `${tensor} is not finite${policy === 'skip' ? ` (${this.#skips} bad steps in a row)` : ''}`,
-      remedy:
-        `the weights are as before this step; look at the pairs ${batch.ids.slice(0, 5).join(', ')}${batch.ids.length > 5 ? ', …' : ''}, ` +
-        "lower the learning rate, set clipNorm, or pass nonFinite: 'skip'",
-    });
-  }
-
-  /** Once a trainer: what equal captions are taken for. */
-  async #tellEqualCaptions(batch: PairBatch, events: RunEvents): Promise<void> {
-    if (this.#toldCaptions || this.options.equalCaptions === false) return;
-    const message = equalCaptionsMessage(batch);
-    this.#toldCaptions = message !== undefined;
-    if (message) await events.warn(message);
-  }
-
-  async #warnOfBatchNorm(events: RunEvents): Promise<void> {
-    const { chunkSize } = this.options;
-    if (chunkSize === undefined || this.#step > 0 || !(this.model instanceof Module)) return;
-    this.#freeze.apply(this.#step);
-    const norms = [...this.model.namedModules()].filter(
-      ([, module]) => module instanceof BatchNorm2d && !module.frozen,
-    );
-    if (norms.length === 0) return;
-    const message =
-      `chunkSize ${chunkSize}: ${norms.length} batch norm layers train on chunks in place of the batch, so the step differs from ` +
-      'the whole batch; freeze them (freeze, or norm.frozen = true) for an equal one';
-    await events.warn(message);
   }
 
   #settingsAt(step: number): RunSettings {
@@ -405,11 +323,6 @@ export class Trainer<Outputs extends TowerOutputs> {
   }
 }
 
-/** Of a model whose text tower says it. */
-function vocabSizeOf(model: object): number | undefined {
-  return (model as { readonly text?: TextEncoder }).text?.vocabSize;
-}
-
 /** Never twice the same, whatever the seed. */
 function newIdentity(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
@@ -424,24 +337,4 @@ function runLength({ batchesPerEpoch }: BatchSource, epochs: number, steps: numb
   const byEpochs = batchesPerEpoch === undefined ? Number.POSITIVE_INFINITY : batchesPerEpoch * epochs;
   const total = Math.min(steps, byEpochs);
   return Number.isFinite(total) ? total : undefined;
-}
-
-/** Of options that are functions or lists; others are checked by the parts that read them. */
-function checkSettings({ schedule, targets, freeze }: TrainerOptions): void {
-  for (const [name, given] of Object.entries({ schedule, targets })) {
-    if (given === undefined || typeof given === 'function') continue;
-    throw new ConfigError({
-      where: `train.Trainer: ${name}`,
-      expected: 'a function',
-      got: String(given),
-      remedy: name === 'schedule' ? 'warmupCosine({ total, warmup })' : 'storedTargets(embeddings)',
-    });
-  }
-  if (freeze === undefined || (Array.isArray(freeze) && freeze.every((rule) => rule?.match !== undefined))) return;
-  throw new ConfigError({
-    where: 'train.Trainer: freeze',
-    expected: 'a list of { match, fromStep, untilStep }',
-    got: JSON.stringify(freeze),
-    remedy: "freeze: [{ match: 'text', untilStep: 100 }]",
-  });
 }

@@ -1,7 +1,7 @@
 import { ConfigError, type JsonObject } from '@diptych/core';
 import { flatMetrics } from '../evaluate/evaluate.js';
 import { type EmbedPairs, TowerOverfitting, type TowerValidationOptions } from '../watch/tower-overfitting.js';
-import { isDue } from './run-checkpoints.js';
+import { isDue } from './run/run-checkpoints.js';
 
 /** Numbers of a validation by name: `textToImage.recall@1`. */
 export type ValidationMetrics = Readonly<Record<string, number>>;
@@ -35,11 +35,7 @@ export class EarlyStopping {
   #best = Number.NEGATIVE_INFINITY;
   #since = 0;
 
-  /** @throws ConfigError for patience without a number to watch */
   constructor(options: Pick<ValidationOptions, 'monitor' | 'mode' | 'patience'>) {
-    if (options.patience !== undefined && options.monitor === undefined) {
-      throw new ConfigError({ where: 'train.fit: validate', problem: 'patience needs `monitor`, the number to watch' });
-    }
     this.#options = options;
   }
 
@@ -95,13 +91,10 @@ export class Validation {
   /**
    * @param embed how tower validation reads pairs
    * @param state of early stopping, from a checkpoint
-   * @throws ConfigError if there is nothing to compute
+   * @throws ConfigError for options of tower validation that it does not have, or that are none
    */
   constructor(options: ValidationOptions, embed: EmbedPairs, state: JsonObject | undefined) {
-    const { run, towers } = options;
-    if (!run && !towers) {
-      throw new ConfigError({ where: 'train.Trainer.fit: validate', expected: 'run, towers or both', got: 'neither' });
-    }
+    const { towers } = options;
     this.#options = options;
     this.#watch = towers && ('measure' in towers ? towers : new TowerOverfitting(embed, towers));
     this.#stopping = new EarlyStopping(options);

@@ -1,7 +1,8 @@
-import { ConfigError, type MatrixData, takeRows } from '@diptych/core';
-import { alignment, type EmbeddedPairs, rankRelevant, ridgeMap, uniformity } from '@diptych/metrics';
+import { ConfigError, checkOptions, checkPositive, type MatrixData, type OptionNames, takeRows } from '@diptych/core';
+import { alignment, type EmbeddedPairs, partnersOf, rankRelevant, ridgeMap, uniformity } from '@diptych/metrics';
+import type { BatchSource } from '../batches/batch-source.js';
+import { checkSource } from '../check-model.js';
 import type { EmbedOptions } from '../evaluate/embed.js';
-import type { BatchSource } from '../trainer/batch-source.js';
 
 /** What `validate.towers` compares. */
 export interface TowerValidationOptions {
@@ -17,6 +18,13 @@ export interface TowerValidationOptions {
   /** Validations in a row in which a tower must look overfitted before a warning says so; default 2. */
   readonly patience?: number;
 }
+
+const OPTIONS: OptionNames<TowerValidationOptions> = {
+  training: 'required',
+  heldOut: 'required',
+  pairs: 'optional',
+  patience: 'optional',
+};
 
 /** Embeds the first pairs of a source with both towers. */
 export type EmbedPairs = (source: BatchSource, options: Pick<EmbedOptions, 'pairs'>) => Promise<EmbeddedPairs>;
@@ -67,8 +75,18 @@ export class TowerOverfitting {
   readonly #suspect: Record<Tower, number> = { image: 0, text: 0 };
   #reference: Reference | undefined;
 
-  /** @param embed both towers on the pairs of a source */
+  /**
+   * @param embed both towers on the pairs of a source
+   * @throws ConfigError for an unknown option, or without two sources
+   */
   constructor(embed: EmbedPairs, options: TowerValidationOptions) {
+    const where = 'train.Trainer.fit: validate.towers';
+    checkOptions(where, options, OPTIONS);
+    checkSource(`${where}.training`, options.training);
+    checkSource(`${where}.heldOut`, options.heldOut);
+    for (const what of ['pairs', 'patience'] as const) {
+      if (options[what] !== undefined) checkPositive(where, what, options[what]);
+    }
     this.#embed = embed;
     this.#options = options;
   }
@@ -149,19 +167,21 @@ async function probe(tower: Tower, now: Sample, reference: Sample): Promise<Rank
   const partner = PARTNER[tower];
   const map = await ridgeMap(now.fit[tower], reference.fit[partner]);
   const rank = async (of: 'training' | 'heldOut') =>
-    reciprocalRanks(await map.predict(now[of][tower]), map.centre(reference[of][partner]), now[of].ids);
+    reciprocalRanks(await map.predict(now[of][tower]), map.centre(reference[of][partner]), now[of]);
   return { training: await rank('training'), heldOut: await rank('heldOut') };
 }
 
-function rankPairs({ image, text, ids }: EmbeddedPairs): Promise<Float64Array> {
-  return reciprocalRanks(image, text, ids);
+function rankPairs({ image, text, ids, captions }: EmbeddedPairs): Promise<Float64Array> {
+  return reciprocalRanks(image, text, { ids, captions });
 }
 
-/** 1 / rank of the best partner by cosine, from `a` to `b` and then from `b` to `a`; rows with equal ids are partners. */
-async function reciprocalRanks(a: MatrixData, b: MatrixData, ids: readonly string[]): Promise<Float64Array> {
-  const rows = new Map<string, number[]>();
-  for (const [i, id] of ids.entries()) rows.set(id, [...(rows.get(id) ?? []), i]);
-  const partners = (query: number) => rows.get(ids[query]!)!;
+/** 1 / rank of the best partner by cosine, from `a` to `b` and then from `b` to `a`; rows with equal ids or captions are partners. */
+async function reciprocalRanks(
+  a: MatrixData,
+  b: MatrixData,
+  identities: Pick<EmbeddedPairs, 'ids' | 'captions'>,
+): Promise<Float64Array> {
+  const partners = partnersOf(identities);
   const found: number[] = [];
   for (const [queries, candidates] of [
     [a, b],
@@ -213,9 +233,14 @@ function spaceMetrics(name: 'training' | 'heldOut', { image, text }: EmbeddedPai
   };
 }
 
-function rowsOf({ image, text, ids }: EmbeddedPairs, begin: number, end: number): EmbeddedPairs {
+function rowsOf({ image, text, ids, captions }: EmbeddedPairs, begin: number, end: number): EmbeddedPairs {
   const rows = Array.from({ length: end - begin }, (_, i) => begin + i);
-  return { image: takeRows(image, rows), text: takeRows(text, rows), ids: ids.slice(begin, end) };
+  return {
+    image: takeRows(image, rows),
+    text: takeRows(text, rows),
+    ids: ids.slice(begin, end),
+    captions: captions?.slice(begin, end),
+  };
 }
 
 function checkSamePairs(before: Sample, now: Sample): void {

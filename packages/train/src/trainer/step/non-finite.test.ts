@@ -5,8 +5,8 @@ import type { TrainingEvent } from '@diptych/train';
 import { stateDict } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import { sourceOf, tinyBatches } from '../../test/tiny-model.js';
-import { tinyModel, tinyTrainer } from '../../test/tiny-run.js';
+import { sourceOf, tinyBatches } from '../../../test/tiny-model.js';
+import { tinyModel, tinyTrainer } from '../../../test/tiny-run.js';
 
 /** Three batches, the second with a pixel that is not a number. */
 function sickBatches(): PairBatch[] {

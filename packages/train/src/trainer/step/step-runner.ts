@@ -2,8 +2,10 @@ import {
   buffersOf,
   ConfigError,
   checkMethods,
+  checkOptions,
   type Loss,
   type Optimizer,
+  type OptionNames,
   type PairBatch,
   parametersOf,
   type TowerOutputs,
@@ -11,15 +13,19 @@ import {
 import { disposeNested } from '@diptych/core/tfjs';
 import { type Compiled, compile } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
-import { AdamW } from '../optimizers/adamw.js';
-import type { TrainableModel } from '../trainable-model.js';
+import { checkBatch } from '../../batches/check-batch.js';
+import { type DeviceBatch, type HostRows, trainingBatch } from '../../batches/device-batch.js';
+import { checkModel, vocabSizeOf } from '../../check-model.js';
+import { AdamW } from '../../optimizers/adamw.js';
+import type { TrainableModel } from '../../trainable-model.js';
+import type { TrainerOptions } from '../options.js';
 import { checkLoss } from './check-loss.js';
-import { ChunkedStep } from './chunked-step.js';
-import { type DeviceBatch, type HostRows, trainingBatch } from './device-batch.js';
+import { chunkedStep } from './chunked-step.js';
 import { firstNonFinite } from './diagnose.js';
-import type { TrainerOptions } from './options.js';
 import { Recomputation } from './recompute.js';
-import { type StepParts, type StepResult, type WholeStep, wholeStep } from './training-step.js';
+import type { StepParts } from './step-parts.js';
+import type { TrainingStep } from './training-step.js';
+import { wholeStep } from './whole-step.js';
 
 /** What a training step acts on. */
 export interface StepRunnerOptions<Outputs extends TowerOutputs> {
@@ -36,6 +42,16 @@ export interface StepRunnerOptions<Outputs extends TowerOutputs> {
   readonly equalCaptions?: boolean;
 }
 
+const OPTIONS: OptionNames<StepRunnerOptions<TowerOutputs>> = {
+  model: 'required',
+  loss: 'required',
+  optimizer: 'optional',
+  clipNorm: 'optional',
+  chunkSize: 'optional',
+  recompute: 'optional',
+  equalCaptions: 'optional',
+};
+
 /** Which step of a run it is. */
 export interface StepPosition {
   /** From 0; with the seed it decides what dropout and losses draw. */
@@ -47,6 +63,13 @@ export interface StepPosition {
   /** Further rows that the loss reads as `batch.targets`. */
   readonly targets?: Readonly<Record<string, HostRows>>;
 }
+
+const POSITION: OptionNames<StepPosition> = {
+  step: 'required',
+  seed: 'optional',
+  factor: 'optional',
+  targets: 'optional',
+};
 
 /** What a step gave, on the host. */
 export interface StepOutcome {
@@ -77,16 +100,21 @@ export class StepRunner<Outputs extends TowerOutputs> {
   readonly optimizer: Optimizer;
   readonly parts: StepParts<Outputs>;
   readonly #chunkSize: number | undefined;
-  #whole: WholeStep | undefined;
-  #chunked: ChunkedStep<Outputs> | undefined;
+  #whole: TrainingStep | undefined;
+  #chunked: TrainingStep | undefined;
   #constrain: Compiled<[], []> | undefined;
 
-  /** @throws ConfigError if the model lacks what the loss reads, or a group of the optimizer chooses nothing */
+  /** @throws ConfigError for an unknown option, if the model lacks what the loss reads, or a group of the optimizer chooses nothing */
   constructor(options: StepRunnerOptions<Outputs>) {
+    checkOptions('train.StepRunner', options, OPTIONS as OptionNames<StepRunnerOptions<Outputs>>);
     const { model, loss, optimizer = new AdamW(), clipNorm = Number.POSITIVE_INFINITY, chunkSize, recompute } = options;
     const { equalCaptions } = options;
+    checkModel('train.StepRunner: model', model);
     if (chunkSize !== undefined && !(Number.isInteger(chunkSize) && chunkSize > 0)) {
       throw new ConfigError({ where: 'train.Trainer', expected: 'a whole chunkSize above 0', got: String(chunkSize) });
+    }
+    if (!(typeof clipNorm === 'number' && clipNorm > 0)) {
+      throw new ConfigError({ where: 'train.Trainer', expected: 'clipNorm above 0', got: String(clipNorm) });
     }
     checkLoss(loss, model);
     checkMethods('train.Trainer: optimizer', optimizer, ['bind', 'prepare', 'hyper', 'advance'], 'new AdamW()');
@@ -106,15 +134,22 @@ export class StepRunner<Outputs extends TowerOutputs> {
     this.#chunkSize = chunkSize;
   }
 
-  /** One step on a batch. A step whose loss or gradients are not finite changes nothing. */
-  async run(batch: PairBatch, { step, seed = 0, factor = 1, targets = {} }: StepPosition): Promise<StepOutcome> {
-    const { optimizer, parameters } = this.parts;
+  /**
+   * One step on a batch. A step whose loss or gradients are not finite changes nothing.
+   *
+   * @throws ShapeError, InputError if the batch is none, or a token id is outside the text tower's vocabulary
+   */
+  async run(batch: PairBatch, position: StepPosition): Promise<StepOutcome> {
+    checkOptions('train.StepRunner.run', position, POSITION);
+    const { optimizer, parameters, model } = this.parts;
+    checkBatch(batch, 'train.StepRunner.run: batch', vocabSizeOf(model));
+    const { step, seed = 0, factor = 1, targets = {} } = position;
     optimizer.prepare();
     const hyper = tf.tensor2d(optimizer.hyper(factor), [parameters.length, 3]);
     const state = tf.tensor1d(Int32Array.of(seed, step, 0), 'int32');
     const onDevice = trainingBatch(batch, targets, this.parts.equalCaptions);
     try {
-      const { scalars, names, updated } = this.#step(onDevice, hyper, state, [seed, step]);
+      const { scalars, names, updated } = this.#stepFor(onDevice)(onDevice, hyper, state);
       const numbers = await scalars.data();
       scalars.dispose();
       const values = new Map(names.map((name, i) => [name, numbers[i]!]));
@@ -159,19 +194,14 @@ export class StepRunner<Outputs extends TowerOutputs> {
     this.#constrain();
   }
 
-  #step(
-    batch: DeviceBatch,
-    hyper: tf.Tensor2D,
-    state: tf.Tensor1D,
-    seedAndStep: readonly [number, number],
-  ): StepResult {
-    const rows = Math.max(batch.pixels.shape[0], batch.inputIds.shape[0]);
+  #stepFor({ pixels, inputIds }: DeviceBatch): TrainingStep {
+    const rows = Math.max(pixels.shape[0], inputIds.shape[0]);
     if (this.#chunkSize !== undefined && this.#chunkSize < rows) {
-      this.#chunked ??= new ChunkedStep(this.parts, this.#chunkSize);
-      return this.#chunked.run(batch, hyper, seedAndStep);
+      this.#chunked ??= chunkedStep(this.parts, this.#chunkSize);
+      return this.#chunked;
     }
     this.#whole ??= wholeStep(this.parts);
-    return this.#whole(batch, hyper, state);
+    return this.#whole;
   }
 }
 

@@ -9,8 +9,8 @@ import { FolderCheckpoints, jsonlLog } from '@diptych/train/node';
 import { writeSafetensors } from '@diptych/weights/node';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { sourceOf, tinyBatches } from '../../test/tiny-model.js';
-import { tinyModel, tinyTrainer } from '../../test/tiny-run.js';
+import { sourceOf, tinyBatches } from '../../../test/tiny-model.js';
+import { tinyModel, tinyTrainer } from '../../../test/tiny-run.js';
 
 beforeAll(() => tf.setBackend('cpu'));
 

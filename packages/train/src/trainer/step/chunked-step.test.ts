@@ -4,8 +4,8 @@ import { AdamW, type TrainingEvent } from '@diptych/train';
 import { stateDict } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import { sourceOf, tinyBatches } from '../../test/tiny-model.js';
-import { tinyModel, tinyTrainer } from '../../test/tiny-run.js';
+import { sourceOf, tinyBatches } from '../../../test/tiny-model.js';
+import { tinyModel, tinyTrainer } from '../../../test/tiny-run.js';
 
 async function train(chunkSize: number | undefined, batchNorm: boolean) {
   const model = tinyModel({ batchNorm });

@@ -1,8 +1,11 @@
 import type { Context, TowerOutputs } from '@diptych/core';
 import { aroundCalls, Module } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
-import { type DeviceBatch, normalizedPixels } from './device-batch.js';
-import { lossAndGradients, lossOf, type StepParts, textOf } from './training-step.js';
+import { type DeviceBatch, normalizedPixels, textOf } from '../../batches/device-batch.js';
+import { lossOf } from './batch-loss.js';
+import { differentiate } from './differentiate.js';
+import { withStatistics } from './running-statistics.js';
+import type { StepParts } from './step-parts.js';
 
 /**
  * Finds the first tensor of a step that is not finite, by running the step once more without compiling it: parameters,
@@ -20,13 +23,11 @@ export function firstNonFinite<Outputs extends TowerOutputs>(
     for (const [name, variable] of [...parts.parameters, ...parts.buffers]) if (!allFinite(variable)) return name;
     const pixels = normalizedPixels(batch);
     if (!allFinite(pixels)) return 'pixels';
-    const before = parts.buffers.map(([, buffer]) => tf.clone(buffer));
     const watch = new ModuleWatch(parts.model);
     try {
-      return firstInStep(parts, batch, pixels, state, watch);
+      return withStatistics(parts.buffers, () => firstInStep(parts, batch, pixels, state, watch)).result;
     } finally {
       watch.stop();
-      for (const [i, [, buffer]] of parts.buffers.entries()) buffer.assign(before[i]!);
     }
   });
 }
@@ -39,7 +40,7 @@ function firstInStep<Outputs extends TowerOutputs>(
   watch: ModuleWatch,
 ): string | undefined {
   const context: Context = { training: true, random: { state } };
-  const { value, lossParts, gradients } = lossAndGradients(parts, () => {
+  const { loss, lossParts, gradients } = differentiate(parts, () => {
     const image = parts.model.encodeImage(pixels, context);
     watch.check('image embedding', image.pooled);
     const text = parts.model.encodeText(textOf(batch), context);
@@ -47,8 +48,7 @@ function firstInStep<Outputs extends TowerOutputs>(
     return lossOf(parts, image, text, batch, context);
   });
   for (const [name, part] of Object.entries(lossParts)) watch.check(`loss part ${name}`, part);
-  for (const part of Object.values(lossParts)) part.dispose();
-  watch.check('loss', value);
+  watch.check('loss', loss);
   for (const [i, gradient] of gradients.entries()) {
     if (gradient) watch.check(`gradient of ${parts.parameters[i]![0]}`, gradient);
   }

@@ -5,7 +5,7 @@ import { Generator } from '@diptych/nn';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-const ROOT = resolve(import.meta.dirname, '../../../..');
+const ROOT = resolve(import.meta.dirname, '../../../../..');
 /** On each backend, 20 in all. */
 const KILLS = 10;
 const STEPS = 100;
@@ -20,7 +20,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(cache, 'diptych-kill-'));
   program = join(folder, 'child.mjs');
   await build({
-    entryPoints: [resolve(import.meta.dirname, '../../test/kill-child.ts')],
+    entryPoints: [resolve(import.meta.dirname, '../../../test/kill-child.ts')],
     outfile: program,
     bundle: true,
     platform: 'node',

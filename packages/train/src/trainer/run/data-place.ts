@@ -1,9 +1,9 @@
 import { CheckpointError, type Json, type PairBatch, siteOf, TrainingError } from '@diptych/core';
-import type { BatchSource } from './batch-source.js';
-import { checkBatch } from './check-batch.js';
-import type { DataMark, Position } from './position.js';
+import type { BatchSource } from '../../batches/batch-source.js';
+import { checkBatch } from '../../batches/check-batch.js';
 import type { SettingChange } from './run-settings.js';
 import { refuseOther } from './snapshot.js';
+import type { DataMark, Position } from './snapshot-format.js';
 
 /** A run's place in its data: which epoch, how many batches of it are done, and of which data. */
 export class DataPlace {

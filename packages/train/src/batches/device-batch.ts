@@ -1,7 +1,15 @@
-import { type LabelColumn, lend, type PairBatch, pixelShape, ShapeError, tokenShape } from '@diptych/core';
+import {
+  type LabelColumn,
+  lend,
+  type PairBatch,
+  pixelShape,
+  ShapeError,
+  type TextInput,
+  tokenShape,
+} from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { captionKeys } from '../caption-keys.js';
 import type { RowIds } from '../losses/similarity.js';
+import { captionKeys } from './caption-keys.js';
 import { type JoinedRows, joinNegatives } from './negative-rows.js';
 
 /** A batch on the device, as a compiled step takes it: tensors and static values only. */
@@ -119,6 +127,19 @@ export function normalizedPixels({ pixels, normalize }: Pick<DeviceBatch, 'pixel
   const mean = normalize.mean.map((value) => value * 255);
   const factor = normalize.std.map((value) => 1 / (255 * value));
   return tf.mul(tf.sub(pixels, mean), factor);
+}
+
+/** The text part of a batch. */
+export type DeviceTexts = Pick<DeviceBatch, 'inputIds' | 'attentionMask' | 'tokenTypeIds' | 'textFeatures'>;
+
+/** Texts as encoders take them. */
+export function textOf({ inputIds, attentionMask, tokenTypeIds, textFeatures }: DeviceTexts): TextInput {
+  return {
+    inputIds,
+    attentionMask,
+    ...(tokenTypeIds && { tokenTypeIds }),
+    ...(textFeatures && { features: textFeatures }),
+  };
 }
 
 /** Equal ids get equal numbers, in the order of their first row. */

@@ -6,7 +6,7 @@ import { AdamW, InfoNCE, MultiModalEncoder, Trainer } from '@diptych/train';
 import { stateDict } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import { sourceOf, TinyTextEncoder, tinyBatches } from '../../test/tiny-model.js';
+import { sourceOf, TinyTextEncoder, tinyBatches } from '../../../test/tiny-model.js';
 
 let atLoss = 0;
 

@@ -29,8 +29,8 @@ import {
 import { FolderCheckpoints } from '@diptych/train/node';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { sourceOf, tinyBatches } from '../../test/tiny-model.js';
-import { tinyLoss, tinyModel, tinyTrainer } from '../../test/tiny-run.js';
+import { sourceOf, tinyBatches } from '../../../test/tiny-model.js';
+import { tinyLoss, tinyModel, tinyTrainer } from '../../../test/tiny-run.js';
 
 beforeAll(() => tf.setBackend('cpu'));
 

@@ -9,12 +9,11 @@ import {
 } from '@diptych/core';
 import { LoadStateError, loadState, stateDict } from '@diptych/weights';
 import type { Variable } from '@tensorflow/tfjs-core';
-import type { BatchInputs } from './batch-source.js';
+import type { BatchInputs } from '../../batches/batch-source.js';
+import type { Ema } from '../ema.js';
 import type { TrainingSnapshot } from './checkpoint-store.js';
-import type { Ema } from './ema.js';
-import type { Position } from './position.js';
 import { type RunSettings, type SettingChange, settingChanges } from './run-settings.js';
-import { currentFormat, SNAPSHOT_VERSION } from './snapshot-format.js';
+import { currentFormat, type Position, SNAPSHOT_VERSION } from './snapshot-format.js';
 
 /** What a snapshot is taken of. */
 export interface SnapshotParts {

@@ -1,6 +1,6 @@
-import { checkMethods } from '@diptych/core';
-import type { TrainableModel } from '../trainable-model.js';
-import type { BatchSource } from './batch-source.js';
+import { checkMethods, type TextEncoder } from '@diptych/core';
+import type { BatchSource } from './batches/batch-source.js';
+import type { TrainableModel } from './trainable-model.js';
 
 /**
  * Checks that something is a model that trains or embeds.
@@ -9,6 +9,11 @@ import type { BatchSource } from './batch-source.js';
  */
 export function checkModel(where: string, model: Pick<TrainableModel, 'encodeImage' | 'encodeText'>): void {
   checkMethods(where, model, ['encodeImage', 'encodeText'], 'new MultiModalEncoder({ image, text })');
+}
+
+/** The vocabulary of a model whose text tower says it. */
+export function vocabSizeOf(model: object): number | undefined {
+  return (model as { readonly text?: TextEncoder }).text?.vocabSize;
 }
 
 /** @throws ConfigError unless it is an encoder of pictures and one of texts */

@@ -1,0 +1,97 @@
+import { type PairBatch, TrainingError } from '@diptych/core';
+import { BatchNorm2d, Module } from '@diptych/nn';
+import type { Variable } from '@tensorflow/tfjs-core';
+import { equalCaptionsMessage } from '../../batches/caption-keys.js';
+import type { TrainerOptions } from '../options.js';
+import { formatParts, frozenParts, unusedError, unusedParts } from '../step/unused-parameters.js';
+import type { RunEvents } from './run-events.js';
+
+/** Steps in a row that `nonFinite: 'skip'` puts up with. */
+const MOST_SKIPS = 10;
+
+/** What is looked at in the steps of a run, told as events, and ends the run where it must. */
+export class StepChecks {
+  readonly #model: object;
+  readonly #parameters: readonly (readonly [string, Variable])[];
+  readonly #options: Pick<TrainerOptions, 'chunkSize' | 'equalCaptions' | 'nonFinite' | 'unusedParameters'>;
+  #toldCaptions = false;
+  /** What does not train, as it was said last; undefined before the first step. */
+  #frozen: string | undefined;
+  #usageChecked = false;
+  #skips = 0;
+
+  constructor(
+    model: object,
+    parameters: readonly (readonly [string, Variable])[],
+    options: Pick<TrainerOptions, 'chunkSize' | 'equalCaptions' | 'nonFinite' | 'unusedParameters'>,
+  ) {
+    this.#model = model;
+    this.#parameters = parameters;
+    this.#options = options;
+  }
+
+  /** Once a run, before its first step: batch norm layers that would see chunks in place of the batch. */
+  async begin(events: RunEvents): Promise<void> {
+    const { chunkSize } = this.#options;
+    if (chunkSize === undefined || !(this.#model instanceof Module)) return;
+    const norms = [...this.#model.namedModules()].filter(
+      ([, module]) => module instanceof BatchNorm2d && !module.frozen,
+    );
+    if (norms.length === 0) return;
+    const message =
+      `chunkSize ${chunkSize}: ${norms.length} batch norm layers train on chunks in place of the batch, so the step differs from ` +
+      'the whole batch; freeze them (freeze, or norm.frozen = true) for an equal one';
+    await events.warn(message);
+  }
+
+  /** Before each step: the first equal captions, and what does not train, at first and when that changes. */
+  async before(step: number, batch: PairBatch, events: RunEvents): Promise<void> {
+    if (!this.#toldCaptions && this.#options.equalCaptions !== false) {
+      const message = equalCaptionsMessage(batch);
+      this.#toldCaptions = message !== undefined;
+      if (message) await events.warn(message);
+    }
+    const parts = frozenParts(this.#parameters);
+    const key = parts.join();
+    if (key === this.#frozen) return;
+    if (parts.length > 0 || this.#frozen !== undefined) await events.tell({ kind: 'frozen', step, parts });
+    this.#frozen = key;
+    this.#usageChecked = false;
+  }
+
+  /**
+   * After a step that updated something.
+   *
+   * @param updated positions of the parameters that had a gradient
+   * @throws ConfigError if something that trains had none, unless that is a warning only
+   */
+  async updated(step: number, updated: readonly number[], events: RunEvents): Promise<void> {
+    this.#skips = 0;
+    if (this.#usageChecked) return;
+    this.#usageChecked = true;
+    const unused = unusedParts(this.#model, this.#parameters, updated);
+    if (unused.size === 0) return;
+    if (this.#options.unusedParameters !== 'warn') throw unusedError(unused, step);
+    await events.warn(`no gradient for ${formatParts(unused)}: the loss does not read it, and it stays as it is`);
+  }
+
+  /**
+   * After a step that changed nothing.
+   *
+   * @param tensor the first one that is not finite
+   * @throws TrainingError unless such steps are to be skipped, and this is not one too many
+   */
+  async nonFinite(step: number, tensor: string, { ids }: PairBatch, events: RunEvents): Promise<void> {
+    const { nonFinite: policy = 'stop' } = this.#options;
+    await events.tell({ kind: 'nonFinite', step, tensor, ids });
+    this.#skips++;
+    if (policy === 'skip' && this.#skips < MOST_SKIPS) return;
+    throw new TrainingError({
+      where: `train.Trainer.fit: step ${step}`,
+      problem: `${tensor} is not finite${policy === 'skip' ? ` (${this.#skips} bad steps in a row)` : ''}`,
+      remedy:
+        `the weights are as before this step; look at the pairs ${ids.slice(0, 5).join(', ')}${ids.length > 5 ? ', …' : ''}, ` +
+        "lower the learning rate, set clipNorm, or pass nonFinite: 'skip'",
+    });
+  }
+}
