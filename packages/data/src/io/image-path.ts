@@ -51,14 +51,19 @@ export function imageAt(
       remedy: 'download the images first, or pack them into tar shards, which may be remote',
     });
   }
-  const absolute = resolve(root, path.startsWith('file://') ? fromFileUrl(path, origin) : asHere(path, root));
+  const isPlain = PLAIN_PATH.test(path);
+  const absolute = isPlain ? (root.endsWith(sep) ? root : root + sep) + path : resolve(root, pathHere(path, root, origin));
   if (allowOutsideRoot) return { kind: 'file', path: absolute };
-  if (!isInside(root, absolute)) throw outsideRoot(clip(path), root, origin);
+  if (!isPlain && !isInside(root, absolute)) throw outsideRoot(clip(path), root, origin);
   return { kind: 'file', path: absolute, root };
 }
 
-/** A path of Windows (`cats\\1.jpg`) elsewhere, unless there is a file of this very name. */
-function asHere(path: string, root: string): string {
+/** A way into the root and nothing else, which most are: resolving takes a fifth of a line's time. */
+const PLAIN_PATH = sep === '/' ? /^(?:[^/\\.\0][^/\\\0]*\/)*[^/\\.\0][^/\\\0]*$/ : /^(?!)/;
+
+/** A path of Windows (`cats\\1.jpg`) elsewhere, unless there is a file of this very name; of a file URL its path. */
+function pathHere(path: string, root: string, origin: Origin): string {
+  if (path.startsWith('file://')) return fromFileUrl(path, origin);
   if (sep !== '/' || !path.includes('\\') || existsSync(resolve(root, path))) return path;
   return path.replaceAll('\\', '/');
 }

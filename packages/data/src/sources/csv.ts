@@ -71,6 +71,8 @@ async function* readTable(file: DataFile, firstItem: number, options: CsvOptions
   const content = asUtf8(openBytes(file.path, { ...options.http, signal }), file.name);
   const { head, whole } = await beginning(content);
   const { dialect, columns, headerLine } = await layoutOf(head, file, options, maxRowBytes);
+  // Of columns with one name the first counts, as in pandas, which renames the others.
+  const named = [...new Set(columns)].map((name) => [name, columns.indexOf(name)] as const);
   for await (const rows of readCsvRows(whole, dialect, maxRowBytes)) {
     for (const row of rows) {
       if (row.line === headerLine) continue;
@@ -93,8 +95,7 @@ async function* readTable(file: DataFile, firstItem: number, options: CsvOptions
         continue;
       }
       const values: Record<string, string> = {};
-      // Of columns with one name the first counts, as in pandas, which renames the others.
-      for (const [i, name] of columns.entries()) if (!Object.hasOwn(values, name)) values[name] = fields[i]!;
+      for (let i = 0; i < named.length; i++) values[named[i]![0]] = fields[named[i]![1]]!;
       const record = recordFromRow(values, firstItem + row.line - 1, origin, reader);
       if (record) yield record;
     }
