@@ -1,3 +1,4 @@
+export type { HttpOptions } from '@diptych/core/http';
 export type { AssemblyState } from './assemble.js';
 export { type BadReason, DataError, type DataErrorParts } from './data-error.js';
 export { DataLoader, type LoaderStats } from './data-loader.js';
@@ -6,7 +7,6 @@ export { formatInspection } from './inspect/format-inspection.js';
 export type { Bin, Distribution } from './inspect/histogram.js';
 export { type Inspection, type InspectOptions, inspect } from './inspect/inspect.js';
 export { expandBraces } from './io/braces.js';
-export type { HttpOptions } from './io/http.js';
 export type { PathOptions } from './io/image-path.js';
 export type { LabelNames } from './label-batch.js';
 export type { LabelColumn, LabelColumns, LabelKind, LabelKinds, LabelValues } from './labels.js';

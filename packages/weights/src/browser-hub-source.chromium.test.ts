@@ -46,7 +46,7 @@ describe.skipIf(!executablePath)('in Chromium (skipped where there is none; set 
   const readInPage = () =>
     page.evaluate(async (endpoint) => {
       const { openSource, openTensors, readJson } = globalThis.weights;
-      const source = openSource('org/model@v1.0', { endpoint, retry: { delay: 1 } });
+      const source = openSource('org/model@v1.0', { endpoint, retry: { backoff: 1 } });
       const { data } = (await openTensors(source)).read('w');
       const cached = await (await caches.open('diptych')).keys();
       return { config: await readJson(source, 'config.json'), last: data[999], cached: cached.map(({ url }) => url) };

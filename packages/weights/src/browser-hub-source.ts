@@ -1,5 +1,7 @@
 import { HubError } from '@diptych/core';
+import { publicName, retryingFetch } from '@diptych/core/http';
 import { download, throttledProgress } from './download.js';
+import { hubError } from './hub-error.js';
 import { parseHubId } from './hub-id.js';
 import { DEFAULT_ENDPOINT, type HubOptions } from './hub-options.js';
 import {
@@ -11,7 +13,6 @@ import {
   toSnapshot,
   wrongHash,
 } from './hub-repository.js';
-import { retryDefaults, retryingFetch } from './retrying-fetch.js';
 import { parseSafetensors } from './safetensors.js';
 import { missingFile, type WeightSource } from './weight-source.js';
 import { withToken } from './with-token.js';
@@ -39,9 +40,9 @@ export function browserHubSource(id: string, options: BrowserHubOptions = {}): W
   const { repo, revision } = parseHubId(id, options.revision);
   const name = `${repo}@${revision}`;
   const endpoint = (options.endpoint ?? DEFAULT_ENDPOINT).replace(/\/+$/, '');
-  const retry = retryDefaults(options.retry);
   const base = options.fetch ?? ((input: RequestInfo | URL, init?: RequestInit) => fetch(input, init));
-  const request = retryingFetch(name, withToken(name, endpoint, options.token, base), retry);
+  const asked = withToken(name, endpoint, options.token, base);
+  const request = retryingFetch({ ...options.retry, fetch: asked }, (failure, url) => hubError(name, url, failure));
   let snapshot: Promise<HubSnapshot> | undefined;
 
   const resolve = () => {
@@ -71,7 +72,10 @@ export function browserHubSource(id: string, options: BrowserHubOptions = {}): W
     try {
       return { body: await response.json(), next };
     } catch (cause) {
-      throw new HubError({ where: name, expected: `JSON from ${url}`, remedy: 'check the endpoint' }, { cause });
+      throw new HubError(
+        { where: name, expected: `JSON from ${publicName(url)}`, remedy: 'check the endpoint' },
+        { cause },
+      );
     }
   }
 
@@ -90,13 +94,12 @@ export function browserHubSource(id: string, options: BrowserHubOptions = {}): W
     await download({
       where: `${name}/${path}`,
       url,
-      headers: {},
       size: file.size,
       start: 0,
       write: (piece, position) => bytes.set(piece, position),
       report: throttledProgress(options.onProgress, name, path, file.size),
-      fetch: request,
-      retry,
+      fetch: asked,
+      retry: options.retry,
     });
     const got = await hashBytes(bytes, file);
     if (got !== undefined && got !== file.hash.hex) throw wrongHash(name, file, got);

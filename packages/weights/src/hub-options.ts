@@ -1,3 +1,5 @@
+import type { RetryOptions } from '@diptych/core/http';
+
 /** How far the download of one file is. */
 export interface DownloadProgress {
   /** `org/name@revision`. */
@@ -6,18 +8,6 @@ export interface DownloadProgress {
   /** Bytes that are here, those of an earlier, interrupted download included. */
   readonly loaded: number;
   readonly total: number;
-}
-
-/** How failed requests are repeated. */
-export interface RetryOptions {
-  /** Attempts that may fail in a row before giving up; a download that moves on starts counting anew. Default 5. */
-  readonly attempts?: number;
-  /** Wait before the second attempt in milliseconds; it doubles from there, up to 30 s. Default 500. */
-  readonly delay?: number;
-  /** Longest wait that a server may ask for (`Retry-After`) in milliseconds. Default 120,000. */
-  readonly longestWait?: number;
-  /** Time in milliseconds without a byte after which a connection counts as lost. Default 30,000. */
-  readonly stallTimeout?: number;
 }
 
 /** How models are fetched from a hub. */
@@ -33,6 +23,7 @@ export interface HubOptions {
    * are drawn on standard error if that is a terminal.
    */
   readonly onProgress?: (progress: DownloadProgress) => void;
+  /** How failed requests are repeated: `{ retries, backoff, stallTimeout, longestWait }`. */
   readonly retry?: RetryOptions;
   /** In place of the global `fetch`, for proxies. */
   readonly fetch?: typeof fetch;

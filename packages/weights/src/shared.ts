@@ -1,3 +1,4 @@
+export type { RetryOptions } from '@diptych/core/http';
 export {
   adaptName,
   chainAdapters,
@@ -13,7 +14,7 @@ export { type BrowserHubOptions, browserHubSource, type ResponseCache } from './
 export { type EncodeOptions, encodeSafetensors, type NamedTensors } from './encode-safetensors.js';
 export { HubConfig, isJsonObject } from './hub-config.js';
 export { type HubId, parseHubId } from './hub-id.js';
-export type { DownloadProgress, HubOptions, RetryOptions } from './hub-options.js';
+export type { DownloadProgress, HubOptions } from './hub-options.js';
 export { joinTensors } from './join-tensors.js';
 export { loadPretrained, type PretrainedFamily } from './load-pretrained.js';
 export {

@@ -1,4 +1,5 @@
 import { ConfigError } from '@diptych/core';
+import { publicName } from '@diptych/core/http';
 
 /**
  * A `fetch` that says who asks, to the hub's own address and to no other (a page of results may name any). The token is sent
@@ -13,9 +14,10 @@ export function withToken(
   base: typeof fetch,
 ): typeof fetch {
   if (!token) return base;
+  const own = publicName(endpoint);
   return (input, init) => {
     const url = input instanceof Request ? input.url : String(input);
-    if (url !== endpoint && !url.startsWith(`${endpoint}/`)) return base(input, init);
+    if (publicName(url) !== own && !publicName(url).startsWith(`${own}/`)) return base(input, init);
     if (!/^[\x21-\x7e]+$/.test(token)) {
       throw new ConfigError({
         where,

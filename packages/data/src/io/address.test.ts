@@ -1,5 +1,6 @@
+import { publicName, withoutQueries } from '@diptych/core/http';
 import { describe, expect, it } from 'vitest';
-import { labelledFiles, publicName, withoutQueries } from './address.js';
+import { labelledFiles } from './address.js';
 
 describe('labelledFiles', () => {
   const labels = (files: string[]) => labelledFiles(files).map(({ label }) => label);

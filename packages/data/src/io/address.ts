@@ -1,23 +1,5 @@
 import { basename, resolve, sep } from 'node:path';
-
-/** True for `http:` and `https:` addresses. */
-export function isRemote(path: string): boolean {
-  return /^https?:\/\//i.test(path);
-}
-
-/**
- * A file's name as it may be kept and shown: of an address, without user, query and fragment, where signatures and tokens
- * stand; of a path, the path.
- */
-export function publicName(file: string): string {
-  if (!isRemote(file)) return file;
-  return file.replace(/[?#].*$/s, '').replace(/^(https?:\/\/)[^/]*@/i, '$1');
-}
-
-/** Text that an HTTP library made, without the queries of the addresses in it. */
-export function withoutQueries(text: string): string {
-  return text.replace(/(https?:\/\/[^\s"'<>?#]*)[?#][^\s"'<>]*/gi, '$1').replace(/(https?:\/\/)[^\s/@"'<>]*@/gi, '$1');
-}
+import { isRemote, publicName } from '@diptych/core/http';
 
 /** One of a source's files. */
 export interface SourceFile {

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { sep } from 'node:path';
 import { ConfigError } from '@diptych/core';
+import { isRemote } from '@diptych/core/http';
 import { expand } from 'brace-expansion';
-import { isRemote } from './address.js';
 
 /**
  * Expands `{000..099}` and `{train,val}` in file names as bash does. Folders and files that exist under the very name with

@@ -50,7 +50,8 @@ describe('readCsvRows', () => {
       const text = Array.from({ length: 60 }, () => parts[draw(parts.length)]).join('');
       // without a last line end: what ends one is then no blank row for the parser either
       const expected = await throughParser(text);
-      for (const size of [1, 5, 17, 1e6]) expect([text, await rowsOf(Buffer.from(text), size)]).toEqual([text, expected]);
+      for (const size of [1, 5, 17, 1e6])
+        expect([text, await rowsOf(Buffer.from(text), size)]).toEqual([text, expected]);
     }
   });
 

@@ -1,6 +1,7 @@
+import type { HttpOptions, HttpRange } from '@diptych/core/http';
+import { publicName } from '@diptych/core/http';
 import { DataError } from '../data-error.js';
-import { publicName } from './address.js';
-import { type HttpOptions, type HttpRange, httpBytes } from './http.js';
+import { httpBytes } from './http.js';
 
 /**
  * A remote file that is read in parts, each with the patience of {@link httpBytes}. Parts can be kept for a while: a table's

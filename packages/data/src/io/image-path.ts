@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isRemote, publicName } from '@diptych/core/http';
 import { DataError } from '../data-error.js';
 import type { Origin } from '../origin.js';
 import type { ImageRef } from '../record.js';
-import { isRemote, publicName } from './address.js';
 
 /** Where the image paths of a source may lead. */
 export interface PathOptions {
@@ -52,7 +52,9 @@ export function imageAt(
     });
   }
   const isPlain = PLAIN_PATH.test(path);
-  const absolute = isPlain ? (root.endsWith(sep) ? root : root + sep) + path : resolve(root, pathHere(path, root, origin));
+  const absolute = isPlain
+    ? (root.endsWith(sep) ? root : root + sep) + path
+    : resolve(root, pathHere(path, root, origin));
   if (allowOutsideRoot) return { kind: 'file', path: absolute };
   if (!isPlain && !isInside(root, absolute)) throw outsideRoot(clip(path), root, origin);
   return { kind: 'file', path: absolute, root };

@@ -1,9 +1,10 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
+import type { HttpOptions } from '@diptych/core/http';
+import { isRemote, publicName } from '@diptych/core/http';
 import { DataError, messageOf } from '../data-error.js';
-import { isRemote, publicName } from './address.js';
 import { compressionOf, decompress, MAGIC_BYTES } from './compression.js';
-import { type HttpOptions, httpBytes } from './http.js';
+import { httpBytes } from './http.js';
 
 /** True where a local file is compressed as a whole, by its first bytes; false where there is none. */
 export async function isCompressed(path: string): Promise<boolean> {

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
-import { isRemote, publicName } from './address.js';
-import { type HttpOptions, httpBytes } from './http.js';
+import type { HttpOptions } from '@diptych/core/http';
+import { isRemote, publicName } from '@diptych/core/http';
+import { httpBytes } from './http.js';
 import { fileError } from './open.js';
 
 /**

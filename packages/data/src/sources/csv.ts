@@ -1,6 +1,6 @@
 import { ConfigError, checkOptions, type OptionNames } from '@diptych/core';
+import { publicName } from '@diptych/core/http';
 import { DataError, type DataErrorParts } from '../data-error.js';
-import { publicName } from '../io/address.js';
 import { type CsvDialect, type CsvRow, firstCsvRow, readCsvRows } from '../io/csv-rows.js';
 import { openBytes } from '../io/open.js';
 import { asUtf8 } from '../io/utf8-stream.js';

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { sendRange, serve } from '../../test/flaky-server.js';
+import { sendRange, serve } from '../../../core/test/flaky-server.js';
 import { readAll } from '../../test/read-all.js';
 import { tempFolder } from '../../test/temp-folder.js';
 import { parquet } from './parquet.js';

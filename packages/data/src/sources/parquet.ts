@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { checkOptions, type OptionNames } from '@diptych/core';
+import { isRemote } from '@diptych/core/http';
 import {
   type AsyncBuffer,
   type FileMetaData,
@@ -9,7 +10,6 @@ import {
 } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { DataError, messageOf } from '../data-error.js';
-import { isRemote } from '../io/address.js';
 import { HttpFile } from '../io/http-file.js';
 import { fileError } from '../io/open.js';
 import { decodeUtf8 } from '../io/utf8.js';

@@ -3,7 +3,7 @@ import { linkSync, readFileSync, symlinkSync } from 'node:fs';
 import { basename } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { sendRange, serve } from '../../test/flaky-server.js';
+import { sendRange, serve } from '../../../core/test/flaky-server.js';
 import { makeTar, type TarMember } from '../../test/make-tar.js';
 import { readAll } from '../../test/read-all.js';
 import { storeZstd } from '../../test/store-zstd.js';

@@ -1,7 +1,7 @@
 import { ConfigError, checkOptions, type OptionNames } from '@diptych/core';
+import { isRemote } from '@diptych/core/http';
 import { checkCaptions } from '../captions.js';
 import { DataError, messageOf } from '../data-error.js';
-import { isRemote } from '../io/address.js';
 import { parseJson } from '../io/json.js';
 import { IMAGE_SUFFIX } from '../io/names.js';
 import { isCompressed } from '../io/open.js';

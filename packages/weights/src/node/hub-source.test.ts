@@ -35,7 +35,7 @@ const files = {
   '1_Pooling/config.json': new TextEncoder().encode('{}'),
   'empty.txt': new Uint8Array(0),
 };
-const retry = { attempts: 3, delay: 1, stallTimeout: 1500 };
+const retry = { retries: 2, backoff: 1, stallTimeout: 1500 };
 
 let hub: FakeHub;
 let cacheDir = '';
@@ -177,6 +177,19 @@ describe.each(drivers)('$name', ({ open }) => {
     }
   });
 
+  it('takes the user of an address along and names neither it nor queries', async () => {
+    const endpoint = hub.endpoint.replace('//', '//me:hush@');
+    hub.token = 'right';
+    const asking = open('org/model', { endpoint, token: 'wrong' });
+    await expect(asking.list()).rejects.toThrow(/HTTP 401 for http:\/\/127/);
+    await expect(open('org/model', { endpoint }).list()).rejects.not.toThrow('hush');
+    expect(hub.requests.map(({ authorization }) => authorization).slice(-2)).toEqual([
+      'Bearer wrong',
+      `Basic ${btoa('me:hush')}`,
+    ]);
+    expect(await open('org/model', { endpoint, token: 'right' }).list()).toHaveLength(4);
+  });
+
   it('says when the hub cannot be reached', async () => {
     const { endpoint } = hub;
     await hub.stop();
@@ -243,7 +256,7 @@ describe('the cache on disk', () => {
 
   it('goes on after a crash with the bytes that are on disk', async () => {
     trouble('/resolve/', ...Array<Trouble>(4).fill({ cutAfter: 1000 }));
-    const giveUp = { ...retry, attempts: 1 };
+    const giveUp = { ...retry, retries: 0 };
     await expect(open('org/model', { retry: giveUp }).read('model.safetensors')).rejects.toThrow(
       /goes on where it stopped/,
     );
@@ -254,7 +267,7 @@ describe('the cache on disk', () => {
 
   it('throws a damaged partial file away and fetches the whole', async () => {
     trouble('/resolve/', { cutAfter: 1000 });
-    const giveUp = { ...retry, attempts: 1 };
+    const giveUp = { ...retry, retries: 0 };
     await expect(open('org/model', { retry: giveUp }).read('model.safetensors')).rejects.toThrow(HubError);
     const [partial] = readdirSync(join(folder(), 'blobs'));
     writeFileSync(join(folder(), 'blobs', partial!), new Uint8Array(2000));
@@ -298,7 +311,10 @@ describe('the cache on disk', () => {
             .read('model.safetensors').then((bytes) => console.log(bytes.length));`,
         resolveDir: import.meta.dirname,
       },
-      alias: { '@diptych/core': resolve(import.meta.dirname, '../../../core/src/index.ts') },
+      alias: {
+        '@diptych/core/http': resolve(import.meta.dirname, '../../../core/src/http/index.ts'),
+        '@diptych/core': resolve(import.meta.dirname, '../../../core/src/index.ts'),
+      },
       bundle: true,
       platform: 'node',
       format: 'cjs',

@@ -1,10 +1,11 @@
 import { type FileHandle, open, readFile, rm, stat } from 'node:fs/promises';
 import { checkPath, HubError } from '@diptych/core';
+import { publicName, retryingFetch } from '@diptych/core/http';
 import { listFiles as listHubFiles, modelInfo } from '@huggingface/hub';
 import { download, throttledProgress } from '../download.js';
+import { hubError, isUnreachable } from '../hub-error.js';
 import { isCommitHash, parseHubId } from '../hub-id.js';
 import { fileUrl, type HubFile, type HubSnapshot, type TreeEntry, toSnapshot, wrongHash } from '../hub-repository.js';
-import { isUnreachable, retryDefaults, retryingFetch } from '../retrying-fetch.js';
 import { checkRelativePath, missingFile, type WeightSource } from '../weight-source.js';
 import { withToken } from '../with-token.js';
 import { type DownloadBars, defaultDownloadBars } from './download-bars.js';
@@ -43,7 +44,10 @@ class HubSource implements CachedHubSource {
   readonly #endpoint: string;
   readonly #offline: boolean;
   readonly #cache: HubCache;
+  /** Asks once, with the token. */
   readonly #fetch: typeof fetch;
+  /** Asks until there is an answer. */
+  readonly #request: typeof fetch;
   readonly #bars: DownloadBars | undefined;
   #snapshot: Promise<HubSnapshot | CachedSnapshot> | undefined;
   readonly #downloads = new Map<string, Promise<string>>();
@@ -59,8 +63,10 @@ class HubSource implements CachedHubSource {
     this.#offline = offline;
     this.#cache = new HubCache(cacheDir, repo);
     this.#bars = options.onProgress ? undefined : defaultDownloadBars();
-    const request = withToken(this.name, endpoint, token, options.fetch ?? fetch);
-    this.#fetch = retryingFetch(this.name, request, retryDefaults(options.retry));
+    this.#fetch = withToken(this.name, endpoint, token, options.fetch ?? fetch);
+    this.#request = retryingFetch({ ...options.retry, fetch: this.#fetch }, (failure, url) =>
+      hubError(this.name, url, failure),
+    );
   }
 
   async list(): Promise<readonly string[]> {
@@ -115,7 +121,7 @@ class HubSource implements CachedHubSource {
 
   async #ask(): Promise<HubSnapshot | CachedSnapshot> {
     if (this.#offline) return this.#fromCache(new HubError({ where: this.name, problem: 'offline mode' }));
-    const access = { hubUrl: this.#endpoint, fetch: this.#fetch };
+    const access = { hubUrl: this.#endpoint, fetch: this.#request };
     try {
       const { sha } = await modelInfo({
         ...access,
@@ -139,7 +145,7 @@ class HubSource implements CachedHubSource {
     return new HubError(
       {
         where: this.name,
-        expected: `${this.#endpoint} to answer as the Hugging Face hub does`,
+        expected: `${publicName(this.#endpoint)} to answer as the Hugging Face hub does`,
         problem: cause.message,
         remedy: 'check HF_ENDPOINT and any proxy',
       },
@@ -195,13 +201,12 @@ class HubSource implements CachedHubSource {
       await download({
         where: `${this.name}/${file.path}`,
         url: fileUrl(this.#endpoint, this.#repo, commit, file.path),
-        headers: {},
         size: file.size,
         start,
         write: (bytes, position) => writeAt(target, bytes, position),
         report: throttledProgress(onProgress, this.name, file.path, file.size),
         fetch: this.#fetch,
-        retry: retryDefaults(this.#options.retry),
+        retry: this.#options.retry,
       });
     } finally {
       this.#bars?.finish(file.path);
