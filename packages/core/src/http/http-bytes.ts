@@ -76,7 +76,9 @@ class Download {
     const connection = new Connection(this.#options, this.#stallTimeout);
     try {
       const response = await connection.ask(this.#url, { headers: this.#headers() });
-      if (response.status === 416 && this.position === this.#total) return;
+      // Behind the last byte: of a file that is read to its end, or of an empty one.
+      const behindAll = response.headers.get('content-range') === `bytes */${this.position}`;
+      if (response.status === 416 && (behindAll || this.position === this.#total)) return;
       this.#check(response);
       let skip = response.status === 206 ? 0 : this.position;
       for await (const chunk of connection.read(response.body!)) {
