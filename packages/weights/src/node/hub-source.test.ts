@@ -313,6 +313,7 @@ describe('the cache on disk', () => {
       },
       alias: {
         '@diptych/core/http': resolve(import.meta.dirname, '../../../core/src/http/index.ts'),
+        '@diptych/core/node': resolve(import.meta.dirname, '../../../core/src/node/index.ts'),
         '@diptych/core': resolve(import.meta.dirname, '../../../core/src/index.ts'),
       },
       bundle: true,
