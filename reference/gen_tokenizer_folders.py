@@ -142,9 +142,11 @@ def folder(name, files, cls="AutoTokenizer", **extra):
     path = work / "folder"
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir()
-    files = {n: c if isinstance(c, str) else json.dumps(c, ensure_ascii=False) for n, c in files.items()}
+    # bytes (SentencePiece models) are kept as base64
+    files = {n: c if isinstance(c, (str, bytes)) else json.dumps(c, ensure_ascii=False) for n, c in files.items()}
     for n, c in files.items():
-        (path / n).write_bytes(c.encode())
+        (path / n).write_bytes(c if isinstance(c, bytes) else c.encode())
+    files = {n: "base64:" + base64.b64encode(c).decode() if isinstance(c, bytes) else c for n, c in files.items()}
     entry = {"name": name, "class": cls, "files": files}
     tok = getattr(transformers, cls).from_pretrained(str(path))
     limit = tok.model_max_length if tok.model_max_length < 1e9 else None
@@ -332,6 +334,77 @@ fv = [["<unk>", 0.0], ["<s>", 0.0], ["</s>", 0.0]] + [[f"<0x{b:02X}>", -10.0] fo
 folder("unigram: bytes to fall back on, generic class", {"tokenizer.json": unigram_json(fv, charsmap, [(0, "<unk>", False), (1, "<s>", False), (2, "</s>", False)], 0, None, byte_fallback=True), "tokenizer_config.json": {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "</s>"}})
 big = [["<unk>", 0.0], ["<s>", 0.0], ["</s>", 0.0], ["<pad>", 0.0], ["[SEP]", 0.0], ["[MASK]", 0.0], ["[CLS]", 0.0]] + xv[4:-1]
 folder("big_bird", {"tokenizer.json": unigram_json(big, charsmap, [(i, t, t == "[MASK]") for i, (t, _) in enumerate(big[:7])], 0, template(["[CLS]"], ["[SEP]"], {"[CLS]": 6, "[SEP]": 4}, second_type=1)), "tokenizer_config.json": {"tokenizer_class": "BigBirdTokenizer"}})
+
+# SentencePiece models without a tokenizer.json ---------------------------------------------------------------------------------
+
+
+def piece_model(name, kind="unigram", rules=True, **options):
+    """A model's bytes; its table of normalizations is that of `unigram`."""
+    extra = {"normalization_rule_tsv": str(work / "rules.tsv")} if rules else {"normalization_rule_name": "identity"}
+    spm.SentencePieceTrainer.train(input=str(work / "corpus.txt"), model_prefix=str(work / name), model_type=kind, hard_vocab_limit=False, minloglevel=5, **{"vocab_size": 190, **extra, **options})
+    return (work / f"{name}.model").read_bytes()
+
+
+ids_of_t5 = {"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1}
+spm_t5 = piece_model("t5", **ids_of_t5)
+spm_xlmr = piece_model("fairseq")
+spm_bpe = piece_model("bpe", "bpe", vocab_size=520, byte_fallback=True, rules=False, split_digits=True, normalization_rule_name="identity")
+spm_user = piece_model("user", "bpe", vocab_size=300, rules=False, user_defined_symbols=["<obj>", "New York", "cat"], control_symbols=["<ctl>"])
+spm_albert = piece_model("albert", pad_id=0, unk_id=1, bos_id=-1, eos_id=-1, control_symbols=["[CLS]", "[SEP]", "[MASK]"])
+spm_deberta = piece_model("deberta", pad_id=0, bos_id=1, eos_id=2, unk_id=3, pad_piece="[PAD]", bos_piece="[CLS]", eos_piece="[SEP]", unk_piece="[UNK]")
+spm_plain = piece_model("plain", add_dummy_prefix=False, remove_extra_whitespaces=False)
+spm_gemma = piece_model("gemma", "bpe", vocab_size=520, byte_fallback=True, rules=False, add_dummy_prefix=False, remove_extra_whitespaces=False, pad_id=0, eos_id=1, bos_id=2, unk_id=3, eos_piece="<eos>", bos_piece="<bos>")
+spm_all = piece_model("all", user_defined_symbols=["<obj>", "New York"], control_symbols=["<ctl>"])
+folder("spm: t5", {"spiece.model": spm_t5, "tokenizer_config.json": {"tokenizer_class": "T5Tokenizer", "model_max_length": 512}})
+folder("spm: t5, extra ids named", {"spiece.model": spm_t5, "special_tokens_map.json": {"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>", "additional_special_tokens": [f"<extra_id_{i}>" for i in range(10)]}, "tokenizer_config.json": {"tokenizer_class": "T5Tokenizer", "extra_ids": 10, "additional_special_tokens": [f"<extra_id_{i}>" for i in range(10)]}})
+folder("spm: t5 by config.json (mt5)", {"spiece.model": spm_t5, "config.json": {"model_type": "mt5"}})
+folder("spm: xlm-roberta", {"sentencepiece.bpe.model": spm_xlmr, "tokenizer_config.json": {"tokenizer_class": "XLMRobertaTokenizer", "model_max_length": 512}})
+folder("spm: xlm-roberta by config.json, added tokens", {"sentencepiece.bpe.model": spm_xlmr, "config.json": {"model_type": "xlm-roberta"}, "added_tokens.json": {"corgidoodle": 500, "<obj>": 501}, "special_tokens_map.json": {"mask_token": {"content": "<mask>", "lstrip": True, "rstrip": False, "normalized": True, "single_word": False}, "bos_token": "<s>", "eos_token": "</s>"}})
+folder("spm: xlm-roberta, pieces of the maker's own", {"sentencepiece.bpe.model": spm_all, "tokenizer_config.json": {"tokenizer_class": "XLMRobertaTokenizer"}})
+folder("spm: camembert", {"sentencepiece.bpe.model": spm_xlmr, "tokenizer_config.json": {"tokenizer_class": "CamembertTokenizer"}})
+folder("spm: mbart", {"sentencepiece.bpe.model": spm_xlmr, "tokenizer_config.json": {"tokenizer_class": "MBartTokenizer", "src_lang": "ro_RO"}})
+folder("spm: mbart, no language", {"sentencepiece.bpe.model": spm_xlmr, "tokenizer_config.json": {"tokenizer_class": "MBartTokenizer"}})
+folder("spm: mbart50", {"sentencepiece.bpe.model": spm_xlmr, "tokenizer_config.json": {"tokenizer_class": "MBart50Tokenizer", "src_lang": "de_DE"}})
+folder("spm: albert", {"spiece.model": spm_albert, "config.json": {"model_type": "albert"}})
+folder("spm: albert, cased", {"spiece.model": spm_albert, "tokenizer_config.json": {"tokenizer_class": "AlbertTokenizer", "do_lower_case": False, "keep_accents": True}})
+folder("spm: deberta-v2", {"spm.model": spm_deberta, "tokenizer_config.json": {"tokenizer_class": "DebertaV2Tokenizer", "do_lower_case": True}})
+folder("spm: big_bird", {"spiece.model": piece_model("bigbird", control_symbols=["[SEP]", "[MASK]", "[CLS]"], pad_id=3), "tokenizer_config.json": {"tokenizer_class": "BigBirdTokenizer"}})
+folder("spm: llama", {"tokenizer.model": spm_bpe, "tokenizer_config.json": {"tokenizer_class": "LlamaTokenizer", "add_bos_token": True, "add_eos_token": False, "legacy": False, "pad_token": "<unk>"}})
+folder("spm: llama, legacy, no flags", {"tokenizer.model": spm_bpe, "tokenizer_config.json": {"tokenizer_class": "LlamaTokenizer", "legacy": True}})
+folder("spm: llama, pieces of the maker's own", {"tokenizer.model": spm_user, "tokenizer_config.json": {"tokenizer_class": "LlamaTokenizer", "add_eos_token": True}})
+folder("spm: gemma", {"tokenizer.model": spm_gemma, "tokenizer_config.json": {"tokenizer_class": "GemmaTokenizer", "add_bos_token": True, "add_eos_token": True}})
+folder("spm: siglip2", {"tokenizer.model": spm_gemma, "tokenizer_config.json": {"tokenizer_class": "Siglip2Tokenizer", "model_max_length": 64, "add_eos_token": True}})
+generic_spm = {"tokenizer_class": "PreTrainedTokenizerFast", "add_bos_token": True}
+folder("spm: unigram, generic class", {"tokenizer.model": spm_xlmr, "tokenizer_config.json": generic_spm})
+folder("spm: unigram without prefix, generic class", {"tokenizer.model": spm_plain, "tokenizer_config.json": generic_spm})
+folder("spm: unigram, generic class, pieces of the maker's own", {"tokenizer.model": spm_all, "tokenizer_config.json": {**generic_spm, "legacy": False}})
+folder("spm: bpe, generic class", {"tokenizer.model": spm_bpe, "tokenizer_config.json": {**generic_spm, "added_tokens_decoder": {"0": token("<unk>", special=True, normalized=False), "5": token("<five>"), "600": token("corgidoodle")}}})
+folder("spm: bpe, generic class, pieces of the maker's own", {"tokenizer.model": spm_user, "tokenizer_config.json": generic_spm})
+folder("spm: bpe without prefix, generic class", {"tokenizer.model": spm_gemma, "tokenizer_config.json": generic_spm})
+folder("spm: wrong class on the hub (mistral)", {"tokenizer.model": spm_bpe, "config.json": {"model_type": "mistral"}, "tokenizer_config.json": {"tokenizer_class": "LlamaTokenizer", "add_bos_token": True, "legacy": True}})
+
+
+
+def saved(name, files, cls="AutoTokenizer"):
+    """The folder that transformers writes of this one."""
+    path = work / "saved"
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir()
+    for n, c in files.items():
+        (path / n).write_bytes(c if isinstance(c, bytes) else json.dumps(c).encode())
+    tok = getattr(transformers, cls).from_pretrained(str(path))
+    shutil.rmtree(work / "again", ignore_errors=True)
+    tok.save_pretrained(work / "again")
+    folder(name, {n: (work / "again" / n).read_text() for n in ["tokenizer.json", "tokenizer_config.json"]})
+
+
+for cls, model in [("MBartTokenizer", spm_xlmr), ("MBart50Tokenizer", spm_xlmr), ("T5Tokenizer", spm_t5), ("LlamaTokenizer", spm_bpe), ("PreTrainedTokenizerFast", spm_user)]:
+    saved(f"spm: {cls}, saved by transformers", {"sentencepiece.bpe.model" if "MBart" in cls else "spiece.model" if cls == "T5Tokenizer" else "tokenizer.model": model, "tokenizer_config.json": {"tokenizer_class": cls}})
+
+# The tokenizer.json of a version --------------------------------------------------------------------------------------------
+other = {**XJ, "post_processor": None}
+folder("versions: the last that is not too new", {"tokenizer.json": other, "tokenizer.4.0.0.json": XJ, "tokenizer.99.0.0.json": other, "tokenizer_config.json": {"tokenizer_class": "PreTrainedTokenizerFast", "fast_tokenizer_files": ["tokenizer.99.0.0.json", "tokenizer.4.0.0.json", "tokenizer.json"]}})
+folder("versions: all too new", {"tokenizer.json": XJ, "tokenizer.99.0.0.json": other, "tokenizer_config.json": {"tokenizer_class": "PreTrainedTokenizerFast", "fast_tokenizer_files": ["tokenizer.99.0.0.json", "tokenizer.json"]}})
 
 # Every other step, one by one, on a vocabulary of words ---------------------------------------------------------------------
 words = {w: i for i, w in enumerate(["<unk>", "<pad>", *sorted({w for line in CORPUS for w in line.lower().replace("'", " ' ").split()} | set("abcdefghijklmnopqrstuvwxyz0123456789.,'!?") | {"the", "cat", "'s", "…", "--", "...", "▁", "▁a"})])}

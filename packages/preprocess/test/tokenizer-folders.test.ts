@@ -2,7 +2,14 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { type TextTokenizer, tokenizer, tokenizerFromFolder, tokenizerFromSource } from '@diptych/preprocess/text';
+import type { JsonObject } from '@diptych/core';
+import {
+  type TextTokenizer,
+  tokenizer,
+  tokenizerFromFolder,
+  tokenizerFromOptions,
+  tokenizerFromSource,
+} from '@diptych/preprocess/text';
 import { afterAll, describe, expect, it } from 'vitest';
 
 /** Folders in every layout that transformers reads, and its ids; made by reference/gen_tokenizer_folders.py. */
@@ -39,8 +46,14 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 function write(folder: Folder, index: number): string {
   const path = join(root, String(index));
   mkdirSync(path, { recursive: true });
-  for (const [name, content] of Object.entries(folder.files)) writeFileSync(join(path, name), contents[content]!);
+  for (const [name, content] of Object.entries(folder.files)) writeFileSync(join(path, name), bytesOf(content));
   return path;
+}
+
+/** Texts as they are; SentencePiece models stand in base64. */
+function bytesOf(number: number): Buffer {
+  const content = contents[number]!;
+  return content.startsWith('base64:') ? Buffer.from(content.slice(7), 'base64') : Buffer.from(content);
 }
 
 const rows = (subject: TextTokenizer, input: Parameters<TextTokenizer['encode']>[0], maxLength = 100_000) =>
@@ -88,8 +101,10 @@ describe.each(folders.map((folder, i) => [folder.name, folder, i] as const))('%s
     const source = {
       name: 'org/model',
       list: async () => Object.keys(folder.files),
-      read: async (name: string) => Buffer.from(contents[folder.files[name]!]!),
+      read: async (name: string) => bytesOf(folder.files[name]!),
     };
-    expect(rows(await tokenizerFromSource(source), texts)).toEqual(folder.ids);
+    const fromHub = await tokenizerFromSource(source);
+    expect(rows(fromHub, texts)).toEqual(folder.ids);
+    expect(rows(tokenizerFromOptions(fromHub.describe().options as JsonObject), texts)).toEqual(folder.ids);
   });
 });

@@ -12,6 +12,15 @@ export const TOKENIZER_FILES = [
   'config.json',
 ] as const;
 
+/** Names of SentencePiece models, in the order in which they are looked for. */
+export const SENTENCEPIECE_FILES = [
+  'tokenizer.model',
+  'sentencepiece.bpe.model',
+  'spiece.model',
+  'spm.model',
+  'sentencepiece.model',
+] as const;
+
 export type TokenizerFile = (typeof TOKENIZER_FILES)[number];
 
 /** Everything that a tokenizer is built from. */
@@ -20,6 +29,8 @@ export interface TokenizerDefinition {
   readonly files: { readonly [name in TokenizerFile]?: string };
   /** Settings that go before those of `tokenizer_config.json`. */
   readonly overrides: JsonObject;
+  /** The SentencePiece model, where it is what holds the vocabulary. */
+  readonly sentencePiece?: { readonly name: string; readonly bytes: Uint8Array };
   /** Where the files were read from. */
   readonly path?: string;
 }

@@ -1,14 +1,21 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { InputError, type JsonObject } from '@diptych/core';
-import { isObject, TOKENIZER_FILES, type TokenizerDefinition, type TokenizerFile } from './definition.js';
+import {
+  isObject,
+  SENTENCEPIECE_FILES,
+  TOKENIZER_FILES,
+  type TokenizerDefinition,
+  type TokenizerFile,
+} from './definition.js';
+import { fileOfVersion } from './transformers/versioned-files.js';
 
 /** One of these must exist; where several do, transformers takes the first. */
 const VOCABULARY_FILES: readonly TokenizerFile[] = ['tokenizer.json', 'vocab.txt', 'vocab.json'];
 
 /**
- * Reads a hub folder, or one vocabulary file of whatever name (JSON is a `tokenizer.json`, else a `vocab.txt`) with the settings
- * beside it.
+ * Reads a hub folder, or one vocabulary file of whatever name (JSON is a `tokenizer.json`, `.model` a SentencePiece model, else
+ * a `vocab.txt`) with the settings beside it.
  *
  * @throws InputError if there is no such file, or it is not UTF-8
  */
@@ -16,7 +23,7 @@ export function readDefinition(path: string): TokenizerDefinition {
   if (!existsSync(path)) {
     throw new InputError({
       where: path,
-      expected: 'a folder with tokenizer.json or vocab.txt, or one of these files',
+      expected: 'a folder with tokenizer.json, vocab.txt or a SentencePiece model, or one of these files',
       problem: 'there is no such file',
       remedy: 'download the files of the model first',
     });
@@ -24,6 +31,10 @@ export function readDefinition(path: string): TokenizerDefinition {
   const name = basename(path);
   const isFolder = statSync(path).isDirectory();
   const settings = TOKENIZER_FILES.filter((file) => !VOCABULARY_FILES.includes(file));
+  if (!isFolder && name.endsWith('.model')) {
+    const files = readFiles(dirname(path), settings);
+    return { files, sentencePiece: { name, bytes: readBytes(path) }, overrides: {}, path };
+  }
   if (!isFolder && !(settings as readonly string[]).includes(name)) {
     const file =
       name.endsWith('.json') && name !== 'vocab.json' ? 'tokenizer.json' : name === 'vocab.json' ? name : 'vocab.txt';
@@ -31,11 +42,19 @@ export function readDefinition(path: string): TokenizerDefinition {
   }
   const folder = isFolder ? path : dirname(path);
   const files = readFiles(folder, TOKENIZER_FILES);
-  if (!VOCABULARY_FILES.some((file) => files[file] !== undefined)) throw noVocabulary(folder);
-  return { files, overrides: {}, path };
+  const versioned = fileOfVersion(files['tokenizer_config.json']);
+  if (versioned !== undefined && existsSync(join(folder, versioned))) {
+    files['tokenizer.json'] = readText(join(folder, versioned));
+  }
+  if (VOCABULARY_FILES.some((file) => files[file] !== undefined)) return { files, overrides: {}, path };
+  const model = SENTENCEPIECE_FILES.find((file) => existsSync(join(folder, file)));
+  if (model === undefined) throw noVocabulary(folder);
+  return { files, sentencePiece: { name: model, bytes: readBytes(join(folder, model)) }, overrides: {}, path };
 }
 
-function readFiles(folder: string, names: readonly TokenizerFile[]): TokenizerDefinition['files'] {
+type Files = { [name in TokenizerFile]?: string };
+
+function readFiles(folder: string, names: readonly TokenizerFile[]): Files {
   const existing = names.filter((name) => existsSync(join(folder, name)));
   return Object.fromEntries(existing.map((name) => [name, readText(join(folder, name))]));
 }
@@ -56,18 +75,25 @@ export interface TokenizerSource {
 export async function readDefinitionFrom(source: TokenizerSource): Promise<TokenizerDefinition> {
   const listed = await source.list();
   const names = TOKENIZER_FILES.filter((name) => listed.includes(name));
-  if (!VOCABULARY_FILES.some((name) => listed.includes(name))) throw noVocabulary(source.name);
+  const text = async (name: string) => decodeUtf8(await source.read(name), `${source.name}/${name}`);
+  const files: Files = {};
+  const settings = names.filter((name) => !/^(tokenizer\.json|vocab\..*|merges\..*)$/.test(name));
+  for (const name of settings) files[name] = await text(name);
+  const versioned = fileOfVersion(files['tokenizer_config.json']);
+  const whole = [versioned, 'tokenizer.json'].find((name) => name !== undefined && listed.includes(name));
   // a tokenizer.json holds its vocabulary; the others are not worth a download
-  const wanted = names.includes('tokenizer.json') ? names.filter((name) => !/^(vocab|merges)\./.test(name)) : names;
-  const files: { [name in TokenizerFile]?: string } = {};
-  for (const name of wanted) files[name] = decodeUtf8(await source.read(name), `${source.name}/${name}`);
-  return { files, overrides: {} };
+  if (whole !== undefined) files['tokenizer.json'] = await text(whole);
+  else for (const name of names) files[name] ??= await text(name);
+  if (VOCABULARY_FILES.some((name) => files[name] !== undefined)) return { files, overrides: {} };
+  const model = SENTENCEPIECE_FILES.find((name) => listed.includes(name));
+  if (model === undefined) throw noVocabulary(source.name);
+  return { files, sentencePiece: { name: model, bytes: await source.read(model) }, overrides: {} };
 }
 
 function noVocabulary(where: string): InputError {
   return new InputError({
     where,
-    expected: 'tokenizer.json or vocab.txt',
+    expected: 'tokenizer.json, vocab.txt, vocab.json with merges.txt, or a SentencePiece model such as spiece.model',
     got: 'a folder without',
     remedy: 'make one with transformers: AutoTokenizer.from_pretrained(id).save_pretrained(folder)',
   });
@@ -91,14 +117,16 @@ export function parseJson(text: string, where: string): JsonObject {
 }
 
 function readText(file: string): string {
-  let bytes: Uint8Array;
+  return decodeUtf8(readBytes(file), file);
+}
+
+function readBytes(file: string): Uint8Array {
   try {
-    bytes = readFileSync(file);
+    return readFileSync(file);
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
     throw new InputError({ where: file, expected: 'a readable file', problem }, { cause: error });
   }
-  return decodeUtf8(bytes, file);
 }
 
 function decodeUtf8(bytes: Uint8Array, where: string): string {

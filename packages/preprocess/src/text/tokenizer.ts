@@ -9,6 +9,7 @@ import { layoutSettings } from './settings.js';
 import { templateFromJson } from './template-from-json.js';
 import { TextTokenizer } from './text-tokenizer.js';
 import type { TokenModel } from './token-model.js';
+import { SPECIAL_NAMES } from './transformers/classes.js';
 import { type ReadTokenizer, readAsTransformers } from './transformers/read-as-transformers.js';
 import { areLiteral, WordPiece } from './word-piece.js';
 
@@ -113,25 +114,51 @@ function withOptions(definition: TokenizerDefinition, { maxLength, lowercase }: 
 }
 
 function build(definition: TokenizerDefinition): TextTokenizer {
-  const { files, overrides, path } = definition;
+  const { files, overrides, path, sentencePiece } = definition;
   const read = readAsTransformers(definition);
-  const source: JsonObject = path === undefined ? { files: { ...files } } : { path };
+  const { className } = read;
+  const store = () => (sentencePiece ? asTokenizerJson(definition) : stored(definition, className));
   return new TextTokenizer({
     ...built(read),
     describe: () => ({
       kind: 'preprocess/tokenizer',
-      options: { ...source, overrides },
+      options: path === undefined ? { files: sentencePiece ? store() : { ...files }, overrides } : { path, overrides },
       module: '@diptych/preprocess/text',
     }),
-    files: () => stored(definition, read.className),
+    files: store,
   });
 }
+
+/** What a SentencePiece model and its class make, as the files that transformers writes: texts, and nothing left to convert. */
+function asTokenizerJson(definition: TokenizerDefinition): { readonly [name: string]: string } {
+  const { json, modelJson, added, special, className } = readAsTransformers(definition);
+  const { 'special_tokens_map.json': _, 'added_tokens.json': __, ...rest } = stored(definition, className);
+  const { added_tokens_decoder: ___, ...settings } = JSON.parse(rest['tokenizer_config.json']!) as JsonObject;
+  const named = SPECIAL_NAMES.flatMap((name) => {
+    const content = special(name)?.[0];
+    return content === undefined ? [] : [[name, content] as const];
+  });
+  const tokens = [...added.entries()].map(([id, { singleWord, ...token }]) => ({
+    id,
+    single_word: singleWord,
+    ...token,
+  }));
+  const whole = { version: '1.0', truncation: null, padding: null, ...json, added_tokens: tokens, model: modelJson };
+  return {
+    ...rest,
+    'tokenizer.json': JSON.stringify(whole),
+    'tokenizer_config.json': jsonText({ ...settings, ...Object.fromEntries(named) }),
+  };
+}
+
+const jsonText = (value: JsonObject): string => `${JSON.stringify(value, null, 2)}\n`;
 
 /** The model's config.json is not the tokenizer's to store; what it says of the tokenizer goes into the settings. */
 function stored({ files, overrides }: TokenizerDefinition, className: string): { readonly [name: string]: string } {
   const { 'config.json': _, 'tokenizer_config.json': config = '{}', ...rest } = files;
-  const settings = { ...JSON.parse(config), tokenizer_class: className, ...overrides };
-  return { ...rest, 'tokenizer_config.json': `${JSON.stringify(settings, null, 2)}\n` };
+  // the file of a version is stored as tokenizer.json
+  const { fast_tokenizer_files: __, ...given } = JSON.parse(config) as JsonObject;
+  return { ...rest, 'tokenizer_config.json': jsonText({ ...given, tokenizer_class: className, ...overrides }) };
 }
 
 function built(read: ReadTokenizer): BuiltTokenizer {

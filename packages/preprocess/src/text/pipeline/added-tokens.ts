@@ -68,12 +68,22 @@ export class AddedTokenSplitter {
   readonly #raw = new TokenTrie();
   readonly #normalized = new TokenTrie();
   readonly #normalize: Normalizer;
+  readonly #dropsBeginning: ((text: string) => boolean) | undefined;
   /** Longest token that holds white space; 0 where none does. */
   readonly longestWithSpace: number = 0;
 
-  /** @param ignoresSpecial special tokens are read as any other text (`split_special_tokens`) */
-  constructor(added: AddedTokens, normalize: Normalizer, ignoresSpecial: boolean) {
+  /**
+   * @param ignoresSpecial special tokens are read as any other text (`split_special_tokens`)
+   * @param dropsBeginning whether what is normalized no longer begins with the text's beginning
+   */
+  constructor(
+    added: AddedTokens,
+    normalize: Normalizer,
+    ignoresSpecial: boolean,
+    dropsBeginning?: (text: string) => boolean,
+  ) {
     this.#normalize = normalize;
+    this.#dropsBeginning = dropsBeginning;
     const entries = [...added.entries()].map(([id, token]) => ({ id, token, special: added.isSpecial(token.content) }));
     // of tokens that are alike when normalized, special ones go first
     for (const { id, token } of [...entries.filter((one) => one.special), ...entries.filter((one) => !one.special)]) {
@@ -91,7 +101,8 @@ export class AddedTokenSplitter {
   split(text: string): Segment[] {
     return this.#raw.split(text, true).flatMap((segment) => {
       if ('id' in segment) return [segment];
-      return this.#normalized.split(this.#normalize(segment.text), segment.first);
+      const first = segment.first && !this.#dropsBeginning?.(segment.text);
+      return this.#normalized.split(this.#normalize(segment.text), first);
     });
   }
 }

@@ -2,6 +2,7 @@ import { InputError, type Json, type JsonObject } from '@diptych/core';
 import type { TokenModel } from '../token-model.js';
 import { AddedTokenSplitter, type AddedTokens } from './added-tokens.js';
 import { decoderFromJson } from './decoder.js';
+import { beginningDropper } from './dropped-beginning.js';
 import { normalizerFromJson } from './normalizers.js';
 import { endsWordsAtSpaces, preTokenizerFromJson } from './pre-tokenizers.js';
 import { toWellFormed } from './unicode.js';
@@ -54,7 +55,10 @@ export class Pipeline implements TokenModel {
     this.#parts = parts;
     const normalize = normalizerFromJson(json.normalizer);
     this.#preTokenize = preTokenizerFromJson(json.pre_tokenizer);
-    this.#splitter = new AddedTokenSplitter(added, normalize, splitSpecialTokens);
+    // nothing else asks where a text begins
+    const asks = JSON.stringify(json.pre_tokenizer ?? null).includes('"prepend_scheme":"first"');
+    const dropsBeginning = asks ? beginningDropper(json.normalizer) : undefined;
+    this.#splitter = new AddedTokenSplitter(added, normalize, splitSpecialTokens, dropsBeginning);
     this.#readsInParts = endsWordsAtSpaces(json.pre_tokenizer);
     for (const [token, id] of model.vocabulary) this.#tokens.set(id, token);
     // the library, too, shows a token in the form in which it is looked for

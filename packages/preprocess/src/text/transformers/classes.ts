@@ -34,8 +34,17 @@ export interface TokenizerClass {
   /** Normalizer, pre-tokenizer and decoder. @param charsmap SentencePiece's table, where the file has one */
   readonly steps: (settings: JsonObject, charsmap: Json | undefined) => JsonObject;
   /** The post-processor. Default: the file's, else [bos] and [eos] where `add_bos_token` and `add_eos_token` ask for them. */
-  readonly frame?: (special: SpecialLookup) => JsonObject | 'ends';
+  readonly frame?: (
+    special: SpecialLookup,
+    settings: JsonObject,
+    idOf: (token: string) => number | undefined,
+  ) => JsonObject | 'ends';
+  /** The vocabulary of a SentencePiece model's pieces, where it is another list (`convert_from_spm`). */
+  readonly fromPieces?: (pieces: readonly ScoredPiece[], settings: JsonObject) => ScoredPiece[];
 }
+
+/** A piece of a SentencePiece model and its score. */
+export type ScoredPiece = [text: string, score: number];
 
 const flagged = (content: string, flags: JsonObject): JsonObject => ({ content, ...flags });
 
@@ -53,6 +62,22 @@ function template(special: SpecialLookup, single: string, pair: string): JsonObj
     });
   };
   return { type: 'TemplateProcessing', single: pieces(single), pair: pieces(pair), special_tokens: used };
+}
+
+/** Tokens with no score: special ones, which are no pieces. */
+const unscored = (...tokens: string[]): ScoredPiece[] => tokens.map((token) => [token, 0]);
+
+/** The name that settings give a special token. */
+function nameOf(settings: JsonObject, key: string, otherwise: string): string {
+  const given = settings[key];
+  return isObject(given) ? String(given.content) : typeof given === 'string' ? given : otherwise;
+}
+
+/** fairseq's first four tokens in place of SentencePiece's first three. */
+function fairseqPieces(pieces: readonly ScoredPiece[], settings: JsonObject, first = 'bos_token'): ScoredPiece[] {
+  const names = [nameOf(settings, first, '<s>'), nameOf(settings, 'pad_token', '<pad>')];
+  names.push(nameOf(settings, 'eos_token', '</s>'), nameOf(settings, 'unk_token', '<unk>'));
+  return [...unscored(...names), ...pieces.slice(3)];
 }
 
 const bertFrame = (special: SpecialLookup) => template(special, 'cls _ sep', 'cls _ sep _:1 sep:1');
@@ -166,6 +191,32 @@ const ROBERTA: TokenizerClass = {
   steps: byteSteps,
   frame: roberta('sep', 'cls'),
 };
+
+const MBART_LANGUAGES =
+  'ar_AR cs_CZ de_DE en_XX es_XX et_EE fi_FI fr_XX gu_IN hi_IN it_IT ja_XX kk_KZ ko_KR lt_LT lv_LV my_MM ne_NP nl_XX ro_RO ru_RU si_LK tr_TR vi_VN zh_CN'.split(
+    ' ',
+  );
+const MBART50_LANGUAGES = [
+  ...MBART_LANGUAGES,
+  ...'af_ZA az_AZ bn_IN fa_IR he_IL hr_HR id_ID ka_GE km_KH mk_MK ml_IN mn_MN mr_IN pl_PL ps_AF pt_XX sv_SE sw_KE ta_IN te_IN th_TH tl_XX uk_UA ur_PK xh_ZA gl_ES sl_SI'.split(
+    ' ',
+  ),
+];
+
+/** Special tokens with the code of the text's language (`src_lang`) under the name `language`. */
+function withLanguage(
+  special: SpecialLookup,
+  { src_lang: given }: JsonObject,
+  idOf: (token: string) => number | undefined,
+) {
+  const code = typeof given === 'string' ? given : 'en_XX';
+  const id = idOf(code);
+  const all: SpecialLookup = (name) => {
+    if (name !== 'language_token') return special(name);
+    return id === undefined ? special('unk_token') : [code, id];
+  };
+  return { all, language: 'language' };
+}
 
 const GPT2_SPECIAL = { unk_token: '<|endoftext|>', bos_token: '<|endoftext|>', eos_token: '<|endoftext|>' };
 
@@ -313,6 +364,10 @@ export const TOKENIZER_CLASSES: { readonly [name: string]: TokenizerClass } = {
       return named ? extra : [...(extra ?? []), ...ids];
     },
     options: () => ({ unk_id: 2 }),
+    fromPieces: (pieces, { extra_ids: count }) => {
+      const size = typeof count === 'number' ? count : 100;
+      return [...pieces, ...unscored(...Array.from({ length: size }, (_, i) => `<extra_id_${size - 1 - i}>`))];
+    },
     steps: (_, charsmap) => sentencePieceSteps('always', table(charsmap)),
     frame: (special) =>
       template((name) => (special(name) ? ['</s>', special(name)![1]] : null), '_ eos', '_ eos _ eos'),
@@ -321,13 +376,62 @@ export const TOKENIZER_CLASSES: { readonly [name: string]: TokenizerClass } = {
     model: 'Unigram',
     special: FAIRSEQ,
     options: () => ({ unk_id: 3 }),
+    fromPieces: (pieces, settings) => [
+      ...fairseqPieces(pieces, settings),
+      ...unscored(nameOf(settings, 'mask_token', '<mask>')),
+    ],
     steps: (settings, charsmap) => sentencePieceSteps(prefixScheme(settings, 'never'), table(charsmap)),
     frame: roberta('eos', 'bos'),
+  },
+  MBartTokenizer: {
+    model: 'Unigram',
+    special: { ...FAIRSEQ, mask_token: flagged('<mask>', { lstrip: true }) },
+    extra: (_, extra = []) => [
+      ...MBART_LANGUAGES,
+      ...extra.filter((token) => !MBART_LANGUAGES.includes(String(isObject(token) ? token.content : token))),
+    ],
+    options: () => ({ unk_id: 3 }),
+    fromPieces: (pieces, settings) => [
+      ...fairseqPieces(pieces, settings),
+      ...unscored(...MBART_LANGUAGES, nameOf(settings, 'mask_token', '<mask>')),
+    ],
+    steps: () => sentencePieceSteps('always', []),
+    frame: (special, settings, idOf) => {
+      const { all, language } = withLanguage(special, settings, idOf);
+      return template(all, `_ eos ${language}`, `_ _ eos ${language}`);
+    },
+  },
+  MBart50Tokenizer: {
+    model: 'Unigram',
+    special: { ...FAIRSEQ, bos_token: null, mask_token: flagged('<mask>', { lstrip: true }) },
+    extra: (_, extra = []) => [...extra, ...MBART50_LANGUAGES],
+    options: () => ({ unk_id: 3 }),
+    fromPieces: (pieces, settings) => [
+      ...fairseqPieces(pieces, settings, 'cls_token'),
+      ...unscored(...MBART50_LANGUAGES, nameOf(settings, 'mask_token', '<mask>')),
+    ],
+    steps: (_, charsmap) =>
+      sentencePieceSteps(
+        'always',
+        [...table(charsmap), { type: 'Replace', pattern: { Regex: ' {2,}' }, content: ' ' }],
+        false,
+      ),
+    frame: (special, settings, idOf) => {
+      const { all, language } = withLanguage(special, settings, idOf);
+      return template(all, `${language} _ eos`, `${language} _ _ eos`);
+    },
   },
   CamembertTokenizer: {
     model: 'Unigram',
     special: { ...FAIRSEQ, mask_token: flagged('<mask>', { lstrip: true, special: true }) },
     extra: (_, extra) => extra ?? ['<s>NOTUSED', '</s>NOTUSED', '<unk>NOTUSED'],
+    fromPieces: (pieces, settings) => [
+      ...unscored('<s>NOTUSED', nameOf(settings, 'pad_token', '<pad>')),
+      ...unscored('</s>NOTUSED', nameOf(settings, 'unk_token', '<unk>')),
+      ['<unk>NOTUSED', -100],
+      ...pieces.slice(1),
+      ...unscored(nameOf(settings, 'mask_token', '<mask>')),
+    ],
     options: (_, special, vocabulary) => {
       const place = (vocabulary as [string, number][]).findIndex(([token]) => token === special('unk_token'));
       return { unk_id: Math.max(0, place) };

@@ -46,14 +46,14 @@ export const WRONG_CLASS_ON_HUB: ReadonlySet<string> = new Set(
 
 /** Types that read `tokenizer.json` as it stands where their files name another class. */
 export const GENERIC_MODEL_TYPES: ReadonlySet<string> = new Set(
-  'bigbird_pegasus granite granitemoe kosmos-2 nystromformer olmo2 olmo3 pix2struct stablelm umt5 xlm-roberta-xl gpt_bigcode persimmon'.split(
+  'aria beam bigbird_pegasus canary flex_olmo glm glm4 glm4_moe glm4_moe_lite glm4v glm4v_moe glm_image glmasr got_ocr2 gpt_bigcode granite granitemoe granitemoehybrid granitemoeshared kimi_k25 kimi_linear kosmos-2 mimo_v2_flash minicpm_ocr ministral ministral3 mistral mistral3 mistral_large4 mixtral nemo_speechlm nystromformer olmo2 olmo3 olmo_hybrid pegasus_x persimmon pix2struct pixtral stablelm umt5 voxtral voxtral_realtime xlm-roberta-xl'.split(
     ' ',
   ),
 );
 
 /** Classes of transformers with rules of their own that are not here. Names of nobody read `tokenizer.json` as it stands. */
 export const CLASSES_NOT_SUPPORTED: ReadonlySet<string> = new Set(
-  'Barthez Bartpho BertGeneration BertJapanese Bertweet BioGpt BlenderbotSmall Blenderbot ByT5 CTRL Canine Clvp CodeGen CodeLlama Cohere ConvBert CpmAnt Cpm DPRReader Dia Esm Esmc FNet FSMT Flaubert GPTNeoXJapanese GPTSw3 Herbert Lasr LayoutLMv2 LayoutLMv3 LayoutXLM Luke M2M100 MBart50 MBart MLuke Marian MarkupLM Mgpstr MyT5 Nllb Nougat OpenAIGPT PLBart Parakeet Pegasus Perceiver Phobert ProphetNet Qwen3_5 Rag Reformer RemBert RoCBert RoFormer SeamlessM4T Speech2Text SpeechT5 Splinter Tapas Tipsv2 Udop VideoPrism Vits Wav2Vec2CTC Wav2Vec2PhonemeCTC Whisper XGLM XLM XLNet'
+  'Barthez Bartpho BertGeneration BertJapanese Bertweet BioGpt BlenderbotSmall Blenderbot ByT5 CTRL Canine Clvp CodeGen CodeLlama Cohere ConvBert CpmAnt Cpm DPRReader Dia Esm Esmc FNet FSMT Flaubert GPTNeoXJapanese GPTSw3 Herbert Lasr LayoutLMv2 LayoutLMv3 LayoutXLM Luke M2M100 MLuke Marian MarkupLM Mgpstr MyT5 Nllb Nougat OpenAIGPT PLBart Parakeet Pegasus Perceiver Phobert ProphetNet Qwen3_5 Rag Reformer RemBert RoCBert RoFormer SeamlessM4T Speech2Text SpeechT5 Splinter Tapas Tipsv2 Udop VideoPrism Vits Wav2Vec2CTC Wav2Vec2PhonemeCTC Whisper XGLM XLM XLNet'
     .split(' ')
     .map((name) => `${name}Tokenizer`),
 );

@@ -4,14 +4,19 @@ import { type AddedToken, AddedTokens } from '../pipeline/added-tokens.js';
 import { modelFromJson, modelType } from '../pipeline/model-from-json.js';
 import type { WordModel } from '../pipeline/word-model.js';
 import { parseJson } from '../read-definition.js';
+import { classOf, GENERIC } from './class-of.js';
 import { SPECIAL_NAMES, type SpecialLookup, TOKENIZER_CLASSES, type TokenizerClass } from './classes.js';
-import { CLASS_OF_MODEL_TYPE, CLASSES_NOT_SUPPORTED, GENERIC_MODEL_TYPES, WRONG_CLASS_ON_HUB } from './model-types.js';
+import { frame } from './frame.js';
+import { fromSentencePiece } from './from-sentencepiece.js';
+import { readSentencePieceModel } from './sentencepiece-model.js';
 import { mergesFromText, vocabularyFromText } from './vocabulary-files.js';
 
 /** A tokenizer as its files and its class make it. */
 export interface ReadTokenizer {
-  /** Steps and model, as a `tokenizer.json` has them. */
+  /** Steps, as a `tokenizer.json` has them, and of the model what decoding needs. */
   readonly json: JsonObject;
+  /** The model with its vocabulary, as a `tokenizer.json` has it. */
+  readonly modelJson: JsonObject;
   readonly model: WordModel;
   readonly added: AddedTokens;
   /** The name of the class that was followed; `PreTrainedTokenizerFast` for a `tokenizer.json` as it stands. */
@@ -23,7 +28,6 @@ export interface ReadTokenizer {
   readonly special: SpecialLookup;
 }
 
-const GENERIC = 'PreTrainedTokenizerFast';
 /** Settings while they are read. */
 type Settings = { [key: string]: Json | undefined };
 /** A token of a file before its flags are settled: `normalized` follows `special` where it is left out. */
@@ -40,7 +44,8 @@ type TokenEntry = { readonly content: string } & {
  * @throws InputError for files that are malformed or contradict themselves
  * @throws ConfigError for a class or a step that is not supported
  */
-export function readAsTransformers({ files, overrides, path = 'tokenizer' }: TokenizerDefinition): ReadTokenizer {
+export function readAsTransformers(definition: TokenizerDefinition): ReadTokenizer {
+  const { files, overrides, sentencePiece, path = 'tokenizer' } = definition;
   const read = (name: keyof typeof files): JsonObject | undefined =>
     files[name] === undefined
       ? undefined
@@ -48,9 +53,10 @@ export function readAsTransformers({ files, overrides, path = 'tokenizer' }: Tok
           files[name],
           files['tokenizer.json'] !== undefined && name === 'tokenizer.json' && path.endsWith('.json') ? path : name,
         );
-  const json = read('tokenizer.json');
+  let json = read('tokenizer.json');
   const config: JsonObject = { ...read('tokenizer_config.json'), ...overrides };
-  const className = classOf(config, read('config.json'), json, files);
+  // a SentencePiece model is read by any class, as a tokenizer.json is
+  const className = classOf(config, read('config.json'), json ?? (sentencePiece && {}), files);
   const rules = TOKENIZER_CLASSES[className];
 
   const { tokenizer_class: _, ...given } = config;
@@ -59,6 +65,20 @@ export function readAsTransformers({ files, overrides, path = 'tokenizer' }: Tok
   moveExtra(settings);
   const own = modelTokens(settings);
   const decoder = addedDecoder(settings, read('special_tokens_map.json'), read('added_tokens.json'), json, own);
+  if (sentencePiece) {
+    const where = `${path}/${sentencePiece.name}`;
+    const made = fromSentencePiece(
+      readSentencePieceModel(sentencePiece.bytes, where),
+      className,
+      settings,
+      new Map([...decoder].map(([id, { content }]) => [id, content])),
+      where,
+    );
+    json = made.json;
+    Object.assign(settings, made.settings);
+    for (const [key, value] of Object.entries(made.defaults)) if (settings[key] === undefined) settings[key] = value;
+    if (made.addedAreRaw) for (const [id, token] of decoder) decoder.set(id, { ...token, normalized: false });
+  }
   const known = new Map([...decoder.values()].map((token) => [token.content, token]));
 
   // truncation and padding of tokenizer.json give defaults only
@@ -78,15 +98,14 @@ export function readAsTransformers({ files, overrides, path = 'tokenizer' }: Tok
     if (entry) named.set(name, flags ?? entry);
   }
   const vocabularyJson = vocabulary(json, rules, files, settings);
-  const model = modelFromJson(
-    rules
-      ? {
-          type: rules.model,
-          ...vocabularyJson,
-          ...rules.options(settings, (name) => named.get(name)?.content ?? '', vocabularyJson.vocab!),
-        }
-      : json!.model,
-  );
+  const modelJson: Json | undefined = rules
+    ? {
+        type: rules.model,
+        ...vocabularyJson,
+        ...rules.options(settings, (name) => named.get(name)?.content ?? '', vocabularyJson.vocab!),
+      }
+    : json!.model;
+  const model = modelFromJson(modelJson);
 
   const added = new AddedTokens(model);
   if (!rules) for (const token of listOf(json!.added_tokens)) added.add(settled(tokenEntry(token, 'added_tokens')));
@@ -119,56 +138,10 @@ export function readAsTransformers({ files, overrides, path = 'tokenizer' }: Tok
       };
   const effective: JsonObject = {
     ...steps,
-    post_processor: frame(rules, special, settings, json),
-    model: {
-      end_of_word_suffix:
-        (rules ? rules.options(settings, () => '', []) : (json!.model as JsonObject)).end_of_word_suffix ?? null,
-    },
+    post_processor: frame(rules, special, settings, json, (token) => added.idOf(token)),
+    model: { end_of_word_suffix: (modelJson as JsonObject).end_of_word_suffix ?? null },
   };
-  return { json: effective, model, added, className, rules, settings, special };
-}
-
-/** The class that transformers' AutoTokenizer picks. */
-function classOf(
-  config: JsonObject,
-  model: JsonObject | undefined,
-  json: JsonObject | undefined,
-  files: TokenizerDefinition['files'],
-): string {
-  const plain = (name: Json | undefined) =>
-    typeof name === 'string' ? (name === GENERIC ? name : name.replace(/Fast$/, '')) : undefined;
-  const given = plain(config.tokenizer_class) ?? plain(model?.tokenizer_class);
-  const type = typeof model?.model_type === 'string' ? model.model_type : '';
-  const registered = CLASS_OF_MODEL_TYPE.get(type);
-  // a vocab.txt is BERT's, whatever model it stands beside
-  const words = !json && files['vocab.txt'] !== undefined && files['vocab.json'] === undefined;
-  let name = given;
-  if (given === undefined) {
-    const fits = registered !== undefined && (!words || TOKENIZER_CLASSES[registered]?.model === 'WordPiece');
-    name = fits ? registered : json ? GENERIC : words ? 'BertTokenizer' : undefined;
-  } else if (WRONG_CLASS_ON_HUB.has(type)) name = registered ?? GENERIC;
-  else if (GENERIC_MODEL_TYPES.has(type)) name = GENERIC;
-  if (name === undefined) {
-    throw new ConfigError({
-      where: 'preprocess.tokenizer',
-      expected:
-        'tokenizer_class in tokenizer_config.json, or model_type in config.json, beside vocab.json and merges.txt',
-      got: 'neither',
-    });
-  }
-  // LlamaTokenizer would build SentencePiece's steps, which a byte-level vocabulary does not fit
-  if (name === 'LlamaTokenizer' && JSON.stringify([json?.pre_tokenizer, json?.decoder]).includes('"ByteLevel"'))
-    return GENERIC;
-  if (name in TOKENIZER_CLASSES) return name;
-  if (CLASSES_NOT_SUPPORTED.has(name) || !json) {
-    throw new ConfigError({
-      where: 'preprocess.tokenizer',
-      expected: `tokenizer_class ${Object.keys(TOKENIZER_CLASSES).join(', ')}, or ${GENERIC} with a tokenizer.json`,
-      got: name,
-      remedy: `save it with transformers: ${GENERIC}(tokenizer_object=tokenizer.backend_tokenizer).save_pretrained(folder)`,
-    });
-  }
-  return name === 'SiglipTokenizer' ? name : GENERIC;
+  return { json: effective, modelJson: modelJson as JsonObject, model, added, className, rules, settings, special };
 }
 
 /** `additional_special_tokens` is the old name. */
@@ -280,38 +253,6 @@ function vocabulary(
     got: Object.keys(files).join(', '),
     remedy: `${settings.name_or_path ? '' : 'make one with transformers: '}AutoTokenizer.from_pretrained(id).save_pretrained(folder)`,
   });
-}
-
-/** The post-processor: the class's, else the file's, else beginning and end where the settings ask for them. */
-function frame(
-  rules: TokenizerClass | undefined,
-  special: SpecialLookup,
-  settings: JsonObject,
-  json: JsonObject | undefined,
-): Json {
-  const own = rules?.frame?.(special);
-  if (own !== undefined && own !== 'ends') return own;
-  const file = json?.post_processor ?? null;
-  const asked = settings.add_bos_token !== undefined || settings.add_eos_token !== undefined;
-  if (own !== 'ends' && file !== null && !asked) return file;
-  const piece = ([content]: readonly [string, number], type: number) => ({
-    SpecialToken: { id: content, type_id: type },
-  });
-  const bos = settings.add_bos_token === true ? special('bos_token') : null;
-  const eos = settings.add_eos_token === true ? special('eos_token') : null;
-  const around = (id: string, type: number) => [
-    ...(bos ? [piece(bos, type)] : []),
-    { Sequence: { id, type_id: type } },
-    ...(eos ? [piece(eos, type)] : []),
-  ];
-  return {
-    type: 'TemplateProcessing',
-    single: around('A', 0),
-    pair: [...around('A', 0), ...around('B', 1)],
-    special_tokens: Object.fromEntries(
-      [bos, eos].flatMap((one) => (one ? [[one[0], { id: one[0], ids: [one[1]], tokens: [one[0]] }]] : [])),
-    ),
-  };
 }
 
 function charsmapOf(normalizer: Json | undefined): Json | undefined {
