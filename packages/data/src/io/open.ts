@@ -23,7 +23,7 @@ export async function isCompressed(path: string): Promise<boolean> {
 }
 
 /**
- * The bytes of a local or remote file, decompressed where they begin as gzip or zstd does, whatever the file's name; a few
+ * The bytes of a local or remote file, decompressed where they begin as gzip, zstd, bzip2 or xz does, whatever the file's name; a few
  * chunks are held at a time.
  *
  * @throws DataError `missing-file`, `unreadable-file`, `unreachable` or `malformed-archive`
@@ -39,7 +39,7 @@ export async function* openBytes(file: string, http: HttpOptions = {}): AsyncGen
       'malformed-archive',
       { file: name },
       {
-        expected: 'a whole gzip or zstd stream, or none',
+        expected: 'a whole gzip, zstd, bzip2 or xz stream, or none',
         got: messageOf(cause),
         remedy: 'fetch or pack the file again',
       },
@@ -49,7 +49,7 @@ export async function* openBytes(file: string, http: HttpOptions = {}): AsyncGen
 }
 
 /** Names of compressed files, which are never empty: a download that failed is. */
-const COMPRESSED_NAME = /\.(t?gz|zstd?)$/i;
+const COMPRESSED_NAME = /\.(t?gz|t?zstd?|t?bz2?|tbz|t?xz)$/i;
 
 async function* fileBytes(file: string): AsyncGenerator<Uint8Array> {
   try {

@@ -36,8 +36,8 @@ const OPTIONS: OptionNames<JsonlOptions> = {
 
 /**
  * A JSON object a line: `{"image": "cats/1.jpg", "text": "a cat asleep"}`; or one list of such objects, up to 256 MiB. `text` may be a list of captions; an `id`
- * names the pair's positives. Paths start from the file's folder (`root`) and may not leave it. `.gz` and `.zst` are
- * decompressed; files may be remote.
+ * names the pair's positives. Paths start from the file's folder (`root`) and may not leave it. `.gz`, `.zst`,
+ * `.bz2` and `.xz` are decompressed; files may be remote.
  *
  * ```js
  * const source = jsonl('pairs-{00..07}.jsonl.gz');
