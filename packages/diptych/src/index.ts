@@ -53,7 +53,14 @@ export {
   toTensor,
 } from '@diptych/preprocess/image';
 export { fromTransformers, tokenizer } from '@diptych/preprocess/text';
-export { BagOfTokens, Bert, ClipText, SiglipText, SmallTransformer } from '@diptych/text';
+export {
+  BagOfTokens,
+  Bert,
+  ClipText,
+  resizeTokenEmbeddings,
+  SiglipText,
+  SmallTransformer,
+} from '@diptych/text';
 export {
   AdamW,
   Classification,

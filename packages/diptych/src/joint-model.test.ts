@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { TextFeatureHead, withHead } from '@diptych/train';
 import {
   AttentionFusion,
   BagOfTokens,
@@ -11,6 +12,7 @@ import {
   MultiModalEncoder,
   Regression,
   resize,
+  resizeTokenEmbeddings,
   SmallCNN,
   save,
   scorePairs,
@@ -68,6 +70,28 @@ describe('JointModel', () => {
     const logits = await scorePairs(model.encoder, items, [2, 0], [0, 0]);
     const direct = await model.matchLogits([pictures[2]!, pictures[0]!], [texts[0]!, texts[0]!]);
     for (const [i, logit] of logits.entries()) expect(logit).toBeCloseTo(direct[i]!, 5);
+  });
+
+  it('goes on with a longer token table, and with a tokenizer that has more words', async () => {
+    const text = new BagOfTokens({ vocabSize: model.tokenizer.vocabSize, embedDim: 8, seed: 2 });
+    const encoder = new MultiModalEncoder({
+      image: new SmallCNN({ embedDim: 8, imageSize: 8, channels: [4, 8] }),
+      text,
+    });
+    const { transform } = model;
+    const before = new JointModel({ encoder, transform, tokenizer: model.tokenizer });
+    const vectors = await before.embedTexts(texts);
+    const vocabulary = join(folder, 'more.txt');
+    writeFileSync(vocabulary, ['[PAD]', '[UNK]', '[CLS]', '[SEP]', ...WORDS, 'violet'].join('\n'));
+    const longer = { encoder, transform, tokenizer: tokenizer(vocabulary) };
+    expect(() => new JointModel(longer)).toThrow(/await resizeTokenEmbeddings\(text, 10\)/);
+    await resizeTokenEmbeddings(text, longer.tokenizer.vocabSize);
+    expect((await before.embedTexts(texts)).data).toEqual(vectors.data);
+    const headed = withHead(text, new TextFeatureHead({ featureDim: 8, embedDim: 2 }));
+    expect([headed.vocabSize, await resizeTokenEmbeddings(headed, 10), text.vocabSize]).toEqual([10, 10, 10]);
+    const after = new JointModel(longer);
+    expect((await after.embedTexts(['violet'])).data).not.toEqual((await before.embedTexts(['violet'])).data);
+    after.dispose();
   });
 
   it('fuses what there is where the other side is missing', async () => {

@@ -266,7 +266,7 @@ function checkVocabulary({ vocabSize }: Tokenizer, text: TextEncoder): void {
     where: 'diptych.JointModel',
     expected: `a tokenizer of at most ${text.vocabSize} tokens, as many as the text encoder has embeddings`,
     got: `${vocabSize} tokens`,
-    remedy: `load the encoder with fromPretrained(model, { vocabSize: ${vocabSize} }), or build it with this vocabSize`,
+    remedy: `make its table longer, await resizeTokenEmbeddings(text, ${vocabSize}) of @diptych/text, or as it is loaded, fromPretrained(model, { vocabSize: ${vocabSize} }), or build it with this vocabSize`,
   });
 }
 

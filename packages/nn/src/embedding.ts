@@ -1,4 +1,4 @@
-import { checkDtype } from '@diptych/core';
+import { checkDtype, checkShape } from '@diptych/core';
 import { withGradient } from '@diptych/core/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
 import { ensureKernel, sumRowsById } from './composed-kernels.js';
@@ -20,16 +20,38 @@ export interface EmbeddingOptions {
 export class Embedding extends Module {
   readonly weight: tf.Variable<tf.Rank.R2>;
   readonly paddingIdx: number | undefined;
+  readonly embeddingDim: number;
 
   constructor(
-    readonly numEmbeddings: number,
-    readonly embeddingDim: number,
+    numEmbeddings: number,
+    embeddingDim: number,
     { generator, init = normal(), paddingIdx }: EmbeddingOptions,
   ) {
     super();
+    this.embeddingDim = embeddingDim;
     this.paddingIdx = paddingIdx;
     const initial = init([numEmbeddings, embeddingDim], generator) as tf.Tensor2D;
     this.weight = parameter(paddingIdx === undefined ? initial : withZeroRow(initial, paddingIdx));
+  }
+
+  /** Rows of the table. */
+  get numEmbeddings(): number {
+    return this.weight.shape[0];
+  }
+
+  /**
+   * Puts a longer or shorter table in the place of this one: another variable under the same name, trained if the old one
+   * was. Optimizers and compiled functions that hold the old one have to be made again.
+   *
+   * @param table [rows, embeddingDim], which is taken over
+   * @throws ShapeError if its rows have another width
+   */
+  replaceTable(table: tf.Tensor2D): void {
+    checkShape('nn.Embedding', 'table', table, ['rows', this.embeddingDim]);
+    const next = parameter(table);
+    next.trainable = this.weight.trainable;
+    this.weight.dispose();
+    (this as { weight: tf.Variable<tf.Rank.R2> }).weight = next;
   }
 
   /** int32 [...] -> float32 [..., embeddingDim]. */

@@ -82,7 +82,12 @@ export class BagOfTokens extends Module implements TextEncoder {
 
   /** Rows of the token embedding's table. */
   get vocabSize(): number {
-    return this.embedding.weight.shape[0]!;
+    return this.tokenEmbedding.numEmbeddings;
+  }
+
+  /** The token table, which `resizeTokenEmbeddings` makes longer or shorter. */
+  get tokenEmbedding(): Embedding {
+    return this.embedding;
   }
 
   /**
@@ -99,7 +104,8 @@ export class BagOfTokens extends Module implements TextEncoder {
   }
 
   override describe(): PartDescription {
-    const { vocabSize, embedDim, hiddenSize } = this.#options;
+    const { vocabSize } = this;
+    const { embedDim, hiddenSize } = this.#options;
     return { kind: 'text/bag-of-tokens', options: { vocabSize, embedDim, hiddenSize } };
   }
 }

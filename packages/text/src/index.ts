@@ -6,6 +6,7 @@ export { ClipText, type ClipTextOptions } from './clip/clip-text.js';
 export { CLIP_TEXT_CONFIGS, type ClipTextConfig, type ClipTextName } from './clip/clip-text-configs.js';
 export { kinds } from './families.js';
 export { poolSequence, type SequencePooling } from './pooling.js';
+export { type ResizeTokenOptions, resizeTokenEmbeddings } from './resize-token-embeddings.js';
 export { SiglipText, type SiglipTextOptions } from './siglip/siglip-text.js';
 export { SIGLIP_TEXT_CONFIGS, type SiglipTextConfig, type SiglipTextName } from './siglip/siglip-text-configs.js';
 export { SmallTransformer, type SmallTransformerOptions } from './small-transformer.js';

@@ -8,7 +8,15 @@ import {
   type TextEncoder,
   type TextInput,
 } from '@diptych/core';
-import { type Activation, attentionBias, generatorOf, Linear, Module, type RandomWeights } from '@diptych/nn';
+import {
+  type Activation,
+  attentionBias,
+  type Embedding,
+  generatorOf,
+  Linear,
+  Module,
+  type RandomWeights,
+} from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { poolSequence, type SequencePooling } from './pooling.js';
 import { checkTextTransformer, TextTransformer, type TextTransformerConfig } from './text-transformer.js';
@@ -99,7 +107,12 @@ export class SmallTransformer extends Module implements TextEncoder {
 
   /** Rows of the token embedding's table. */
   get vocabSize(): number {
-    return this.transformer.embeddings.tokenEmbedding.weight.shape[0]!;
+    return this.tokenEmbedding.numEmbeddings;
+  }
+
+  /** The token table, which `resizeTokenEmbeddings` makes longer or shorter. */
+  get tokenEmbedding(): Embedding {
+    return this.transformer.embeddings.tokenEmbedding;
   }
 
   /**
@@ -116,9 +129,8 @@ export class SmallTransformer extends Module implements TextEncoder {
   }
 
   override describe(): PartDescription {
-    const { embedDim, pooling } = this;
-    const { vocabSize, hiddenSize, maxPositions, numLayers, numHeads, intermediateSize, dropout, activation } =
-      this.config;
+    const { vocabSize, embedDim, pooling } = this;
+    const { hiddenSize, maxPositions, numLayers, numHeads, intermediateSize, dropout, activation } = this.config;
     return {
       kind: 'text/small-transformer',
       options: {

@@ -11,8 +11,9 @@ import {
   type TextEncoder,
   type TextInput,
 } from '@diptych/core';
-import { Module, type RandomWeights } from '@diptych/nn';
+import { type Embedding, Module, type RandomWeights } from '@diptych/nn';
 import type { NameAdapter, OpenedCheckpoint, Pretrained, TensorCollection } from '@diptych/weights';
+import { sizesNow } from './resize-token-embeddings.js';
 import { checkTextTransformer, type TextTransformer, type TextTransformerConfig } from './text-transformer.js';
 import { type TextPretrainedOptions, withVocabSize } from './token-table.js';
 
@@ -78,14 +79,17 @@ export abstract class TextTower<Name extends string, Config extends TextTowerCon
 
   /** Rows of the token embedding's table. */
   get vocabSize(): number {
-    return this.textModel.embeddings.tokenEmbedding.weight.shape[0]!;
+    return this.tokenEmbedding.numEmbeddings;
+  }
+
+  /** The token table, which `resizeTokenEmbeddings` makes longer or shorter. */
+  get tokenEmbedding(): Embedding {
+    return this.textModel.embeddings.tokenEmbedding;
   }
 
   override describe(): PartDescription {
-    return {
-      kind: this.#kind,
-      options: { architecture: describeArchitecture(this.architecture), embedDim: this.embedDim },
-    };
+    const architecture = describeArchitecture(sizesNow(this.architecture, this.config, this.vocabSize));
+    return { kind: this.#kind, options: { architecture, embedDim: this.embedDim } };
   }
 }
 

@@ -44,14 +44,27 @@ export function withVocabSize(tensors: TensorCollection, options: TokenTableOpti
   const [rows, width] = (name === undefined ? undefined : tensors.infos.get(name)?.shape) ?? [];
   // a table that is missing or no table is loadState's to report
   if (name === undefined || rows === undefined || width === undefined || rows === vocabSize) return tensors;
-  const old = tensors.read(name).data as Float32Array;
+  const data = resizedTable(tensors.read(name).data as Float32Array, [rows, width], vocabSize, options);
+  return replaceTensors(tensors, { [name]: { dtype: 'float32', shape: [vocabSize, width], data } });
+}
+
+/** How rows of new tokens start. */
+export type NewRowOptions = Pick<TextPretrainedOptions, 'newTokens' | 'seed' | 'generator'>;
+
+/** A table with surplus rows cut off, or new ones behind. */
+export function resizedTable(
+  old: Float32Array,
+  [rows, width]: readonly [rows: number, width: number],
+  vocabSize: number,
+  options: NewRowOptions,
+): Float32Array {
   const data = new Float32Array(vocabSize * width);
   data.set(old.subarray(0, data.length));
   if (vocabSize > rows) {
     const draw = options.newTokens === 'normal' ? normalRows : rowsAroundMean;
     data.set(draw(old, [rows, width], vocabSize - rows, generatorOf(options, 'text/new-tokens')), rows * width);
   }
-  return replaceTensors(tensors, { [name]: { dtype: 'float32', shape: [vocabSize, width], data } });
+  return data;
 }
 
 type DrawRows = (

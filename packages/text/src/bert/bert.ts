@@ -13,6 +13,7 @@ import {
 import {
   attentionBias,
   BlankGenerator,
+  type Embedding,
   type Generator,
   generatorOf,
   Linear,
@@ -35,6 +36,7 @@ import {
 } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { poolSequence, type SequencePooling } from '../pooling.js';
+import { sizesNow } from '../resize-token-embeddings.js';
 import { checkTokens } from '../token-input.js';
 import { type TextPretrainedOptions, withVocabSize } from '../token-table.js';
 import type { BertConfig, BertName } from './bert-configs.js';
@@ -209,7 +211,12 @@ export class Bert extends Module implements TextEncoder, Pretrained {
 
   /** Rows of the token embedding's table. */
   get vocabSize(): number {
-    return this.embeddings.wordEmbeddings.weight.shape[0]!;
+    return this.tokenEmbedding.numEmbeddings;
+  }
+
+  /** The token table, which `resizeTokenEmbeddings` makes longer or shorter. */
+  get tokenEmbedding(): Embedding {
+    return this.embeddings.wordEmbeddings;
   }
 
   /**
@@ -253,7 +260,7 @@ export class Bert extends Module implements TextEncoder, Pretrained {
     return {
       kind: 'text/bert',
       options: {
-        architecture: describeArchitecture(this.architecture),
+        architecture: describeArchitecture(sizesNow(this.architecture, this.config, this.vocabSize)),
         embedDim: projection && embedDim,
         pooling,
         dense: dense.length > 0 ? dense : undefined,

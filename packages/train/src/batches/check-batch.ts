@@ -44,7 +44,8 @@ function checkIds(inputIds: Int32Array, vocabSize: number, where: string): void 
     where: `${where}: tokens.inputIds`,
     expected: `ids from 0 to ${vocabSize - 1}, the text tower's vocabulary`,
     got: String(inputIds[outside]),
-    remedy: "build the text tower with the tokenizer's vocabSize, or use the tokenizer that the tower was trained with",
+    remedy:
+      "make its table longer, await resizeTokenEmbeddings(model.text, tokenizer.vocabSize) of @diptych/text, build it with the tokenizer's vocabSize, or use the tokenizer that it was trained with",
   });
 }
 

@@ -1,4 +1,4 @@
-import type { PairBatch } from '@diptych/core';
+import { isStateful, type PairBatch, parametersOf } from '@diptych/core';
 import { disposeNested } from '@diptych/core/tfjs';
 import { type Compiled, compile } from '@diptych/nn';
 import type * as tf from '@tensorflow/tfjs-core';
@@ -16,6 +16,8 @@ export interface HostTensor {
 
 // by model: one compiled function a use, for as long as somebody holds the model
 const COMPILED = new WeakMap<object, Map<string, { dispose(): void }>>();
+// the variables that it read when its functions were recorded
+const VARIABLES = new WeakMap<object, string>();
 
 /**
  * The compiled function of a model for one use, the same at each call: a second evaluation replays what the first recorded.
@@ -27,6 +29,14 @@ export function compiledFor<Args extends unknown[], Result>(
   use: string,
   run: (...args: Args) => Result,
 ): Compiled<Args, Result> {
+  // a part or a table that was replaced is not in what was recorded
+  const variables = isStateful(model)
+    ? parametersOf(model)
+        .map(([, { id }]) => id)
+        .join()
+    : '';
+  if (VARIABLES.get(model) !== variables) releaseCompiled(model);
+  VARIABLES.set(model, variables);
   const known = COMPILED.get(model) ?? new Map<string, { dispose(): void }>();
   COMPILED.set(model, known);
   const compiled = (known.get(use) as Compiled<Args, Result> | undefined) ?? compile(run);

@@ -125,6 +125,16 @@ export class HeadedTower<Input> extends Module implements Encoder<Input> {
     this.embedDim = head.outFeatures;
   }
 
+  /** Of a text tower: token ids run from 0 to one less. */
+  get vocabSize(): number | undefined {
+    return (this.tower as TextEncoder).vocabSize;
+  }
+
+  /** The tower's token table, where it has one: `resizeTokenEmbeddings` of `@diptych/text` looks for it. */
+  get tokenEmbedding(): unknown {
+    return (this.tower as { readonly tokenEmbedding?: unknown }).tokenEmbedding;
+  }
+
   encode(input: Input, context: Context): Encoded {
     const output = checkEncoded('train.withHead', this.tower.encode(input, context), this.tower.embedDim);
     const { pooled, sequence, mask } = output;
