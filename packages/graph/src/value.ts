@@ -145,8 +145,21 @@ export function allocate(dtype: DataType, size: number): NumericData {
   return new Float32Array(size);
 }
 
-/** Text that is equal for equal attributes; JSON would take -Infinity, NaN and null for the same. */
+const described = new WeakMap<Attributes, string>();
+
+/**
+ * Text that is equal for equal attributes; JSON would take -Infinity, NaN and null for the same. Passes ask for it again and again as
+ * they copy a program, so it is kept.
+ */
 export function describeAttributes(attrs: Attributes): string {
+  const known = described.get(attrs);
+  if (known !== undefined) return known;
+  const text = textOf(attrs);
+  described.set(attrs, text);
+  return text;
+}
+
+function textOf(attrs: Attributes): string {
   return JSON.stringify(attrs, (_key, value: unknown) =>
     typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0))
       ? `number:${value === 0 ? '-0' : value}`

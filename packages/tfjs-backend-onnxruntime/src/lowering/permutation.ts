@@ -26,17 +26,19 @@ export function moveRows(e: Emitter, x: string, shape: readonly number[], perm: 
   const outer = shape.slice(0, -1);
   const count = sizeOf(outer);
   const places = e.shared(`rows:${JSON.stringify([shape, perm])}`, () =>
-    e.constant(Int32Array.from(rowsInOrder(outer, perm)), [count], 'int32'),
+    e.constant(rowsInOrder(outer, perm), [count], 'int32'),
   );
   return e.op('Gather', [e.reshape(x, [count, shape.at(-1)!]), places], { axis: 0 });
 }
 
 /** Flat positions of the elements of a transposed array. */
-function rowsInOrder(shape: readonly number[], perm: readonly number[]): number[] {
-  const strides = shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
-  return perm.reduce<number[]>(
-    (starts, axis) =>
-      starts.flatMap((start) => Array.from({ length: shape[axis]! }, (_, i) => start + i * strides[axis]!)),
-    [0],
-  );
+function rowsInOrder(shape: readonly number[], perm: readonly number[]): Int32Array {
+  let starts = Int32Array.of(0);
+  for (const axis of perm) {
+    const [size, stride] = [shape[axis]!, sizeOf(shape.slice(axis + 1))];
+    const places = new Int32Array(starts.length * size);
+    for (let i = 0; i < places.length; i++) places[i] = starts[Math.floor(i / size)]! + (i % size) * stride;
+    starts = places;
+  }
+  return starts;
 }
