@@ -354,6 +354,33 @@ describe('resume', () => {
     expect(await allOf(resumed, 4)).toEqual(await allOf(make(), 4));
   });
 
+  it('knows the source by what it holds, not by its name', async () => {
+    const named = (name: string, count = 20) => makeLoader(pairs(someItems(count), { name }), { seed: 1 });
+    const first = named('https://example.org/a.jsonl?signature=secret');
+    expect(JSON.stringify(first.state())).not.toMatch(/a\.jsonl|secret/);
+    const fingerprint = await first.fingerprint();
+    const batches = first.epoch(0);
+    await batches.next();
+    const state = first.state();
+    await batches.return();
+    expect(state.content).toBe(fingerprint);
+    expect(JSON.stringify(state)).not.toMatch(/a\.jsonl|secret/);
+    const moved = named('b.jsonl');
+    moved.resume(state);
+    expect(await allOf(moved, 0)).toEqual((await allOf(named('c'), 0)).slice(1));
+    const other = { ...state, content: 'other' };
+    const refused = named('a');
+    refused.resume(other);
+    expect(await codeOf(() => allOf(refused, 0))).toMatch(
+      /^checkpoint: .*expected a source with the fingerprint other/,
+    );
+    // a state of before November 2026
+    const { content: _, ...old } = { ...state, settings: { ...state.settings, source: 'pairs(a.jsonl)' } };
+    const going = named('b.jsonl');
+    going.resume(old);
+    expect((await allOf(going, 0)).length).toBe(4);
+  });
+
   it('refuses a state of other options, another source, or no state', async () => {
     const state = makeLoader(pairs(someItems(20)), { seed: 1 }).state();
     expect(await codeOf(() => makeLoader(pairs(someItems(20)), { seed: 2 }).resume(state))).toMatch(

@@ -64,6 +64,8 @@ export class DataLoader {
   #records = 0;
   #labelNames: LabelNames | undefined;
   #running = false;
+  /** The source's fingerprint, once it was asked for. */
+  #content: string | undefined;
 
   /** @throws ConfigError if options are out of range, or workers are asked for with parts that cannot travel */
   constructor(source: PairSource, options: DataLoaderOptions) {
@@ -138,9 +140,13 @@ export class DataLoader {
     return { transform, tokenizer, tokenize };
   }
 
-  /** What the source holds; see `PairSource.fingerprint`. Undefined where the source cannot tell. */
+  /**
+   * What the source holds; see `PairSource.fingerprint`. Undefined where the source cannot tell. Once it was asked for, states hold
+   * it, and a loader that goes on from one checks that it reads the same.
+   */
   async fingerprint(): Promise<string | undefined> {
-    return this.source.fingerprint?.();
+    this.#content = await this.source.fingerprint?.();
+    return this.#content;
   }
 
   /** Where the loader stands after the last batch that it gave out. */
@@ -152,7 +158,7 @@ export class DataLoader {
    * Makes the next `epoch(state.epoch)` go on after the state's last batch. Records up to there are read again, but
    * no image is decoded.
    *
-   * @throws CheckpointError if the state is damaged or belongs to another source or other options
+   * @throws CheckpointError if the state is damaged or belongs to other options
    */
   resume(state: unknown): void {
     this.#resumed = checkState(state, this.#settings());
@@ -173,7 +179,7 @@ export class DataLoader {
    *
    * @throws DataError for the first bad item with `strict`
    * @throws InputError if nothing, or next to nothing, of the source can be used
-   * @throws CheckpointError after `resume` with the state of another epoch
+   * @throws CheckpointError after `resume` with the state of another epoch, or of a source that held something else
    * @throws ConfigError if another epoch of this loader is still being read, or duplicates leave no batch
    */
   async *epoch(epoch = 0): AsyncGenerator<PairBatch, void, undefined> {
@@ -194,6 +200,7 @@ export class DataLoader {
         remedy: 'go on with state.epoch; for another epoch leave resume() out',
       });
     }
+    if (from?.content !== undefined) await this.#checkContent(from.content);
     this.#resumed = undefined;
     this.#running = true;
     this.#pairs = 0;
@@ -465,11 +472,22 @@ export class DataLoader {
     });
   }
 
-  /** Everything that the sequence of batches depends on. */
+  /** @throws CheckpointError if the source holds something else than that of a resumed state */
+  async #checkContent(saved: string): Promise<void> {
+    const now = this.#content ?? (await this.fingerprint());
+    if (now === undefined || now === saved) return;
+    throw new CheckpointError({
+      where: `data.DataLoader(${this.source.name})`,
+      expected: `a source with the fingerprint ${saved}`,
+      got: now,
+      remedy: 'resume with the data of the saved run, or start the epoch anew without resume()',
+    });
+  }
+
+  /** Everything that the sequence of batches depends on, but for what the source holds. */
   #settings(): LoaderState['settings'] {
     const { batchSize, seed, shuffle, training, dropLast, captions, unique, window, buffer, reader } = this.#options;
     return {
-      source: this.source.name,
       size: this.source.size ?? -1,
       batchSize,
       seed,
@@ -486,7 +504,16 @@ export class DataLoader {
 
   #stateAt(epoch: number, batches: number, planned: number, spares: LoaderState['spares']): LoaderState {
     const labels = this.source.labels && this.#labelNames;
-    return { version: 1, settings: this.#settings(), ...(labels && { labels }), epoch, batches, planned, spares };
+    return {
+      version: 1,
+      settings: this.#settings(),
+      ...(this.#content !== undefined && { content: this.#content }),
+      ...(labels && { labels }),
+      epoch,
+      batches,
+      planned,
+      spares,
+    };
   }
 
   #checkPortable(): void {

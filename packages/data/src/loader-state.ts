@@ -9,6 +9,8 @@ export interface LoaderState {
   readonly version: 1;
   /** What has to be equal in the resuming loader. */
   readonly settings: Readonly<Record<string, string | number | boolean>>;
+  /** The source's fingerprint, where it was asked for: what it holds, not what it is called or where it lies. */
+  readonly content?: string;
   /** The names behind the numbers of labels, where the source has some. */
   readonly labels?: LabelNames;
   readonly epoch: number;
@@ -45,7 +47,8 @@ export function checkState(value: unknown, settings: LoaderState['settings']): L
       got: String(JSON.stringify(value)).slice(0, 200),
     });
   }
-  const saved = state.settings ?? {};
+  // up to November 2026 the source's name was one of them
+  const { source: _, ...saved } = state.settings ?? {};
   const different = Object.keys({ ...saved, ...settings }).filter((key) => saved[key] !== settings[key]);
   if (different.length > 0) {
     const show = (of: LoaderState['settings']) => different.map((key) => `${key} ${String(of[key])}`).join(', ');

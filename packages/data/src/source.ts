@@ -36,7 +36,7 @@ export interface ReadContext {
  * `context.reject`.
  */
 export interface PairSource {
-  /** Short name for messages; part of what a resumed run is checked against. */
+  /** Short name for messages. */
   readonly name: string;
   /** Number of records where it is known without reading. */
   readonly size?: number;

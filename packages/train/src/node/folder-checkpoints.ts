@@ -53,6 +53,8 @@ interface Entry {
 const MANIFEST = 'checkpoint.json';
 const TOKENIZER = 'tokenizer';
 const NAME = /^step-\d{9}$/;
+/** Not to be read, and not to be lost: see `#remove`. */
+const DAMAGED = /^step-\d{9}-damaged-\d+$/;
 /** Being written, or being deleted: name of the checkpoint, machine, number and start of the process. */
 const LEFTOVER = /^\.(?:writing|old)-step-\d{9}-(?:([0-9a-f]{16})-)?(\d+)(?:-(\d*))?$/;
 /** Leftovers of other machines are nobody's after this long. */
@@ -127,7 +129,8 @@ export class FolderCheckpoints implements CheckpointStore {
     const time = new Date().toISOString().replace(/[:.]/g, '-');
     const aside = join(this.folder, `before-${time}`);
     mkdirSync(aside);
-    for (const { name } of this.#entries()) renameSync(join(this.folder, name), join(aside, name));
+    const entries = readdirSync(this.folder).filter((name) => NAME.test(name) || DAMAGED.test(name));
+    for (const name of entries) renameSync(join(this.folder, name), join(aside, name));
     await syncFolder(this.folder);
     return aside;
   }

@@ -67,7 +67,7 @@ export interface Entry {
    */
   readonly resume?: boolean;
   /**
-   * Puts another run's checkpoints aside (deleting none) and begins anew. With `resume`: only where all of them are damaged.
+   * Puts another run's checkpoints and its log aside (deleting none) and begins anew. With `resume`: only where all of them are damaged.
    */
   readonly fresh?: boolean;
 }
@@ -110,7 +110,7 @@ export async function enterStore(
       remedy: 'use an empty store',
     });
   }
-  await events.tell({ kind: 'movedAside', to: await store.moveAside() });
+  await events.movedAside(await store.moveAside());
 }
 
 async function runsIn(store: CheckpointStore): Promise<readonly string[]> {

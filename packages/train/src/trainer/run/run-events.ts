@@ -44,13 +44,18 @@ export type TrainingEvent =
   | { readonly kind: 'resumed'; readonly step: number; readonly changes: readonly SettingChange[] }
   /** A checkpoint that cannot be used was passed over. */
   | { readonly kind: 'checkpointDamaged'; readonly name: string; readonly message: string }
-  /** The checkpoints of an older run were put aside for a new one (`fresh`). */
+  /** The checkpoints and the log of an older run were put aside for a new one (`fresh`). */
   | { readonly kind: 'movedAside'; readonly to: string }
   | { readonly kind: 'checkpointFailed'; readonly step: number; readonly message: string };
 
 /** Where records of a run go, e.g. `jsonlLog(path)` of `@diptych/train/node`. */
 export interface TrainingLog {
   write(record: LogRecord): void | Promise<void>;
+  /**
+   * Puts what was written so far aside, deleting nothing: it is of an older run, whose checkpoints are now in `to`. Without it the
+   * new run's records follow the old ones.
+   */
+  moveAside?(to: string): void | Promise<void>;
 }
 
 /** A record of a log: one JSON object a line. */
@@ -78,6 +83,12 @@ export class RunEvents {
     await this.#to.onStep?.(report);
   }
 
+  /** Puts the log of an older run where its checkpoints are now, and says so in the new one. */
+  async movedAside(to: string): Promise<void> {
+    await this.#to.log?.moveAside?.(to);
+    await this.tell({ kind: 'movedAside', to });
+  }
+
   /** Without `onEvent`, what a person has to hear goes to the console. */
   async tell(event: TrainingEvent): Promise<void> {
     await this.#to.log?.write({ ...event } satisfies LogRecord);
@@ -99,7 +110,7 @@ function messageOf(event: TrainingEvent): string | undefined {
     case 'checkpointDamaged':
       return `${event.message}; trying the one before it`;
     case 'movedAside':
-      return `the checkpoints of the run before are now in ${event.to}`;
+      return `what the run before had written is now in ${event.to}`;
     case 'resumed':
       if (event.changes.length === 0) return undefined;
       return `going on from step ${event.step} with ${event.changes.map(formatChange).join('; ')}`;

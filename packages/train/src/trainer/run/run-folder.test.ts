@@ -7,6 +7,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   truncateSync,
   utimesSync,
@@ -26,7 +27,7 @@ import {
   type TrainingSnapshot,
   WeightedSum,
 } from '@diptych/train';
-import { FolderCheckpoints } from '@diptych/train/node';
+import { FolderCheckpoints, jsonlLog } from '@diptych/train/node';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { sourceOf, tinyBatches } from '../../../test/tiny-model.js';
@@ -40,6 +41,11 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
+const logOf = (path: string) =>
+  readFileSync(path, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { readonly kind: string; readonly step?: number });
 const checkpoints = () => readdirSync(join(folder, 'checkpoints')).sort();
 const source = (size = 6) => sourceOf(tinyBatches(5, size));
 
@@ -76,14 +82,20 @@ describe('a new run', () => {
   });
 
   it('puts the old checkpoints aside when it is asked to, and is the one that is resumed', async () => {
-    await fit({ steps: 12, checkpointEvery: { steps: 4 } });
-    const { events, steps } = await fit({ steps: 3, checkpointEvery: { steps: 1 }, fresh: true });
+    const path = join(folder, 'log.jsonl');
+    await fit({ steps: 12, checkpointEvery: { steps: 4 }, log: jsonlLog(path) });
+    renameSync(join(folder, 'checkpoints', 'step-000000008'), join(folder, 'checkpoints', 'step-000000008-damaged-3'));
+    const { events, steps } = await fit({ steps: 3, checkpointEvery: { steps: 1 }, fresh: true, log: jsonlLog(path) });
     expect(steps.map(({ step }) => step)).toEqual([1, 2, 3]);
     expect(events[0]).toMatchObject({ kind: 'movedAside' });
     const { to } = events[0] as { to: string };
-    expect(readdirSync(to)).toEqual(['step-000000008', 'step-000000012']);
+    expect(readdirSync(to)).toEqual(['log.jsonl', 'step-000000008-damaged-3', 'step-000000012']);
     expect(checkpoints()).toEqual([to.split('/').at(-1), 'step-000000002', 'step-000000003']);
-    expect((await fit({ steps: 5, resume: true })).steps[0]!.step).toBe(4);
+    expect((await fit({ steps: 5, resume: true, log: jsonlLog(path) })).steps[0]!.step).toBe(4);
+    expect(logOf(join(to, 'log.jsonl')).filter(({ kind }) => kind === 'step')).toHaveLength(12);
+    const [first, ...others] = logOf(path);
+    expect(first).toMatchObject({ kind: 'movedAside', to });
+    expect(others.filter(({ kind }) => kind === 'step').map(({ step }) => step)).toEqual([1, 2, 3, 4, 5]);
     // the old one can be gone on with from where it lies
     const old = tinyTrainer();
     expect(await old.resume(new FolderCheckpoints(to))).toBe(true);
