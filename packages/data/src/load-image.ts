@@ -1,13 +1,13 @@
-import { open, stat } from 'node:fs/promises';
 import type { RgbImage } from '@diptych/core';
+import { type FilePart, MAX_ENCODED_BYTES, readBounded, UnreadableFile } from '@diptych/core/node';
 import { DataError } from './data-error.js';
 import { fileError } from './io/open.js';
 import { checkRealPath } from './io/real-path.js';
 import type { Origin } from './origin.js';
 import type { ImageRef } from './record.js';
 
-/** Largest encoded image that is read into memory, in bytes: 64 MiB. */
-export const defaultMaxImageBytes = 64 * 2 ** 20;
+/** Largest encoded image that is read into memory, in bytes: 256 MiB, as `decodeImage` takes. */
+export const defaultMaxImageBytes = MAX_ENCODED_BYTES;
 
 /**
  * The encoded bytes (or the pixels) that a reference stands for.
@@ -23,45 +23,33 @@ export async function loadImage(ref: ImageRef, origin: Origin, maxBytes: number)
       checkSize(ref.bytes.byteLength, origin, maxBytes);
       return ref.bytes;
     case 'slice':
-      checkSize(ref.length, origin, maxBytes);
-      return readRange(ref.path, ref.offset, ref.length, origin);
-    case 'file': {
-      const size = await checkFile(ref.path, ref.root, origin);
-      checkSize(size, origin, maxBytes);
-      return readRange(ref.path, 0, size, origin);
-    }
+      return readFile(ref.path, origin, maxBytes, ref);
+    case 'file':
+      if (ref.root !== undefined) await checkLinks(ref.path, ref.root, origin);
+      return readFile(ref.path, origin, maxBytes);
   }
 }
 
-async function checkFile(path: string, root: string | undefined, origin: Origin): Promise<number> {
+async function checkLinks(path: string, root: string, origin: Origin): Promise<void> {
   try {
-    if (root !== undefined) await checkRealPath(path, root, origin);
-    const status = await stat(path);
-    if (!status.isFile()) throw new Error('it is not a regular file');
-    return status.size;
+    await checkRealPath(path, root, origin);
   } catch (cause) {
     throw cause instanceof DataError ? cause : fileError(path, cause, origin);
   }
 }
 
-async function readRange(path: string, offset: number, length: number, origin: Origin): Promise<Uint8Array> {
+async function readFile(path: string, origin: Origin, maxBytes: number, part?: FilePart): Promise<Uint8Array> {
+  let bytes: Uint8Array;
   try {
-    const file = await open(path);
-    try {
-      const bytes = new Uint8Array(length);
-      let filled = 0;
-      while (filled < length) {
-        const { bytesRead } = await file.read(bytes, filled, length - filled, offset + filled);
-        if (bytesRead === 0) throw new Error(`it ends at byte ${offset + filled}, before the image does`);
-        filled += bytesRead;
-      }
-      return bytes;
-    } finally {
-      await file.close();
-    }
-  } catch (cause) {
+    bytes = await readBounded(path, maxBytes, part);
+  } catch (failure) {
+    if (!(failure instanceof UnreadableFile)) throw failure;
+    const { reason, size, cause = failure } = failure;
+    if (reason === 'too-large') throw tooLarge(size!, origin, maxBytes);
     throw fileError(path, cause, origin);
   }
+  checkSize(bytes.length, origin, maxBytes);
+  return bytes;
 }
 
 function checkSize(size: number, origin: Origin, maxBytes: number): void {
@@ -72,11 +60,13 @@ function checkSize(size: number, origin: Origin, maxBytes: number): void {
       remedy: 'fetch it again or remove the pair',
     });
   }
-  if (size > maxBytes) {
-    throw new DataError('image-too-large', origin, {
-      expected: `an image file of at most ${maxBytes} bytes`,
-      got: `${size} bytes`,
-      remedy: 'shrink it or raise maxImageBytes',
-    });
-  }
+  if (size > maxBytes) throw tooLarge(size, origin, maxBytes);
+}
+
+function tooLarge(size: number, origin: Origin, maxBytes: number): DataError {
+  return new DataError('image-too-large', origin, {
+    expected: `an image file of at most ${maxBytes} bytes`,
+    got: `${size} bytes`,
+    remedy: 'shrink it or raise maxImageBytes',
+  });
 }

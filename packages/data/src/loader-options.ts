@@ -73,7 +73,7 @@ export interface DataLoaderOptions extends QuarantineOptions, TokenizeOptions {
    * with `intoBytes`, as those of @diptych/preprocess. `float32` by default.
    */
   readonly output?: PixelOutput;
-  /** Largest encoded image in bytes; 64 MiB by default. */
+  /** Largest encoded image in bytes; 256 MiB by default. */
   readonly maxImageBytes?: number;
   /** Share of bad items above which an epoch stops: something else is wrong then. 0.9 by default, from 256 items on. */
   readonly maxBadFraction?: number;

@@ -29,7 +29,7 @@ export interface WebDatasetOptions extends FilesOptions, Partial<RowLimits> {
   readonly members?: SampleMembers;
   /** Labels to read beside each pair: keys of the `.json` member, or members of their own (`cls`). */
   readonly labels?: LabelColumns;
-  /** Largest image that is read out of compressed or remote shards; 64 MiB by default. */
+  /** Largest image that is read out of compressed or remote shards; 256 MiB by default. */
   readonly maxImageBytes?: number;
 }
 

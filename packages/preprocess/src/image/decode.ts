@@ -1,4 +1,5 @@
 import { ConfigError, InputError, type RgbImage } from '@diptych/core';
+import { MAX_ENCODED_BYTES } from '@diptych/core/node';
 import sharp from 'sharp';
 import { type Color, rgbOf } from './color.js';
 import { cmykToRgb, compositeOnto } from './pixel-formats.js';
@@ -18,7 +19,6 @@ export interface DecodeOptions {
 }
 
 const MAX_PIXELS = 89_478_485;
-const MAX_BYTES = 256 * 2 ** 20;
 
 /**
  * Decodes JPEG, PNG, WebP, GIF (first frame), TIFF (first page) or AVIF to 8-bit RGB, with the values of PIL's
@@ -94,7 +94,7 @@ export async function decodeBytes(
  * @throws ConfigError for options out of range or unknown
  */
 export function checkDecodeOptions(options: DecodeOptions) {
-  const { orient = false, onto, maxPixels = MAX_PIXELS, maxBytes = MAX_BYTES, ...unknown } = options;
+  const { orient = false, onto, maxPixels = MAX_PIXELS, maxBytes = MAX_ENCODED_BYTES, ...unknown } = options;
   const where = 'preprocess.decodeImage';
   for (const key of Object.keys(unknown)) {
     throw new ConfigError({ where, expected: 'options orient, onto, maxPixels, maxBytes', got: key });

@@ -1,13 +1,9 @@
-import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { type ImageSource, InputError } from '@diptych/core';
+import { readBounded, UnreadableFile } from '@diptych/core/node';
 
 /** Anything that encoded image bytes can be read from: a path, a `file:` URL, bytes, or a stream of bytes. */
 export type DecodeSource = ImageSource | AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>;
-
-/** Files up to this size are read at once, those beyond as streams. */
-const SMALL_BYTES = 2 ** 16;
 
 /** Encoded bytes and the name that errors give them. */
 export interface NamedBytes {
@@ -23,7 +19,7 @@ export interface NamedBytes {
 export async function readSource(source: DecodeSource, maxBytes: number): Promise<NamedBytes> {
   if (typeof source === 'string' || source instanceof URL) {
     const name = toPath(source);
-    return { bytes: await readFileBounded(name, maxBytes), name };
+    return { bytes: await readFile(name, maxBytes), name };
   }
   if (source instanceof Uint8Array) return { bytes: checkSize(source, maxBytes), name: nameBytes(source) };
   if (source instanceof ArrayBuffer) {
@@ -51,36 +47,33 @@ function toPath(source: string | URL): string {
   return text;
 }
 
-async function readFileBounded(path: string, maxBytes: number): Promise<Uint8Array> {
+async function readFile(path: string, maxBytes: number): Promise<Uint8Array> {
   try {
-    const info = await stat(path);
-    if (!info.isFile()) {
-      const kind = info.isDirectory() ? 'a directory' : 'a device or pipe';
-      throw new InputError({ where: path, expected: 'an image file', got: kind });
-    }
-    if (info.size > maxBytes) throw tooLarge(path, `${info.size} bytes`, maxBytes);
-    const whole = info.size <= SMALL_BYTES ? readAtOnce(path, info.size) : undefined;
-    if (whole) return whole;
-    return await collect(createReadStream(path, { highWaterMark: Math.min(info.size + 1, 2 ** 24) }), maxBytes, path);
-  } catch (error) {
-    if (error instanceof InputError) throw error;
-    const { code, message } = error as NodeJS.ErrnoException;
-    const problem = code === 'ENOENT' ? 'no such file' : code === 'EACCES' ? 'no permission to read it' : message;
-    throw new InputError({ where: path, problem }, { cause: error });
+    return await readBounded(path, maxBytes);
+  } catch (failure) {
+    if (!(failure instanceof UnreadableFile)) throw failure;
+    throw unreadable(path, failure, maxBytes);
   }
 }
 
-/**
- * A file of `size` bytes; undefined if it turns out to have more or fewer. A stream's hand-overs to libuv's threads take
- * longer than a small picture's decoding, so this thread waits instead: `stat` has found the file, its bytes are left.
- */
-function readAtOnce(path: string, size: number): Uint8Array | undefined {
-  const file = openSync(path, 'r');
-  try {
-    const bytes = new Uint8Array(size + 1);
-    return readSync(file, bytes) === size ? bytes.subarray(0, size) : undefined;
-  } finally {
-    closeSync(file);
+function unreadable(where: string, failure: UnreadableFile, maxBytes: number): InputError {
+  const { reason, message, size, cause } = failure;
+  switch (reason) {
+    case 'too-large':
+      return tooLarge(where, `${size} bytes`, maxBytes);
+    case 'folder':
+    case 'device':
+      return new InputError({
+        where,
+        expected: 'an image file',
+        got: reason === 'folder' ? 'a directory' : 'a device or pipe',
+      });
+    case 'missing':
+      return new InputError({ where, problem: 'no such file' }, { cause });
+    case 'denied':
+      return new InputError({ where, problem: 'no permission to read it' }, { cause });
+    default:
+      return new InputError({ where, problem: message }, { cause });
   }
 }
 
