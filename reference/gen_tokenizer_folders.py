@@ -383,6 +383,15 @@ folder("spm: bpe, generic class, pieces of the maker's own", {"tokenizer.model":
 folder("spm: bpe without prefix, generic class", {"tokenizer.model": spm_gemma, "tokenizer_config.json": generic_spm})
 folder("spm: wrong class on the hub (mistral)", {"tokenizer.model": spm_bpe, "config.json": {"model_type": "mistral"}, "tokenizer_config.json": {"tokenizer_class": "LlamaTokenizer", "add_bos_token": True, "legacy": True}})
 
+# what people reported of theirs: special pieces elsewhere, chat tokens, an added_tokens.json that names pieces
+folder("spm: llama, special pieces in other places", {"tokenizer.model": piece_model("places", "bpe", vocab_size=520, byte_fallback=True, rules=False, bos_id=0, eos_id=1, unk_id=2), "tokenizer_config.json": {"tokenizer_class": "LlamaTokenizer", "add_bos_token": True, "add_eos_token": True}})
+ends = {str(i): token(t, special=True, normalized=False) for i, t in enumerate(["<unk>", "<s>", "</s>"])}
+chat = {**ends, "600": {"__type": "AddedToken", **token("<obj>", special=True, normalized=False)}, "601": token("New York", normalized=True)}
+for legacy in [True, False]:
+    folder(f"spm: llama, chat tokens, legacy {legacy}", {"tokenizer.model": spm_bpe, "tokenizer_config.json": {"tokenizer_class": "LlamaTokenizer", "add_bos_token": True, "legacy": legacy, "added_tokens_decoder": chat, "unk_token": "<unk>", "bos_token": {"__type": "AddedToken", **token("<s>", normalized=False)}}})
+folder("spm: llama, added_tokens.json that names pieces", {"tokenizer.model": spm_bpe, "added_tokens.json": {"</s>": 2, "<s>": 1, "<unk>": 0, "<obj>": 520, "corgidoodle": 521}, "special_tokens_map.json": {"bos_token": "<s>", "eos_token": "<obj>", "unk_token": "<unk>"}, "tokenizer_config.json": {"tokenizer_class": "LlamaTokenizer"}})
+folder("spm: xlm-roberta, no class that is known", {"sentencepiece.bpe.model": spm_xlmr, "tokenizer_config.json": {"tokenizer_class": None}, "config.json": {"model_type": "xlm-roberta"}})
+folder("spm: t5, padding on the left, cut on the left", {"spiece.model": spm_t5, "tokenizer_config.json": {"tokenizer_class": "T5TokenizerFast", "padding_side": "left", "truncation_side": "left", "model_max_length": 20, "extra_ids": 0}})
 
 
 def saved(name, files, cls="AutoTokenizer"):

@@ -6,7 +6,7 @@ import { openBytes } from '../io/open.js';
 import { asUtf8 } from '../io/utf8-stream.js';
 import type { PairSource, ReadContext } from '../source.js';
 import { type RowFileOptions, rowReader } from './jsonl.js';
-import { recordFromRow } from './row.js';
+import { IMAGE_KEYS, recordFromRow, TEXT_KEYS } from './row.js';
 import { type DataFile, shardedSource } from './sharded.js';
 
 /** Options of {@link csv}. */
@@ -160,9 +160,9 @@ function startsWithSpaces(row: CsvRow): boolean {
 }
 
 function namesPairs(columns: readonly string[], { fields = {} }: CsvOptions): boolean {
-  const hasText =
-    fields.text === undefined ? columns.includes('text') || columns.includes('caption') : columns.includes(fields.text);
-  return hasText && columns.includes(fields.image ?? 'image');
+  const has = (named: string | undefined, usual: readonly string[]) =>
+    (named === undefined ? usual : [named]).some((key) => columns.includes(key));
+  return has(fields.text, TEXT_KEYS) && has(fields.image, IMAGE_KEYS);
 }
 
 function problemOf(

@@ -13,7 +13,7 @@ import { type DataFile, type FilesOptions, shardedSource } from './sharded.js';
 
 /** Options of sources that read rows from files. */
 export interface RowFileOptions extends PathOptions, FilesOptions, Partial<RowLimits> {
-  /** Keys or columns, where they are not `image`, `text` (or `caption`) and `id`. */
+  /** Keys or columns, where they are not `image` (or `file_name`), `text` (or `caption`) and `id`. */
   readonly fields?: Partial<Fields>;
 }
 
@@ -176,6 +176,7 @@ async function* rowsOfList(content: AsyncIterable<Uint8Array>, { name: file }: D
 const MAX_LIST_BYTES = 256 * 2 ** 20;
 
 function remedyFor(text: string): string {
+  if (/^\s*\{\s*$/.test(text)) return 'objects that span several lines: write one a line (jq -c .)';
   return text.trimEnd().endsWith(',') ? 'remove the comma after the object' : 'repair or remove the line';
 }
 

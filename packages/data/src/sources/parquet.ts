@@ -17,7 +17,7 @@ import type { Origin } from '../origin.js';
 import type { PairSource, ReadContext } from '../source.js';
 import type { RowFileOptions } from './jsonl.js';
 import { rowReader } from './jsonl.js';
-import { recordFromRow } from './row.js';
+import { IMAGE_KEYS, recordFromRow, TEXT_KEYS, usualKey } from './row.js';
 import { type DataFile, shardedSource } from './sharded.js';
 
 /** Options of {@link parquet}. */
@@ -142,8 +142,12 @@ function chooseColumns(metadata: FileMetaData, { fields = {}, labels = {} }: Par
   }
   const columnOf = (field: string) =>
     [field, field.split('.')[0]!].find((name) => names.includes(name)) ?? missingColumn(field, names, file);
-  const text = fields.text ?? (names.includes('text') ? 'text' : 'caption');
-  const wanted = [fields.image ?? 'image', text, ...(fields.id === undefined ? [] : [fields.id])];
+  const isThere = (name: string) => names.includes(name);
+  // a row may have its caption in either column
+  const usualTexts = TEXT_KEYS.filter(isThere);
+  const texts = fields.text === undefined ? (usualTexts.length > 0 ? usualTexts : [TEXT_KEYS[0]]) : [fields.text];
+  const image = fields.image ?? usualKey(IMAGE_KEYS, isThere);
+  const wanted = [image, ...texts, ...(fields.id === undefined ? [] : [fields.id])];
   for (const [name, label] of Object.entries(labels)) {
     wanted.push(typeof label === 'string' ? name : (label.field ?? name));
   }

@@ -10,9 +10,9 @@ import type { ImageRef, PairRecord } from '../record.js';
 
 /** Names of the columns or keys that hold a pair; with dots for nested ones (`meta.caption`). */
 export interface Fields {
-  /** Path of the image, or its bytes (Parquet); `image` by default. */
+  /** Path of the image, or its bytes (Parquet); `image` by default, `file_name` (the hub's image folders) where a row has no `image`. */
   readonly image: string;
-  /** Caption or list of captions; `text` by default, `caption` where a row has no `text`. */
+  /** Caption or list of captions; `text` by default, `caption` where a row has no `text`, or null there. */
   readonly text: string;
   /** Identity of the pair's positives: equal ids in a file mean the same item. `id` by default, may be absent. */
   readonly id: string;
@@ -56,8 +56,8 @@ export function recordFromRow(row: unknown, item: number, origin: Origin, reader
     return undefined;
   }
   const values = row as Record<string, unknown>;
-  const imageKey = fields.image ?? 'image';
-  const textKey = fields.text ?? (values.text === undefined && values.caption !== undefined ? 'caption' : 'text');
+  const imageKey = fields.image ?? usualKey(IMAGE_KEYS, (key) => isGiven(values[key]));
+  const textKey = fields.text ?? usualKey(TEXT_KEYS, (key) => isGiven(values[key]));
   const [imageValue, textValue] = [valueAt(values, imageKey), valueAt(values, textKey)];
   for (const [key, value] of [[imageKey, imageValue] as const, [textKey, textValue] as const]) {
     if (value !== undefined && value !== null) continue;
@@ -83,6 +83,19 @@ export function recordFromRow(row: unknown, item: number, origin: Origin, reader
     reject(error);
     return undefined;
   }
+}
+
+/** Keys and columns that are looked for where none is named, in this order. */
+export const IMAGE_KEYS = ['image', 'file_name'] as const;
+export const TEXT_KEYS = ['text', 'caption'] as const;
+
+/** The first of the usual keys that is there; the very first where none is, for messages. */
+export function usualKey(keys: readonly [string, ...string[]], isThere: (key: string) => boolean): string {
+  return keys.find(isThere) ?? keys[0];
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null;
 }
 
 /**

@@ -216,7 +216,7 @@ function recordFrom(
   }
   try {
     const metadata = metadataOf(sample, file, caption === undefined);
-    const key = options.fields?.text ?? (metadata.text === undefined ? 'caption' : 'text');
+    const key = options.fields?.text ?? ((metadata.text ?? undefined) === undefined ? 'caption' : 'text');
     const value = caption ?? valueAt(metadata, key);
     if (value === undefined || value === null) {
       throw new DataError('missing-caption', origin, {
