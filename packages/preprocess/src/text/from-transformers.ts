@@ -1,4 +1,4 @@
-import { ConfigError, InputError } from '@diptych/core';
+import { ConfigError, checkOptions, InputError, type OptionNames } from '@diptych/core';
 import { NO_LIMIT } from './settings.js';
 import { bareTemplate, type TemplateParts, type TokenTemplate } from './template.js';
 import { TextTokenizer } from './text-tokenizer.js';
@@ -37,6 +37,8 @@ export interface FromTransformersOptions {
   readonly maxLength?: number;
 }
 
+const OPTIONS: OptionNames<FromTransformersOptions> = { maxLength: 'optional' };
+
 /** Longest text that is handed on; the adapted library reads texts whole. */
 const LONGEST_TEXT = 2 ** 18;
 const PLAIN = { add_special_tokens: false, padding: false, truncation: false, return_tensor: false } as const;
@@ -48,12 +50,13 @@ const PLAIN = { add_special_tokens: false, padding: false, truncation: false, re
  *
  * Its vocabulary cannot be seen, so `describe()` and `files()` throw: checkpoints want a `tokenizer(folder)`.
  *
- * @throws ConfigError for an object of another shape
+ * @throws ConfigError for an object of another shape, or options that there are not
  */
 export function fromTransformers(
   tokenizer: TransformersTokenizer,
   options: FromTransformersOptions = {},
 ): TextTokenizer {
+  checkOptions('preprocess.fromTransformers', options, OPTIONS);
   if (typeof tokenizer !== 'function' || typeof tokenizer.decode !== 'function') {
     throw new ConfigError({
       where: 'preprocess.fromTransformers',

@@ -1,6 +1,8 @@
 import {
   ConfigError,
+  checkOptions,
   InputError,
+  type OptionNames,
   type PartDescription,
   type TokenBatch,
   type TokenizeOptions,
@@ -39,6 +41,15 @@ export interface DecodeOptions {
   readonly skipSpecialTokens?: boolean;
 }
 
+const ENCODE: OptionNames<EncodeOptions> = {
+  padding: 'optional',
+  maxLength: 'optional',
+  truncation: 'optional',
+  padToMultipleOf: 'optional',
+  addSpecialTokens: 'optional',
+};
+const DECODE: OptionNames<DecodeOptions> = { skipSpecialTokens: 'optional' };
+
 /** What a {@link TextTokenizer} is made of. */
 export interface TextTokenizerParts extends BuiltTokenizer {
   /** @see TextTokenizer.describe */
@@ -74,7 +85,7 @@ export class TextTokenizer implements Tokenizer {
    * `padToMultipleOf` never goes beyond the tokenizer's `maxLength`.
    *
    * @throws InputError for a row that is no text, or, with `truncation: false`, is too long
-   * @throws ConfigError for lengths that make no sense
+   * @throws ConfigError for lengths that make no sense, and options that there are not
    */
   encode(texts: readonly TextRow[], options: RowOptions): TokenRows;
   encode(texts: readonly TextRow[], options?: EncodeOptions): TokenBatch<readonly [number, number]>;
@@ -90,6 +101,7 @@ export class TextTokenizer implements Tokenizer {
         remedy: "encode(['a cat asleep'])",
       });
     }
+    checkOptions<EncodeOptions | RowOptions>('preprocess.tokenizer.encode', options, ENCODE);
     const { padding = 'longest', padToMultipleOf } = options;
     const maxLength = this.#checkLengths(options);
     checkPadding(padding, padToMultipleOf);
@@ -100,7 +112,9 @@ export class TextTokenizer implements Tokenizer {
   }
 
   /** Text of one row of ids. Spaces and letter case are those of the tokens, not of the original. */
-  decode(ids: ArrayLike<number>, { skipSpecialTokens = true }: DecodeOptions = {}): string {
+  decode(ids: ArrayLike<number>, options: DecodeOptions = {}): string {
+    checkOptions('preprocess.tokenizer.decode', options, DECODE);
+    const { skipSpecialTokens = true } = options;
     return this.#parts.model.decode(Array.from(ids), skipSpecialTokens);
   }
 
