@@ -149,6 +149,8 @@ describe('httpBytes', () => {
     for (const wrong of [{ retries: -1 }, { backoff: Number.NaN }, { stallTimeout: '5' as unknown as number }]) {
       await expect(download('http://127.0.0.1:1/', wrong)).rejects.toThrow(/to be a number from 0 on/);
     }
+    const old = { attempts: 3 } as HttpOptions;
+    await expect(download('http://127.0.0.1:1/', old)).rejects.toThrow(/expected the options retries, .* got attempts/);
   });
 
   it('takes a part of a file: no byte more, and no other part', async () => {

@@ -1,3 +1,4 @@
+import { checkOptions, type OptionNames } from '../config-checks.js';
 import { ConfigError } from '../errors.js';
 
 /** How failed requests are repeated. */
@@ -21,14 +22,24 @@ export interface HttpOptions extends RetryOptions {
   readonly fetch?: typeof fetch;
 }
 
+const OPTIONS: OptionNames<HttpOptions> = {
+  retries: 'optional',
+  backoff: 'optional',
+  stallTimeout: 'optional',
+  longestWait: 'optional',
+  headers: 'optional',
+  signal: 'optional',
+  fetch: 'optional',
+};
 const RETRY_OPTIONS = ['retries', 'backoff', 'stallTimeout', 'longestWait'] as const;
 
 /**
  * The retry options with their defaults.
  *
- * @throws ConfigError for one that is no number from 0 on
+ * @throws ConfigError for one that is no number from 0 on, and for options that there are not
  */
-export function retryDefaults(options: RetryOptions = {}): Required<RetryOptions> {
+export function retryDefaults(options: HttpOptions = {}): Required<RetryOptions> {
+  checkOptions('http', options, OPTIONS);
   for (const name of RETRY_OPTIONS) {
     const value = options[name];
     if (value === undefined || (typeof value === 'number' && value >= 0)) continue;
