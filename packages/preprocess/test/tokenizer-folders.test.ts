@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -106,5 +107,41 @@ describe.each(folders.map((folder, i) => [folder.name, folder, i] as const))('%s
     const fromHub = await tokenizerFromSource(source);
     expect(rows(fromHub, texts)).toEqual(folder.ids);
     expect(rows(tokenizerFromOptions(fromHub.describe().options as JsonObject), texts)).toEqual(folder.ids);
+  });
+});
+
+/** A Python with transformers: DIPTYCH_PYTHON, the repository's own, or the system's. */
+const python = [
+  process.env.DIPTYCH_PYTHON,
+  join(import.meta.dirname, '../../../.cache/venv/bin/python'),
+  'python3',
+].find((path) => path && spawnSync(path, ['-c', 'import transformers, sentencepiece']).status === 0);
+
+describe.skipIf(!python)('transformers itself (skipped where there is no Python with it; set DIPTYCH_PYTHON)', () => {
+  it('reads what is stored of SentencePiece models, with the same ids', () => {
+    const code = `
+import json, os, sys
+os.environ["TRANSFORMERS_VERBOSITY"] = "critical"
+from transformers import AutoTokenizer
+texts = json.load(sys.stdin)
+tokenizers = [AutoTokenizer.from_pretrained(path) for path in sys.argv[1:]]
+print(json.dumps([[tokenizer(text)["input_ids"] for text in texts] for tokenizer in tokenizers]))`;
+    const chosen = [...folders.entries()].filter(([, { name }]) => name.startsWith('spm: '));
+    const paths = chosen.map(([i, folder]) => {
+      const copy = join(root, `${i} for Python`);
+      mkdirSync(copy, { recursive: true });
+      for (const [name, content] of Object.entries(tokenizer(write(folder, i)).files())) {
+        writeFileSync(join(copy, name), content);
+      }
+      return copy;
+    });
+    const { status, stdout, stderr } = spawnSync(python!, ['-c', code, ...paths], {
+      input: JSON.stringify(texts),
+      encoding: 'utf8',
+      maxBuffer: 2 ** 26,
+    });
+    expect(status, stderr).toBe(0);
+    const got = JSON.parse(stdout) as readonly unknown[];
+    for (const [at, [, { name, ids }]] of chosen.entries()) expect(got[at], name).toEqual(ids);
   });
 });
