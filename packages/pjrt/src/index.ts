@@ -1,0 +1,15 @@
+export { Buffer, type ReadOptions } from './buffer.js';
+export { Client, type UploadOptions } from './client.js';
+export type { CompileOptions, XlaFlag } from './compile-options.js';
+export { Device, type DeviceDescription, type MemoryStats } from './device.js';
+export type { ArraySpec, Dtype, HostArray } from './dtypes.js';
+export { Event } from './event.js';
+export { type CompiledMemory, Executable, type OptimizedProgram } from './executable.js';
+export type { PluginName } from './install/catalog.js';
+export { type FindPluginOptions, type FoundPlugin, findPlugin, findPlugins } from './install/find-plugin.js';
+export { type ExecuteOptions, type Execution, LoadedExecutable } from './loaded-executable.js';
+export type { NamedValue, NamedValues } from './native/named-values.js';
+export { isPjrtError, PjrtError, type PjrtStatus } from './pjrt-error.js';
+export { Plugin } from './plugin.js';
+export type { InputSpec } from './program-signature.js';
+export { Topology } from './topology.js';
