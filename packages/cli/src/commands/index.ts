@@ -1,8 +1,12 @@
+import { embedCommand } from './embed.js';
+import { evalCommand } from './eval.js';
 import { searchCommand } from './search.js';
 import { trainCommand } from './train.js';
 
 /** Every command, by name. A command is a file here, which says its flags, and one that does the work, loaded when it is asked for. */
 export const COMMANDS = {
   train: trainCommand,
+  eval: evalCommand,
   search: searchCommand,
+  embed: embedCommand,
 };

@@ -1,5 +1,6 @@
 import { loadConfig } from '../config/load-config.js';
 import { type TrainFlags, trainPlan } from '../config/train-plan.js';
+import { dryRun } from '../job/dry-run.js';
 import { runTraining } from '../job/run-training.js';
 
 /** Shells expect 128 + the number of the signal; SIGINT is 2. */
@@ -7,7 +8,10 @@ const INTERRUPTED = 130;
 
 /** The work of `diptych train`. */
 export async function train(flags: TrainFlags, data?: string): Promise<void> {
-  const { config } = await loadConfig(flags.config, process.cwd());
-  const outcome = await runTraining(trainPlan({ data, ...flags }, config));
+  const asked = { data, ...flags };
+  const { config } = await loadConfig(flags.config, process.cwd(), asked);
+  const plan = trainPlan(asked, config);
+  if (flags.dryRun) return dryRun(plan);
+  const outcome = await runTraining(plan);
   process.exitCode = outcome === 'interrupted' ? INTERRUPTED : 0;
 }

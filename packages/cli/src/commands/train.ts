@@ -1,7 +1,9 @@
 import { buildCommand } from '@stricli/core';
 import type { TrainFlags } from '../config/train-plan.js';
+import { CAPTIONS } from '../data/open-data.js';
 import { BACKENDS } from '../engine/backends.js';
-import { userPath } from '../terminal/user-path.js';
+import { TUNES } from '../job/towers/tower-names.js';
+import { towerName, userPath } from '../terminal/user-path.js';
 import { wholeNumber } from './parse.js';
 
 /** Flags of `train`; what is left out comes from the configuration, then from defaults. */
@@ -16,8 +18,8 @@ export const trainCommand = buildCommand<TrainFlags, [data?: string]>({
       data: {
         kind: 'parsed',
         parse: userPath,
-        brief: 'own pairs: JSONL with {"image": path, "text": caption} a line',
-        placeholder: 'file',
+        brief: 'captioned pictures: a folder, or a table (.jsonl, .csv, .tsv, .parquet) with image and text',
+        placeholder: 'path',
         optional: true,
       },
       config: {
@@ -27,6 +29,34 @@ export const trainCommand = buildCommand<TrainFlags, [data?: string]>({
         placeholder: 'file',
         optional: true,
       },
+      captions: {
+        kind: 'enum',
+        values: CAPTIONS,
+        brief: 'what of a .txt beside a picture is its caption (default lines: each)',
+        optional: true,
+      },
+      image: {
+        kind: 'parsed',
+        parse: towerName,
+        brief: 'image tower: a folder, a hub id, or scratch',
+        placeholder: 'tower',
+        optional: true,
+      },
+      text: {
+        kind: 'parsed',
+        parse: towerName,
+        brief: 'text tower: a folder, a hub id, or scratch',
+        placeholder: 'tower',
+        optional: true,
+      },
+      model: {
+        kind: 'parsed',
+        parse: towerName,
+        brief: 'a dual encoder (CLIP, SigLIP) in place of the two',
+        placeholder: 'model',
+        optional: true,
+      },
+      tune: { kind: 'enum', values: TUNES, brief: 'what trains of trained towers (default heads)', optional: true },
       split: {
         kind: 'enum',
         values: ['random', 'base'],
@@ -67,14 +97,28 @@ export const trainCommand = buildCommand<TrainFlags, [data?: string]>({
         placeholder: 'folder',
         optional: true,
       },
+      dryRun: {
+        kind: 'boolean',
+        brief: 'print what would be done and what it would take, from a few steps',
+        default: false,
+        withNegated: false,
+      },
+      json: {
+        kind: 'boolean',
+        brief: 'print the figures as JSON; progress goes to standard error',
+        default: false,
+        withNegated: false,
+      },
       name: { kind: 'parsed', parse: String, brief: 'folder name of this run', placeholder: 'name', optional: true },
     },
   },
   docs: {
     brief: 'Train on captioned pictures, evaluate, and make them searchable',
     customUsage: [
-      { input: '--data pairs.jsonl', brief: 'own pairs' },
-      { input: '--data pairs.jsonl --quick', brief: 'a short run first' },
+      { input: 'pictures', brief: 'a folder: captions beside the pictures, in them, or their names' },
+      { input: 'pairs.jsonl --dry-run', brief: 'what it would do and take' },
+      { input: 'pairs.csv --image my/efficientnet --text my/minilm', brief: 'heads on towers that lie here' },
+      { input: 'pictures --model openai/clip-vit-base-patch32 --tune lora', brief: 'CLIP, changed a little inside' },
     ],
   },
 });

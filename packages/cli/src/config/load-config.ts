@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { ConfigError, isDiptychError, nearestName } from '@diptych/core';
 import { createJiti } from 'jiti';
 import * as v from 'valibot';
-import { CONFIG_SCHEMA, type DiptychConfig, ownPairs } from './schema.js';
+import { CONFIG_SCHEMA, type ConfigFlags, type DiptychConfig, ownPairs } from './schema.js';
 
 /** Looked for in the folder where the command runs, in this order. */
 export const CONFIG_FILES = [
@@ -24,17 +24,24 @@ export interface LoadedConfig {
 /**
  * Reads a configuration: TypeScript, JavaScript or JSON. Paths in it count from its folder.
  *
+ * @param flags of the command, for a configuration that is a function of them
  * @param file that was asked for; without one a file of {@link CONFIG_FILES} in `folder`, where there is one
  * @throws ConfigError if the file is not there, cannot be run, or holds what is no configuration, with the key
  */
-export async function loadConfig(file: string | undefined, folder: string): Promise<LoadedConfig> {
+export async function loadConfig(
+  file: string | undefined,
+  folder: string,
+  flags: ConfigFlags = {},
+): Promise<LoadedConfig> {
   const found = file ?? CONFIG_FILES.map((name) => join(folder, name)).find((path) => existsSync(path));
   if (found === undefined) return { file: undefined, config: {} };
   const path = resolve(found);
   if (!existsSync(path)) {
     throw new ConfigError({ where: '--config', expected: 'a configuration file', got: `no file ${found}` });
   }
-  return { file: path, config: fromItsFolder(checkConfig(found, await importConfig(found, path)), dirname(path)) };
+  const made = await importConfig(found, path);
+  const config: unknown = typeof made === 'function' ? await made(flags) : made;
+  return { file: path, config: fromItsFolder(checkConfig(found, config), dirname(path)) };
 }
 
 async function importConfig(shown: string, path: string): Promise<unknown> {
@@ -75,12 +82,17 @@ export function checkConfig(where: string, value: unknown): DiptychConfig {
 }
 
 function fromItsFolder(config: DiptychConfig, folder: string): DiptychConfig {
-  const { data, runs, wordVectors } = config;
+  const { data, runs, wordVectors, image, text, model } = config;
   const at = (path: string) => resolve(folder, path);
+  // a folder, or an id of the hub
+  const tower = (name: string) => (existsSync(at(name)) || /^[./]/.test(name) ? at(name) : name);
   return {
     ...config,
     ...(typeof data === 'string' && { data: at(data) }),
     ...(runs !== undefined && { runs: at(runs) }),
     ...(wordVectors !== undefined && { wordVectors: at(wordVectors) }),
+    ...(image !== undefined && { image: tower(image) }),
+    ...(text !== undefined && { text: tower(text) }),
+    ...(model !== undefined && { model: tower(model) }),
   };
 }

@@ -1,6 +1,8 @@
 import * as v from 'valibot';
+import { CAPTIONS } from '../data/open-data.js';
 import type { Pair } from '../data/pair.js';
 import { BACKENDS } from '../engine/backends.js';
+import { TUNES } from '../job/towers/tower-names.js';
 
 const wholeNumber = v.pipe(v.number(), v.integer(), v.minValue(0));
 const path = v.pipe(v.string(), v.nonEmpty());
@@ -26,6 +28,14 @@ export const CONFIG_SCHEMA = v.strictObject({
   /** Folder that holds the runs. */
   runs: v.optional(path),
   steps: v.optional(v.pipe(wholeNumber, v.minValue(1))),
+  /** What of a `.txt` beside a picture is its caption. */
+  captions: v.optional(v.picklist(CAPTIONS)),
+  /** Folder or hub id of an image tower, or `scratch`. */
+  image: v.optional(path),
+  text: v.optional(path),
+  /** Folder or hub id of a dual encoder, in place of the two. */
+  model: v.optional(path),
+  tune: v.optional(v.picklist(TUNES)),
   /** A file of word vectors for the vocabulary of bert-base-uncased (`ids` and `vectors` in safetensors), for training from scratch. */
   wordVectors: v.optional(path),
 });
@@ -33,7 +43,16 @@ export const CONFIG_SCHEMA = v.strictObject({
 /** What a configuration file holds. */
 export type DiptychConfig = v.InferOutput<typeof CONFIG_SCHEMA>;
 
+/** What a configuration may depend on. */
+export interface ConfigFlags {
+  /** Data that the command line names in place of the configuration's. */
+  readonly data?: string;
+}
+
+/** A configuration, or one that depends on the command line. */
+export type ConfigOrFunction = DiptychConfig | ((flags: ConfigFlags) => DiptychConfig | Promise<DiptychConfig>);
+
 /** Types a configuration: `export default defineConfig({ data: 'pictures' })`. */
-export function defineConfig(config: DiptychConfig): DiptychConfig {
+export function defineConfig<Config extends ConfigOrFunction>(config: Config): Config {
   return config;
 }

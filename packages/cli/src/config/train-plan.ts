@@ -1,7 +1,9 @@
 import { ConfigError } from '@diptych/core';
+import type { Captions } from '../data/open-data.js';
 import { type PairData, pairsAt, pairsOf } from '../data/read-pairs.js';
 import type { SplitKind } from '../data/split.js';
 import type { BackendName } from '../engine/backends.js';
+import { DEFAULT_TOWERS, type TowerNames, type Tune } from '../job/towers/tower-names.js';
 import type { DiptychConfig } from './schema.js';
 
 /** What `train` was asked for on the command line. */
@@ -18,6 +20,13 @@ export interface TrainFlags {
   readonly fresh: boolean;
   readonly runs?: string;
   readonly name?: string;
+  readonly captions?: Captions;
+  readonly image?: string;
+  readonly text?: string;
+  readonly model?: string;
+  readonly tune?: Tune;
+  readonly dryRun: boolean;
+  readonly json: boolean;
 }
 
 /** What a run does, with nothing left to be decided. */
@@ -34,6 +43,11 @@ export interface TrainPlan {
   readonly name: string | undefined;
   /** In place of the recipe's. */
   readonly steps: number | undefined;
+  /** Towers that others trained, small ones from scratch, or the best that can be had (`auto`). */
+  readonly towers: TowerNames | 'scratch' | 'auto';
+  readonly tune: Tune;
+  /** Figures as JSON on standard output in place of text. */
+  readonly json: boolean;
   /** File of word vectors, for a text tower from scratch. */
   readonly wordVectors: string | undefined;
 }
@@ -48,7 +62,7 @@ export const RUNS = 'runs';
  */
 export function trainPlan(flags: TrainFlags, config: DiptychConfig): TrainPlan {
   return {
-    data: dataOf(flags, config),
+    data: dataOf(flags, config, 'diptych train'),
     split: flags.split ?? config.split ?? 'base',
     seed: flags.seed ?? config.seed ?? 0,
     backend: flags.backend ?? config.backend ?? 'onnxruntime',
@@ -57,18 +71,64 @@ export function trainPlan(flags: TrainFlags, config: DiptychConfig): TrainPlan {
     runs: flags.runs ?? config.runs ?? RUNS,
     name: flags.name,
     steps: flags.steps ?? config.steps,
+    towers: towersOf(flags, config),
+    tune: flags.tune ?? config.tune ?? 'heads',
+    json: flags.json,
     wordVectors: config.wordVectors,
   };
 }
 
-function dataOf(flags: TrainFlags, { data }: DiptychConfig): PairData {
-  if (flags.data !== undefined) return pairsAt(flags.data, '--data');
-  if (typeof data === 'string') return pairsAt(data, 'data');
+/**
+ * Flags go before the configuration.
+ *
+ * @param command for the message
+ * @throws ConfigError without data
+ */
+export function dataOf(
+  flags: { readonly data?: string; readonly captions?: Captions },
+  { data, captions }: DiptychConfig,
+  command: string,
+): PairData {
+  if (flags.data !== undefined) return pairsAt(flags.data, '--data', flags.captions ?? captions);
+  if (typeof data === 'string') return pairsAt(data, 'data', flags.captions ?? captions);
   if (data !== undefined) return pairsOf(data.name, data.about ?? data.name, data.pairs);
   throw new ConfigError({
-    where: 'diptych train',
+    where: command,
     expected: 'captioned pictures',
     got: 'none',
-    remedy: 'diptych train --data pairs.jsonl, or name them in diptych.config.ts',
+    remedy: `${command} --data pairs.jsonl, or name them in diptych.config.ts`,
   });
+}
+
+/** @throws ConfigError for a dual encoder beside towers, or one tower from scratch beside a trained one */
+function towersOf(flags: TrainFlags, config: DiptychConfig): TrainPlan['towers'] {
+  const { image, text, model } = { ...sidesOf(config), ...sidesOf(flags) };
+  if (model !== undefined && (image !== undefined || text !== undefined)) {
+    throw new ConfigError({
+      where: 'diptych train',
+      expected: '--model, or --image and --text',
+      got: 'both',
+      remedy: 'a dual encoder brings both towers: leave --image and --text out',
+    });
+  }
+  if (model !== undefined) return { model };
+  const named = [image, text].filter((name) => name !== undefined);
+  if (named.length === 0) return 'auto';
+  const scratch = named.filter((name) => name === 'scratch').length;
+  if (scratch === named.length) return 'scratch';
+  if (scratch === 0) return { image: image ?? DEFAULT_TOWERS.image, text: text ?? DEFAULT_TOWERS.text };
+  throw new ConfigError({
+    where: 'diptych train',
+    expected: 'two trained towers, or two from scratch',
+    got: `--image ${image} and --text ${text}`,
+    remedy: 'name a trained tower for both, or leave one out for the default',
+  });
+}
+
+type Sides = Pick<TrainFlags, 'image' | 'text' | 'model'>;
+
+/** Flags that name towers go before all of the configuration's. */
+function sidesOf({ image, text, model }: Sides): Sides {
+  const named = { image, text, model };
+  return Object.values(named).some((name) => name !== undefined) ? named : {};
 }

@@ -12,7 +12,10 @@ export function trainingCaptions({ text, tags = [] }: Pair): readonly string[] {
   return further.flatMap((tag, i) => [text, text, `${text} ${tag}`, ...(i % 3 === 0 ? [`a ${text}`] : [])]);
 }
 
-/** A source of pairs in memory, for a loader that draws one of the captions for each epoch. */
+/**
+ * A source of pairs in memory, for a loader that draws one of the captions for each epoch. Captions of one picture are right answers to
+ * each other.
+ */
 export function captionedSource(pairs: readonly Pair[]): PairSource {
-  return inMemory(pairs.map((pair) => ({ id: pair.id, image: pair.image, text: trainingCaptions(pair) })));
+  return inMemory(pairs.map((pair) => ({ id: pair.image, image: pair.image, text: trainingCaptions(pair) })));
 }

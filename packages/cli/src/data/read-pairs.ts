@@ -1,9 +1,8 @@
-import { existsSync } from 'node:fs';
-import { ConfigError, isDiptychError, TrainingError } from '@diptych/core';
+import { resolve } from 'node:path';
+import { ConfigError, isDiptychError } from '@diptych/core';
 import {
   DataError,
   defaultMaxImageBytes,
-  jsonl,
   loadImage,
   type Origin,
   type PairRecord,
@@ -11,6 +10,7 @@ import {
   plainRead,
 } from '@diptych/data';
 import type { ImagePipeline } from '@diptych/preprocess/image';
+import { type Captions, openData } from './open-data.js';
 import type { Pair } from './pair.js';
 
 /** Where the pairs of a run are from. */
@@ -30,16 +30,14 @@ export interface PairData {
 const DECODED_AT_ONCE = 8;
 
 /**
- * A user's own pairs from a JSONL file: `{"image": "path", "text": "…"}` a line, paths relative to the file.
+ * A user's own pairs: a table or a folder of pictures.
  *
  * @param where the path was given, for messages
- * @throws TrainingError if there is nothing of that name
+ * @throws TrainingError if there is nothing of that name, or nothing that is known
  */
-export function pairsAt(path: string, where: string): PairData {
-  if (!existsSync(path)) {
-    throw new TrainingError({ where, expected: 'a JSONL file of pairs', got: `no file ${path}` });
-  }
-  return { name: path, about: path, read: (transform, reject) => usablePairs(jsonl(path), transform, reject) };
+export function pairsAt(path: string, where: string, captions?: Captions): PairData {
+  const source = openData(path, where, captions);
+  return { name: resolve(path), about: path, read: (transform, reject) => usablePairs(source, transform, reject) };
 }
 
 /**
@@ -94,7 +92,18 @@ async function pairsOfRecord(
   transform: ImagePipeline,
   reject: (error: DataError) => void,
 ): Promise<Pair[]> {
-  const path = image.kind === 'file' ? image.path : id;
+  const { kind } = image;
+  if (kind !== 'file') {
+    reject(
+      new DataError('missing-file', origin, {
+        expected: 'the path of a picture',
+        got: `its ${kind} in the table`,
+        remedy: 'write the pictures into files: a run names them, for search and report',
+      }),
+    );
+    return [];
+  }
+  const { path } = image;
   try {
     // through the source's own reader, which refuses links that leave the folder
     await transform.pixels(await loadImage(image, origin, defaultMaxImageBytes));

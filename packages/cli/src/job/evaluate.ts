@@ -9,6 +9,7 @@ import {
 } from '@diptych/metrics';
 import { scorerOf } from '@diptych/train';
 import type { JointModel, Matrix } from 'diptych';
+import type { Embedded } from './method.js';
 import type { MetricsFile, RetrievalFigures } from './metrics-file.js';
 
 /** How many of the best by cosine the matcher orders anew. */
@@ -21,14 +22,13 @@ export type Evaluation = Pick<
 >;
 
 /**
- * Evaluates both directions, the matcher and re-ranking on held-out pairs.
- *
- * @param image [N, D], row i of pair i
- * @param text [N, D]
+ * Evaluates both directions, the matcher and re-ranking on held-out pairs. Pairs of one picture, and pairs of one caption, are right answers
+ * to each other.
  */
-export async function evaluate(model: JointModel, image: Matrix, text: Matrix, seed: number): Promise<Evaluation> {
+export async function evaluate(model: JointModel, { pairs, image, text }: Embedded, seed: number): Promise<Evaluation> {
   const [candidates] = image.shape;
-  const { textToImage, imageToText } = await retrieval(image, text);
+  const ids = pairs.map((pair) => [`image ${pair.image}`, `text ${pair.text.trim().toLowerCase()}`]);
+  const { textToImage, imageToText } = await retrieval(image, text, { imageIds: ids, textIds: ids });
   const shuffled = takeRows(image, permutation(candidates, seed, 0, 'example.shuffled'));
   const chance = (k: number) => Math.min(1, k / candidates);
   return {

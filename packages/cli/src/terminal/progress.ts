@@ -14,6 +14,8 @@ export interface Progress {
 }
 
 const LINES = 15;
+/** Between two lines where the whole is not known. */
+const ROWS_A_LINE = 1000;
 
 /** @param first steps that an earlier start already did */
 export function showProgress(total: number, first: number, stream: NodeJS.WriteStream = process.stdout): Progress {
@@ -50,4 +52,37 @@ function bar(total: number, first: number, stream: NodeJS.WriteStream): Progress
 export function formatSeconds(seconds: number): string {
   const whole = Math.round(seconds);
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
+}
+
+/** Shows how many of something are done. */
+export interface Count {
+  update(done: number): void;
+  stop(): void;
+}
+
+/**
+ * A bar on a terminal where the whole is known, plain lines elsewhere.
+ *
+ * @param what is counted: `embedded`
+ */
+export function showCount(what: string, total: number | undefined, stream: NodeJS.WriteStream = process.stdout): Count {
+  if (stream.isTTY && total !== undefined) {
+    const format = `{bar} ${what} {value}/{total}  ETA {eta_formatted}`;
+    const view = new cliProgress.SingleBar(
+      { format, stream, hideCursor: true, barsize: 24, etaBuffer: 30, clearOnComplete: false },
+      cliProgress.Presets.shades_classic,
+    );
+    view.start(total, 0);
+    return { update: (done) => view.update(done), stop: () => view.stop() };
+  }
+  const every = total === undefined ? ROWS_A_LINE : Math.max(1, Math.round(total / LINES));
+  let next = every;
+  return {
+    update(done) {
+      if (done < next && done !== total) return;
+      next = (Math.floor(done / every) + 1) * every;
+      stream.write(`${what} ${done}${total === undefined ? '' : `/${total}`}\n`);
+    },
+    stop() {},
+  };
 }

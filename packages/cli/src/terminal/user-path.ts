@@ -12,3 +12,9 @@ export function userPath(path: string): string {
   if (theirs === resolve(path)) return path;
   return existsSync(theirs) || !existsSync(path) ? theirs : path;
 }
+
+/** A tower as a person names it: a folder where there is one, else an id of the hub, or `scratch`. */
+export function towerName(name: string): string {
+  const path = userPath(name);
+  return existsSync(path) || /^[./~]/.test(name) ? path : name;
+}

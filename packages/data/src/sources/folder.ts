@@ -16,12 +16,17 @@ import type { PairRecord } from '../record.js';
 import type { PairSource, ReadContext } from '../source.js';
 import { defaultLimits, type RowLimits, valueAt } from './row.js';
 
+/** What of a text file beside a picture is its caption. */
+type FileCaptions = 'lines' | 'first' | 'whole';
+
 /** Options of {@link folder}. */
 export interface FolderOptions extends Partial<RowLimits> {
   /** Looks into the folders below too; true by default. Links to folders are not followed. */
   readonly recursive?: boolean;
-  /** Each line of a `.txt` is a caption (`lines`, by default), or the whole file is one. */
-  readonly captions?: 'lines' | 'whole';
+  /** Each line of a `.txt` is a caption (`lines`, by default), the `first` one alone, or the `whole` file. */
+  readonly captions?: FileCaptions;
+  /** Gives the caption of a picture that has none beside it, from the picture's path; undefined where there is none. */
+  readonly withoutCaption?: (path: string) => string | undefined | Promise<string | undefined>;
   /** Labels to read from a `.json` of the same name: an object with a key for each. */
   readonly labels?: LabelColumns;
   /** Takes links to files outside the folder. */
@@ -31,6 +36,7 @@ export interface FolderOptions extends Partial<RowLimits> {
 const OPTIONS: OptionNames<FolderOptions> = {
   recursive: 'optional',
   captions: 'optional',
+  withoutCaption: 'optional',
   labels: 'optional',
   allowOutsideRoot: 'optional',
   maxCaptionLength: 'optional',
@@ -192,10 +198,11 @@ async function readPair(
     const wantsSidecar = options.labels !== undefined || caption === undefined;
     const metadata = sidecar !== undefined && wantsSidecar ? await readSidecar(sidecar, root, within) : undefined;
     const captionOrigin: Origin = { file: nameBelow(root, caption ?? sidecar ?? image) };
-    const value =
+    const beside =
       caption === undefined
         ? (metadata?.text ?? metadata?.caption)
         : await readCaptions(caption, captionOrigin, within, captions);
+    const value = beside ?? (await options.withoutCaption?.(image));
     if (value === undefined || value === null) {
       throw new DataError('missing-caption', origin, {
         expected: `a caption in ${id.replace(IMAGE_NAME, '.txt')}`,
@@ -221,11 +228,11 @@ async function readPair(
   }
 }
 
-async function readCaptions(path: string, origin: Origin, root: string | undefined, captions: 'lines' | 'whole') {
+async function readCaptions(path: string, origin: Origin, root: string | undefined, captions: FileCaptions) {
   const content = await readText(path, origin, root);
   if (captions === 'whole') return content.trim();
   const lines = content.split(/\r\n|\n|\r/).filter((line) => line.trim() !== '');
-  return lines.length === 1 ? lines[0] : lines;
+  return lines.length === 1 || captions === 'first' ? lines[0] : lines;
 }
 
 async function readSidecar(path: string, root: string, within: string | undefined): Promise<Record<string, unknown>> {

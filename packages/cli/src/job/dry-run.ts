@@ -1,0 +1,46 @@
+import { formatInspection, pairs as inMemory, inspect, Quarantine } from '@diptych/data';
+import type { TrainPlan } from '../config/train-plan.js';
+import { splitPairs } from '../data/split.js';
+import { useBackend } from '../engine/backends.js';
+import { formatSeconds } from '../terminal/progress.js';
+import { batchSizeFor } from './batch-size.js';
+import { chooseMethod } from './choose-method.js';
+
+/** Prints what `train` would do: its data, its model, and what it would take, from a few measured steps. Writes no run. */
+export async function dryRun(plan: TrainPlan): Promise<void> {
+  await useBackend(plan.backend);
+  const method = await chooseMethod(plan);
+  const bad = new Quarantine({ quarantine: false });
+  const pairs = await plan.data.read(method.transform, bad.reject);
+  const { train, heldOut } = splitPairs(pairs, plan.split, plan.seed);
+  const batchSize = batchSizeFor(train, heldOut, {
+    largest: method.batchSize,
+    where: plan.data.name,
+    warn: console.warn,
+  });
+  const inspection = await inspect(inMemory([...pairs], { name: plan.data.name }), { samples: 3 });
+  const { parts, stages } = await method.measure({ pairs, train, heldOut, batchSize });
+  const memory = process.resourceUsage().maxRSS / 1024;
+  if (plan.json) {
+    const { data, split, seed, backend } = plan;
+    const counts = { pairs: pairs.length, train: train.length, heldOut: heldOut.length, notUsable: bad.counts };
+    const whole = { data: data.name, split, seed, backend, steps: method.steps, batchSize, recipe: method.recipe };
+    console.log(JSON.stringify({ ...whole, ...counts, parts, stages, peakRssMiB: memory, inspection }));
+    return;
+  }
+  console.log(formatInspection(inspection));
+  console.log(`\nnot usable      ${bad}`);
+  console.log(`to train on     ${train.length}, held out ${heldOut.length} (split ${plan.split}, seed ${plan.seed})`);
+  console.log(`engine          ${plan.backend}`);
+  console.log(`steps           ${method.steps} of ${batchSize} pairs, at most`);
+  for (const { name, parameters, trainable } of parts) {
+    const note = trainable === parameters ? 'train' : trainable === 0 ? 'frozen' : `${count(trainable)} train`;
+    console.log(`${name.padEnd(16)}${count(parameters).padStart(12)} parameters, ${note}`);
+  }
+  for (const { name, seconds } of stages) console.log(`${name.padEnd(28)} about ${formatSeconds(seconds)}`);
+  console.log(`memory          ${Math.round(memory)} MiB so far; the run’s recipe: ${JSON.stringify(method.recipe)}`);
+}
+
+function count(value: number): string {
+  return value.toLocaleString('en');
+}

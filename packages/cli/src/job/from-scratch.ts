@@ -1,0 +1,106 @@
+import { join } from 'node:path';
+import { parametersOf } from '@diptych/core';
+import { DataLoader } from '@diptych/data';
+import { tokenizer as openTokenizer } from '@diptych/preprocess/text';
+import { Trainer } from '@diptych/train';
+import { jsonlLog } from '@diptych/train/node';
+import { JointModel } from 'diptych';
+import { captionedSource } from '../data/captions.js';
+import type { Pair } from '../data/pair.js';
+import { trainCommand } from '../terminal/command-names.js';
+import { type Progress, showProgress } from '../terminal/progress.js';
+import { embedPairs } from './embed-pairs.js';
+import { partSizes, secondsPerStep } from './measured.js';
+import { LOG_FILE, type Material, type Method, type Trained } from './method.js';
+import { buildModel, buildTraining, pictureTransform, RECIPE } from './small-recipe.js';
+import { VOCABULARY } from './vocabulary.js';
+
+const CHECKPOINT_EVERY = 100;
+
+/** What a run from scratch can be told. */
+export interface ScratchOptions {
+  readonly steps: number;
+  readonly seed: number;
+  /** File of word vectors that the words begin at. */
+  readonly wordVectors: string | undefined;
+}
+
+/** Two small towers from first weights: no downloads, and no knowledge but what the pairs bring. */
+export function fromScratch({ steps, seed, wordVectors }: ScratchOptions): Method {
+  const transform = pictureTransform();
+  const { maxLength, padToMultipleOf } = RECIPE;
+  const begin = (train: readonly Pair[], batchSize: number) => {
+    const tokenizer = openTokenizer(VOCABULARY);
+    const loader = new DataLoader(captionedSource(train), {
+      transform,
+      tokenizer,
+      maxLength,
+      padToMultipleOf,
+      strict: true,
+      batchSize,
+      seed,
+      captions: 'random',
+      shuffle: true,
+      dropLast: true,
+      cache: 'decoded',
+    });
+    const encoder = buildModel(tokenizer.vocabSize, seed, wordVectors);
+    return { tokenizer, loader, encoder, trainer: new Trainer(encoder, { ...buildTraining(steps), seed }) };
+  };
+  return {
+    recipe: RECIPE,
+    steps,
+    transform,
+    batchSize: RECIPE.batchSize,
+    async measure({ train, batchSize }) {
+      const { loader, encoder, trainer } = begin(train, batchSize);
+      const seconds = await secondsPerStep(trainer, loader);
+      const parts = partSizes(parametersOf(encoder));
+      await loader.close();
+      trainer.dispose();
+      encoder.dispose();
+      return { parts, stages: [{ name: `${steps} steps`, seconds: steps * seconds }] };
+    },
+    async train({ train, batchSize, run, signal }: Material): Promise<Trained | undefined> {
+      const { tokenizer, loader, encoder, trainer } = begin(train, batchSize);
+      let progress: Progress | undefined;
+      try {
+        const { stopped } = await trainer.fit(loader, {
+          steps,
+          signal,
+          checkpoint: run.path,
+          checkpointEvery: { steps: CHECKPOINT_EVERY },
+          resume: true,
+          log: jsonlLog(join(run.path, LOG_FILE)),
+          onStep: (report) => {
+            progress ??= showProgress(steps, report.step - 1);
+            progress.update(report);
+          },
+          onEvent: (event) => {
+            if (event.kind === 'resumed') console.log(`going on from step ${event.step}`);
+            else if (
+              event.kind === 'warning' ||
+              event.kind === 'checkpointFailed' ||
+              event.kind === 'checkpointDamaged'
+            )
+              console.warn(event.message);
+          },
+        });
+        if (stopped !== 'done') {
+          console.log(`\nsaved at step ${trainer.step}; the next ${trainCommand()} goes on from there`);
+          return undefined;
+        }
+      } finally {
+        progress?.stop();
+        await loader.close();
+      }
+      const model = new JointModel({ encoder, transform, tokenizer, tokenize: { maxLength, padToMultipleOf } });
+      return {
+        model,
+        training: `${steps} steps of ${batchSize} pairs`,
+        embed: (pairs) => embedPairs(model, pairs),
+        dispose: () => trainer.dispose(),
+      };
+    },
+  };
+}

@@ -1,0 +1,176 @@
+import { join } from 'node:path';
+import { type FeatureSet, withTowers } from '@diptych/train';
+import { jsonlLog } from '@diptych/train/node';
+import { JointModel } from 'diptych';
+import type { Pair } from '../../data/pair.js';
+import { type SplitKind, splitPairs } from '../../data/split.js';
+import { trainCommand } from '../../terminal/command-names.js';
+import { type Progress, showCount, showProgress } from '../../terminal/progress.js';
+import { embedPairs } from '../embed-pairs.js';
+import { LOG_FILE, type Material, type Method, type Trained } from '../method.js';
+import { cacheViews } from './features.js';
+import { FINE_TUNE_RECIPE, fineTune } from './fine-tune.js';
+import { type FitHeadsOptions, fitHeads, HEADS_RECIPE, type Heads, scoreHeads } from './fit-heads.js';
+import { measureTowers } from './measure-towers.js';
+import { openTowers, type Towers } from './open-towers.js';
+import { StoredPairs } from './stored-pairs.js';
+import type { TowerNames, Tune } from './tower-names.js';
+
+/** What a run on towers can be told. */
+export interface OnTowersOptions {
+  readonly names: TowerNames;
+  readonly tune: Tune;
+  /** Of the heads, at most. */
+  readonly steps: number;
+  readonly quick: boolean;
+  readonly seed: number;
+  readonly split: SplitKind;
+  /** Where features are kept, for all runs. */
+  readonly features: string;
+}
+
+/** Below this many validation pairs, what they choose is chance. */
+const FEWEST_VALIDATION_PAIRS = 10;
+
+/**
+ * Heads on two towers that others trained: the towers run once over pictures and captions, heads train on what they gave. A part of the
+ * training pairs chooses the number of steps; then all of them train as long. With `tune` the towers train as well, from heads that left
+ * the choosing pairs out, and stay so if these pairs are found better by it.
+ */
+export async function onTowers(options: OnTowersOptions): Promise<Method> {
+  const { names, tune, steps, split, seed } = options;
+  const towers = await openTowers(names);
+  return {
+    recipe: { ...HEADS_RECIPE, ...names, tune, ...(tune !== 'heads' && { fineTune: FINE_TUNE_RECIPE }) },
+    steps,
+    transform: towers.transform.plain,
+    batchSize: HEADS_RECIPE.batchSize,
+    measure: (material) => measureTowers(towers, options, material),
+    async train(material) {
+      const { pairs, train, signal, run } = material;
+      const views = await featuresOf(towers, pairs, options, signal);
+      if (!views) return interrupted();
+      const stored = new StoredPairs(views, pairs, train);
+      const fit = (of: readonly Pair[], rest: Omit<FitHeadsOptions, 'seed' | 'signal' | 'logitScale'>) =>
+        fitHeads(stored.views(of), { seed, signal, logitScale: towers.logitScale, ...rest });
+
+      const { train: fitted, heldOut: validation } = splitPairs(train, split, seed, HEADS_RECIPE.validationShare);
+      let chosen = steps;
+      if (validation.length >= FEWEST_VALIDATION_PAIRS) {
+        const { heads, bestStep, stopped } = await fit(fitted, { steps, validation: stored.plain(validation) });
+        heads.dispose();
+        if (stopped === 'aborted') return interrupted();
+        chosen = bestStep;
+        console.log(`${validation.length} of the training pairs, left out, were found best after ${chosen} steps`);
+        if (tune !== 'heads') {
+          const start = (await fit(fitted, { steps: chosen })).heads;
+          const tuned = await tunedTowers(towers, start, { stored, fitted, validation, options, material });
+          if (tuned !== 'no better') return tuned;
+        }
+      } else if (tune !== 'heads') {
+        console.warn(
+          `too few pairs to choose by (${validation.length}) how long the towers train: they stay as they are`,
+        );
+      }
+
+      let progress: Progress | undefined;
+      const { heads, stopped } = await fit(train, {
+        steps: chosen,
+        log: jsonlLog(join(run.path, LOG_FILE)),
+        onStep: (report) => {
+          progress ??= showProgress(chosen, 0);
+          progress.update(report);
+        },
+      });
+      progress?.stop();
+      if (stopped === 'aborted') return interrupted();
+      stored.scale.fold(heads);
+      // towers that were tuned in vain are no longer what made the features
+      const model = jointModel(heads, tune === 'heads' ? towers : await openTowers(names));
+      return {
+        model,
+        training: `${chosen} steps of ${Math.min(HEADS_RECIPE.batchSize, train.length)} pairs, heads on frozen towers`,
+        embed: (of) => stored.embed(heads, of),
+        dispose: () => {},
+      };
+    },
+  };
+}
+
+interface Tuning {
+  readonly stored: StoredPairs;
+  readonly fitted: readonly Pair[];
+  readonly validation: readonly Pair[];
+  readonly options: OnTowersOptions;
+  readonly material: Material;
+}
+
+/** @returns undefined if it was interrupted, with its state saved */
+async function tunedTowers(
+  towers: Towers,
+  heads: Heads,
+  { stored, fitted, validation, options, material }: Tuning,
+): Promise<Trained | undefined | 'no better'> {
+  const { tune, quick, seed } = options;
+  const { epochs: most, quickEpochs } = FINE_TUNE_RECIPE;
+  const before = await scoreHeads(heads, stored.plain(validation));
+  stored.scale.fold(heads);
+  const model = jointModel(heads, towers);
+  const after = await fineTune(
+    model.encoder as ReturnType<typeof jointEncoder>,
+    towers,
+    { fitted, validation },
+    {
+      tune: tune as Exclude<Tune, 'heads'>,
+      epochs: quick ? quickEpochs : most,
+      seed,
+      folder: material.run.path,
+      signal: material.signal,
+    },
+  );
+  if (after === undefined) {
+    console.log(`\nsaved; the next ${trainCommand()} goes on from there`);
+    return undefined;
+  }
+  const change = `mean reciprocal rank of the pairs left out ${before.toFixed(3)} with heads alone, ${after.toFixed(3)} with ${tune}`;
+  if (after <= before) {
+    console.log(`${change}: the towers stay as they were`);
+    model.dispose();
+    return 'no better';
+  }
+  console.log(change);
+  return { model, training: `heads, then ${tune}`, embed: (of) => embedPairs(model, of), dispose: () => {} };
+}
+
+function jointEncoder(heads: Heads, { image, text }: Towers) {
+  return withTowers(heads, { image, text });
+}
+
+function jointModel(heads: Heads, towers: Towers): JointModel {
+  const { tokenizer, tokenize, transform } = towers;
+  return new JointModel({ encoder: jointEncoder(heads, towers), transform: transform.plain, tokenizer, tokenize });
+}
+
+/** @returns undefined if it was interrupted */
+async function featuresOf(
+  towers: Towers,
+  pairs: readonly Pair[],
+  { features: folder, seed }: OnTowersOptions,
+  signal: AbortSignal,
+): Promise<FeatureSet[] | undefined> {
+  const { views } = HEADS_RECIPE;
+  const progress = showCount('pairs through the towers', pairs.length * views);
+  try {
+    return await cacheViews(towers, pairs, { folder, views, seed, signal, onProgress: progress.update });
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    throw error;
+  } finally {
+    progress.stop();
+  }
+}
+
+function interrupted(): undefined {
+  console.log(`\nthe towers' features are saved; the next ${trainCommand()} goes on from there`);
+  return undefined;
+}
