@@ -10,6 +10,7 @@ import { ownWords } from '../data/own-words.js';
 import { type BackendName, useBackend } from '../engine/backends.js';
 import { findFinishedRun } from '../job/runs.js';
 import { showCount } from '../terminal/progress.js';
+import { keepOutputForJson } from '../terminal/say.js';
 import type { RunFlags } from './run-flags.js';
 
 /** What `embed` was asked for, beside its data. */
@@ -26,6 +27,7 @@ const INTERRUPTED = 130;
 
 /** The work of `diptych embed`: shards of safetensors; the same command goes on after an interruption. */
 export async function embed(flags: EmbedFlags, data: string): Promise<void> {
+  if (flags.json) keepOutputForJson();
   const { config } = await loadConfig(flags.config, process.cwd());
   await useBackend(flags.backend);
   const model = await load(findFinishedRun(flags.runs ?? config.runs ?? RUNS, flags.run));
@@ -40,7 +42,7 @@ export async function embed(flags: EmbedFlags, data: string): Promise<void> {
   const stop = new AbortController();
   const interrupt = () => stop.abort();
   process.once('SIGINT', interrupt);
-  const progress = showCount('embedded', undefined, process.stderr);
+  const progress = showCount('embedded', undefined);
   try {
     const { shards, rows, complete } = await embedCollection(encoder, loader, {
       folder: flags.out,

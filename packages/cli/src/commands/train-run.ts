@@ -2,13 +2,15 @@ import { loadConfig } from '../config/load-config.js';
 import { type TrainFlags, trainPlan } from '../config/train-plan.js';
 import { dryRun } from '../job/dry-run.js';
 import { runTraining } from '../job/run-training.js';
+import { keepOutputForJson } from '../terminal/say.js';
 
 /** Shells expect 128 + the number of the signal; SIGINT is 2. */
 const INTERRUPTED = 130;
 
 /** The work of `diptych train`. */
 export async function train(flags: TrainFlags, data?: string): Promise<void> {
-  const asked = { data, ...flags };
+  if (flags.json) keepOutputForJson();
+  const asked = { ...flags, data: flags.data ?? data };
   const { config } = await loadConfig(flags.config, process.cwd(), asked);
   const plan = trainPlan(asked, config);
   if (flags.dryRun) return dryRun(plan);

@@ -9,6 +9,7 @@ import { captionedSource } from '../data/captions.js';
 import type { Pair } from '../data/pair.js';
 import { trainCommand } from '../terminal/command-names.js';
 import { type Progress, showProgress } from '../terminal/progress.js';
+import { say } from '../terminal/say.js';
 import { embedPairs } from './embed-pairs.js';
 import { partSizes, secondsPerStep } from './measured.js';
 import { LOG_FILE, type Material, type Method, type Trained } from './method.js';
@@ -77,7 +78,7 @@ export function fromScratch({ steps, seed, wordVectors }: ScratchOptions): Metho
             progress.update(report);
           },
           onEvent: (event) => {
-            if (event.kind === 'resumed') console.log(`going on from step ${event.step}`);
+            if (event.kind === 'resumed') say(`going on from step ${event.step}`);
             else if (
               event.kind === 'warning' ||
               event.kind === 'checkpointFailed' ||
@@ -87,7 +88,7 @@ export function fromScratch({ steps, seed, wordVectors }: ScratchOptions): Metho
           },
         });
         if (stopped !== 'done') {
-          console.log(`\nsaved at step ${trainer.step}; the next ${trainCommand()} goes on from there`);
+          say(`\nsaved at step ${trainer.step}; the next ${trainCommand()} goes on from there`);
           return undefined;
         }
       } finally {

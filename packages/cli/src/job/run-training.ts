@@ -11,6 +11,7 @@ import { readHistory } from '../report/history.js';
 import type { ReportInput } from '../report/report.js';
 import { writeReport } from '../report/write-report.js';
 import { formatSeconds } from '../terminal/progress.js';
+import { say } from '../terminal/say.js';
 import { batchSizeFor } from './batch-size.js';
 import { chooseMethod } from './choose-method.js';
 import { evaluate } from './evaluate.js';
@@ -38,7 +39,7 @@ export async function runTraining(plan: TrainPlan): Promise<Outcome> {
     where: plan.data.name,
     warn: console.warn,
   });
-  console.log(
+  say(
     `${pairs.length} pairs: ${train.length} to train on, ${heldOut.length} held out (split ${plan.split}, seed ${plan.seed}); ${run.path}`,
   );
   if (!run.resumes) await writeFile(join(run.path, CONFIG_FILE), `${JSON.stringify(config, null, 2)}\n`);

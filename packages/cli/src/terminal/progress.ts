@@ -1,4 +1,5 @@
 import cliProgress from 'cli-progress';
+import { progressStream } from './say.js';
 
 /** What one training step has to tell. */
 export interface StepReport {
@@ -18,7 +19,7 @@ const LINES = 15;
 const ROWS_A_LINE = 1000;
 
 /** @param first steps that an earlier start already did */
-export function showProgress(total: number, first: number, stream: NodeJS.WriteStream = process.stdout): Progress {
+export function showProgress(total: number, first: number, stream: NodeJS.WriteStream = progressStream()): Progress {
   if (stream.isTTY) return bar(total, first, stream);
   const every = Math.max(1, Math.round(total / LINES));
   const begin = performance.now();
@@ -65,7 +66,11 @@ export interface Count {
  *
  * @param what is counted: `embedded`
  */
-export function showCount(what: string, total: number | undefined, stream: NodeJS.WriteStream = process.stdout): Count {
+export function showCount(
+  what: string,
+  total: number | undefined,
+  stream: NodeJS.WriteStream = progressStream(),
+): Count {
   if (stream.isTTY && total !== undefined) {
     const format = `{bar} ${what} {value}/{total}  ETA {eta_formatted}`;
     const view = new cliProgress.SingleBar(

@@ -4,7 +4,6 @@ import { embedPairs, FeatureSet, MultiModalEncoder } from '@diptych/train';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, expect, it } from 'vitest';
 import { FeatureScale } from './feature-scale.js';
-import type { Heads } from './fit-heads.js';
 import { viewsSource } from './views-source.js';
 
 beforeAll(() => tf.setBackend('cpu'));
@@ -36,13 +35,11 @@ it('puts every entry at mean 0 and deviation 1, and one that never changes at 0'
 it('folds into heads: they give for the towers’ own features what they gave for scaled ones', async () => {
   const own = features();
   const scale = new FeatureScale(own);
-  const heads = new MultiModalEncoder({
-    image: own.imageHead({ embedDim: 4, seed: 1 }),
-    text: own.textHead({ embedDim: 4, seed: 2 }),
-  });
+  const sides = { image: own.imageHead({ embedDim: 4, seed: 1 }), text: own.textHead({ embedDim: 4, seed: 2 }) };
+  const heads = new MultiModalEncoder(sides);
   const inOrder = { batchSize: rows, shuffle: false, dropLast: false };
   const before = await embedPairs(heads, scale.apply(own).source(inOrder), { normalize: false });
-  scale.fold(heads as unknown as Heads); // no fusion is needed for this
+  scale.fold(sides);
   const after = await embedPairs(heads, own.source(inOrder), { normalize: false });
   for (const side of ['image', 'text'] as const) {
     for (const [i, value] of before[side].data.entries()) expect(after[side].data[i]).toBeCloseTo(value, 3);

@@ -1,6 +1,7 @@
 import { Matrix, type MatrixData } from '@diptych/core';
 import { FeatureSet, type ImageFeatureHead, type TextFeatureHead } from '@diptych/train';
 import * as tf from '@tensorflow/tfjs-core';
+import type { FirstHeads } from './fit-heads.js';
 
 /** Mean and scale of a tower's features, by entry. */
 interface Statistics {
@@ -26,6 +27,15 @@ export class FeatureScale {
 
   apply({ image, text, ids, labels }: FeatureSet): FeatureSet {
     return new FeatureSet(scaled(image, this.#image), scaled(text, this.#text), ids, labels);
+  }
+
+  /** Heads that give a tower's own features again: the space of towers that share one. */
+  undoing(): FirstHeads {
+    return {
+      image: diagonal(this.#image),
+      text: diagonal(this.#text),
+      biases: { image: this.#image.mean, text: this.#text.mean },
+    };
   }
 
   /** Changes heads that were trained on scaled features so that they take the towers' own. */
@@ -62,4 +72,11 @@ function foldInto({ weight, bias }: ImageFeatureHead['linear'], { mean, factor }
     bias!.assign(tf.sub(bias!, tf.reshape(shift, [-1])));
     weight.assign(narrowed as tf.Tensor2D);
   });
+}
+
+function diagonal({ factor }: Statistics): Matrix {
+  const width = factor.length;
+  const data = new Float32Array(width * width);
+  for (const [i, value] of factor.entries()) data[i * width + i] = value === 0 ? 0 : 1 / value;
+  return new Matrix(data, [width, width]);
 }

@@ -16,6 +16,7 @@ import { FolderCheckpoints, jsonlLog } from '@diptych/train/node';
 import { trainingCaptions } from '../../data/captions.js';
 import type { Pair } from '../../data/pair.js';
 import { type Progress, showProgress } from '../../terminal/progress.js';
+import { say } from '../../terminal/say.js';
 import { LOG_FILE } from '../method.js';
 import type { Towers } from './open-towers.js';
 import type { Tune } from './tower-names.js';
@@ -101,7 +102,7 @@ export async function fineTune(
         progress.update(report);
       },
       onEvent: (event) => {
-        if (event.kind === 'resumed') console.log(`going on from step ${event.step}`);
+        if (event.kind === 'resumed') say(`going on from step ${event.step}`);
         else if (event.kind === 'warning' || event.kind === 'checkpointFailed') console.warn(event.message);
       },
       validate: { run: async () => ({ mrr: await measure() }), everyEpochs: 1, monitor: 'mrr', patience },

@@ -1,4 +1,4 @@
-import type { JsonObject } from '@diptych/core';
+import type { JsonObject, MatrixData } from '@diptych/core';
 import { AttentionFusion } from '@diptych/fusion';
 import { Generator } from '@diptych/nn';
 import {
@@ -6,112 +6,191 @@ import {
   evaluate,
   type FeatureSet,
   type FitOptions,
-  type ImageFeatureHead,
+  ImageFeatureHead,
   ImageTextMatching,
   InfoNCE,
   MultiModalEncoder,
-  type TextFeatureHead,
+  TextFeatureHead,
   Trainer,
   WeightedSum,
   warmupConstant,
 } from '@diptych/train';
+import * as tf from '@tensorflow/tfjs-core';
+import { canonicalMaps } from './canonical.js';
 import { viewsSource } from './views-source.js';
 
 /** Every number of the recipe of heads; docs/recipes.md says what was tried beside it. */
 export const HEADS_RECIPE = {
   embedDim: 256,
-  numHeads: 4,
-  fusionDropout: 0.1,
+  /** Of canonical correlation; the validation pairs choose one. */
+  ridges: [1, 3, 10],
+  power: 0.75,
+  /** Views of each pair: the plain one, then some with random changes. */
   views: 1,
   batchSize: 512,
-  learningRate: 1e-3,
+  /** Of the contrast that may follow, in units of each head's mean absolute weight. */
+  relativeRate: 0.02,
+  mostSteps: 100,
+  quickSteps: 20,
+  validateEvery: 5,
+  patience: 4,
+  numHeads: 4,
+  fusionDropout: 0.5,
+  matcherSteps: 60,
+  quickMatcherSteps: 20,
   matcherLearningRate: 1e-3,
-  weightDecay: 0.1,
+  weightDecay: 0.05,
   warmup: 10,
-  mostSteps: 300,
-  quickSteps: 40,
-  validateEvery: 10,
-  patience: 6,
   validationShare: 0.15,
 } as const satisfies JsonObject;
 
-/** Heads on stored features, with what stands on them. */
-export type Heads = MultiModalEncoder<AttentionFusion> & {
-  readonly image: ImageFeatureHead;
-  readonly text: TextFeatureHead;
-};
+/** Two linear heads on scaled features, and the scale of their similarities. */
+export type Heads = MultiModalEncoder & { readonly image: ImageFeatureHead; readonly text: TextFeatureHead };
 
-/** How {@link fitHeads} trains. */
-export interface FitHeadsOptions extends Pick<FitOptions, 'signal' | 'log' | 'onStep' | 'onEvent'> {
-  readonly steps: number;
-  readonly seed: number;
-  /** Pairs that choose the step: training ends when these get no better. */
-  readonly validation?: FeatureSet;
-  readonly logitScale?: number;
+/** The same with a fusion and a matcher. */
+export type FusedHeads = MultiModalEncoder<AttentionFusion> & Pick<Heads, 'image' | 'text'>;
+
+/** Where heads begin: the weights of two linear maps. */
+export interface FirstHeads {
+  /** [D, features] each. */
+  readonly image: MatrixData;
+  readonly text: MatrixData;
+  /** [D] each; 0 where they are not given. */
+  readonly biases?: { readonly image: Float32Array; readonly text: Float32Array };
 }
 
-/** What {@link fitHeads} gives. */
-export interface FittedHeads {
-  readonly heads: Heads;
-  /** Step at which the validation pairs were found best; the last one without these. */
-  readonly bestStep: number;
-  readonly stopped: 'done' | 'aborted' | 'early';
+/** Heads in closed form, by canonical correlation of the training pairs. */
+export async function canonicalHeads(training: FeatureSet, ridge: number): Promise<FirstHeads> {
+  const { numHeads, power } = HEADS_RECIPE;
+  const most = Math.min(HEADS_RECIPE.embedDim, training.image.shape[1], training.text.shape[1], training.ids.length);
+  // the fusion's heads share the width
+  const embedDim = Math.max(numHeads, most - (most % numHeads));
+  const { image, text } = await canonicalMaps(training.image, training.text, { embedDim, ridge, power });
+  return { image, text };
 }
+
+/** The model that these weights make, on scaled features: vectors of length 1 on average, so that rates mean the same everywhere. */
+export function headsFrom({ image, text, biases }: FirstHeads, logitScale: number | undefined): Heads {
+  const head = (Kind: typeof ImageFeatureHead | typeof TextFeatureHead, weight: MatrixData, bias?: Float32Array) => {
+    const [embedDim, featureDim] = weight.shape;
+    const made = new Kind({ embedDim, featureDim, seed: 0 });
+    tf.tidy(() => {
+      made.linear.weight.assign(tf.tensor2d(weight.data, [embedDim, featureDim]));
+      made.linear.bias!.assign(bias ? tf.tensor1d(bias) : tf.zeros([embedDim]));
+    });
+    return made;
+  };
+  return new MultiModalEncoder({
+    image: head(ImageFeatureHead, image, biases?.image) as ImageFeatureHead,
+    text: head(TextFeatureHead, text, biases?.text) as TextFeatureHead,
+    logitScale,
+  }) as Heads;
+}
+
+/** Who hears of training, and what may end it. */
+export type Around = Pick<FitOptions, 'signal' | 'log' | 'onStep'>;
 
 /**
- * Trains heads, fusion and matcher on scaled features.
+ * Trains heads further by contrast.
  *
- * @param views of the training pairs
+ * @param views of the training pairs, scaled
+ * @param validation pairs that choose the step: training ends when these get no better
+ * @returns the step at which they were found best, 0 for the first heads; the last one without these
  */
-export async function fitHeads(views: readonly FeatureSet[], options: FitHeadsOptions): Promise<FittedHeads> {
-  const { steps, seed, validation, logitScale, signal, log, onStep, onEvent } = options;
-  const { embedDim, numHeads, fusionDropout, learningRate, matcherLearningRate, weightDecay, warmup } = HEADS_RECIPE;
-  const generator = new Generator(seed);
-  const image = views[0]!.imageHead({ embedDim, generator });
-  const text = views[0]!.textHead({ embedDim, generator });
-  const fusion = new AttentionFusion({ embedDim, numHeads, dropout: fusionDropout, normalize: true, generator });
-  const heads = new MultiModalEncoder({ image, text, fusion, generator, logitScale }) as Heads;
-  const matching = { learningRate: matcherLearningRate };
+export async function contrastHeads(
+  heads: Heads,
+  views: readonly FeatureSet[],
+  {
+    steps,
+    seed,
+    validation,
+    ...around
+  }: Around & { readonly steps: number; readonly seed: number; readonly validation?: FeatureSet },
+): Promise<number> {
+  const { relativeRate, validateEvery, patience } = HEADS_RECIPE;
+  const rate = (weight: tf.Variable) => ({ learningRate: relativeRate * meanSize(weight), weightDecay: 0 });
   const trainer = new Trainer(heads, {
-    loss: new WeightedSum([
-      { name: 'contrastive', loss: new InfoNCE() },
-      { name: 'matching', loss: new ImageTextMatching() },
-    ]),
-    optimizer: new AdamW({ learningRate, weightDecay, groups: { fusion: matching, matcher: matching } }),
-    schedule: warmupConstant({ warmup }),
+    loss: new InfoNCE(),
+    optimizer: new AdamW({
+      learningRate: relativeRate,
+      groups: { image: rate(heads.image.linear.weight), text: rate(heads.text.linear.weight) },
+    }),
     seed,
   });
-  let best = { step: 0, score: Number.NEGATIVE_INFINITY };
-  const batchSize = Math.min(HEADS_RECIPE.batchSize, views[0]!.ids.length);
+  let best = { step: 0, score: validation ? await scoreHeads(heads, validation) : 0 };
+  const judge = (step: number, score: number) => {
+    if (score > best.score) best = { step, score };
+  };
   try {
-    const { stopped } = await trainer.fit(viewsSource(views, batchSize, seed), {
+    await trainer.fit(viewsSource(views, batchSizeOf(views), seed), {
+      ...around,
       steps,
-      signal,
-      log,
-      onStep,
-      onEvent: async (event) => {
-        if (event.kind === 'validation' && event.metrics.mrr! > best.score) {
-          best = { step: event.step, score: event.metrics.mrr! };
-        }
-        await onEvent?.(event);
+      onEvent: (event) => {
+        if (event.kind === 'validation') judge(event.step, event.metrics.mrr!);
       },
       ...(validation && {
         validate: {
-          run: async () => ({ mrr: await scoreHeads(heads, validation!) }),
-          everySteps: HEADS_RECIPE.validateEvery,
+          run: async () => ({ mrr: await scoreHeads(heads, validation) }),
+          everySteps: validateEvery,
           monitor: 'mrr',
-          patience: HEADS_RECIPE.patience,
+          patience,
         },
       }),
     });
-    return { heads, bestStep: validation ? best.step : trainer.step, stopped };
+    return validation ? best.step : trainer.step;
   } finally {
     trainer.dispose();
   }
 }
 
+function meanSize(weight: tf.Variable): number {
+  return tf.tidy(() => tf.mean(tf.abs(weight)).dataSync()[0]!) || 1;
+}
+
+/**
+ * Trains what says whether a picture and a caption belong together, on heads that stay as they are.
+ *
+ * @param views of the training pairs, scaled
+ */
+export async function fitMatcher(
+  heads: Heads,
+  views: readonly FeatureSet[],
+  { steps, seed, ...around }: Around & { readonly steps: number; readonly seed: number },
+): Promise<{ readonly heads: FusedHeads; readonly stopped: 'done' | 'aborted' | 'early' }> {
+  const { numHeads, fusionDropout: dropout, matcherLearningRate: learningRate, weightDecay, warmup } = HEADS_RECIPE;
+  const { image, text, embedDim } = heads;
+  const generator = new Generator(seed);
+  const fusion = new AttentionFusion({ embedDim, numHeads, dropout, normalize: true, generator });
+  const fused = new MultiModalEncoder({ image, text, fusion, generator }) as FusedHeads;
+  fused.logitScale.assign(heads.logitScale);
+  const trainer = new Trainer(fused, {
+    loss: new WeightedSum([
+      { name: 'contrastive', loss: new InfoNCE() },
+      { name: 'matching', loss: new ImageTextMatching() },
+    ]),
+    optimizer: new AdamW({ learningRate, weightDecay }),
+    schedule: warmupConstant({ warmup }),
+    freeze: [{ match: ['image', 'text'] }],
+    seed,
+  });
+  try {
+    const { stopped } = await trainer.fit(viewsSource(views, batchSizeOf(views), seed), {
+      ...around,
+      steps,
+      onEvent: () => {},
+    });
+    return { heads: fused, stopped };
+  } finally {
+    trainer.dispose();
+  }
+}
+
+function batchSizeOf(views: readonly FeatureSet[]): number {
+  return Math.min(HEADS_RECIPE.batchSize, views[0]!.ids.length);
+}
+
 /** How well heads find pairs by scaled features: the mean reciprocal rank, both ways. Smoother than recalls of a few dozen pairs. */
-export async function scoreHeads(heads: Heads, features: FeatureSet): Promise<number> {
+export async function scoreHeads(heads: Heads | FusedHeads, features: FeatureSet): Promise<number> {
   const source = features.source({ batchSize: features.ids.length, shuffle: false, dropLast: false });
   const { textToImage, imageToText } = await evaluate(heads, source, { onWarning: () => {} });
   return (textToImage.mrr + imageToText.mrr) / 2;

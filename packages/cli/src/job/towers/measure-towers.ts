@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { parametersOf } from '@diptych/core';
 import type { Pair } from '../../data/pair.js';
 import { type Measured, partSizes } from '../measured.js';
+import { HeadsMaker } from './choose-heads.js';
 import { cacheViews } from './features.js';
-import { fitHeads, HEADS_RECIPE } from './fit-heads.js';
+import { type FusedHeads, fitMatcher, HEADS_RECIPE } from './fit-heads.js';
 import type { OnTowersOptions } from './on-towers.js';
 import type { Towers } from './open-towers.js';
 import { StoredPairs } from './stored-pairs.js';
@@ -35,8 +36,12 @@ export async function measureTowers(
     const stored = new StoredPairs(views, some, some);
     // as many rows as a step will have
     const rows = Array.from({ length: batchSize }, (_, i) => some[i % some.length]!);
+    const maker = new HeadsMaker({ scale: stored.scale, seed, logitScale: towers.logitScale });
+    const closedForm = performance.now();
+    const made = await maker.make(stored.views(rows), { start: HEADS_RECIPE.ridges[1], steps: 0 });
+    const aForm = (performance.now() - closedForm) / 1000;
     let first = 0;
-    const { heads } = await fitHeads(stored.views(rows), {
+    const { heads } = await fitMatcher(made, stored.views(rows), {
       steps: 1 + STEPS,
       seed,
       onStep: ({ step }) => {
@@ -50,7 +55,10 @@ export async function measureTowers(
       parts,
       stages: [
         { name: `towers over ${pairs.length} pairs`, seconds: aPair * pairs.length * HEADS_RECIPE.views },
-        { name: `heads, ${steps} steps, twice`, seconds: 2 * aStep * steps },
+        {
+          name: 'heads and matcher, at most',
+          seconds: (HEADS_RECIPE.ridges.length + 1) * aForm + aStep * (2 * steps + HEADS_RECIPE.matcherSteps),
+        },
         ...(tune === 'heads' ? [] : [{ name: `an epoch of ${tune}, at least`, seconds: 3 * aPair * pairs.length }]),
       ],
     };
@@ -60,12 +68,14 @@ export async function measureTowers(
 }
 
 /** Parameters of the whole: the towers' as frozen, the heads' under `head`. */
-function* withFrozen(towers: Towers, heads: Awaited<ReturnType<typeof fitHeads>>['heads']) {
+function* withFrozen(towers: Towers, heads: FusedHeads) {
   for (const side of ['image', 'text'] as const) {
     for (const [name, { size }] of parametersOf(towers[side]))
       yield [`${side}.${name}`, { size, trainable: false }] as const;
   }
   for (const [name, { size, trainable }] of parametersOf(heads)) {
-    yield [/^(image|text)\./.test(name) ? `heads.${name}` : name, { size, trainable }] as const;
+    // heads stay as they are while the matcher trains, but they are made here
+    if (/^(image|text)\./.test(name)) yield [`heads.${name}`, { size, trainable: true }] as const;
+    else yield [name, { size, trainable }] as const;
   }
 }

@@ -6,11 +6,13 @@ import type { Pair } from '../../data/pair.js';
 import { type SplitKind, splitPairs } from '../../data/split.js';
 import { trainCommand } from '../../terminal/command-names.js';
 import { type Progress, showCount, showProgress } from '../../terminal/progress.js';
+import { say } from '../../terminal/say.js';
 import { embedPairs } from '../embed-pairs.js';
 import { LOG_FILE, type Material, type Method, type Trained } from '../method.js';
+import { describeChoice, type HeadsChoice, HeadsMaker } from './choose-heads.js';
 import { cacheViews } from './features.js';
 import { FINE_TUNE_RECIPE, fineTune } from './fine-tune.js';
-import { type FitHeadsOptions, fitHeads, HEADS_RECIPE, type Heads, scoreHeads } from './fit-heads.js';
+import { type FusedHeads, fitMatcher, HEADS_RECIPE, scoreHeads } from './fit-heads.js';
 import { measureTowers } from './measure-towers.js';
 import { openTowers, type Towers } from './open-towers.js';
 import { StoredPairs } from './stored-pairs.js';
@@ -20,7 +22,7 @@ import type { TowerNames, Tune } from './tower-names.js';
 export interface OnTowersOptions {
   readonly names: TowerNames;
   readonly tune: Tune;
-  /** Of the heads, at most. */
+  /** Of contrast, at most. */
   readonly steps: number;
   readonly quick: boolean;
   readonly seed: number;
@@ -33,12 +35,12 @@ export interface OnTowersOptions {
 const FEWEST_VALIDATION_PAIRS = 10;
 
 /**
- * Heads on two towers that others trained: the towers run once over pictures and captions, heads train on what they gave. A part of the
- * training pairs chooses the number of steps; then all of them train as long. With `tune` the towers train as well, from heads that left
- * the choosing pairs out, and stay so if these pairs are found better by it.
+ * Heads on two towers that others trained: the towers run once over pictures and captions, heads are made of what they gave. A part of the
+ * training pairs chooses how; then all of them are used. With `tune` the towers train as well, from heads that left the choosing pairs
+ * out, and stay so if these pairs are found better by it.
  */
 export async function onTowers(options: OnTowersOptions): Promise<Method> {
-  const { names, tune, steps, split, seed } = options;
+  const { names, tune, steps, split, seed, quick } = options;
   const towers = await openTowers(names);
   return {
     recipe: { ...HEADS_RECIPE, ...names, tune, ...(tune !== 'heads' && { fineTune: FINE_TUNE_RECIPE }) },
@@ -51,20 +53,15 @@ export async function onTowers(options: OnTowersOptions): Promise<Method> {
       const views = await featuresOf(towers, pairs, options, signal);
       if (!views) return interrupted();
       const stored = new StoredPairs(views, pairs, train);
-      const fit = (of: readonly Pair[], rest: Omit<FitHeadsOptions, 'seed' | 'signal' | 'logitScale'>) =>
-        fitHeads(stored.views(of), { seed, signal, logitScale: towers.logitScale, ...rest });
-
+      const maker = new HeadsMaker({ scale: stored.scale, seed, logitScale: towers.logitScale });
       const { train: fitted, heldOut: validation } = splitPairs(train, split, seed, HEADS_RECIPE.validationShare);
-      let chosen = steps;
+      let choice: HeadsChoice = { start: HEADS_RECIPE.ridges[1], steps: 0 };
       if (validation.length >= FEWEST_VALIDATION_PAIRS) {
-        const { heads, bestStep, stopped } = await fit(fitted, { steps, validation: stored.plain(validation) });
-        heads.dispose();
-        if (stopped === 'aborted') return interrupted();
-        chosen = bestStep;
-        console.log(`${validation.length} of the training pairs, left out, were found best after ${chosen} steps`);
+        choice = await maker.choose(stored.views(fitted), stored.plain(validation), steps, { signal });
+        if (signal.aborted) return interrupted();
+        say(`${validation.length} of the training pairs, left out, were found best by ${describeChoice(choice)}`);
         if (tune !== 'heads') {
-          const start = (await fit(fitted, { steps: chosen })).heads;
-          const tuned = await tunedTowers(towers, start, { stored, fitted, validation, options, material });
+          const tuned = await tunedTowers(towers, { maker, choice, stored, fitted, validation, options, material });
           if (tuned !== 'no better') return tuned;
         }
       } else if (tune !== 'heads') {
@@ -74,11 +71,15 @@ export async function onTowers(options: OnTowersOptions): Promise<Method> {
       }
 
       let progress: Progress | undefined;
-      const { heads, stopped } = await fit(train, {
-        steps: chosen,
+      const matcherSteps = quick ? HEADS_RECIPE.quickMatcherSteps : HEADS_RECIPE.matcherSteps;
+      const made = await maker.make(stored.views(train), choice, { signal });
+      const { heads, stopped } = await fitMatcher(made, stored.views(train), {
+        steps: matcherSteps,
+        seed,
+        signal,
         log: jsonlLog(join(run.path, LOG_FILE)),
         onStep: (report) => {
-          progress ??= showProgress(chosen, 0);
+          progress ??= showProgress(matcherSteps, 0);
           progress.update(report);
         },
       });
@@ -89,7 +90,7 @@ export async function onTowers(options: OnTowersOptions): Promise<Method> {
       const model = jointModel(heads, tune === 'heads' ? towers : await openTowers(names));
       return {
         model,
-        training: `${chosen} steps of ${Math.min(HEADS_RECIPE.batchSize, train.length)} pairs, heads on frozen towers`,
+        training: `heads on frozen towers (${describeChoice(choice)}) and ${matcherSteps} steps of the matcher`,
         embed: (of) => stored.embed(heads, of),
         dispose: () => {},
       };
@@ -98,6 +99,8 @@ export async function onTowers(options: OnTowersOptions): Promise<Method> {
 }
 
 interface Tuning {
+  readonly maker: HeadsMaker;
+  readonly choice: HeadsChoice;
   readonly stored: StoredPairs;
   readonly fitted: readonly Pair[];
   readonly validation: readonly Pair[];
@@ -108,11 +111,15 @@ interface Tuning {
 /** @returns undefined if it was interrupted, with its state saved */
 async function tunedTowers(
   towers: Towers,
-  heads: Heads,
-  { stored, fitted, validation, options, material }: Tuning,
+  { maker, choice, stored, fitted, validation, options, material }: Tuning,
 ): Promise<Trained | undefined | 'no better'> {
   const { tune, quick, seed } = options;
+  const { signal, run } = material;
   const { epochs: most, quickEpochs } = FINE_TUNE_RECIPE;
+  const matcherSteps = quick ? HEADS_RECIPE.quickMatcherSteps : HEADS_RECIPE.matcherSteps;
+  const made = await maker.make(stored.views(fitted), choice, { signal });
+  const { heads } = await fitMatcher(made, stored.views(fitted), { steps: matcherSteps, seed, signal });
+  if (signal.aborted) return interrupted();
   const before = await scoreHeads(heads, stored.plain(validation));
   stored.scale.fold(heads);
   const model = jointModel(heads, towers);
@@ -124,29 +131,29 @@ async function tunedTowers(
       tune: tune as Exclude<Tune, 'heads'>,
       epochs: quick ? quickEpochs : most,
       seed,
-      folder: material.run.path,
-      signal: material.signal,
+      folder: run.path,
+      signal,
     },
   );
   if (after === undefined) {
-    console.log(`\nsaved; the next ${trainCommand()} goes on from there`);
+    say(`\nsaved; the next ${trainCommand()} goes on from there`);
     return undefined;
   }
   const change = `mean reciprocal rank of the pairs left out ${before.toFixed(3)} with heads alone, ${after.toFixed(3)} with ${tune}`;
   if (after <= before) {
-    console.log(`${change}: the towers stay as they were`);
+    say(`${change}: the towers stay as they were`);
     model.dispose();
     return 'no better';
   }
-  console.log(change);
+  say(change);
   return { model, training: `heads, then ${tune}`, embed: (of) => embedPairs(model, of), dispose: () => {} };
 }
 
-function jointEncoder(heads: Heads, { image, text }: Towers) {
+function jointEncoder(heads: FusedHeads, { image, text }: Towers) {
   return withTowers(heads, { image, text });
 }
 
-function jointModel(heads: Heads, towers: Towers): JointModel {
+function jointModel(heads: FusedHeads, towers: Towers): JointModel {
   const { tokenizer, tokenize, transform } = towers;
   return new JointModel({ encoder: jointEncoder(heads, towers), transform: transform.plain, tokenizer, tokenize });
 }
@@ -171,6 +178,6 @@ async function featuresOf(
 }
 
 function interrupted(): undefined {
-  console.log(`\nthe towers' features are saved; the next ${trainCommand()} goes on from there`);
+  say(`\nthe towers' features are saved; the next ${trainCommand()} goes on from there`);
   return undefined;
 }

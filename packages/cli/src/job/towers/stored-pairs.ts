@@ -3,7 +3,7 @@ import { embedPairs, FeatureSet } from '@diptych/train';
 import type { Pair } from '../../data/pair.js';
 import type { Embedded } from '../method.js';
 import { FeatureScale } from './feature-scale.js';
-import type { Heads } from './fit-heads.js';
+import type { FusedHeads } from './fit-heads.js';
 
 /** Pairs that go through heads at once where nothing trains. */
 const BATCH = 512;
@@ -39,7 +39,7 @@ export class StoredPairs {
    *
    * @param heads after `scale.fold`
    */
-  async embed(heads: Heads, of: readonly Pair[]): Promise<Embedded> {
+  async embed(heads: FusedHeads, of: readonly Pair[]): Promise<Embedded> {
     const batchSize = Math.min(BATCH, of.length);
     const source = this.#rows(this.#views[0]!, of).source({ batchSize, shuffle: false, dropLast: false });
     const { image, text } = await embedPairs(heads, source);
