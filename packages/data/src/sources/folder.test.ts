@@ -29,6 +29,33 @@ describe('folder', () => {
     expect((await readAll(folder(root, { recursive: false }))).records.length).toBe(1);
     const whole = await readAll(folder(root, { captions: 'whole' }));
     expect(whole.records[1]!.text).toBe('bee\n\nsecond bee');
+    const first = await readAll(folder(root, { captions: 'first' }));
+    expect(first.records[1]!.text).toBe('bee');
+  });
+
+  it('asks for the caption of a picture that has none, but not behind a link that leads out', async () => {
+    for (const name of ['a.png', 'b.png', 'c.png']) write(`asked/${name}`, 'x');
+    write('asked/a.txt', 'its own');
+    write('asked/empty.png', 'x');
+    write('asked/empty.txt', '');
+    write('elsewhere.png', 'x');
+    symlinkSync(join(temp, 'elsewhere.png'), join(temp, 'asked/link.png'));
+    const asked: string[] = [];
+    const withoutCaption = (path: string) => {
+      asked.push(path.split('/').at(-1)!);
+      return path.endsWith('b.png') ? 'a bee' : undefined;
+    };
+    const { records, bad } = await readAll(folder(join(temp, 'asked'), { captions: 'first', withoutCaption }));
+    expect(records.map(({ id, text }) => [id, text])).toEqual([
+      ['a.png', 'its own'],
+      ['b.png', 'a bee'],
+    ]);
+    expect(asked).toEqual(['b.png', 'c.png']);
+    expect(bad.map(({ origin, reason }) => [origin.file, reason])).toEqual([
+      ['c.png', 'missing-caption'],
+      ['empty.txt', 'empty-caption'],
+      ['link.png', 'outside-root'],
+    ]);
   });
 
   it('rejects what has no partner, empty and broken captions, links that lead out, a missing folder', async () => {

@@ -202,7 +202,7 @@ async function readPair(
       caption === undefined
         ? (metadata?.text ?? metadata?.caption)
         : await readCaptions(caption, captionOrigin, within, captions);
-    const value = beside ?? (await options.withoutCaption?.(image));
+    const value = beside ?? (await captionOf(image, within, origin, options));
     if (value === undefined || value === null) {
       throw new DataError('missing-caption', origin, {
         expected: `a caption in ${id.replace(IMAGE_NAME, '.txt')}`,
@@ -228,11 +228,23 @@ async function readPair(
   }
 }
 
+/** What the user says of a picture without a caption; never of a file that a link led to outside. */
+async function captionOf(
+  image: string,
+  within: string | undefined,
+  origin: Origin,
+  { withoutCaption }: FolderOptions,
+): Promise<string | undefined> {
+  if (!withoutCaption) return undefined;
+  if (within !== undefined) await checkRealPath(image, within, origin);
+  return withoutCaption(image);
+}
+
 async function readCaptions(path: string, origin: Origin, root: string | undefined, captions: FileCaptions) {
   const content = await readText(path, origin, root);
   if (captions === 'whole') return content.trim();
   const lines = content.split(/\r\n|\n|\r/).filter((line) => line.trim() !== '');
-  return lines.length === 1 || captions === 'first' ? lines[0] : lines;
+  return lines.length === 1 || (captions === 'first' && lines.length > 0) ? lines[0] : lines;
 }
 
 async function readSidecar(path: string, root: string, within: string | undefined): Promise<Record<string, unknown>> {
