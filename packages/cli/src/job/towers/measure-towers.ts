@@ -7,7 +7,7 @@ import { type Measured, partSizes } from '../measured.js';
 import { HeadsMaker } from './choose-heads.js';
 import { cacheViews } from './features.js';
 import { type FusedHeads, fitMatcher, HEADS_RECIPE } from './fit-heads.js';
-import type { OnTowersOptions } from './on-towers.js';
+import type { OnTowersOptions } from './on-towers-options.js';
 import type { Towers } from './open-towers.js';
 import { StoredPairs } from './stored-pairs.js';
 

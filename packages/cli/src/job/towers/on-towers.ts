@@ -3,7 +3,7 @@ import { type FeatureSet, withTowers } from '@diptych/train';
 import { jsonlLog } from '@diptych/train/node';
 import { JointModel } from 'diptych';
 import type { Pair } from '../../data/pair.js';
-import { type SplitKind, splitPairs } from '../../data/split.js';
+import { splitPairs } from '../../data/split.js';
 import { trainCommand } from '../../terminal/command-names.js';
 import { type Progress, showCount, showProgress } from '../../terminal/progress.js';
 import { say } from '../../terminal/say.js';
@@ -14,22 +14,10 @@ import { cacheViews } from './features.js';
 import { FINE_TUNE_RECIPE, fineTune } from './fine-tune.js';
 import { type FusedHeads, fitMatcher, HEADS_RECIPE, scoreHeads } from './fit-heads.js';
 import { measureTowers } from './measure-towers.js';
+import type { OnTowersOptions } from './on-towers-options.js';
 import { openTowers, type Towers } from './open-towers.js';
 import { StoredPairs } from './stored-pairs.js';
-import type { TowerNames, Tune } from './tower-names.js';
-
-/** What a run on towers can be told. */
-export interface OnTowersOptions {
-  readonly names: TowerNames;
-  readonly tune: Tune;
-  /** Of contrast, at most. */
-  readonly steps: number;
-  readonly quick: boolean;
-  readonly seed: number;
-  readonly split: SplitKind;
-  /** Where features are kept, for all runs. */
-  readonly features: string;
-}
+import type { Tune } from './tower-names.js';
 
 /** Below this many validation pairs, what they choose is chance. */
 const FEWEST_VALIDATION_PAIRS = 10;
