@@ -69,7 +69,7 @@ export async function openTowers(names: TowerNames): Promise<Towers> {
 }
 
 /** One quick question: a person waits, and training from nothing is the answer otherwise. */
-const QUICK: OpenSourceOptions = { retry: { attempts: 1, stallTimeout: 5_000 } };
+const QUICK: OpenSourceOptions = { retry: { retries: 0, stallTimeout: 5_000 } };
 
 /** Why a tower cannot be had right now; undefined where it can. */
 export async function unreachable(name: string): Promise<string | undefined> {
