@@ -1,6 +1,16 @@
 import { TrainingError } from '@diptych/core';
 import type { Pair } from '../data/pair.js';
 
+/** What {@link batchSizeFor} goes by. */
+export interface BatchSizeOptions {
+  readonly largest: number;
+  /** Names the data in messages. */
+  readonly where: string;
+  /** What could not be used, by reason. */
+  readonly notUsable: string;
+  readonly warn: (message: string) => void;
+}
+
 /** Below this many pairs, what is learned is mostly these pairs by heart. */
 const FEW_PAIRS = 50;
 
@@ -13,18 +23,14 @@ const FEW_PAIRS = 50;
 export function batchSizeFor(
   train: readonly Pair[],
   heldOut: readonly Pair[],
-  {
-    largest,
-    where,
-    warn,
-  }: { readonly largest: number; readonly where: string; readonly warn: (message: string) => void },
+  { largest, where, notUsable, warn }: BatchSizeOptions,
 ): number {
   if (train.length < 2 || heldOut.length < 2) {
     throw new TrainingError({
       where,
       expected: 'at least 2 pairs to train on and 2 to hold out',
-      got: `${train.length} and ${heldOut.length}`,
-      remedy: 'add pairs, or look at quarantine.jsonl for what could not be used',
+      got: `${train.length} and ${heldOut.length}, and not usable: ${notUsable}`,
+      remedy: "add pairs, or look at the run's quarantine.jsonl for what could not be used",
     });
   }
   if (train.length < FEW_PAIRS) {

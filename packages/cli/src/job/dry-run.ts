@@ -16,6 +16,7 @@ export async function dryRun(plan: TrainPlan): Promise<void> {
   const batchSize = batchSizeFor(train, heldOut, {
     largest: method.batchSize,
     where: plan.data.name,
+    notUsable: String(bad),
     warn: console.warn,
   });
   const inspection = await inspect(inMemory([...pairs], { name: plan.data.name }), { samples: 3 });

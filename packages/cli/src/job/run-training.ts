@@ -37,6 +37,7 @@ export async function runTraining(plan: TrainPlan): Promise<Outcome> {
   const batchSize = batchSizeFor(train, heldOut, {
     largest: method.batchSize,
     where: plan.data.name,
+    notUsable: String(bad),
     warn: console.warn,
   });
   say(
