@@ -110,9 +110,9 @@ class HubSource implements CachedHubSource {
 
   #resolve(): Promise<HubSnapshot | CachedSnapshot> {
     if (!this.#snapshot) {
-      const asking = this.#ask();
-      this.#snapshot = asking;
-      asking.catch(() => {
+      const snapshot = this.#ask();
+      this.#snapshot = snapshot;
+      snapshot.catch(() => {
         this.#snapshot = undefined;
       });
     }
