@@ -1,7 +1,7 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isDiptychError } from '@diptych/core';
+import { isDiptychError, registerKinds } from '@diptych/core';
 import {
   collect,
   csv,
@@ -18,14 +18,43 @@ import {
 } from '@diptych/data';
 import { AttentionFusion, BottleneckFusion, CoAttentionFusion, ConcatMlpFusion, GatedFusion } from '@diptych/fusion';
 import { linearProbe, mineHardNegatives, retrieval, topK } from '@diptych/metrics';
-import { compose, imageTransform, letterbox, resize, toTensor } from '@diptych/preprocess/image';
+import {
+  addLora,
+  BatchNorm2d,
+  Conv2d,
+  Dropout,
+  DropPath,
+  Embedding,
+  freeze,
+  Generator,
+  GroupNorm,
+  LayerNorm,
+  Linear,
+  Mlp,
+  MultiheadAttention,
+  PreNormBlock,
+  summary,
+} from '@diptych/nn';
+import {
+  colorJitter,
+  compose,
+  decodeImage,
+  imageTransform,
+  letterbox,
+  normalize,
+  pixelStep,
+  resize,
+  toTensor,
+} from '@diptych/preprocess/image';
 import { tokenizer } from '@diptych/preprocess/text';
-import { BagOfTokens, Bert, ClipText, SiglipText, SmallTransformer } from '@diptych/text';
+import { BagOfTokens, Bert, ClipText, SiglipText, SmallTransformer, textEncoderFromPretrained } from '@diptych/text';
+import { exportOnnx, runOnnx, useOnnxRuntime } from '@diptych/tfjs-backend-onnxruntime';
 import {
   Adafactor,
   AdamW,
   Classification,
   Distillation,
+  defineOptimizer,
   embedPairs,
   evaluate,
   ImageTextMatching,
@@ -46,8 +75,18 @@ import {
   warmupLinear,
 } from '@diptych/train';
 import { cacheFeatures, embedCollection, FolderCheckpoints, jsonlLog, trainHeads } from '@diptych/train/node';
-import { ClipVision, ConvNeXt, EfficientNet, MobileNetV3, ResNet, SiglipVision, SmallCNN, ViT } from '@diptych/vision';
-import { openSource } from '@diptych/weights';
+import {
+  ClipVision,
+  ConvNeXt,
+  EfficientNet,
+  imageEncoderFromPretrained,
+  MobileNetV3,
+  ResNet,
+  SiglipVision,
+  SmallCNN,
+  ViT,
+} from '@diptych/vision';
+import { loadState, openSource } from '@diptych/weights';
 import { hubSource, openSafetensors } from '@diptych/weights/node';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
@@ -135,6 +174,41 @@ const vectors = { data: new Float32Array(8), shape: [4, 2] };
 const embedded = { image: vectors, text: vectors, ids: ['a', 'b', 'c', 'd'] };
 const runner = () => new StepRunner({ model: smallModel(), loss: new InfoNCE() });
 const fitWith = (options: object) => () => (trainer() as Any).fit([{}], { epochs: 1, ...options });
+
+const PRETRAINED: readonly [name: string, Class: Any][] = [
+  ...ARCHITECTURES.filter(([, Class]) => 'fromPretrained' in Class),
+];
+
+/** Layers with sizes, probabilities and names that make none. */
+const generator = new Generator(0);
+const LAYERS: readonly [name: string, Class: Any, ...given: unknown[]][] = [
+  ['Linear(-1)', Linear, -1, 2, { generator }],
+  ['Linear(2.5)', Linear, 2.5, 2, { generator }],
+  ['Linear without a generator', Linear, 2, 2],
+  ['Linear with a seed for a generator', Linear, 2, 2, { generator: 3 }],
+  ['Linear with with_bias', Linear, 2, 2, { generator, with_bias: false }],
+  ['Conv2d with a kernel of 0', Conv2d, 2, 2, 0, { generator }],
+  ['Conv2d with a kernel of two', Conv2d, 2, 2, [3, 3], { generator }],
+  ['Conv2d with a stride of 0', Conv2d, 2, 2, 3, { generator, stride: 0 }],
+  ['Conv2d with padding same', Conv2d, 2, 2, 3, { generator, padding: 'same' }],
+  ['Conv2d with kernel_size', Conv2d, 2, 2, 3, { generator, kernel_size: 3 }],
+  ['Embedding with a padding row outside', Embedding, 3, 2, { generator, paddingIdx: 3 }],
+  ['Embedding(0)', Embedding, 0, 2, { generator }],
+  ['Dropout(2)', Dropout, 2],
+  ['Dropout(null)', Dropout, null],
+  ['DropPath(1)', DropPath, 1],
+  ['LayerNorm(0)', LayerNorm, 0],
+  ['LayerNorm with epsilon', LayerNorm, 4, { epsilon: 1e-5 }],
+  ['BatchNorm2d(-4)', BatchNorm2d, -4],
+  ['GroupNorm of 3 in 4', GroupNorm, 3, 4],
+  ['Mlp without a width', Mlp, 4, { generator }],
+  ['Mlp with an unknown activation', Mlp, 4, { generator, intermediateSize: 8, activation: 'swish2' }],
+  ['Mlp with a dropout of 1', Mlp, 4, { generator, intermediateSize: 8, dropout: 1 }],
+  ['MultiheadAttention of 3 heads', MultiheadAttention, 4, 3, { generator }],
+  ['MultiheadAttention with heads', MultiheadAttention, 4, 2, { generator, heads: 2 }],
+  ['PreNormBlock without heads', PreNormBlock, { generator, hiddenSize: 4 }],
+  ['PreNormBlock with a dropPath of 2', PreNormBlock, { generator, hiddenSize: 4, numHeads: 2, dropPath: 2 }],
+];
 
 const trainer = (options: unknown = { loss: new InfoNCE() }) => new Trainer(smallModel(), options as Any);
 
@@ -260,6 +334,16 @@ const CASES: readonly [name: string, call: Call][] = [
   ['DataLoader with batch_size', make(DataLoader, source, { ...loaderParts, batch_size: 3 })],
   ['DataLoader with a batchSize by word', make(DataLoader, source, { ...loaderParts, batchSize: '2' })],
   ['DataLoader of a list', make(DataLoader, [], loaderParts)],
+  ['DataLoader with a cache by another name', make(DataLoader, source, { ...loaderParts, cache: 'encoded' })],
+  ['DataLoader with a cache that is true', make(DataLoader, source, { ...loaderParts, cache: true })],
+  ['DataLoader with a negative cacheBytes', make(DataLoader, source, { ...loaderParts, cacheBytes: -1 })],
+  ['DataLoader with shard of a number', make(DataLoader, source, { ...loaderParts, shard: 2 })],
+  ['DataLoader with shard without rank', make(DataLoader, source, { ...loaderParts, shard: { worldSize: 2 } })],
+  ['DataLoader with shard.world_size', make(DataLoader, source, { ...loaderParts, shard: { rank: 0, world_size: 2 } })],
+  ['DataLoader with a rank beyond', make(DataLoader, source, { ...loaderParts, shard: { rank: 2, worldSize: 2 } })],
+  ['DataLoader with buffer.size', make(DataLoader, source, { ...loaderParts, buffer: { size: 3 } })],
+  ['DataLoader with bucketByLength.size', make(DataLoader, source, { ...loaderParts, bucketByLength: { size: 3 } })],
+  ['DataLoader with float16 output', make(DataLoader, source, { ...loaderParts, output: 'float16' })],
   ['DataLoader with numWorkers', make(DataLoader, source, { ...loaderParts, numWorkers: 3 })],
   ...Object.entries({ jsonl, csv, parquet, webdataset, folder }).flatMap(([name, read]): [string, Call][] => [
     [`${name}()`, call(read)],
@@ -328,6 +412,38 @@ const CASES: readonly [name: string, call: Call][] = [
   ['JointModel()', make(JointModel)],
   ['JointModel({})', make(JointModel, {})],
   ['seedModel with pretrain', call(seedModel, { pretrain: true })],
+  ...PRETRAINED.flatMap(([name, Class]): [string, Call][] => [
+    [`${name}.fromPretrained()`, () => Class.fromPretrained()],
+    [`${name}.fromPretrained with null options`, () => Class.fromPretrained(noFolder, null)],
+    [`${name}.fromPretrained with embed_dim`, () => Class.fromPretrained(noFolder, { embed_dim: 4 })],
+    [`${name}.fromPretrained with an embedDim of 0`, () => Class.fromPretrained(noFolder, { embedDim: 0 })],
+    [`${name}.fromPretrained with hub.tokn`, () => Class.fromPretrained(noFolder, { hub: { tokn: 'a' } })],
+  ]),
+  ...[imageEncoderFromPretrained, textEncoderFromPretrained].flatMap((open): [string, Call][] => [
+    [`${open.name}()`, call(open)],
+    [`${open.name} with null options`, call(open, noFolder, null)],
+    [`${open.name} with width`, call(open, noFolder, { width: 4 })],
+  ]),
+  ...LAYERS.map(([name, Class, ...given]): [string, Call] => [`new ${name}`, make(Class, ...given)]),
+  ['exportOnnx()', call(exportOnnx)],
+  ['exportOnnx of a model', call(exportOnnx, smallModel, {})],
+  ['exportOnnx with input_names', call(exportOnnx, (x: Any) => x, [], { input_names: [] })],
+  ['exportOnnx on another engine', call(exportOnnx, (x: Any) => x, [])],
+  ['useOnnxRuntime with threads', call(useOnnxRuntime, { threads: 2 })],
+  ['runOnnx()', call(runOnnx)],
+  ['addLora with r', () => (addLora as Any)(smallModel(), 'text', { r: 8 })],
+  ['freeze of nothing', call(freeze)],
+  ['summary()', call(summary)],
+  ['loadState()', call(loadState)],
+  ['loadState with stric', () => (loadState as Any)(smallModel(), {}, { stric: false })],
+  ['resize with max_size', call(resize, 8, { max_size: 9 })],
+  ['letterbox with colour', call(letterbox, 8, { colour: 'white' })],
+  ['normalize of numbers alone', call(normalize, [0.5, 0.5, 0.5])],
+  ['colorJitter with bright', call(colorJitter, { bright: 1 })],
+  ['decodeImage with orientation', call(decodeImage, noFolder, { orientation: true })],
+  ['pixelStep without apply', call(pixelStep, { op: 'my/blur', options: {} })],
+  ['registerKinds of a list', call(registerKinds, ['my/blur'])],
+  ['defineOptimizer without update', call(defineOptimizer, { name: 'Mine', defaults: {} })],
   ['DualEncoder.fromPretrained()', () => (DualEncoder as Any).fromPretrained()],
   ['DualEncoder.fromPretrained with token', () => (DualEncoder as Any).fromPretrained(noFolder, { token: 'a' })],
 ];
@@ -370,7 +486,8 @@ describe('misuse', () => {
 
   it('leaves no tensor behind where a constructor refuses its options', async () => {
     const before = tf.memory().numTensors;
-    for (const [, run] of CASES.filter(([name]) => name.startsWith('new '))) await failureOf(run);
+    for (const [, run] of CASES.filter(([name]) => name.startsWith('new ') || name.includes('.fromPretrained')))
+      await failureOf(run);
     expect(tf.memory().numTensors).toBe(before);
   });
 });

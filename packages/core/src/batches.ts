@@ -1,3 +1,4 @@
+import { checkFields } from './config-checks.js';
 import { ShapeError } from './errors.js';
 import type { LabelColumn } from './head.js';
 import { formatShape } from './shapes.js';
@@ -54,7 +55,9 @@ export interface NegativeBatch {
  * @param where the place that an error names
  * @throws ShapeError unless it is [B, height, width, channels] and there are as many numbers
  */
-export function pixelShape({ shape, data }: PixelBatch, where = 'pixels'): [number, number, number, number] {
+export function pixelShape(pixels: PixelBatch, where = 'pixels'): [number, number, number, number] {
+  checkFields(where, 'pixels', pixels, ['shape', 'data']);
+  const { shape, data } = pixels;
   checkEntries(where, 'pixels', shape, ['B', 'height', 'width', 'channels'], { data });
   return [...shape] as [number, number, number, number];
 }
@@ -66,6 +69,7 @@ export function pixelShape({ shape, data }: PixelBatch, where = 'pixels'): [numb
  * @throws ShapeError unless it is [B, length] and every array has as many entries
  */
 export function tokenShape(tokens: TokenBatch, where = 'tokens'): [number, number] {
+  checkFields(where, 'tokens', tokens, ['shape', 'inputIds']);
   const { shape, inputIds, attentionMask, tokenTypeIds } = tokens;
   checkEntries(where, 'tokens', shape, ['B', 'length'], { inputIds, attentionMask, tokenTypeIds });
   return [...shape] as [number, number];

@@ -43,8 +43,7 @@ export function checkOptions<Options>(where: string, options: Options, names: Op
   const known = Object.keys(names);
   const listed = known.join(', ');
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    const got = Array.isArray(options) ? 'an array' : options === null ? 'null' : typeof options;
-    throw new ConfigError({ where, expected: `an object of options (${listed})`, got });
+    throw new ConfigError({ where, expected: `an object of options (${listed})`, got: kindOf(options) });
   }
   const given = Object.entries(options).flatMap(([name, value]) => (value === undefined ? [] : [name]));
   const unknown = given.filter((name) => !Object.hasOwn(names, name));
@@ -80,9 +79,84 @@ export function checkMethods(where: string, part: unknown, methods: readonly str
   const lacking = methods.filter((name) => typeof (part as Record<string, unknown> | null)?.[name] !== 'function');
   if (lacking.length === 0) return;
   const listed = (names: readonly string[]) => names.map((name) => `${name}()`).join(', ');
-  const kind = Array.isArray(part) ? 'an array' : part === null ? 'null' : typeof part;
+  const kind = kindOf(part);
   const got = kind === 'object' ? `one without ${listed(lacking)}` : kind;
   throw new ConfigError({ where, expected: `an object with ${listed(methods)}`, got, remedy });
+}
+
+/** What a value is, for messages: `null`, `an array`, `number`, … */
+function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  return Array.isArray(value) ? 'an array' : typeof value;
+}
+
+/**
+ * Checks that values are tensors, before the first of them is used.
+ *
+ * @param tensors by the arguments' names; one that is undefined is missing
+ * @throws ConfigError that names the first that is none
+ */
+export function checkTensors(where: string, tensors: Readonly<Record<string, unknown>>): void {
+  for (const [name, value] of Object.entries(tensors)) {
+    // by its properties: core loads no tfjs, and programs may hold several copies of it
+    const { shape, dtype } = (value ?? {}) as { shape?: unknown; dtype?: unknown };
+    if (Array.isArray(shape) && typeof dtype === 'string') continue;
+    throw new ConfigError({
+      where,
+      expected: `${name} to be a tensor`,
+      got: kindOf(value),
+      remedy: 'pass a tf.Tensor',
+    });
+  }
+}
+
+/**
+ * Checks that a value is a list: an array, or a typed array.
+ *
+ * @throws ConfigError that says what came instead
+ */
+export function checkList(where: string, what: string, value: unknown): void {
+  if (Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView))) return;
+  throw new ConfigError({ where, expected: `${what} as an array`, got: kindOf(value), remedy: 'pass an array' });
+}
+
+/**
+ * Checks that a value is text.
+ *
+ * @throws ConfigError that says what came instead
+ */
+export function checkText(where: string, what: string, value: unknown): void {
+  if (typeof value === 'string') return;
+  throw new ConfigError({ where, expected: `${what} as text`, got: kindOf(value), remedy: 'pass a string' });
+}
+
+/**
+ * Checks that a value is an object with some fields, whatever else it holds.
+ *
+ * @throws ConfigError that names the fields which are missing
+ */
+export function checkFields(where: string, what: string, value: unknown, fields: readonly string[]): void {
+  const lacking = fields.filter((name) => (value as Record<string, unknown> | null | undefined)?.[name] === undefined);
+  if (typeof value === 'object' && value !== null && !Array.isArray(value) && lacking.length === 0) return;
+  throw new ConfigError({
+    where,
+    expected: fields.length === 0 ? `${what} as an object` : `${what} with ${fields.join(', ')}`,
+    got:
+      typeof value === 'object' && value !== null && !Array.isArray(value)
+        ? `none for ${lacking.join(', ')}`
+        : kindOf(value),
+    remedy: 'see its type',
+  });
+}
+
+/**
+ * Checks that a value can be called.
+ *
+ * @throws ConfigError that says what came instead
+ */
+export function checkFunction(where: string, what: string, value: unknown): void {
+  if (typeof value === 'function') return;
+  throw new ConfigError({ where, expected: `${what} as a function`, got: kindOf(value), remedy: 'pass a function' });
 }
 
 /**
@@ -92,7 +166,7 @@ export function checkMethods(where: string, part: unknown, methods: readonly str
  */
 export function checkPath(where: string, path: unknown): void {
   if (typeof path === 'string' && path !== '') return;
-  const got = path === '' ? 'an empty one' : path === null ? 'null' : typeof path;
+  const got = path === '' ? 'an empty one' : kindOf(path);
   throw new ConfigError({ where, expected: 'a path', got, remedy: 'give it as text' });
 }
 

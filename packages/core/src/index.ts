@@ -8,10 +8,15 @@ export {
   tokenShape,
 } from './batches.js';
 export {
+  checkFields,
+  checkFunction,
+  checkList,
   checkMethods,
   checkOptions,
   checkPath,
   checkPositive,
+  checkTensors,
+  checkText,
   namedConfig,
   nearestName,
   type OptionNames,

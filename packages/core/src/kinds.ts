@@ -1,3 +1,4 @@
+import { checkFields } from './config-checks.js';
 import type { Json, JsonObject, PartDescription } from './description.js';
 import { ConfigError } from './errors.js';
 import { isStateful } from './stateful.js';
@@ -50,6 +51,7 @@ function registry(): Map<string, Registered> {
  * @throws ConfigError for a name without a slash, which is kept for diptych's own, or a builder that is no function
  */
 export function registerKinds(kinds: Kinds, module?: string | URL): void {
+  checkFields('core.registerKinds', 'builders by kind', kinds, []);
   for (const [kind, builder] of Object.entries(kinds)) {
     if (typeof builder !== 'function' || !/^[^/\s]+\/\S+$/.test(kind)) {
       throw new ConfigError({
@@ -78,6 +80,7 @@ export interface BuildPartOptions {
  * @throws ConfigError that names every unknown kind in the description, not only the first; what was built by then is freed
  */
 export function buildPart<Part>(description: PartDescription, options: BuildPartOptions): Part {
+  checkFields('core.buildPart', 'options', options, ['where', 'kinds']);
   checkKinds([description], options);
   const { folder } = options;
   const built: unknown[] = [];

@@ -1,3 +1,4 @@
+import { checkList } from './config-checks.js';
 import { ShapeError } from './errors.js';
 
 /** Rows of numbers on the host, as functions take them: a {@link Matrix}, or a plain object of your own. */
@@ -45,7 +46,10 @@ export class Matrix implements MatrixData {
 }
 
 /** Some rows, in the given order, as a copy. */
-export function takeRows({ data, shape }: MatrixData, rows: ArrayLike<number>): Matrix {
+export function takeRows(matrix: MatrixData, rows: ArrayLike<number>): Matrix {
+  checkMatrix('core.takeRows', 'the matrix', matrix);
+  checkList('core.takeRows', 'the rows', rows);
+  const { data, shape } = matrix;
   const width = shape[1];
   const out = new Float32Array(rows.length * width);
   for (let i = 0; i < rows.length; i++) out.set(data.subarray(rows[i]! * width, (rows[i]! + 1) * width), i * width);

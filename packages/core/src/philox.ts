@@ -1,3 +1,5 @@
+import { checkList, checkText } from './config-checks.js';
+
 /**
  * Philox 4x32-10, the counter-based generator behind every random number of diptych: the same (key, counter) gives
  * the same words on every machine, so that dropout masks and augmentations depend on seed, step and row only.
@@ -12,6 +14,8 @@ export function philox4x32(
   counter: readonly [number, number, number, number],
   key: readonly [number, number],
 ): [number, number, number, number] {
+  checkList('core.philox4x32', 'the counter', counter);
+  checkList('core.philox4x32', 'the key', key);
   let [c0, c1, c2, c3] = counter;
   let [k0, k1] = key;
   for (let round = 0; round < ROUNDS; round++) {
@@ -53,6 +57,7 @@ export function wordToUniform(word: number): number {
 
 /** 32-bit FNV-1a of a module path or transform name: the `site` of a random draw. */
 export function siteOf(path: string): number {
+  checkText('core.siteOf', 'a path', path);
   let hash = 0x811c9dc5;
   for (let i = 0; i < path.length; i++) {
     hash = Math.imul(hash ^ path.charCodeAt(i), 0x01000193);

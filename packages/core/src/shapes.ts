@@ -25,6 +25,7 @@ export function checkShape(
   expected: readonly Dimension[],
   remedy?: string,
 ): Record<string, number> {
+  checkShaped(where, what, value);
   const bound: Record<string, number> = {};
   const matches =
     value.shape.length === expected.length &&
@@ -51,12 +52,23 @@ export function checkShape(
  * @throws ShapeError if it differs
  */
 export function checkDtype(where: string, what: string, value: Shaped, expected: string): void {
+  checkShaped(where, what, value);
   if (value.dtype === expected) return;
   throw new ShapeError({
     where,
     expected: `${what} of dtype ${expected}`,
     got: String(value.dtype),
     remedy: `cast it: tf.cast(${what}, '${expected}')`,
+  });
+}
+
+function checkShaped(where: string, what: string, value: Shaped | null | undefined): void {
+  if (Array.isArray(value?.shape)) return;
+  throw new ShapeError({
+    where,
+    expected: `${what} to be a tensor`,
+    got: value === null ? 'null' : typeof value,
+    remedy: `pass ${what}`,
   });
 }
 

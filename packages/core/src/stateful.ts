@@ -1,4 +1,5 @@
 import type { Variable } from '@tensorflow/tfjs-core';
+import { checkMethods } from './config-checks.js';
 import type { PartDescription } from './description.js';
 import { ConfigError } from './errors.js';
 
@@ -50,6 +51,12 @@ export function parametersOf(
   part: Pick<Stateful, 'namedParameters'>,
   prefix = '',
 ): [name: string, variable: Variable][] {
+  checkMethods(
+    'namedParameters',
+    part,
+    ['namedParameters'],
+    'pass a model: a Module of nn, or an object with the methods of Stateful',
+  );
   return Array.from(part.namedParameters(), (row) => checkRow('namedParameters', row, prefix));
 }
 
@@ -60,6 +67,12 @@ export function parametersOf(
  * @throws ConfigError if `namedBuffers()` gives anything else than names with variables
  */
 export function buffersOf(part: Pick<Stateful, 'namedBuffers'>, prefix = ''): [name: string, variable: Variable][] {
+  checkMethods(
+    'namedBuffers',
+    part,
+    ['namedBuffers'],
+    'pass a model: a Module of nn, or an object with the methods of Stateful',
+  );
   return Array.from(part.namedBuffers(), (row) => checkRow('namedBuffers', row, prefix));
 }
 

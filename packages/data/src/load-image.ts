@@ -1,4 +1,4 @@
-import type { RgbImage } from '@diptych/core';
+import { checkFields, type RgbImage } from '@diptych/core';
 import { type FilePart, MAX_ENCODED_BYTES, readBounded, UnreadableFile } from '@diptych/core/node';
 import { DataError } from './data-error.js';
 import { fileError } from './io/open.js';
@@ -16,6 +16,7 @@ export const defaultMaxImageBytes = MAX_ENCODED_BYTES;
  *   `image-too-large`
  */
 export async function loadImage(ref: ImageRef, origin: Origin, maxBytes: number): Promise<Uint8Array | RgbImage> {
+  checkFields('data.loadImage', 'where an image is', ref, ['kind']);
   switch (ref.kind) {
     case 'pixels':
       return ref.image;

@@ -135,6 +135,23 @@ const OPTIONS: OptionNames<DataLoaderOptions> = {
   padToMultipleOf: 'optional',
 };
 
+const SHARD: OptionNames<NonNullable<DataLoaderOptions['shard']>> = {
+  rank: 'required',
+  worldSize: 'required',
+  worker: 'optional',
+  workers: 'optional',
+};
+
+const BUFFER: OptionNames<Partial<BufferLimits>> = { records: 'optional', bytes: 'optional' };
+
+const BUCKETS: OptionNames<LengthBuckets> = { window: 'optional', lengthOf: 'optional' };
+
+/** What else than these a choice may not be. */
+const CHOICES = {
+  cache: ['decoded', false],
+  output: ['float32', 'uint8'],
+} as const;
+
 /**
  * Checks the options of a loader and fills in what was left out: the one place that knows the defaults.
  *
@@ -207,6 +224,20 @@ function checkParts({ transform, tokenizer }: DataLoaderOptions): void {
 function checkNumbers(options: DataLoaderOptions): void {
   const { batchSize, workers, prefetch, shard, maxLength, maxBadFraction, padToMultipleOf } = options;
   const buckets = typeof options.bucketByLength === 'object' ? options.bucketByLength : {};
+  const where = 'data.DataLoader: ';
+  if (shard !== undefined) checkOptions(`${where}shard`, shard, SHARD);
+  if (options.buffer !== undefined) checkOptions(`${where}buffer`, options.buffer, BUFFER);
+  if (typeof options.bucketByLength !== 'boolean' && options.bucketByLength !== undefined) {
+    checkOptions(`${where}bucketByLength`, options.bucketByLength, BUCKETS);
+  }
+  for (const [name, choices] of Object.entries(CHOICES)) {
+    const value = options[name as keyof typeof CHOICES];
+    if (value === undefined || (choices as readonly unknown[]).includes(value)) continue;
+    throw wrong(name, `one of ${choices.join(', ')}`, value);
+  }
+  checkInteger('cacheBytes', options.cacheBytes ?? 0, 0);
+  checkInteger('maxImageBytes', options.maxImageBytes ?? 1, 1);
+  checkInteger('taskTimeout', options.taskTimeout ?? 1, 1);
   checkInteger('batchSize', batchSize, 1);
   checkInteger('seed', options.seed ?? 0, 0);
   checkInteger('workers', workers ?? 0, 0);

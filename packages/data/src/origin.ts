@@ -1,3 +1,5 @@
+import { checkFields } from '@diptych/core';
+
 /** Where a pair was read: what an error names, so that a person finds the place. */
 export interface Origin {
   /** File, name of the source, or address without its query. */
@@ -11,7 +13,9 @@ export interface Origin {
 }
 
 /** `pairs.jsonl:17`, `shard-000.tar/cat.jpg`, `part.parquet[12]`. */
-export function formatOrigin({ file, line, row, member }: Origin): string {
+export function formatOrigin(origin: Origin): string {
+  checkFields('data.formatOrigin', 'an origin', origin, ['file']);
+  const { file, line, row, member } = origin;
   if (line !== undefined) return `${file}:${line}`;
   if (member !== undefined) return `${file}/${member}`;
   if (row !== undefined) return `${file}[${row}]`;

@@ -1,5 +1,5 @@
-import type { Context } from '@diptych/core';
-import { type Generator, LayerNorm, Mlp, Module, MultiheadAttention } from '@diptych/nn';
+import { type Context, checkMethods, checkOptions, checkPositive, type OptionNames } from '@diptych/core';
+import { checkHeads, type Generator, LayerNorm, Mlp, Module, MultiheadAttention } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { paddingOf, type Tokens } from './tokens.js';
 
@@ -10,6 +10,13 @@ export interface CrossAttentionSizes {
   readonly intermediateSize: number;
   readonly dropout: number;
 }
+
+const SIZES: OptionNames<CrossAttentionSizes> = {
+  embedDim: 'required',
+  numHeads: 'required',
+  intermediateSize: 'required',
+  dropout: 'optional',
+};
 
 /**
  * Tokens that look at other tokens, pre-norm: `x + attention(norm(x), norm(y), norm(y))`, then `x + feedForward(norm(x))`
@@ -22,8 +29,14 @@ export class CrossAttentionBlock extends Module {
   readonly normHidden: LayerNorm;
   readonly feedForward: Mlp;
 
-  constructor({ embedDim, numHeads, intermediateSize, dropout }: CrossAttentionSizes, generator: Generator) {
+  constructor(sizes: CrossAttentionSizes, generator: Generator) {
     super();
+    const where = 'fusion.CrossAttentionBlock';
+    checkOptions(where, sizes, SIZES);
+    checkMethods(where, generator, ['uniform', 'normal'], 'pass new Generator(seed)');
+    const { embedDim, numHeads, intermediateSize, dropout } = sizes;
+    checkHeads(where, 'embedDim', embedDim, numHeads);
+    checkPositive(where, 'intermediateSize', intermediateSize);
     this.normQuery = new LayerNorm(embedDim);
     this.normContext = new LayerNorm(embedDim);
     this.attention = new MultiheadAttention(embedDim, numHeads, { generator, dropout });

@@ -1,4 +1,13 @@
-import { ConfigError, type Context, checkShape, type Encoded, ShapeError, siteOf } from '@diptych/core';
+import {
+  ConfigError,
+  type Context,
+  checkFields,
+  checkShape,
+  checkText,
+  type Encoded,
+  ShapeError,
+  siteOf,
+} from '@diptych/core';
 import { generatorOf, Module, normal, parameter, philoxUniform } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import type { FusionOptions } from './fusion-options.js';
@@ -25,6 +34,8 @@ export class MissingModality extends Module {
   /** @throws ConfigError if the share is outside [0, 1), or needs placeholders that are switched off */
   constructor(where: string, options: FusionOptions) {
     super();
+    checkText('fusion.MissingModality', 'where', where);
+    checkFields(where, 'options', options, ['embedDim']);
     const { embedDim, modalityDropout = 0, placeholders = modalityDropout > 0 } = options;
     if (!(modalityDropout >= 0 && modalityDropout < 1)) {
       throw new ConfigError({ where, expected: 'modalityDropout in [0, 1)', got: String(modalityDropout) });

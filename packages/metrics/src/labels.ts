@@ -1,4 +1,4 @@
-import { checkMatrix, type MatrixData, ShapeError } from '@diptych/core';
+import { checkList, checkMatrix, type MatrixData, ShapeError } from '@diptych/core';
 
 /** One number an item, or [N, C] with C numbers an item. */
 export type LabelValues = ArrayLike<number> | MatrixData;
@@ -141,11 +141,12 @@ interface Layout {
 }
 
 function layoutOf(what: string, name: string, values: LabelValues): Layout {
-  if ('shape' in values) {
+  if (typeof values === 'object' && values !== null && 'shape' in values) {
     checkMatrix(`metrics.${what}`, name, values);
     const [rows, columns] = values.shape;
     return { rows, columns, isMatrix: true, at: (row, column) => values.data[row * columns + column]! };
   }
+  checkList(`metrics.${what}`, name, values);
   return { rows: values.length, columns: 1, isMatrix: false, at: (row) => values[row]! };
 }
 

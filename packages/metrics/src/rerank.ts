@@ -1,4 +1,11 @@
-import { ConfigError, type MatrixData } from '@diptych/core';
+import {
+  ConfigError,
+  checkFunction,
+  checkMatrix,
+  checkOptions,
+  type MatrixData,
+  type OptionNames,
+} from '@diptych/core';
 import { type Nearest, topK } from './top-k.js';
 
 /** Logits of pairs: text row `textRows[p]` with image row `imageRows[p]`; above 0 means that they belong together. */
@@ -15,6 +22,8 @@ export interface RerankOptions {
   readonly scale: number;
 }
 
+const OPTIONS: OptionNames<RerankOptions> = { top: 'optional', scale: 'required' };
+
 /**
  * Pictures for texts in two passes: the nearest by cosine, then these ordered anew by `scale * cosine + match logit`.
  *
@@ -26,15 +35,21 @@ export async function rerank(
   text: MatrixData,
   image: MatrixData,
   score: PairScorer,
-  { top = 50, scale }: RerankOptions,
+  options: RerankOptions,
 ): Promise<Nearest[]> {
+  const where = 'metrics.rerank';
+  checkMatrix(where, 'text', text);
+  checkMatrix(where, 'image', image, text.shape[1]);
+  checkFunction(where, 'score', score);
+  checkOptions(where, options, OPTIONS);
+  const { top = 50, scale } = options;
   const nearest = await topK(text, image, top);
   const textRows = Int32Array.from(nearest.flatMap(({ indices }, query) => Array<number>(indices.length).fill(query)));
   const imageRows = Int32Array.from(nearest.flatMap(({ indices }) => [...indices]));
   const logits = await score(imageRows, textRows);
   if (logits.length !== imageRows.length) {
     throw new ConfigError({
-      where: 'metrics.rerank',
+      where,
       expected: `${imageRows.length} logits`,
       got: String(logits.length),
     });
@@ -58,6 +73,10 @@ export async function rerank(
  * @param image [N, D], row i belongs to row i of `text`
  */
 export async function matchingAccuracy(image: MatrixData, text: MatrixData, score: PairScorer): Promise<number> {
+  const where = 'metrics.matchingAccuracy';
+  checkMatrix(where, 'image', image);
+  checkMatrix(where, 'text', text, image.shape[1]);
+  checkFunction(where, 'score', score);
   const count = image.shape[0];
   const nearest = await topK(image, text, 2);
   const own = Int32Array.from({ length: count }, (_, i) => i);

@@ -1,4 +1,4 @@
-import { checkMatrix, Matrix, type MatrixData } from '@diptych/core';
+import { checkFields, checkList, checkMatrix, Matrix, type MatrixData } from '@diptych/core';
 
 /** Both towers' vectors of some pairs: row i of each belongs to pair i. */
 export interface EmbeddedPairs {
@@ -11,7 +11,10 @@ export interface EmbeddedPairs {
 }
 
 /** The rows of pairs that are right answers to each other, by row: itself, and those with its id or its caption. */
-export function partnersOf({ ids, captions = [] }: Pick<EmbeddedPairs, 'ids' | 'captions'>): (row: number) => number[] {
+export function partnersOf(pairs: Pick<EmbeddedPairs, 'ids' | 'captions'>): (row: number) => number[] {
+  checkFields('metrics.partnersOf', 'the pairs', pairs, ['ids']);
+  const { ids, captions = [] } = pairs;
+  checkList('metrics.partnersOf', 'ids', ids);
   const [byId, byCaption] = [rowsByKey(ids), rowsByKey(captions)];
   return (row) => [...new Set([...byId.get(ids[row]!)!, ...(byCaption.get(captions[row] ?? '') ?? [])])];
 }
@@ -40,6 +43,7 @@ export function inverseLengths({ data, shape }: MatrixData): Float32Array {
 
 /** The rows scaled to length 1, as a copy; zero rows stay zero. */
 export function normalizeRows(embeddings: MatrixData): Matrix {
+  checkMatrix('metrics.normalizeRows', 'embeddings', embeddings);
   const { data, shape } = embeddings;
   const factors = inverseLengths(embeddings);
   const out = new Float32Array(data.length);

@@ -1,4 +1,4 @@
-import { checkMatrix, type MatrixData } from '@diptych/core';
+import { checkMatrix, checkOptions, type MatrixData } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { inverseLengths, normalizeRows } from './rows.js';
 
@@ -29,9 +29,11 @@ export interface ScoreBlock {
 export async function* scoreBlocks(
   queries: MatrixData,
   candidates: MatrixData,
-  { blockBytes = 4 * 2 ** 20 }: BlockOptions = {},
+  options: BlockOptions = {},
 ): AsyncGenerator<ScoreBlock> {
   const where = 'metrics';
+  checkOptions(where, options, { blockBytes: 'optional' });
+  const { blockBytes = 4 * 2 ** 20 } = options;
   checkMatrix(where, 'queries', queries);
   checkMatrix(where, 'candidates', candidates, queries.shape[1]);
   const [count, width] = queries.shape;

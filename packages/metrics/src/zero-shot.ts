@@ -1,4 +1,4 @@
-import { ConfigError, checkMatrix, type MatrixData } from '@diptych/core';
+import { ConfigError, checkFields, checkFunction, checkList, checkMatrix, type MatrixData } from '@diptych/core';
 import { normalizeRows } from './rows.js';
 import { topK } from './top-k.js';
 
@@ -31,16 +31,20 @@ export async function zeroShotClasses(
   embedTexts: (texts: string[]) => MatrixData | Promise<MatrixData>,
   templates: readonly string[] = PHOTO_TEMPLATES,
 ): Promise<ZeroShotClasses> {
-  if (names.length === 0 || templates.length === 0 || templates.some((template) => !template.includes('{}'))) {
+  const where = 'metrics.zeroShotClasses';
+  checkList(where, 'the names', names);
+  checkFunction(where, 'embedTexts', embedTexts);
+  checkList(where, 'templates', templates);
+  if (names.length === 0 || templates.length === 0 || templates.some((template) => !String(template).includes('{}'))) {
     throw new ConfigError({
-      where: 'metrics.zeroShotClasses',
+      where,
       expected: 'at least one class, and templates with {} in each',
       got: `${names.length} classes, templates ${JSON.stringify(templates)}`,
     });
   }
   const texts = names.flatMap((name) => templates.map((template) => template.replaceAll('{}', name)));
   const embedded = await embedTexts(texts);
-  checkMatrix('metrics.zeroShotClasses', 'the texts', embedded);
+  checkMatrix(where, 'the texts', embedded);
   const { data, shape } = normalizeRows(embedded);
   const width = shape[1];
   const sums = new Float32Array(names.length * width);
@@ -60,7 +64,9 @@ export interface Classified {
 }
 
 /** The k most similar classes of each picture. */
-export async function classify(image: MatrixData, { vectors }: ZeroShotClasses, k = 1): Promise<Classified[]> {
+export async function classify(image: MatrixData, classes: ZeroShotClasses, k = 1): Promise<Classified[]> {
+  checkFields('metrics.classify', 'the classes', classes, ['vectors']);
+  const { vectors } = classes;
   return (await topK(image, vectors, k)).map(({ indices, scores }) => ({ classes: indices, scores }));
 }
 
@@ -75,6 +81,7 @@ export async function zeroShotAccuracy(
   classes: ZeroShotClasses,
   k = 1,
 ): Promise<number> {
+  checkList('metrics.zeroShotAccuracy', 'labels', labels);
   const found = await classify(image, classes, k);
   const hits = found.filter((one, i) => one.classes.includes(labels[i]!)).length;
   return hits / Math.max(1, found.length);

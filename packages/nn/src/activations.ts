@@ -1,3 +1,4 @@
+import { ConfigError, checkTensors, nearestName } from '@diptych/core';
 import { withGradient } from '@diptych/core/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
 
@@ -33,11 +34,27 @@ export const TRANSFORMERS_ACTIVATIONS: Readonly<Record<string, Activation>> = {
 
 /** Applies an activation by name. */
 export function activate<T extends tf.Tensor>(x: T, activation: Activation): T {
+  checkTensors('nn.activate', { x });
+  checkActivation('nn.activate', activation);
   return ACTIVATIONS[activation](x) as T;
+}
+
+/** @throws ConfigError for a name that is no activation's, with the nearest one that is */
+export function checkActivation(where: string, activation: Activation): void {
+  if (Object.hasOwn(ACTIVATIONS, activation)) return;
+  const known = Object.keys(ACTIVATIONS);
+  const near = nearestName(String(activation), known);
+  throw new ConfigError({
+    where,
+    expected: `an activation (${known.join(', ')})`,
+    got: String(activation),
+    remedy: near === undefined ? 'choose one of them' : `did you mean ${near}?`,
+  });
 }
 
 /** x * Phi(x) with the exact normal distribution function: torch.nn.GELU(), transformers' `gelu`. */
 export function gelu<T extends tf.Tensor>(x: T): T {
+  checkTensors('nn.gelu', { x });
   return geluErf(x) as T;
 }
 

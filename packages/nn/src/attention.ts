@@ -1,4 +1,4 @@
-import { ConfigError } from '@diptych/core';
+import { ConfigError, checkPositive, checkShape } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 /**
@@ -48,12 +48,15 @@ export function scaledDotProductAttention(
 
 /** [B, T, heads * headDim] -> [B, heads, T, headDim]. */
 export function splitHeads(x: tf.Tensor3D, numHeads: number): tf.Tensor4D {
+  checkShape('nn.splitHeads', 'x', x, ['B', 'T', 'D']);
+  checkHeads('nn.splitHeads', 'the width', x.shape[2], numHeads);
   const [batch, length, width] = x.shape;
   return tf.transpose(tf.reshape(x, [batch, length, numHeads, width / numHeads]), [0, 2, 1, 3]);
 }
 
 /** [B, heads, T, headDim] -> [B, T, heads * headDim]. */
 export function mergeHeads(x: tf.Tensor4D): tf.Tensor3D {
+  checkShape('nn.mergeHeads', 'x', x, ['B', 'heads', 'T', 'D']);
   const [batch, heads, length, headDim] = x.shape;
   return tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [batch, length, heads * headDim]);
 }
@@ -65,6 +68,7 @@ export function mergeHeads(x: tf.Tensor4D): tf.Tensor3D {
  * @returns float32 [B, 1, 1, keys]
  */
 export function attentionBias(attentionMask: tf.Tensor2D): tf.Tensor4D {
+  checkShape('nn.attentionBias', 'attentionMask', attentionMask, ['B', 'T']);
   const hidden = tf.sub(1, tf.cast(attentionMask, 'float32'));
   const [batch, keys] = attentionMask.shape;
   return tf.reshape(tf.mul(hidden, MASKED_SCORE), [batch, 1, 1, keys]);
@@ -72,6 +76,7 @@ export function attentionBias(attentionMask: tf.Tensor2D): tf.Tensor4D {
 
 /** Scores' bias of causal attention, float32 [1, 1, length, length]: no token sees a later one. */
 export function causalBias(length: number): tf.Tensor4D {
+  checkPositive('nn.causalBias', 'length', length);
   const places = tf.range(0, length, 1, 'int32');
   const later = tf.greater(tf.reshape(places, [1, length]), tf.reshape(places, [length, 1]));
   return tf.reshape(tf.mul(tf.cast(later, 'float32'), MASKED_SCORE), [1, 1, length, length]);

@@ -1,6 +1,7 @@
-import { type Context, checkShape } from '@diptych/core';
+import { type Context, checkShape, type OptionNames } from '@diptych/core';
 import { withGradient } from '@diptych/core/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
+import { checkLayer } from './check-layer.js';
 import { Module } from './module.js';
 import { buffer, parameter } from './parameter.js';
 
@@ -11,6 +12,11 @@ export interface BatchNorm2dOptions {
   /** Share of the new batch in the running statistics; default 0.1. */
   readonly momentum?: number;
 }
+
+const OPTIONS: OptionNames<BatchNorm2dOptions> = {
+  eps: 'optional',
+  momentum: 'optional',
+};
 
 /**
  * torch.nn.BatchNorm2d over the last axis of [B, H, W, C].
@@ -31,11 +37,12 @@ export class BatchNorm2d extends Module {
 
   constructor(
     readonly numFeatures: number,
-    { eps = 1e-5, momentum = 0.1 }: BatchNorm2dOptions = {},
+    options: BatchNorm2dOptions = {},
   ) {
     super();
-    this.eps = eps;
-    this.momentum = momentum;
+    checkLayer('nn.BatchNorm2d', { numFeatures }, options, OPTIONS);
+    this.eps = options.eps ?? 1e-5;
+    this.momentum = options.momentum ?? 0.1;
     this.weight = parameter(tf.ones([numFeatures]));
     this.bias = parameter(tf.zeros([numFeatures]));
     this.runningMean = buffer(tf.zeros([numFeatures]));

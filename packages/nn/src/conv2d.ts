@@ -1,5 +1,6 @@
-import { ConfigError, checkShape, formatShape, ShapeError } from '@diptych/core';
+import { ConfigError, checkPositive, checkShape, formatShape, type OptionNames, ShapeError } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { checkLayer } from './check-layer.js';
 import { ensureKernel } from './composed-kernels.js';
 import type { Generator } from './generator.js';
 import { type Initializer, kaimingUniform, uniform } from './init.js';
@@ -25,6 +26,17 @@ export interface Conv2dOptions {
   readonly biasInit?: Initializer;
 }
 
+const OPTIONS: OptionNames<Conv2dOptions> = {
+  generator: 'required',
+  stride: 'optional',
+  padding: 'optional',
+  dilation: 'optional',
+  groups: 'optional',
+  bias: 'optional',
+  init: 'optional',
+  biasInit: 'optional',
+};
+
 /**
  * torch.nn.Conv2d on channels-last pixels. `weight` is [out, in / groups, kernel, kernel] as in torch, `bias` [out].
  *
@@ -45,18 +57,17 @@ export class Conv2d extends Module {
     readonly inChannels: number,
     readonly outChannels: number,
     readonly kernelSize: number,
-    {
-      generator,
-      stride = 1,
-      padding = 0,
-      dilation = 1,
-      groups = 1,
-      bias = true,
-      init = kaimingUniform,
-      biasInit,
-    }: Conv2dOptions,
+    options: Conv2dOptions,
   ) {
     super();
+    const where = 'nn.Conv2d';
+    checkLayer(where, { inChannels, outChannels, kernelSize }, options, OPTIONS);
+    const { generator, stride = 1, padding = 0, dilation = 1, groups = 1 } = options;
+    const { bias = true, init = kaimingUniform, biasInit } = options;
+    for (const [what, size] of Object.entries({ stride, dilation, groups })) checkPositive(where, what, size);
+    if (!(Number.isInteger(padding) && padding >= 0)) {
+      throw new ConfigError({ where, expected: 'padding to be a whole number from 0', got: String(padding) });
+    }
     if (inChannels % groups !== 0 || outChannels % groups !== 0) {
       throw new ConfigError({
         where: 'nn.Conv2d',
@@ -126,6 +137,8 @@ export class Conv2d extends Module {
 
 /** Zeros (or another value) around height and width of [B, H, W, C]. */
 export function padSides(x: tf.Tensor4D, padding: number, value = 0): tf.Tensor4D {
+  checkShape('nn.padSides', 'x', x, ['B', 'H', 'W', 'C']);
+  checkPositive('nn.padSides', 'padding', padding);
   return tf.pad(
     x,
     [

@@ -1,5 +1,6 @@
-import { ConfigError, type Context, siteOf } from '@diptych/core';
+import { type Context, siteOf } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { checkProbability } from './check-layer.js';
 import { Module } from './module.js';
 import { philoxUniform } from './philox-uniform.js';
 
@@ -13,7 +14,7 @@ export class DropPath extends Module {
   /** @throws ConfigError unless 0 <= p < 1 */
   constructor(readonly p: number) {
     super();
-    if (!(p >= 0 && p < 1)) throw new ConfigError({ where: 'nn.DropPath', expected: 'p in [0, 1)', got: String(p) });
+    checkProbability('nn.DropPath', 'p', p);
   }
 
   /** The branch before it is added to the trunk; any shape whose first axis is the batch. */

@@ -1,5 +1,6 @@
-import { ConfigError, type Context, siteOf } from '@diptych/core';
+import { type Context, siteOf } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { checkProbability } from './check-layer.js';
 import { Module } from './module.js';
 import { philoxUniform } from './philox-uniform.js';
 
@@ -12,7 +13,7 @@ import { philoxUniform } from './philox-uniform.js';
 export class Dropout extends Module {
   constructor(readonly p: number) {
     super();
-    if (!(p >= 0 && p < 1)) throw new ConfigError({ where: 'nn.Dropout', expected: 'p in [0, 1)', got: String(p) });
+    checkProbability('nn.Dropout', 'p', p);
   }
 
   /** Any shape whose first axis is the batch. */

@@ -1,6 +1,7 @@
-import { checkDtype, checkShape } from '@diptych/core';
+import { ConfigError, checkDtype, checkShape, type OptionNames } from '@diptych/core';
 import { withGradient } from '@diptych/core/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
+import { checkLayer } from './check-layer.js';
 import { ensureKernel, sumRowsById } from './composed-kernels.js';
 import type { Generator } from './generator.js';
 import { type Initializer, normal } from './init.js';
@@ -16,18 +17,29 @@ export interface EmbeddingOptions {
   readonly paddingIdx?: number;
 }
 
+const OPTIONS: OptionNames<EmbeddingOptions> = {
+  generator: 'required',
+  init: 'optional',
+  paddingIdx: 'optional',
+};
+
 /** torch.nn.Embedding: rows of `weight` [numEmbeddings, embeddingDim] by int32 ids of any shape. */
 export class Embedding extends Module {
   readonly weight: tf.Variable<tf.Rank.R2>;
   readonly paddingIdx: number | undefined;
   readonly embeddingDim: number;
 
-  constructor(
-    numEmbeddings: number,
-    embeddingDim: number,
-    { generator, init = normal(), paddingIdx }: EmbeddingOptions,
-  ) {
+  constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions) {
     super();
+    checkLayer('nn.Embedding', { numEmbeddings, embeddingDim }, options, OPTIONS);
+    const { generator, init = normal(), paddingIdx } = options;
+    if (paddingIdx !== undefined && !(Number.isInteger(paddingIdx) && paddingIdx >= 0 && paddingIdx < numEmbeddings)) {
+      throw new ConfigError({
+        where: 'nn.Embedding',
+        expected: `paddingIdx to be a row of ${numEmbeddings}`,
+        got: String(paddingIdx),
+      });
+    }
     this.embeddingDim = embeddingDim;
     this.paddingIdx = paddingIdx;
     const initial = init([numEmbeddings, embeddingDim], generator) as tf.Tensor2D;

@@ -1,4 +1,4 @@
-import { ConfigError, parametersOf, type Stateful } from '@diptych/core';
+import { ConfigError, checkMethods, parametersOf, type Stateful } from '@diptych/core';
 import type * as tf from '@tensorflow/tfjs-core';
 import { BatchNorm2d } from './batch-norm2d.js';
 import { Module } from './module.js';
@@ -35,6 +35,12 @@ export function unfreeze(model: Stateful, pattern: ParameterPattern): string[] {
  * @throws ConfigError if the model has no blocks, or fewer than n
  */
 export function freezeExceptLast(n: number, model: Module): string[] {
+  checkMethods(
+    'nn.freezeExceptLast',
+    model,
+    ['namedChildren', 'namedParameters'],
+    'pass the number of blocks, then a Module of nn',
+  );
   const blocks = blockPaths(model);
   if (!Number.isInteger(n) || n < 0 || n > blocks.length || blocks.length === 0) {
     throw new ConfigError({

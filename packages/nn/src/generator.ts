@@ -1,4 +1,4 @@
-import { siteOf, wordToUniform } from '@diptych/core';
+import { checkFields, checkText, siteOf, wordToUniform } from '@diptych/core';
 import { philoxWords } from './philox-words.js';
 
 /**
@@ -12,6 +12,7 @@ export class Generator {
 
   /** @param part whose numbers these are, e.g. `vision/resnet`: two parts draw different numbers from one seed */
   constructor(seed = 0, part = '') {
+    checkText('nn.Generator', 'part', part);
     this.#seed = seed >>> 0;
     this.#stream = part === '' ? 0 : siteOf(part);
   }
@@ -69,7 +70,9 @@ export interface RandomWeights {
  * @param part kind of the part that draws: a model's parts, each built from the same seed, must not start with the same
  *   numbers
  */
-export function generatorOf({ seed = 0, generator }: RandomWeights, part: string): Generator {
+export function generatorOf(options: RandomWeights, part: string): Generator {
+  checkFields('nn.generatorOf', 'options', options, []);
+  const { seed = 0, generator } = options;
   return generator ?? new Generator(seed, part);
 }
 

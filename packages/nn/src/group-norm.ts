@@ -1,6 +1,7 @@
-import { ConfigError, checkShape } from '@diptych/core';
+import { ConfigError, checkShape, type OptionNames } from '@diptych/core';
 import { withGradient } from '@diptych/core/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
+import { checkLayer } from './check-layer.js';
 import { Module } from './module.js';
 import { parameter } from './parameter.js';
 
@@ -9,6 +10,10 @@ export interface GroupNormOptions {
   /** Default 1e-5. */
   readonly eps?: number;
 }
+
+const OPTIONS: OptionNames<GroupNormOptions> = {
+  eps: 'optional',
+};
 
 /**
  * torch.nn.GroupNorm (Wu and He 2018) on channels-last input: each item's channels are normalised in `numGroups` runs of
@@ -23,9 +28,10 @@ export class GroupNorm extends Module {
   constructor(
     readonly numGroups: number,
     readonly numChannels: number,
-    { eps = 1e-5 }: GroupNormOptions = {},
+    options: GroupNormOptions = {},
   ) {
     super();
+    checkLayer('nn.GroupNorm', { numChannels }, options, OPTIONS);
     if (!(Number.isInteger(numGroups) && numGroups > 0 && numChannels % numGroups === 0)) {
       throw new ConfigError({
         where: 'nn.GroupNorm',
@@ -33,7 +39,7 @@ export class GroupNorm extends Module {
         got: String(numGroups),
       });
     }
-    this.eps = eps;
+    this.eps = options.eps ?? 1e-5;
     this.weight = parameter(tf.ones([numChannels]));
     this.bias = parameter(tf.zeros([numChannels]));
   }

@@ -1,3 +1,4 @@
+import { checkList, checkPositive } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Generator } from './generator.js';
 
@@ -5,10 +6,10 @@ import type { Generator } from './generator.js';
 export type Initializer = (shape: number[], generator: Generator) => tf.Tensor;
 
 /** All zeros. Also for weights that a checkpoint will overwrite. */
-export const zeros: Initializer = (shape) => tf.zeros(shape);
+export const zeros: Initializer = (shape) => tf.zeros(checked(shape));
 
 /** All ones. */
-export const ones: Initializer = (shape) => tf.ones(shape);
+export const ones: Initializer = (shape) => tf.ones(checked(shape));
 
 /** N(mean, std^2). */
 export function normal(std = 1, mean = 0): Initializer {
@@ -66,9 +67,16 @@ export function xavierNormal(gain = 1): Initializer {
 
 /** torch's `_calculate_fan_in_and_fan_out` for weights [out, in, ...receptive field]. */
 export function fans(shape: readonly number[]): { fanIn: number; fanOut: number } {
+  checkList('nn.fans', 'the shape', shape);
   const [out = 1, into = 1, ...field] = shape;
   const receptive = sizeOf(field);
   return { fanIn: into * receptive, fanOut: out * receptive };
+}
+
+function checked(shape: number[]): number[] {
+  checkList('nn.init', 'the shape', shape);
+  for (const size of shape) checkPositive('nn.init', 'a size', size);
+  return shape;
 }
 
 function sizeOf(shape: readonly number[]): number {

@@ -1,3 +1,4 @@
+import { checkTensors } from '@diptych/core';
 import { withGradient } from '@diptych/core/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
 
@@ -11,6 +12,7 @@ const SHORTEST = 1e-12;
  * every other gradient of the step.
  */
 export function l2Normalize<T extends tf.Tensor>(x: T): T {
+  checkTensors('nn.l2Normalize', { x });
   return withGradient([x], (save, input) => {
     const squares = tf.sum(tf.square(input), -1, true);
     const inverse = tf.rsqrt(tf.maximum(squares, SHORTEST ** 2));

@@ -1,6 +1,7 @@
-import { checkShape } from '@diptych/core';
+import { checkShape, checkTensors, type OptionNames } from '@diptych/core';
 import { withGradient } from '@diptych/core/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
+import { checkLayer } from './check-layer.js';
 import { Module } from './module.js';
 import { parameter } from './parameter.js';
 
@@ -10,6 +11,10 @@ export interface LayerNormOptions {
   readonly eps?: number;
 }
 
+const OPTIONS: OptionNames<LayerNormOptions> = {
+  eps: 'optional',
+};
+
 /** torch.nn.LayerNorm over the last axis (Ba, Kiros, Hinton 2016), biased variance. `weight` and `bias` are [D]. */
 export class LayerNorm extends Module {
   readonly weight: tf.Variable<tf.Rank.R1>;
@@ -18,10 +23,11 @@ export class LayerNorm extends Module {
 
   constructor(
     readonly normalizedShape: number,
-    { eps = 1e-5 }: LayerNormOptions = {},
+    options: LayerNormOptions = {},
   ) {
     super();
-    this.eps = eps;
+    checkLayer('nn.LayerNorm', { normalizedShape }, options, OPTIONS);
+    this.eps = options.eps ?? 1e-5;
     this.weight = parameter(tf.ones([normalizedShape]));
     this.bias = parameter(tf.zeros([normalizedShape]));
   }
@@ -36,6 +42,7 @@ export class LayerNorm extends Module {
 
 /** Layer normalisation over the last axis as one differentiable function with its gradient written out. */
 export function layerNorm<T extends tf.Tensor>(x: T, weight: tf.Tensor1D, bias: tf.Tensor1D, eps: number): T {
+  checkTensors('nn.layerNorm', { x, weight, bias });
   return withGradient([x, weight, bias], (save, input, scale, shift) => {
     const centred = tf.sub(input, tf.mean(input, -1, true));
     const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centred), -1, true), eps));

@@ -1,5 +1,6 @@
-import { checkShape } from '@diptych/core';
+import { checkShape, type OptionNames } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { checkLayer } from './check-layer.js';
 import type { Generator } from './generator.js';
 import { type Initializer, kaimingUniform, uniform } from './init.js';
 import type { LoraAdapter } from './lora-adapter.js';
@@ -17,6 +18,13 @@ export interface LinearOptions {
   readonly biasInit?: Initializer;
 }
 
+const OPTIONS: OptionNames<LinearOptions> = {
+  generator: 'required',
+  bias: 'optional',
+  init: 'optional',
+  biasInit: 'optional',
+};
+
 /** `y = x W^T + b` on the last axis, as torch.nn.Linear. `weight` is [out, in], `bias` [out]. */
 export class Linear extends Module {
   readonly weight: tf.Variable<tf.Rank.R2>;
@@ -27,9 +35,11 @@ export class Linear extends Module {
   constructor(
     readonly inFeatures: number,
     readonly outFeatures: number,
-    { generator, bias = true, init = kaimingUniform, biasInit }: LinearOptions,
+    options: LinearOptions,
   ) {
     super();
+    checkLayer('nn.Linear', { inFeatures, outFeatures }, options, OPTIONS);
+    const { generator, bias = true, init = kaimingUniform, biasInit } = options;
     this.weight = parameter(init([outFeatures, inFeatures], generator) as tf.Tensor2D);
     const bound = 1 / Math.sqrt(inFeatures);
     this.bias = bias

@@ -1,3 +1,4 @@
+import { checkFields, checkPositive } from '@diptych/core';
 import { withGradient } from '@diptych/core/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Generator } from './generator.js';
@@ -25,6 +26,8 @@ export class LoraAdapter extends Module {
 
   constructor(layer: LinearWeights, rank: number, alpha: number, generator: Generator) {
     super();
+    checkFields('nn.LoraAdapter', 'a layer', layer, ['weight']);
+    checkPositive('nn.LoraAdapter', 'rank', rank);
     const [outFeatures, inFeatures] = layer.weight.shape;
     this.scale = alpha / rank;
     this.A = parameter(kaimingUniform([rank, inFeatures], generator) as tf.Tensor2D);

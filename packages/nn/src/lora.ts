@@ -1,4 +1,4 @@
-import { ConfigError } from '@diptych/core';
+import { ConfigError, checkMethods, checkOptions, type OptionNames } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { generatorOf, type RandomWeights } from './generator.js';
 import { Linear } from './linear.js';
@@ -14,6 +14,13 @@ export interface LoraOptions extends RandomWeights {
   readonly alpha?: number;
 }
 
+const OPTIONS: OptionNames<LoraOptions> = {
+  rank: 'optional',
+  alpha: 'optional',
+  seed: 'optional',
+  generator: 'optional',
+};
+
 /**
  * Puts a trainable low-rank change on linear layers and freezes their own weight and bias. The rest of the model stays as
  * it is: `freeze(model, '**')` first trains the adapters alone. State names keep their places; the adapters add
@@ -24,6 +31,7 @@ export interface LoraOptions extends RandomWeights {
  * @throws ConfigError if a pattern matches no linear layer, a layer has an adapter already, or the rank is too large
  */
 export function addLora(model: Module, pattern: ParameterPattern, options: LoraOptions = {}): string[] {
+  checkOptions('nn.addLora', options, OPTIONS);
   const { rank = 8, alpha = 16 } = options;
   const chosen = choose('nn.addLora', "model's linear layers", linearLayers(model), pattern);
   for (const [path, layer] of chosen) checkLayer(path, layer, rank);
@@ -124,6 +132,7 @@ function removeAdapters(model: Module, settle: (layer: Linear, adapter: LoraAdap
 }
 
 function linearLayers(model: Module): [string, Linear][] {
+  checkMethods('nn.addLora', model, ['namedModules'], 'LoRA is for a Module of nn');
   return [...model.namedModules()].filter((entry): entry is [string, Linear] => entry[1] instanceof Linear);
 }
 

@@ -1,6 +1,7 @@
-import { type Context, inference } from '@diptych/core';
+import { type Context, checkPositive, inference, type OptionNames } from '@diptych/core';
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { type Activation, activate } from './activations.js';
+import { type Activation, activate, checkActivation } from './activations.js';
+import { checkLayer } from './check-layer.js';
 import { Dropout } from './dropout.js';
 import type { Generator } from './generator.js';
 import type { Initializer } from './init.js';
@@ -24,6 +25,16 @@ export interface MlpOptions {
   readonly biasInit?: Initializer;
 }
 
+const OPTIONS: OptionNames<MlpOptions> = {
+  generator: 'required',
+  intermediateSize: 'required',
+  outFeatures: 'optional',
+  activation: 'optional',
+  dropout: 'optional',
+  init: 'optional',
+  biasInit: 'optional',
+};
+
 /** Two linear layers with an activation between, named `fc1` and `fc2` as in timm and transformers: [..., D] -> [..., outFeatures]. */
 export class Mlp extends Module {
   readonly fc1: Linear;
@@ -33,6 +44,7 @@ export class Mlp extends Module {
 
   constructor(dim: number, options: MlpOptions) {
     super();
+    checkLayer('nn.Mlp', { dim }, options, OPTIONS);
     const {
       generator,
       intermediateSize,
@@ -42,10 +54,14 @@ export class Mlp extends Module {
       init,
       biasInit,
     } = options;
+    // what may refuse comes before the first parameter
+    checkActivation('nn.Mlp', activation);
+    this.dropout = new Dropout(dropout);
+    checkPositive('nn.Mlp', 'intermediateSize', intermediateSize);
+    checkPositive('nn.Mlp', 'outFeatures', outFeatures);
     this.fc1 = new Linear(dim, intermediateSize, { generator, init, biasInit });
     this.fc2 = new Linear(intermediateSize, outFeatures, { generator, init, biasInit });
     this.activation = activation;
-    this.dropout = new Dropout(dropout);
   }
 
   forward<T extends Tensor>(x: T, context: Context = inference): T {

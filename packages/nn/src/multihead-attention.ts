@@ -1,6 +1,7 @@
-import { type Context, checkShape, formatShape, ShapeError } from '@diptych/core';
+import { type Context, checkPositive, checkShape, formatShape, type OptionNames, ShapeError } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkHeads, MASKED_SCORE, mergeHeads, scaledDotProductAttention, splitHeads } from './attention.js';
+import { checkLayer } from './check-layer.js';
 import { Dropout } from './dropout.js';
 import type { Generator } from './generator.js';
 import { xavierUniform, zeros } from './init.js';
@@ -20,6 +21,14 @@ export interface MultiheadAttentionOptions {
   /** Width of the values; default embedDim. */
   readonly vdim?: number;
 }
+
+const OPTIONS: OptionNames<MultiheadAttentionOptions> = {
+  generator: 'required',
+  dropout: 'optional',
+  bias: 'optional',
+  kdim: 'optional',
+  vdim: 'optional',
+};
 
 /** Options of a {@link MultiheadAttention} call. */
 export interface AttendOptions {
@@ -66,9 +75,13 @@ export class MultiheadAttention extends Module {
   constructor(
     readonly embedDim: number,
     readonly numHeads: number,
-    { generator, dropout = 0, bias = true, kdim = embedDim, vdim = embedDim }: MultiheadAttentionOptions,
+    options: MultiheadAttentionOptions,
   ) {
     super();
+    checkLayer('nn.MultiheadAttention', { embedDim, numHeads }, options, OPTIONS);
+    const { generator, dropout = 0, bias = true, kdim = embedDim, vdim = embedDim } = options;
+    checkPositive('nn.MultiheadAttention', 'kdim', kdim);
+    checkPositive('nn.MultiheadAttention', 'vdim', vdim);
     checkHeads('nn.MultiheadAttention', 'embedDim', embedDim, numHeads);
     // before the first parameter: it may refuse its probability
     this.dropout = new Dropout(dropout);

@@ -1,4 +1,4 @@
-import { ConfigError, nearestName } from '@diptych/core';
+import { ConfigError, checkText, nearestName } from '@diptych/core';
 
 /**
  * Which parameters or modules: the path of one, or of a module around them (`image`, `text.encoder.layer.3`), in which `*`
@@ -11,6 +11,8 @@ export type ParameterPattern = string | RegExp | readonly (string | RegExp)[];
 
 /** True if a parameter or module of this path is meant. */
 export function matchesPattern(path: string, pattern: ParameterPattern): boolean {
+  checkText('nn.matchesPattern', 'the path', path);
+  if (!(pattern instanceof RegExp) && !Array.isArray(pattern)) checkText('nn.matchesPattern', 'the pattern', pattern);
   return patternsOf(pattern).some((one) => matchesOne(path, one));
 }
 

@@ -1,4 +1,4 @@
-import { ConfigError } from '@diptych/core';
+import { ConfigError, checkOptions, checkPositive, checkShape, type OptionNames } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Options of {@link maxPool2d}. */
@@ -23,6 +23,7 @@ export interface AvgPool2dOptions extends Pool2dOptions {
  * @throws ConfigError for a padding of more than half the kernel, or a window larger than the padded picture
  */
 export function maxPool2d(x: tf.Tensor4D, kernelSize: number, options: Pool2dOptions = {}): tf.Tensor4D {
+  checkPool('nn.maxPool2d', x, kernelSize, options, POOL_OPTIONS);
   const { stride = kernelSize, padding = 0, ceilMode = false } = options;
   const rows = layOut('nn.maxPool2d', x.shape[1], kernelSize, stride, padding, ceilMode);
   const columns = layOut('nn.maxPool2d', x.shape[2], kernelSize, stride, padding, ceilMode);
@@ -38,6 +39,7 @@ export function maxPool2d(x: tf.Tensor4D, kernelSize: number, options: Pool2dOpt
  * @throws ConfigError as {@link maxPool2d}
  */
 export function avgPool2d(x: tf.Tensor4D, kernelSize: number, options: AvgPool2dOptions = {}): tf.Tensor4D {
+  checkPool('nn.avgPool2d', x, kernelSize, options, { ...POOL_OPTIONS, countIncludePad: 'optional' });
   const { stride = kernelSize, padding = 0, ceilMode = false, countIncludePad = true } = options;
   const rows = layOut('nn.avgPool2d', x.shape[1], kernelSize, stride, padding, ceilMode);
   const columns = layOut('nn.avgPool2d', x.shape[2], kernelSize, stride, padding, ceilMode);
@@ -52,6 +54,21 @@ export function avgPool2d(x: tf.Tensor4D, kernelSize: number, options: AvgPool2d
       tf.tensor4d(factor(columns), [1, 1, columns.windows, 1]),
     ),
   );
+}
+
+const POOL_OPTIONS: OptionNames<Pool2dOptions> = { stride: 'optional', padding: 'optional', ceilMode: 'optional' };
+
+function checkPool<Options extends Pool2dOptions>(
+  where: string,
+  x: tf.Tensor4D,
+  kernelSize: number,
+  options: Options,
+  names: OptionNames<Options>,
+): void {
+  checkShape(where, 'x', x, ['B', 'H', 'W', 'C']);
+  checkOptions(where, options, names);
+  checkPositive(where, 'kernelSize', kernelSize);
+  checkPositive(where, 'stride', options.stride ?? kernelSize);
 }
 
 /** How windows lie along one axis. */

@@ -1,7 +1,8 @@
-import { type Context, checkShape } from '@diptych/core';
+import { type Context, checkPositive, checkShape, type OptionNames } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Activation } from './activations.js';
+import { type Activation, checkActivation } from './activations.js';
 import { checkHeads, mergeHeads, scaledDotProductAttention, splitHeads } from './attention.js';
+import { checkLayer, checkProbability } from './check-layer.js';
 import { DropPath } from './drop-path.js';
 import { Dropout } from './dropout.js';
 import type { Generator } from './generator.js';
@@ -32,6 +33,19 @@ export interface PreNormBlockOptions {
   /** Of weight matrices; default torch's kaimingUniform, biases then as torch. With an initializer, biases are 0. */
   readonly init?: Initializer;
 }
+
+const OPTIONS: OptionNames<PreNormBlockOptions> = {
+  generator: 'required',
+  hiddenSize: 'required',
+  numHeads: 'required',
+  intermediateSize: 'optional',
+  activation: 'optional',
+  layerNormEps: 'optional',
+  attentionDropout: 'optional',
+  dropout: 'optional',
+  dropPath: 'optional',
+  init: 'optional',
+};
 
 /** Self-attention with one linear layer each for queries, keys, values and output. */
 class SelfAttention extends Module {
@@ -85,9 +99,9 @@ export class PreNormBlock extends Module {
 
   constructor(options: PreNormBlockOptions) {
     super();
+    checkBlock(options);
     const { hiddenSize, numHeads, intermediateSize = 4 * hiddenSize, activation = 'gelu' } = options;
     const { generator, init, layerNormEps: eps = 1e-5, dropout = 0, dropPath = 0 } = options;
-    checkHeads('nn.PreNormBlock', 'hiddenSize', hiddenSize, numHeads);
     this.hiddenSize = hiddenSize;
     this.layerNorm1 = new LayerNorm(hiddenSize, { eps });
     this.selfAttn = new SelfAttention(hiddenSize, numHeads, options);
@@ -119,12 +133,26 @@ export class PreNormBlock extends Module {
   }
 }
 
+/** Everything that a block may refuse, before its first parameter. */
+function checkBlock(options: PreNormBlockOptions): void {
+  const where = 'nn.PreNormBlock';
+  checkLayer(where, {}, options, OPTIONS);
+  const { hiddenSize, numHeads, intermediateSize = 1, activation = 'gelu' } = options;
+  const { attentionDropout = 0, dropout = 0, dropPath = 0 } = options;
+  checkPositive(where, 'hiddenSize', hiddenSize);
+  checkPositive(where, 'intermediateSize', intermediateSize);
+  checkHeads(where, 'hiddenSize', hiddenSize, numHeads);
+  checkActivation(where, activation);
+  for (const [what, p] of Object.entries({ attentionDropout, dropout, dropPath })) checkProbability(where, what, p);
+}
+
 /** A row of blocks, named `layers` as in transformers' CLIPEncoder and SiglipEncoder: [B, T, D] -> the same. */
 export class PreNormBlocks extends Module {
   readonly layers: readonly PreNormBlock[];
 
   constructor(numLayers: number, options: PreNormBlockOptions) {
     super();
+    checkPositive('nn.PreNormBlocks', 'numLayers', numLayers);
     this.layers = Array.from({ length: numLayers }, () => new PreNormBlock(options));
   }
 

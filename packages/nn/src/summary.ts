@@ -1,4 +1,4 @@
-import { inference, parametersOf, type Stateful } from '@diptych/core';
+import { checkMethods, inference, parametersOf, type Stateful } from '@diptych/core';
 import { tensorsIn } from '@diptych/core/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
 import { aroundCalls } from './around-calls.js';
@@ -45,6 +45,7 @@ export function parameterCount(part: Stateful, options: { readonly trainableOnly
  * @param input what that takes; or a function that calls the model in any other way
  */
 export function summary(model: Module, input: unknown | (() => unknown)): ModelSummary {
+  checkMethods('nn.summary', model, ['namedModules'], 'pass a Module of nn, and what its encode or forward takes');
   const modules = [...model.namedModules()];
   const shapes = new Map<Module, readonly (readonly number[])[]>();
   const flops = new Map<Module, number>();

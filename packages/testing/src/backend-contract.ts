@@ -1,6 +1,6 @@
 import { drawUniform, Generator, philoxUniform, randomStream } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
-import { type Check, ensure, type Runner, register } from './check.js';
+import { type Check, checkContract, ensure, type Runner, register } from './check.js';
 import { evaluate, type HostTensor, requireClose } from './host-tensor.js';
 import { OP_CASES, type OpCase, type OpInput } from './op-cases.js';
 
@@ -31,6 +31,7 @@ export function testBackend(runner: Runner, name: string, contract: BackendContr
 
 /** The checks of {@link testBackend}, for use without a test runner. */
 export function backendChecks(contract: BackendContract): Check[] {
+  checkContract('testing.backendChecks', contract, 'backend');
   const { backend, reference = 'cpu', tolerance = 1e-4, gradients = true, skip = [] } = contract;
   const on = async <Result>(name: string, work: () => Promise<Result>): Promise<Result> => {
     ensure(tf.engine().registryFactory[name] !== undefined, `no backend "${name}" is registered: import its package`);

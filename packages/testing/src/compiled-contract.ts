@@ -1,7 +1,7 @@
 import { buffersOf, type Context, type Encoder, inference, parametersOf } from '@diptych/core';
 import { compile, randomStream } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
-import { type Check, ensure, type Runner, register } from './check.js';
+import { type Check, checkContract, ensure, type Runner, register } from './check.js';
 import type { EncoderContract, EncoderInput } from './encoder-contract.js';
 import { largestDifference } from './host-tensor.js';
 
@@ -37,6 +37,7 @@ export function testCompiledEncoder<Input extends EncoderInput>(
 
 /** The check of {@link testCompiledEncoder}, for use without a test runner. Leaves its backend selected. */
 export function compiledEncoderChecks<Input extends EncoderInput>(contract: CompiledEncoderContract<Input>): Check[] {
+  checkContract('testing.compiledEncoderChecks', contract, 'create');
   const { backend, reference = 'cpu', tolerance, noise = 1e-7 } = contract;
   return [
     {

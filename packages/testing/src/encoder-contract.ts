@@ -2,7 +2,7 @@ import { buffersOf, type Context, type Encoder, type EncoderOutput, inference, t
 import { disposeNested } from '@diptych/core/tfjs';
 import { randomStream } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
-import { type Check, ensure, type Runner, register } from './check.js';
+import { type Check, checkContract, ensure, type Runner, register } from './check.js';
 import { evaluate, type HostTensor, requireClose, requireFinite, restore, snapshot } from './host-tensor.js';
 import { randomNormal } from './random-normal.js';
 import { type PartContract, requireGradients, statefulChecks, variablesOf, withPart } from './stateful-checks.js';
@@ -39,6 +39,7 @@ export function testEncoder<Input extends EncoderInput>(
 
 /** The checks of {@link testEncoder}, for use without a test runner. */
 export function encoderChecks<Input extends EncoderInput>(contract: EncoderContract<Input>): Check[] {
+  checkContract('testing.encoderChecks', contract, 'create');
   const { create, input, withoutGradient = [], seesPadding = false, tolerance = 1e-4 } = contract;
 
   const withInput = async <Result>(size: number, seed: number, use: (batch: Input) => Promise<Result>) => {

@@ -1,7 +1,7 @@
 import { buffersOf, type Context, type Encoded, type Fusion, inference } from '@diptych/core';
 import { randomStream } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
-import { type Check, ensure, type Runner, register } from './check.js';
+import { type Check, checkContract, ensure, type Runner, register } from './check.js';
 import { evaluate, type HostTensor, requireClose, requireFinite, restore, snapshot } from './host-tensor.js';
 import { randomNormal } from './random-normal.js';
 import { type PartContract, requireGradients, statefulChecks, variablesOf, withPart } from './stateful-checks.js';
@@ -29,6 +29,7 @@ export function testFusion(runner: Runner, name: string, contract: FusionContrac
 
 /** The checks of {@link testFusion}, for use without a test runner. */
 export function fusionChecks(contract: FusionContract): Check[] {
+  checkContract('testing.fusionChecks', contract, 'create');
   const { create, withoutGradient = [], tolerance = 1e-4 } = contract;
 
   const withTowers = async <Result>(

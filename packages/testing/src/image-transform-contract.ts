@@ -6,7 +6,7 @@ import {
   type RgbImage,
   type SampleContext,
 } from '@diptych/core';
-import { type Check, ensure, type Runner, register } from './check.js';
+import { type Check, checkContract, ensure, type Runner, register } from './check.js';
 import { largestDifference } from './host-tensor.js';
 import { requireDescription } from './stateful-checks.js';
 
@@ -41,7 +41,9 @@ export function testImageTransform(runner: Runner, name: string, contract: Image
 }
 
 /** The checks of {@link testImageTransform}, for use without a test runner. */
-export function imageTransformChecks({ create, encoded }: ImageTransformContract): Check[] {
+export function imageTransformChecks(contract: ImageTransformContract): Check[] {
+  checkContract('testing.imageTransformChecks', contract, 'create');
+  const { create, encoded } = contract;
   return [
     {
       name: 'says its output shape',

@@ -1,7 +1,7 @@
 import type { FusedOutputs, Loss, LossBatch } from '@diptych/core';
 import { randomStream } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
-import { type Check, ensure, type Runner, register } from './check.js';
+import { type Check, checkContract, ensure, type Runner, register } from './check.js';
 import { evaluate, type HostTensor, requireClose, requireFinite } from './host-tensor.js';
 import { type PartContract, requireGradients, statefulChecks, withPart } from './stateful-checks.js';
 import { fusedOutputs, randomTowers, type TowerOutputsOptions, type TowerVectors } from './tower-outputs.js';
@@ -29,6 +29,7 @@ export function testLoss(runner: Runner, name: string, contract: LossContract): 
 
 /** The checks of {@link testLoss}, for use without a test runner. */
 export function lossChecks(contract: LossContract): Check[] {
+  checkContract('testing.lossChecks', contract, 'create');
   const { create, embedDim = 16, rewardsAlignment = true, usesPositives = false, withoutGradient = [] } = contract;
 
   const withCase = async <Result>(

@@ -1,6 +1,6 @@
 import type { Optimizer } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { type Check, ensure, type Runner, register } from './check.js';
+import { type Check, checkContract, ensure, type Runner, register } from './check.js';
 
 /** What {@link testOptimizer} is told of an optimizer. */
 export interface OptimizerContract {
@@ -25,7 +25,9 @@ export function testOptimizer(runner: Runner, name: string, contract: OptimizerC
 }
 
 /** The checks of {@link testOptimizer}, for use without a test runner. */
-export function optimizerChecks({ create, learningRate = 0.05 }: OptimizerContract): Check[] {
+export function optimizerChecks(contract: OptimizerContract): Check[] {
+  checkContract('testing.optimizerChecks', contract, 'create');
+  const { create, learningRate = 0.05 } = contract;
   /** Lends two parameters and an optimizer bound to them. */
   const withRun = async (options: GroupsOption, use: (run: Run) => Promise<void> | void): Promise<void> => {
     const parameters = makeParameters();

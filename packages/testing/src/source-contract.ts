@@ -1,5 +1,5 @@
 import type { PairRecord, PairSource, ReadContext } from '@diptych/data';
-import { type Check, ensure, type Runner, register } from './check.js';
+import { type Check, checkContract, ensure, type Runner, register } from './check.js';
 
 /** What {@link testSource} is told of a source of pairs. Sources that repeat their records in an epoch, as `mix` does, are not for it. */
 export interface SourceContract {
@@ -18,7 +18,9 @@ export function testSource(runner: Runner, name: string, contract: SourceContrac
 }
 
 /** The checks of {@link testSource}, for use without a test runner. */
-export function sourceChecks({ create }: SourceContract): Check[] {
+export function sourceChecks(contract: SourceContract): Check[] {
+  checkContract('testing.sourceChecks', contract, 'create');
+  const { create } = contract;
   const read = async (context: Partial<ReadContext> = {}) => collect(await create(), context);
   return [
     {

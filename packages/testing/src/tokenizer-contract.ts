@@ -1,5 +1,5 @@
 import { isDiptychError, type TokenBatch, type Tokenizer, tokenShape } from '@diptych/core';
-import { type Check, ensure, type Runner, register } from './check.js';
+import { type Check, checkContract, ensure, type Runner, register } from './check.js';
 import { requireDescription } from './stateful-checks.js';
 
 /** What {@link testTokenizer} is told of a tokenizer. */
@@ -38,7 +38,9 @@ export function testTokenizer(runner: Runner, name: string, contract: TokenizerC
 }
 
 /** The checks of {@link testTokenizer}, for use without a test runner. */
-export function tokenizerChecks({ create, texts: more = [] }: TokenizerContract): Check[] {
+export function tokenizerChecks(contract: TokenizerContract): Check[] {
+  checkContract('testing.tokenizerChecks', contract, 'create');
+  const { create, texts: more = [] } = contract;
   const texts = [...TEXTS, ...more];
   return [
     {

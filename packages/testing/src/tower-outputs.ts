@@ -1,4 +1,4 @@
-import type { Encoded, Fused, FusedOutputs } from '@diptych/core';
+import { checkFields, checkPositive, type Encoded, type Fused, type FusedOutputs } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { randomNormal } from './random-normal.js';
 
@@ -8,6 +8,8 @@ import { randomNormal } from './random-normal.js';
  * @param length tokens of the sequence
  */
 export function randomEncoderOutput(size: number, length: number, width: number, seed: number): Encoded {
+  for (const [what, value] of Object.entries({ size, length, width }))
+    checkPositive('testing.randomEncoderOutput', what, value);
   const mask = Float32Array.from({ length: size * length }, (_, i) => {
     const [row, position] = [Math.floor(i / length), i % length];
     return row % 2 === 1 && position >= Math.ceil(length / 2) ? 0 : 1;
@@ -57,7 +59,9 @@ export function randomTowers(
  * The outputs of a made-up model with a fusion: the fused vector is the product of both normalised vectors, a match
  * logit its sum, so that pairs which belong together score higher.
  */
-export function fusedOutputs({ image, text }: TowerVectors): FusedOutputs {
+export function fusedOutputs(vectors: TowerVectors): FusedOutputs {
+  checkFields('testing.fusedOutputs', 'vectors', vectors, ['image', 'text']);
+  const { image, text } = vectors;
   const [size, width] = image.shape;
   const output = (pooled: tf.Tensor2D): Encoded => ({ pooled, sequence: tf.reshape(pooled, [size, 1, width]) });
   const normalized = (x: tf.Tensor2D) => tf.div(x, tf.sqrt(tf.add(tf.sum(tf.square(x), 1, true), 1e-6)));

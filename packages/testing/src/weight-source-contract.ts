@@ -1,6 +1,6 @@
 import { isDiptychError } from '@diptych/core';
 import { encodeSafetensors, type WeightSource } from '@diptych/weights';
-import { type Check, ensure, type Runner, register } from './check.js';
+import { type Check, checkContract, ensure, type Runner, register } from './check.js';
 
 /** What {@link testWeightSource} is told of a source. */
 export interface WeightSourceContract {
@@ -29,7 +29,9 @@ export function testWeightSource(runner: Runner, name: string, contract: WeightS
 }
 
 /** The checks of {@link testWeightSource}, for use without a test runner. */
-export function weightSourceChecks({ create }: WeightSourceContract): Check[] {
+export function weightSourceChecks(contract: WeightSourceContract): Check[] {
+  checkContract('testing.weightSourceChecks', contract, 'create');
+  const { create } = contract;
   const refuses = async (what: string, code: string, call: () => Promise<unknown>) => {
     let error: unknown;
     try {

@@ -1,3 +1,4 @@
+import { ConfigError, checkTensors } from '@diptych/core';
 import { MASKED_SCORE, tokenAt } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 
@@ -14,6 +15,15 @@ export type SequencePooling = 'cls' | 'mean' | 'max';
  * @returns [B, D]
  */
 export function poolSequence(sequence: tf.Tensor3D, mask: tf.Tensor2D, pooling: SequencePooling): tf.Tensor2D {
+  const known = Object.keys(POOLINGS);
+  if (!known.includes(pooling)) {
+    throw new ConfigError({
+      where: 'text.poolSequence',
+      expected: `pooling to be one of ${known.join(', ')}`,
+      got: String(pooling),
+    });
+  }
+  checkTensors('text.poolSequence', { sequence, mask });
   return POOLINGS[pooling](sequence, mask);
 }
 

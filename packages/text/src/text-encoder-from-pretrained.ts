@@ -1,5 +1,6 @@
 import { ConfigError, type TextEncoder } from '@diptych/core';
 import {
+  checkPretrained,
   isSentenceTransformer,
   openSource,
   type Pretrained,
@@ -20,6 +21,7 @@ export async function textEncoderFromPretrained(
   model: string | WeightSource,
   options: TextPretrainedOptions = {},
 ): Promise<TextEncoder & Pretrained> {
+  checkPretrained('text.textEncoderFromPretrained', options, ['vocabSize', 'newTokens']);
   const source = openSource(model, options.hub);
   if (await isSentenceTransformer(source)) return Bert.fromPretrained(source, options);
   const { library, architecture } = await readArchitecture(source, { modelType: 'bert' });

@@ -1,4 +1,4 @@
-import { ConfigError } from '@diptych/core';
+import { ConfigError, checkFunction, checkOptions, checkPositive } from '@diptych/core';
 import type { Initializer } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 
@@ -32,8 +32,16 @@ const FREQUENT = 1e-3;
  */
 export function tokenVectors(
   words: Iterable<readonly [word: string, vector: ArrayLike<number>]>,
-  { vocabSize, idOf }: TokenVectorsOptions,
+  options: TokenVectorsOptions,
 ): TokenVectors {
+  const where = 'text.tokenVectors';
+  if (typeof words?.[Symbol.iterator] !== 'function') {
+    throw new ConfigError({ where, expected: 'pairs of a word and its vector', got: String(words) });
+  }
+  checkOptions(where, options, { vocabSize: 'required', idOf: 'required' });
+  const { vocabSize, idOf } = options;
+  checkPositive(where, 'vocabSize', vocabSize);
+  checkFunction(where, 'idOf', idOf);
   const found = new Map<number, { readonly vector: ArrayLike<number>; readonly place: number }>();
   let width = 0;
   let place = 0;

@@ -1,5 +1,5 @@
 import { totalmem } from 'node:os';
-import { EngineError } from '@diptych/core';
+import { checkOptions, EngineError, type OptionNames } from '@diptych/core';
 import {
   extractProgram,
   fingerprint,
@@ -52,6 +52,15 @@ export interface OnnxRuntimeOptions {
   sessionCacheBytes?: number;
 }
 
+const OPTIONS: OptionNames<OnnxRuntimeOptions> = {
+  executionProviders: 'optional',
+  intraOpNumThreads: 'optional',
+  session: 'optional',
+  forceNative: 'optional',
+  smallWork: 'optional',
+  sessionCacheBytes: 'optional',
+};
+
 /** Calls of one kernel: recorded for ONNX Runtime, and run at once by tfjs-backend-cpu. */
 export interface KernelCalls {
   native: number;
@@ -101,6 +110,7 @@ export class OnnxRuntimeBackend extends RecordingBackend implements CompileServi
 
   constructor(options: OnnxRuntimeOptions = {}) {
     super('onnxruntime');
+    checkOptions('onnxruntime', options, OPTIONS);
     this.options = options;
     this.target = targetOf(options.executionProviders);
     this.copies = this.target.keepsState ? new DeviceCopies() : null;

@@ -1,3 +1,4 @@
+import { checkText } from '@diptych/core';
 import { RECORDERS } from '@diptych/graph';
 import * as tf from '@tensorflow/tfjs-core';
 import { OnnxRuntimeBackend, type OnnxRuntimeOptions } from './backend.js';
@@ -32,9 +33,11 @@ export function registerKernels(name: string): void {
 export function useOnnxRuntime(options: OnnxRuntimeOptions = {}, name = BACKEND_NAME): OnnxRuntimeBackend {
   const probe = probeOrt();
   if (!probe.available) throw probe.error;
+  checkText('useOnnxRuntime', 'the name', name);
+  // before another one of the name goes: it may refuse its options
+  const backend = new OnnxRuntimeBackend(options);
   registerKernels(name);
   if (tf.findBackendFactory(name)) tf.removeBackend(name);
-  const backend = new OnnxRuntimeBackend(options);
   tf.registerBackend(name, () => backend, PRIORITY);
   tf.setBackend(name);
   return backend;

@@ -1,6 +1,7 @@
 import { ConfigError, type ImageEncoder } from '@diptych/core';
 import type { RandomWeights } from '@diptych/nn';
 import {
+  checkPretrained,
   openSource,
   type Pretrained,
   type PretrainedOptions,
@@ -19,6 +20,7 @@ export async function imageEncoderFromPretrained(
   model: string | WeightSource,
   options: PretrainedOptions & RandomWeights = {},
 ): Promise<ImageEncoder & Pretrained> {
+  checkPretrained('vision.imageEncoderFromPretrained', options);
   const source = openSource(model, options.hub);
   const { library, architecture } = await readArchitecture(source);
   const family = FAMILIES.find(({ architectures }) => architectures?.test(architecture));

@@ -172,10 +172,10 @@ export class SeparableBlock extends MobileBlock {
     const { inChannels, outChannels, kernelSize, stride, activation, squeeze, style } = options;
     this.#activation = activation;
     this.convDw = new MobileConv2d(inChannels, inChannels, kernelSize, { style, stride, groups: inChannels });
-    this.bn1 = new BatchNorm2d(inChannels, style);
+    this.bn1 = new BatchNorm2d(inChannels, { eps: style.eps });
     this.se = squeeze && new SqueezeExcite(inChannels, narrowWidth(squeeze, inChannels, inChannels), squeeze, style);
     this.convPw = new MobileConv2d(inChannels, outChannels, 1, { style });
-    this.bn2 = new BatchNorm2d(outChannels, style);
+    this.bn2 = new BatchNorm2d(outChannels, { eps: style.eps });
   }
 
   protected branch(x: tf.Tensor4D, context: Context): tf.Tensor4D {
@@ -204,12 +204,12 @@ export class InvertedBlock extends MobileBlock {
     const inner = roundChannels(inChannels * expansion);
     this.#activation = activation;
     this.convPw = new MobileConv2d(inChannels, inner, 1, { style });
-    this.bn1 = new BatchNorm2d(inner, style);
+    this.bn1 = new BatchNorm2d(inner, { eps: style.eps });
     this.convDw = new MobileConv2d(inner, inner, kernelSize, { style, stride, groups: inner });
-    this.bn2 = new BatchNorm2d(inner, style);
+    this.bn2 = new BatchNorm2d(inner, { eps: style.eps });
     this.se = squeeze && new SqueezeExcite(inner, narrowWidth(squeeze, inChannels, inner), squeeze, style);
     this.convPwl = new MobileConv2d(inner, outChannels, 1, { style });
-    this.bn3 = new BatchNorm2d(outChannels, style);
+    this.bn3 = new BatchNorm2d(outChannels, { eps: style.eps });
   }
 
   protected branch(x: tf.Tensor4D, context: Context): tf.Tensor4D {

@@ -1,4 +1,4 @@
-import { ConfigError } from '@diptych/core';
+import { ConfigError, checkMethods, checkOptions, checkText, type OptionNames } from '@diptych/core';
 
 /** One renaming of a name adapter. */
 export interface NameRule {
@@ -25,6 +25,8 @@ export interface NameAdapter {
   readonly ignore?: readonly RegExp[];
 }
 
+const ADAPTER: OptionNames<NameAdapter> = { only: 'optional', rules: 'optional', ignore: 'optional' };
+
 /** Where one stored tensor goes: to one name, or in parts to several. */
 export interface Destination {
   readonly names: readonly string[];
@@ -37,7 +39,11 @@ export interface Destination {
  *
  * @returns where the tensor goes, or undefined if it is to be ignored
  */
-export function adaptName(name: string, { only, rules = [], ignore = [] }: NameAdapter): Destination | undefined {
+export function adaptName(name: string, adapter: NameAdapter): Destination | undefined {
+  const where = 'weights.adaptName';
+  checkText(where, 'the name', name);
+  checkOptions(where, adapter, ADAPTER);
+  const { only, rules = [], ignore = [] } = adapter;
   if (only && !matches(name, only)) return undefined;
   if (ignore.some((pattern) => matches(name, pattern))) return undefined;
   let names: readonly string[] = [name];
@@ -68,6 +74,7 @@ function matches(name: string, pattern: RegExp): boolean {
  * @throws ConfigError if more than the first has `only`, which looks at the checkpoint's own names
  */
 export function chainAdapters(...adapters: readonly NameAdapter[]): NameAdapter {
+  for (const adapter of adapters) checkOptions('weights.chainAdapters', adapter, ADAPTER);
   if (adapters.slice(1).some(({ only }) => only)) {
     throw new ConfigError({ where: 'weights.chainAdapters', problem: 'only the first adapter may select by `only`' });
   }
@@ -84,6 +91,7 @@ export function chainAdapters(...adapters: readonly NameAdapter[]): NameAdapter 
  * @param prefix for instance `vision_model.`
  */
 export function selectPrefix(prefix: string): NameAdapter {
+  checkText('weights.selectPrefix', 'the prefix', prefix);
   const start = new RegExp(`^${prefix.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}`);
   return { only: start, rules: [{ from: start, to: '' }] };
 }
@@ -99,6 +107,7 @@ export function selectPrefix(prefix: string): NameAdapter {
  * @throws ConfigError if a rule splits, joins or transposes, or two tensors get one name
  */
 export function renameTensors<Tensor>(tensors: ReadonlyMap<string, Tensor>, adapter: NameAdapter): Map<string, Tensor> {
+  checkMethods('weights.renameTensors', tensors, ['entries', 'get'], 'pass a Map of tensors, as stateDict() gives');
   const renamed = new Map<string, Tensor>();
   for (const [from, tensor] of tensors) {
     const destination = adaptName(from, adapter);

@@ -25,7 +25,6 @@ describe.skipIf(!executablePath)('in Chromium (skipped where there is none; set 
     hub = await FakeHub.start({ 'config.json': new TextEncoder().encode('{"width": 1}'), 'model.safetensors': file });
     const { outputFiles } = await build({
       entryPoints: [resolve(import.meta.dirname, 'index.browser.ts')],
-      alias: { '@diptych/core': resolve(import.meta.dirname, '../../core/src/index.ts') },
       bundle: true,
       write: false,
       platform: 'browser',

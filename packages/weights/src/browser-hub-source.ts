@@ -1,4 +1,4 @@
-import { HubError } from '@diptych/core';
+import { checkFields, HubError } from '@diptych/core';
 import { publicName, retryingFetch } from '@diptych/core/http';
 import { download, throttledProgress } from './download.js';
 import { hubError } from './hub-error.js';
@@ -37,6 +37,7 @@ export interface BrowserHubOptions extends HubOptions {
  * @throws ConfigError if the id is malformed; methods throw HubError when a file cannot be had
  */
 export function browserHubSource(id: string, options: BrowserHubOptions = {}): WeightSource {
+  checkFields('weights.browserHubSource', 'options', options, []);
   const { repo, revision } = parseHubId(id, options.revision);
   const name = `${repo}@${revision}`;
   const endpoint = (options.endpoint ?? DEFAULT_ENDPOINT).replace(/\/+$/, '');

@@ -1,4 +1,4 @@
-import { formatShape, WeightsError } from '@diptych/core';
+import { checkFields, checkList, checkOptions, formatShape, type OptionNames, WeightsError } from '@diptych/core';
 import { STORED_DTYPES } from './dtypes.js';
 import { float32ToBfloat16, float32ToFloat16 } from './half.js';
 import { MAX_HEADER_BYTES, PREFIX_BYTES } from './safetensors-header.js';
@@ -14,6 +14,8 @@ export interface EncodeOptions {
   /** How float32 tensors are stored; halves are rounded to nearest, ties to even. Default `F32`. */
   readonly floats?: 'F32' | 'F16' | 'BF16';
 }
+
+const OPTIONS: OptionNames<EncodeOptions> = { metadata: 'optional', floats: 'optional' };
 
 /** A file as a header and the tensors that follow it, in the order of the file. */
 export interface SafetensorsLayout {
@@ -50,12 +52,16 @@ export function encodeSafetensors(tensors: NamedTensors, options: EncodeOptions 
  * implementation does, so that every tensor is aligned.
  */
 export function layOutSafetensors(tensors: NamedTensors, options: EncodeOptions = {}): SafetensorsLayout {
+  const where = 'weights.encodeSafetensors';
+  checkFields(where, 'tensors by name', tensors, []);
+  checkOptions(where, options, OPTIONS);
   const { metadata = { format: 'pt' }, floats = 'F32' } = options;
   const plans = entriesOf(tensors)
     .map(([name, shape, dtype, read]) => {
       if (name === '__metadata__') {
         throw new WeightsError({ where: 'encodeSafetensors', problem: 'the name __metadata__ is reserved' });
       }
+      checkList(`${where}: tensor "${name}"`, 'the shape', shape);
       const stored = dtype === 'float32' ? floats : STORED[dtype];
       const width = WIDTHS[stored];
       return { name, shape, stored, width, byteLength: sizeOf(shape) * width, read };

@@ -1,4 +1,4 @@
-import { ConfigError } from '@diptych/core';
+import { ConfigError, checkText } from '@diptych/core';
 
 /** A model on the hub, at a branch, tag or commit. */
 export interface HubId {
@@ -17,6 +17,8 @@ const NAME = /^(?!.*(--|\.\.))[\w](?:[\w.-]{0,94}[\w])?$/;
  * @throws ConfigError if it is no such id
  */
 export function parseHubId(id: string, revision = 'main'): HubId {
+  checkText('weights.hub', 'the id of a model', id);
+  checkText('weights.hub', 'revision', revision);
   const [repo = '', ...rest] = id.split('@');
   const found = rest.length === 0 ? revision : rest.join('@');
   const parts = repo.split('/');

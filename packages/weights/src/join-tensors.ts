@@ -1,4 +1,4 @@
-import { WeightsError } from '@diptych/core';
+import { checkFields, checkList, WeightsError } from '@diptych/core';
 import type { TensorCollection } from './tensor-collection.js';
 
 /**
@@ -10,6 +10,8 @@ import type { TensorCollection } from './tensor-collection.js';
 export function joinTensors(
   parts: readonly (readonly [prefix: string, tensors: TensorCollection])[],
 ): TensorCollection {
+  checkList('weights.joinTensors', 'the parts', parts);
+  for (const part of parts) checkFields('weights.joinTensors', 'tensors', part?.[1], ['infos']);
   const name = parts.map(([, tensors]) => tensors.name).join(' + ');
   const places = new Map<string, readonly [tensors: TensorCollection, own: string]>();
   for (const [prefix, tensors] of parts) {

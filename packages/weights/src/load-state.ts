@@ -1,4 +1,14 @@
-import { buffersOf, formatShape, parametersOf, type Stateful, WeightsError } from '@diptych/core';
+import {
+  buffersOf,
+  checkFields,
+  checkMethods,
+  checkOptions,
+  formatShape,
+  type OptionNames,
+  parametersOf,
+  type Stateful,
+  WeightsError,
+} from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { adaptName, type NameAdapter } from './adapter.js';
 import { STORED_DTYPES } from './dtypes.js';
@@ -30,6 +40,13 @@ export interface LoadOptions {
   readonly unusedSettings?: readonly string[];
 }
 
+const OPTIONS: OptionNames<LoadOptions> = {
+  adapter: 'optional',
+  strict: 'optional',
+  fresh: 'optional',
+  unusedSettings: 'optional',
+};
+
 /** PyTorch's counter of batch norm updates: of use only with `momentum=None`, which no known checkpoint has. */
 const ALWAYS_IGNORED = /(^|\.)num_batches_tracked$/;
 
@@ -49,6 +66,10 @@ const ALWAYS_IGNORED = /(^|\.)num_batches_tracked$/;
  * @throws WeightsError if two tensors of the checkpoint want the same place, or a tensor cannot be read
  */
 export function loadState(target: Stateful, tensors: NamedTensors, options: LoadOptions = {}): LoadReport {
+  const where = 'weights.loadState';
+  checkMethods(where, target, ['namedParameters', 'namedBuffers'], 'pass a model, then the tensors');
+  checkFields(where, 'tensors', tensors, []);
+  checkOptions(where, options, OPTIONS);
   const { adapter = {}, strict = true, fresh: freshNames = [], unusedSettings = [] } = options;
   const checkpoint = asCollection(tensors);
   const variables = new Map([...parametersOf(target), ...buffersOf(target)]);

@@ -1,3 +1,4 @@
+import { checkFields } from '@diptych/core';
 import { parseSafetensors } from './safetensors.js';
 import { missingFile, type WeightSource } from './weight-source.js';
 
@@ -8,6 +9,7 @@ import { missingFile, type WeightSource } from './weight-source.js';
  * @param name what messages call it
  */
 export function memorySource(files: Readonly<Record<string, Uint8Array | string>>, name = 'memory'): WeightSource {
+  checkFields('weights.memorySource', 'files by name', files, []);
   const contents = new Map(Object.entries(files));
   const paths = [...contents.keys()].sort();
   const source: WeightSource = {

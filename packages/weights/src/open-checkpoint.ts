@@ -1,8 +1,8 @@
-import { ConfigError, type JsonObject } from '@diptych/core';
+import { ConfigError, checkOptions, type JsonObject, type OptionNames } from '@diptych/core';
 import { HubConfig, isJsonObject } from './hub-config.js';
 import { openTensors } from './open-tensors.js';
 import type { TensorCollection } from './tensor-collection.js';
-import { hasFile, readJson, type WeightSource } from './weight-source.js';
+import { checkSource, hasFile, readJson, type WeightSource } from './weight-source.js';
 
 /**
  * The settings of the image transform that belongs to a checkpoint, as its authors wrote them: timm's `pretrained_cfg`, or
@@ -37,6 +37,12 @@ export interface OpenCheckpointOptions {
   readonly modelType?: string;
 }
 
+const OPTIONS: OptionNames<OpenCheckpointOptions> = {
+  file: 'optional',
+  folder: 'optional',
+  modelType: 'optional',
+};
+
 /**
  * Opens a folder or hub repository of timm or transformers.
  *
@@ -44,8 +50,11 @@ export interface OpenCheckpointOptions {
  */
 export async function openCheckpoint(
   source: WeightSource,
-  { file, folder = '', modelType }: OpenCheckpointOptions = {},
+  options: OpenCheckpointOptions = {},
 ): Promise<OpenedCheckpoint> {
+  checkOptions('weights.openCheckpoint', options, OPTIONS);
+  const { file, folder = '', modelType } = options;
+  checkSource('weights.openCheckpoint', source);
   const { config, library, architecture } = await readArchitecture(source, { folder, modelType });
   const transform = await readImageConfig(source, config, library);
   const tensors = () => openTensors(source, { file, folder });
@@ -59,8 +68,11 @@ export async function openCheckpoint(
  */
 export async function readArchitecture(
   source: WeightSource,
-  { folder = '', modelType }: Omit<OpenCheckpointOptions, 'file'> = {},
+  options: Omit<OpenCheckpointOptions, 'file'> = {},
 ): Promise<Pick<OpenedCheckpoint, 'config' | 'library' | 'architecture'>> {
+  checkSource('weights.readArchitecture', source);
+  checkOptions('weights.readArchitecture', options, OPTIONS);
+  const { folder = '', modelType } = options;
   const path = folder === '' ? 'config.json' : `${folder.replace(/\/$/, '')}/config.json`;
   const config = new HubConfig(`${source.name}/${path}`, await readJson(source, path));
   const library = config.has('architecture') ? 'timm' : 'transformers';

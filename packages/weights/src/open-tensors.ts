@@ -1,7 +1,7 @@
 import { WeightsError } from '@diptych/core';
 import { describeForeignFormat } from './foreign-format.js';
 import type { TensorCollection, TensorInfo } from './tensor-collection.js';
-import { checkRelativePath, readJson, type WeightSource } from './weight-source.js';
+import { checkRelativePath, checkSource, readJson, type WeightSource } from './weight-source.js';
 
 /** File names that the hub's libraries use, in the order in which they are looked for. */
 const USUAL_NAMES = [
@@ -27,6 +27,7 @@ export interface OpenTensorsOptions {
  * @throws WeightsError if there is none, with advice on how to convert what is there instead; or if it is malformed
  */
 export async function openTensors(source: WeightSource, options: OpenTensorsOptions = {}): Promise<TensorCollection> {
+  checkSource('weights.openTensors', source);
   const file = options.file ?? (await findTensors(source, options.folder));
   if (file.endsWith('.index.json')) return openSharded(source, file);
   return source.openTensors(file);
@@ -69,6 +70,7 @@ async function findTensors(source: WeightSource, folder?: string): Promise<strin
  * @throws WeightsError if the index or a shard is malformed, or they disagree
  */
 export async function openSharded(source: WeightSource, indexPath: string): Promise<TensorCollection> {
+  checkSource('weights.openSharded', source);
   const where = `${source.name}/${indexPath}`;
   const { weight_map: weightMap, metadata } = await readJson(source, indexPath);
   if (typeof weightMap !== 'object' || weightMap === null || Array.isArray(weightMap)) {

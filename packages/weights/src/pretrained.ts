@@ -1,4 +1,13 @@
-import { type JsonObject, parametersOf, type Stateful } from '@diptych/core';
+import {
+  checkFields,
+  checkList,
+  checkOptions,
+  checkPositive,
+  type JsonObject,
+  type OptionNames,
+  parametersOf,
+  type Stateful,
+} from '@diptych/core';
 import type { NameAdapter } from './adapter.js';
 import type { HubConfig } from './hub-config.js';
 import type { LoadReport } from './load-report.js';
@@ -16,6 +25,29 @@ export interface PretrainedOptions {
   readonly strict?: boolean;
   /** How the hub is reached: revision, token, endpoint, progress. */
   readonly hub?: OpenSourceOptions;
+}
+
+/** What every `fromPretrained` takes, with the first weights of a new head. */
+const PRETRAINED = {
+  embedDim: 'optional',
+  file: 'optional',
+  strict: 'optional',
+  hub: 'optional',
+  seed: 'optional',
+  generator: 'optional',
+} as const;
+
+/**
+ * Checks the options of a `fromPretrained` before anything is fetched.
+ *
+ * @param more names that this one takes beside those of all
+ * @throws ConfigError for an unknown option, with the nearest known name, or a width that is none
+ */
+export function checkPretrained(where: string, options: PretrainedOptions, more: readonly string[] = []): void {
+  checkList(where, 'the names', more);
+  const names = { ...PRETRAINED, ...Object.fromEntries(more.map((name) => [name, 'optional'])) };
+  checkOptions(where, options as object, names as OptionNames<object>);
+  if (options.embedDim !== undefined) checkPositive(where, 'embedDim', options.embedDim);
 }
 
 /** The tokenizer that belongs to a checkpoint. */
@@ -65,6 +97,7 @@ export interface FillOptions {
  * @throws WeightsError if the checkpoint does not fit
  */
 export function fillModel(target: Stateful, checkpoint: TensorCollection, options: FillOptions): LoadReport {
+  checkFields('weights.fillModel', 'the options', options, ['adapter']);
   const { adapter, heads = [], strict, prepare, config } = options;
   const fresh = heads.map(({ name }) => new RegExp(`^${name.replaceAll('.', '\\.')}\\.`));
   try {
@@ -90,5 +123,6 @@ function restart({ layer, make }: Head): void {
 
 /** The adapter, leaving out tensors that the model does not want. */
 export function ignoring(adapter: NameAdapter, ...patterns: readonly RegExp[]): NameAdapter {
+  checkFields('weights.ignoring', 'an adapter', adapter, []);
   return { ...adapter, ignore: [...(adapter.ignore ?? []), ...patterns] };
 }

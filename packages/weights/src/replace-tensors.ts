@@ -1,4 +1,4 @@
-import { WeightsError } from '@diptych/core';
+import { checkFields, WeightsError } from '@diptych/core';
 import type { TensorCollection, TensorData } from './tensor-collection.js';
 
 /**
@@ -12,6 +12,8 @@ export function replaceTensors(
   tensors: TensorCollection,
   replacements: Readonly<Record<string, TensorData>>,
 ): TensorCollection {
+  checkFields('weights.replaceTensors', 'tensors', tensors, ['infos']);
+  checkFields('weights.replaceTensors', 'replacements', replacements, []);
   const infos = new Map(tensors.infos);
   for (const [name, { dtype, shape, data }] of Object.entries(replacements)) {
     if (!infos.has(name)) {

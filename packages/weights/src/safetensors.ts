@@ -1,4 +1,4 @@
-import { WeightsError } from '@diptych/core';
+import { ConfigError, WeightsError } from '@diptych/core';
 import { STORED_DTYPES } from './dtypes.js';
 import { type HalfTable, makeHalfTable } from './half.js';
 import {
@@ -117,6 +117,13 @@ const ARRAYS = {
  * @throws WeightsError if the file is malformed
  */
 export function parseSafetensors(bytes: Uint8Array, name = 'safetensors'): Safetensors {
+  if (!(bytes instanceof Uint8Array)) {
+    throw new ConfigError({
+      where: 'weights.parseSafetensors',
+      expected: 'the bytes of a file, a Uint8Array',
+      got: typeof bytes,
+    });
+  }
   // A Buffer's views would be Buffers again.
   const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return new Safetensors(name, {

@@ -1,5 +1,5 @@
 import { type JsonObject, WeightsError } from '@diptych/core';
-import { hasFile, readJson, readJsonValue, type WeightSource } from './weight-source.js';
+import { checkSource, hasFile, readJson, readJsonValue, type WeightSource } from './weight-source.js';
 
 /** What a sentence-transformers folder says about its model, beside the transformer itself. */
 export interface SentenceTransformer {
@@ -50,6 +50,7 @@ export function isSentenceTransformer(source: WeightSource): Promise<boolean> {
  * @throws WeightsError if they are malformed, or the model has a step that cannot be reproduced
  */
 export async function readSentenceTransformer(source: WeightSource): Promise<SentenceTransformer> {
+  checkSource('weights.readSentenceTransformer', source);
   const where = `${source.name}/modules.json`;
   const modules = readModules(where, await readJsonValue(source, 'modules.json'));
   const [first, second, ...rest] = modules;

@@ -37,6 +37,7 @@ export {
 } from './open-checkpoint.js';
 export { type OpenTensorsOptions, openSharded, openTensors } from './open-tensors.js';
 export {
+  checkPretrained,
   type FillOptions,
   fillModel,
   type Head,

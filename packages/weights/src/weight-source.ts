@@ -1,4 +1,4 @@
-import { type JsonObject, WeightsError } from '@diptych/core';
+import { checkMethods, type JsonObject, WeightsError } from '@diptych/core';
 import type { TensorCollection } from './tensor-collection.js';
 
 /**
@@ -25,13 +25,24 @@ export interface WeightSource {
   openTensors(path: string): Promise<TensorCollection>;
 }
 
+/**
+ * Checks that something is a source of files.
+ *
+ * @throws ConfigError that names the methods which are missing
+ */
+export function checkSource(where: string, source: WeightSource): void {
+  checkMethods(where, source, ['list', 'read', 'openTensors'], 'openSource(id or folder) makes one');
+}
+
 /** True if the source has such a file. */
 export async function hasFile(source: WeightSource, path: string): Promise<boolean> {
+  checkSource('weights.hasFile', source);
   return (await source.list()).includes(path);
 }
 
 /** A text file, as UTF-8. */
 export async function readText(source: WeightSource, path: string): Promise<string> {
+  checkSource('weights.readText', source);
   return new TextDecoder().decode(await source.read(path));
 }
 

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { checkPath } from '../config-checks.js';
+import { ConfigError } from '../errors.js';
 
 /**
  * Writes a file so that after a crash or power cut there is either the old file or the whole new one: into a
@@ -13,6 +15,10 @@ export async function writeFileAtomically(
   path: string,
   pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
 ): Promise<void> {
+  checkPath('core.writeFileAtomically', path);
+  if (typeof pieces !== 'object' || pieces === null || !(Symbol.iterator in pieces || Symbol.asyncIterator in pieces)) {
+    throw new ConfigError({ where: 'core.writeFileAtomically', expected: 'an iterable of bytes', got: typeof pieces });
+  }
   const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
   try {
     const file = await open(temporary, 'wx');

@@ -1,9 +1,10 @@
-import { printable } from '@diptych/core';
+import { checkFields, printable } from '@diptych/core';
 import type { Distribution } from './histogram.js';
 import type { Inspection } from './inspect.js';
 
 /** An inspection as lines for a terminal: counts, a table of distributions with small bars, what is broken, samples. */
 export function formatInspection(inspection: Inspection): string {
+  checkFields('data.formatInspection', 'what inspect() gives', inspection, ['source']);
   const { source, records, captions, formats, duplicates, bad, samples } = inspection;
   const kinds = Object.entries(formats).sort(([, a], [, b]) => b - a);
   const lines = [

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { sep } from 'node:path';
-import { ConfigError } from '@diptych/core';
+import { ConfigError, checkText } from '@diptych/core';
 import { isRemote } from '@diptych/core/http';
 import { expand } from 'brace-expansion';
 
@@ -12,6 +12,7 @@ import { expand } from 'brace-expansion';
  * @throws ConfigError where a pattern means over a million files
  */
 export function expandBraces(pattern: string): string[] {
+  checkText('data.expandBraces', 'a pattern', pattern);
   if (!pattern.includes('{')) return [pattern];
   const written = sep === '\\' ? pattern.replace(/\\(?![{},])/g, '/') : pattern;
   const files = expand(isRemote(pattern) ? written : withExistingPartsEscaped(written), {

@@ -1,4 +1,4 @@
-import { ConfigError } from '@diptych/core';
+import { ConfigError, type RgbImage } from '@diptych/core';
 import type { Size } from './step.js';
 
 /** Height and width of one number (a square) or of [height, width]. */
@@ -23,6 +23,22 @@ export function sizeOf(size: SizeArgument, where: string): Size {
     });
   }
   return { height, width };
+}
+
+/**
+ * Checks a picture of bytes.
+ *
+ * @throws ConfigError unless it has width, height and their bytes, three a pixel
+ */
+export function checkPicture(where: string, image: RgbImage): void {
+  const { data, width, height } = (image ?? {}) as Partial<RgbImage>;
+  if (ArrayBuffer.isView(data) && data.length === width! * height! * 3) return;
+  throw new ConfigError({
+    where,
+    expected: 'a picture { data, width, height } of three bytes a pixel',
+    got: ArrayBuffer.isView(data) ? `${data.length} bytes for ${width}x${height}` : String(image),
+    remedy: 'decodeImage() makes one of a file',
+  });
 }
 
 /**

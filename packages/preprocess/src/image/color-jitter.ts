@@ -1,4 +1,4 @@
-import { ConfigError, type RgbImage, shuffle } from '@diptych/core';
+import { ConfigError, checkOptions, type OptionNames, type RgbImage, shuffle } from '@diptych/core';
 import { adjustBrightness, adjustContrast, adjustSaturation } from './enhance.js';
 import { adjustHue } from './hue.js';
 import { type PixelStep, pixelStep } from './step.js';
@@ -14,6 +14,13 @@ export interface ColorJitterOptions {
   /** Part of the colour circle, within [-0.5, 0.5]. */
   readonly hue?: JitterRange;
 }
+
+const OPTIONS: OptionNames<ColorJitterOptions> = {
+  brightness: 'optional',
+  contrast: 'optional',
+  saturation: 'optional',
+  hue: 'optional',
+};
 
 type Adjustment = readonly [
   name: keyof ColorJitterOptions,
@@ -35,6 +42,7 @@ const adjustments: readonly Adjustment[] = [
  * @throws ConfigError for a range that is none
  */
 export function colorJitter(options: ColorJitterOptions): PixelStep {
+  checkOptions('preprocess.colorJitter', options, OPTIONS);
   const { brightness, contrast, saturation, hue } = options;
   const given = { brightness, contrast, saturation, hue };
   const active = adjustments.flatMap(([name, adjust, neutral]) => {

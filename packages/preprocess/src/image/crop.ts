@@ -1,4 +1,4 @@
-import { ConfigError, type RgbImage } from '@diptych/core';
+import { ConfigError, checkOptions, type OptionNames, type RgbImage } from '@diptych/core';
 import { placeOn } from './canvas.js';
 import { type SizeArgument, sizeOf } from './check.js';
 import type { Window } from './resampler.js';
@@ -9,6 +9,10 @@ export interface CenterCropOptions {
   /** Of the offset, where the crop cannot lie in the middle: `even` as torchvision, `down` as transformers. */
   readonly rounding?: 'even' | 'down';
 }
+
+const CENTER_CROP_OPTIONS: OptionNames<CenterCropOptions> = {
+  rounding: 'optional',
+};
 
 /** A crop whose place depends on the picture's size only. */
 export interface CenterCropStep extends PixelStep {
@@ -23,7 +27,9 @@ export interface CenterCropStep extends PixelStep {
  * @param size side of a square, or [height, width]
  * @throws ConfigError for a size that is none, or another rounding
  */
-export function centerCrop(size: SizeArgument, { rounding = 'even' }: CenterCropOptions = {}): CenterCropStep {
+export function centerCrop(size: SizeArgument, options: CenterCropOptions = {}): CenterCropStep {
+  checkOptions('preprocess.centerCrop', options, CENTER_CROP_OPTIONS);
+  const { rounding = 'even' } = options;
   const crop = sizeOf(size, 'preprocess.centerCrop');
   if (rounding !== 'even' && rounding !== 'down') {
     throw new ConfigError({

@@ -1,4 +1,4 @@
-import { ConfigError, InputError, type RgbImage } from '@diptych/core';
+import { ConfigError, checkOptions, InputError, type OptionNames, type RgbImage } from '@diptych/core';
 import { MAX_ENCODED_BYTES } from '@diptych/core/node';
 import sharp from 'sharp';
 import { type Color, rgbOf } from './color.js';
@@ -17,6 +17,13 @@ export interface DecodeOptions {
   /** Most encoded bytes that are read. Default 256 MiB. */
   readonly maxBytes?: number;
 }
+
+const OPTIONS: OptionNames<DecodeOptions> = {
+  orient: 'optional',
+  onto: 'optional',
+  maxPixels: 'optional',
+  maxBytes: 'optional',
+};
 
 const MAX_PIXELS = 89_478_485;
 
@@ -94,11 +101,9 @@ export async function decodeBytes(
  * @throws ConfigError for options out of range or unknown
  */
 export function checkDecodeOptions(options: DecodeOptions) {
-  const { orient = false, onto, maxPixels = MAX_PIXELS, maxBytes = MAX_ENCODED_BYTES, ...unknown } = options;
   const where = 'preprocess.decodeImage';
-  for (const key of Object.keys(unknown)) {
-    throw new ConfigError({ where, expected: 'options orient, onto, maxPixels, maxBytes', got: key });
-  }
+  checkOptions(where, options, OPTIONS);
+  const { orient = false, onto, maxPixels = MAX_PIXELS, maxBytes = MAX_ENCODED_BYTES } = options;
   for (const [key, value] of Object.entries({ maxPixels, maxBytes })) {
     if (!Number.isSafeInteger(value) || value < 1) {
       throw new ConfigError({ where, expected: `${key} to be a positive integer`, got: String(value) });

@@ -1,4 +1,5 @@
 import type { RgbImage } from '@diptych/core';
+import { checkPicture } from './check.js';
 import { luminance } from './luminance.js';
 
 /*
@@ -8,11 +9,13 @@ import { luminance } from './luminance.js';
 
 /** Blends with black. */
 export function adjustBrightness(image: RgbImage, factor: number): RgbImage {
+  checkPicture('preprocess.adjustBrightness', image);
   return blend(image, factor, () => 0);
 }
 
 /** Blends with the mean grey of the picture. */
 export function adjustContrast(image: RgbImage, factor: number): RgbImage {
+  checkPicture('preprocess.adjustContrast', image);
   const grey = luminance(image);
   let sum = 0;
   for (const value of grey) sum += value;
@@ -22,12 +25,14 @@ export function adjustContrast(image: RgbImage, factor: number): RgbImage {
 
 /** Blends with the grey version of the picture. */
 export function adjustSaturation(image: RgbImage, factor: number): RgbImage {
+  checkPicture('preprocess.adjustSaturation', image);
   const grey = luminance(image);
   return blend(image, factor, (index) => grey[Math.trunc(index / 3)]!);
 }
 
 /** Blends with a smoothed version (PIL's `SMOOTH` kernel: 5 in the middle, 1 around; edge pixels stay). */
 export function adjustSharpness(image: RgbImage, factor: number): RgbImage {
+  checkPicture('preprocess.adjustSharpness', image);
   const smooth = smoothed(image);
   return blend(image, factor, (index) => smooth[index]!);
 }

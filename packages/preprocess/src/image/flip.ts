@@ -1,5 +1,5 @@
 import type { RgbImage } from '@diptych/core';
-import { checkRange } from './check.js';
+import { checkPicture, checkRange } from './check.js';
 import { type PixelStep, pixelStep } from './step.js';
 
 /**
@@ -31,7 +31,9 @@ function randomFlip(op: string, probability: number, flip: (image: RgbImage) => 
 }
 
 /** Mirrors left and right. */
-export function flipHorizontally({ data, height, width }: RgbImage): RgbImage {
+export function flipHorizontally(image: RgbImage): RgbImage {
+  checkPicture('preprocess.flipHorizontally', image);
+  const { data, height, width } = image;
   const flipped = new Uint8Array(data.length);
   let to = 0;
   for (let row = 0; row < height; row++) {
@@ -45,7 +47,9 @@ export function flipHorizontally({ data, height, width }: RgbImage): RgbImage {
 }
 
 /** Turns upside down. */
-export function flipVertically({ data, height, width }: RgbImage): RgbImage {
+export function flipVertically(image: RgbImage): RgbImage {
+  checkPicture('preprocess.flipVertically', image);
+  const { data, height, width } = image;
   const flipped = new Uint8Array(data.length);
   const size = width * 3;
   for (let row = 0; row < height; row++) {

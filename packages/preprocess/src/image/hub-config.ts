@@ -1,4 +1,4 @@
-import { ConfigError, type Json, type JsonObject } from '@diptych/core';
+import { ConfigError, checkFields, type Json, type JsonObject } from '@diptych/core';
 import { centerCrop } from './crop.js';
 import { IMAGE_PROCESSOR_OF, IMAGE_PROCESSORS } from './image-processors.js';
 import { letterbox } from './letterbox.js';
@@ -21,6 +21,7 @@ const PIL_FILTERS: readonly Interpolation[] = ['nearest', 'lanczos', 'bilinear',
  * @throws ConfigError for a file of another kind, or one that asks for something that is not supported
  */
 export function stepsFromConfig(config: JsonObject): Step[] {
+  checkFields('preprocess.imageTransform', 'a configuration', config, []);
   if (isObject(config.pretrained_cfg)) return timmSteps(config.pretrained_cfg);
   if (isObject(config.preprocess_cfg)) return openClipSteps(config, config.preprocess_cfg);
   if (isObject(config.image_processor)) {

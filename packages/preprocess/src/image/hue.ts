@@ -1,10 +1,12 @@
 import type { RgbImage } from '@diptych/core';
+import { checkPicture } from './check.js';
 
 /**
  * Turns the hue by `turn` of the circle, -0.5 to 0.5: `torchvision.transforms.functional.adjust_hue` on a PIL image, byte for
  * byte, with PIL's 8-bit HSV between (`rgb2hsv_row`, `hsv2rgb`).
  */
 export function adjustHue(image: RgbImage, turn: number): RgbImage {
+  checkPicture('preprocess.adjustHue', image);
   const shift = Math.trunc(turn * 255) & 0xff;
   const data = new Uint8Array(image.data.length);
   for (let i = 0; i < data.length; i += 3) {

@@ -1,3 +1,4 @@
+import { checkOptions, type OptionNames } from '@diptych/core';
 import { placeOn } from './canvas.js';
 import { checkName, type SizeArgument, sizeOf } from './check.js';
 import { type Color, rgbOf } from './color.js';
@@ -15,6 +16,11 @@ export interface LetterboxOptions {
   readonly interpolation?: Interpolation;
 }
 
+const LETTERBOX_OPTIONS: OptionNames<LetterboxOptions> = {
+  fill: 'optional',
+  interpolation: 'optional',
+};
+
 /**
  * Fits the whole picture into a frame and keeps its aspect; bars fill the rest, evenly on both sides. The same as timm's
  * `ResizeKeepRatio(longest=1)` and `CenterCropOrPad`.
@@ -22,10 +28,9 @@ export interface LetterboxOptions {
  * @param size side of a square, or [height, width]
  * @throws ConfigError for a size, colour or name that is none
  */
-export function letterbox(
-  size: SizeArgument,
-  { fill = 'black', interpolation = 'bilinear' }: LetterboxOptions = {},
-): PixelStep {
+export function letterbox(size: SizeArgument, options: LetterboxOptions = {}): PixelStep {
+  checkOptions('preprocess.letterbox', options, LETTERBOX_OPTIONS);
+  const { fill = 'black', interpolation = 'bilinear' } = options;
   const where = 'preprocess.letterbox';
   const frame = sizeOf(size, where);
   const color = rgbOf(fill, where);

@@ -1,4 +1,4 @@
-import { ConfigError, type JsonObject } from '@diptych/core';
+import { ConfigError, checkOptions, type JsonObject } from '@diptych/core';
 import { printCall } from './print-call.js';
 import type { FloatImage, StepInfo } from './step.js';
 
@@ -39,6 +39,7 @@ export type NormalizationName = keyof typeof NORMALIZATIONS;
  *   than 0
  */
 export function normalize(by: NormalizationName | Normalization): NormalizeStep {
+  if (typeof by !== 'string') checkOptions('preprocess.normalize', by, { mean: 'required', std: 'required' });
   const { mean, std } = typeof by === 'string' ? namedNormalization(by) : by;
   const isTriple = (values: unknown) => Array.isArray(values) && values.length === 3 && values.every(Number.isFinite);
   if (!isTriple(mean) || !isTriple(std) || std.includes(0)) {

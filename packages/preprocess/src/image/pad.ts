@@ -1,4 +1,4 @@
-import { ConfigError, InputError, type JsonObject } from '@diptych/core';
+import { ConfigError, checkList, checkOptions, InputError, type JsonObject, type OptionNames } from '@diptych/core';
 import { placeOn } from './canvas.js';
 import { checkName } from './check.js';
 import { type Color, rgbOf } from './color.js';
@@ -18,13 +18,21 @@ export interface PadOptions {
   readonly mode?: PaddingMode;
 }
 
+const PAD_OPTIONS: OptionNames<PadOptions> = {
+  fill: 'optional',
+  mode: 'optional',
+};
+
 /**
  * Adds a border, as `torchvision.transforms.Pad`.
  *
  * @throws ConfigError for negative or fractional padding, or an unknown mode
  */
-export function pad(padding: Padding, { fill = 'black', mode = 'constant' }: PadOptions = {}): PixelStep {
+export function pad(padding: Padding, settings: PadOptions = {}): PixelStep {
+  checkOptions('preprocess.pad', settings, PAD_OPTIONS);
+  const { fill = 'black', mode = 'constant' } = settings;
   const where = 'preprocess.pad';
+  if (typeof padding !== 'number') checkList(where, 'the padding', padding);
   const [left, top, right, bottom] = sidesOf(padding, where);
   const color = rgbOf(fill, where);
   checkName(where, 'mode', mode, ['constant', 'edge', 'reflect', 'symmetric']);

@@ -1,4 +1,4 @@
-import { ConfigError, type RgbImage } from '@diptych/core';
+import { ConfigError, checkOptions, type OptionNames, type RgbImage } from '@diptych/core';
 import { affineNearest, inverseAffineMatrix, rotationMatrix } from './affine.js';
 import { type Color, rgbOf } from './color.js';
 import { adjustBrightness, adjustContrast, adjustSaturation, adjustSharpness } from './enhance.js';
@@ -16,6 +16,13 @@ export interface RandAugmentOptions {
   /** Colour of uncovered pixels. Default black. */
   readonly fill?: Color;
 }
+
+const RAND_AUGMENT_OPTIONS: OptionNames<RandAugmentOptions> = {
+  numOps: 'optional',
+  magnitude: 'optional',
+  numMagnitudeBins: 'optional',
+  fill: 'optional',
+};
 
 /** One of the operations: `strength` runs from 0 to 1 over the bins. */
 interface Operation {
@@ -89,12 +96,9 @@ export const randAugmentOperations: readonly Operation[] = [
  *
  * @throws ConfigError for numbers out of range
  */
-export function randAugment({
-  numOps = 2,
-  magnitude = 9,
-  numMagnitudeBins = 31,
-  fill = 'black',
-}: RandAugmentOptions = {}): PixelStep {
+export function randAugment(options: RandAugmentOptions = {}): PixelStep {
+  checkOptions('preprocess.randAugment', options, RAND_AUGMENT_OPTIONS);
+  const { numOps = 2, magnitude = 9, numMagnitudeBins = 31, fill = 'black' } = options;
   const where = 'preprocess.randAugment';
   const color = rgbOf(fill, where);
   const valid =

@@ -1,4 +1,4 @@
-import { ConfigError, type RgbImage, type SampleRandom } from '@diptych/core';
+import { ConfigError, checkOptions, type OptionNames, type RgbImage, type SampleRandom } from '@diptych/core';
 import { checkName, type SizeArgument, sizeOf } from './check.js';
 import { cut, roundHalfEven } from './crop.js';
 import type { Interpolation } from './resample-filters.js';
@@ -16,6 +16,12 @@ export interface RandomResizedCropOptions {
   readonly interpolation?: Interpolation;
 }
 
+const RANDOM_RESIZED_CROP_OPTIONS: OptionNames<RandomResizedCropOptions> = {
+  scale: 'optional',
+  ratio: 'optional',
+  interpolation: 'optional',
+};
+
 /**
  * In training, a random part of the picture, resized: `torchvision.transforms.RandomResizedCrop` (Szegedy et al., Going
  * Deeper with Convolutions, 2015) with its ten attempts and its fallback. Otherwise the largest centred part of the
@@ -24,10 +30,9 @@ export interface RandomResizedCropOptions {
  * @param size side of a square, or [height, width]
  * @throws ConfigError for a size, name or range that is none
  */
-export function randomResizedCrop(
-  size: SizeArgument,
-  { scale = [0.08, 1], ratio = [3 / 4, 4 / 3], interpolation = 'bilinear' }: RandomResizedCropOptions = {},
-): PixelStep {
+export function randomResizedCrop(size: SizeArgument, options: RandomResizedCropOptions = {}): PixelStep {
+  checkOptions('preprocess.randomResizedCrop', options, RANDOM_RESIZED_CROP_OPTIONS);
+  const { scale = [0.08, 1], ratio = [3 / 4, 4 / 3], interpolation = 'bilinear' } = options;
   const where = 'preprocess.randomResizedCrop';
   const target = sizeOf(size, where);
   checkName(where, 'interpolation', interpolation, ['nearest', 'box', 'bilinear', 'hamming', 'bicubic', 'lanczos']);

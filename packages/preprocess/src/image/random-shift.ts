@@ -1,4 +1,4 @@
-import { ConfigError } from '@diptych/core';
+import { ConfigError, checkOptions, type OptionNames } from '@diptych/core';
 import { placeOn } from './canvas.js';
 import { type Color, rgbOf } from './color.js';
 import { type PixelStep, pixelStep } from './step.js';
@@ -11,13 +11,20 @@ export interface RandomShiftOptions {
   readonly fill?: Color;
 }
 
+const RANDOM_SHIFT_OPTIONS: OptionNames<RandomShiftOptions> = {
+  pixels: 'required',
+  fill: 'optional',
+};
+
 /**
  * In training, moves the whole picture by up to `pixels` to either side, up and down; every whole shift is equally likely. The
  * same as padding by `pixels` and cutting out the old size at random.
  *
  * @throws ConfigError for a negative or fractional number of pixels
  */
-export function randomShift({ pixels, fill = 'black' }: RandomShiftOptions): PixelStep {
+export function randomShift(options: RandomShiftOptions): PixelStep {
+  checkOptions('preprocess.randomShift', options, RANDOM_SHIFT_OPTIONS);
+  const { pixels, fill = 'black' } = options;
   const where = 'preprocess.randomShift';
   const color = rgbOf(fill, where);
   if (!Number.isInteger(pixels) || pixels < 0) {

@@ -1,4 +1,4 @@
-import { ConfigError, InputError, type RgbImage } from '@diptych/core';
+import { ConfigError, checkOptions, InputError, type OptionNames, type RgbImage } from '@diptych/core';
 import { checkName, type SizeArgument, sizeOf } from './check.js';
 import type { Interpolation } from './resample-filters.js';
 import { Resampler, type Window } from './resampler.js';
@@ -17,6 +17,8 @@ export interface ResizeOptions {
   readonly maxSize?: number;
 }
 
+const OPTIONS: OptionNames<ResizeOptions> = { interpolation: 'optional', maxSize: 'optional' };
+
 /** A resize that can also give only a part of its result. */
 export interface ResizeStep extends PixelStep {
   /** The window of the result that `choose` names for the resized picture's size; the same bytes as a crop afterwards. */
@@ -33,6 +35,7 @@ export interface ResizeStep extends PixelStep {
  */
 export function resize(size: SizeArgument, settings: Interpolation | ResizeOptions = {}): ResizeStep {
   const where = 'preprocess.resize';
+  if (typeof settings !== 'string') checkOptions(where, settings, OPTIONS);
   const { interpolation = 'bilinear', maxSize } = typeof settings === 'string' ? { interpolation: settings } : settings;
   sizeOf(size, where);
   checkName(where, 'interpolation', interpolation, interpolations);

@@ -1,3 +1,5 @@
+import { ConfigError } from '@diptych/core';
+
 /** An image format that can be decoded. */
 export type ImageFormat = 'jpeg' | 'png' | 'webp' | 'gif' | 'tiff' | 'avif';
 
@@ -10,6 +12,13 @@ export type Sniffed = { readonly format: ImageFormat } | { readonly instead: str
  * Only bitmap formats pass. SVG and PDF, which may refer to other files and addresses, never reach the decoder.
  */
 export function sniff(bytes: Uint8Array): Sniffed {
+  if (!(bytes instanceof Uint8Array)) {
+    throw new ConfigError({
+      where: 'preprocess.sniff',
+      expected: 'the bytes of a file, a Uint8Array',
+      got: typeof bytes,
+    });
+  }
   for (const { format, matches } of signatures) if (matches(bytes)) return { format };
   return { instead: describeForeign(bytes) };
 }

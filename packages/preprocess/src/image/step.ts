@@ -1,4 +1,15 @@
-import { type JsonObject, plainSample, type RgbImage, type SampleContext, SampleRandom, siteOf } from '@diptych/core';
+import {
+  checkFunction,
+  checkOptions,
+  checkText,
+  type JsonObject,
+  type OptionNames,
+  plainSample,
+  type RgbImage,
+  type SampleContext,
+  SampleRandom,
+  siteOf,
+} from '@diptych/core';
 import { type Argument, printCall } from './print-call.js';
 
 /** Height and width of a picture in pixels. */
@@ -54,6 +65,14 @@ export interface PixelStepDefinition {
   apply(image: RgbImage, context: SampleContext, random: () => SampleRandom, path: string): RgbImage;
 }
 
+const DEFINITION: OptionNames<PixelStepDefinition> = {
+  op: 'required',
+  args: 'optional',
+  options: 'required',
+  outputSize: 'optional',
+  apply: 'required',
+};
+
 /**
  * Makes a pixel step: a function with a name, options and a way to print itself. With its factory registered, a step of
  * your own is saved with a model, loaded, and built in worker threads:
@@ -63,7 +82,12 @@ export interface PixelStepDefinition {
  * registerKinds({ 'my/blur': blur }, import.meta.url);
  * ```
  */
-export function pixelStep({ op, args, options, outputSize, apply }: PixelStepDefinition): PixelStep {
+export function pixelStep(definition: PixelStepDefinition): PixelStep {
+  const where = 'preprocess.pixelStep';
+  checkOptions(where, definition, DEFINITION);
+  const { op, args, options, outputSize, apply } = definition;
+  checkText(where, 'op', op);
+  checkFunction(where, 'apply', apply);
   const step = (image: RgbImage, context: SampleContext = plainSample, path = '') =>
     apply(image, context, () => new SampleRandom(context, siteOf(path + op)), path);
   return Object.assign(step, {

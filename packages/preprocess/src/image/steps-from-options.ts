@@ -1,4 +1,4 @@
-import { type BuildContext, ConfigError, type JsonObject } from '@diptych/core';
+import { type BuildContext, ConfigError, checkFields, type JsonObject } from '@diptych/core';
 import type { SizeArgument } from './check.js';
 import { type ColorJitterOptions, colorJitter } from './color-jitter.js';
 import { type CenterCropOptions, centerCrop } from './crop.js';
@@ -40,7 +40,9 @@ interface Sized {
  * @param build builds steps of other owners, whose op is a registered kind (`my/blur`)
  * @throws ConfigError for an unknown op, or options that the step refuses
  */
-export function stepFromOptions({ op, ...options }: JsonObject, build?: BuildContext['build']): Step {
+export function stepFromOptions(description: JsonObject, build?: BuildContext['build']): Step {
+  checkFields('preprocess.stepFromOptions', 'a step', description, ['op']);
+  const { op, ...options } = description;
   if (build && typeof op === 'string' && op.includes('/')) return build<Step>({ kind: op, options });
   const factory = typeof op === 'string' && Object.hasOwn(factories, op) ? factories[op] : undefined;
   if (!factory) {
@@ -59,6 +61,7 @@ export function stepFromOptions({ op, ...options }: JsonObject, build?: BuildCon
  * @throws ConfigError for options that describe no pipeline
  */
 export function imageTransformFromOptions(options: JsonObject, build?: BuildContext['build']): ImagePipeline {
+  checkFields('preprocess.imageTransformFromOptions', 'the options', options, []);
   const { steps, decode, outputSize } = options;
   if (!Array.isArray(steps)) {
     throw new ConfigError({

@@ -1,4 +1,4 @@
-import { ConfigError, type JsonObject, type RgbImage } from '@diptych/core';
+import { ConfigError, checkOptions, type JsonObject, type OptionNames, type RgbImage } from '@diptych/core';
 import { type Argument, printCall } from './print-call.js';
 import type { FloatImage, StepInfo } from './step.js';
 
@@ -15,12 +15,18 @@ export interface ToTensorOptions {
   readonly rescaleFactor?: number;
 }
 
+const TO_TENSOR_OPTIONS: OptionNames<ToTensorOptions> = {
+  rescaleFactor: 'optional',
+};
+
 /**
  * Bytes to floats from 0 to 1, `byte / 255` in float32, as `torchvision.transforms.ToTensor`; channels stay last.
  *
  * @throws ConfigError for a factor that is not a finite number
  */
-export function toTensor({ rescaleFactor }: ToTensorOptions = {}): ToTensorStep {
+export function toTensor(settings: ToTensorOptions = {}): ToTensorStep {
+  checkOptions('preprocess.toTensor', settings, TO_TENSOR_OPTIONS);
+  const { rescaleFactor } = settings;
   if (rescaleFactor !== undefined && !(Number.isFinite(rescaleFactor) && rescaleFactor !== 0)) {
     throw new ConfigError({
       where: 'preprocess.toTensor',

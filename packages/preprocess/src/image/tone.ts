@@ -1,4 +1,5 @@
 import type { RgbImage } from '@diptych/core';
+import { checkPicture } from './check.js';
 
 /*
  * PIL's `ImageOps` on each channel by itself, byte for byte.
@@ -6,17 +7,20 @@ import type { RgbImage } from '@diptych/core';
 
 /** Keeps the highest `bits` bits of each byte. */
 export function posterize(image: RgbImage, bits: number): RgbImage {
+  checkPicture('preprocess.posterize', image);
   const mask = 0xff & ~(2 ** (8 - bits) - 1);
   return mapChannels(image, () => (byte) => byte & mask);
 }
 
 /** Inverts bytes from `threshold` upwards. */
 export function solarize(image: RgbImage, threshold: number): RgbImage {
+  checkPicture('preprocess.solarize', image);
   return mapChannels(image, () => (byte) => (byte < threshold ? byte : 255 - byte));
 }
 
 /** Stretches each channel to the full range. */
 export function autoContrast(image: RgbImage): RgbImage {
+  checkPicture('preprocess.autoContrast', image);
   return mapChannels(image, (histogram) => {
     const low = histogram.findIndex((count) => count > 0);
     const high = histogram.findLastIndex((count) => count > 0);
@@ -29,6 +33,7 @@ export function autoContrast(image: RgbImage): RgbImage {
 
 /** Makes each channel's histogram flat. */
 export function equalize(image: RgbImage): RgbImage {
+  checkPicture('preprocess.equalize', image);
   return mapChannels(image, (histogram) => {
     const last = histogram.findLast((count) => count > 0) ?? 0;
     const total = histogram.reduce((sum, count) => sum + count, 0);

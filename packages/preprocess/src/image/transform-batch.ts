@@ -1,9 +1,13 @@
 import {
   ConfigError,
+  checkList,
+  checkMethods,
+  checkOptions,
   type ImageSource,
   type ImageTransform,
   InputError,
   isDiptychError,
+  type OptionNames,
   type PixelBatch,
   plainSample,
   type RgbImage,
@@ -21,6 +25,12 @@ export interface TransformBatchOptions {
   readonly concurrency?: number;
 }
 
+const TRANSFORM_BATCH_OPTIONS: OptionNames<TransformBatchOptions> = {
+  context: 'optional',
+  output: 'optional',
+  concurrency: 'optional',
+};
+
 /**
  * Decodes and transforms images into one batch, [B, height, width, 3].
  *
@@ -30,8 +40,12 @@ export interface TransformBatchOptions {
 export async function transformBatch(
   images: readonly (ImageSource | RgbImage)[],
   transform: ImageTransform,
-  { context = plainSample, output = 'float32', concurrency = 4 }: TransformBatchOptions = {},
+  options: TransformBatchOptions = {},
 ): Promise<PixelBatch> {
+  checkList('preprocess.transformBatch', 'the images', images);
+  checkMethods('preprocess.transformBatch', transform, ['into'], 'compose() or imageTransform() makes one');
+  checkOptions('preprocess.transformBatch', options, TRANSFORM_BATCH_OPTIONS);
+  const { context = plainSample, output = 'float32', concurrency = 4 } = options;
   const [height, width, channels] = transform.outputShape;
   const size = height * width * channels;
   const shape = [images.length, height, width, channels] as const;

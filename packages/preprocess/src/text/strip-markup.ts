@@ -1,3 +1,5 @@
+import { checkText } from '@diptych/core';
+
 /** What `stripMarkup` knows of HTML's named characters. */
 const ENTITIES: { readonly [name: string]: string } = {
   amp: '&',
@@ -35,6 +37,7 @@ const TAG_START = /^<[/!?]?[A-Za-z]/;
  * becomes one space. What only looks like a tag (`a < b`) stays. Time is linear in the text's length.
  */
 export function stripMarkup(text: string): string {
+  checkText('preprocess.stripMarkup', 'what is stripped', text);
   return dropTags(text).replace(ENTITY, decodeEntity).replace(/\s+/g, ' ').trim();
 }
 

@@ -1,4 +1,4 @@
-import { ConfigError, plainSample, type SampleContext, SampleRandom, siteOf } from '@diptych/core';
+import { ConfigError, checkList, plainSample, type SampleContext, SampleRandom, siteOf } from '@diptych/core';
 
 /** A transform of one text: a plain function. */
 export type TextTransform = (text: string, context?: SampleContext) => string;
@@ -27,6 +27,7 @@ export function captionTemplate(...templates: readonly [string, ...string[]]): T
  * @throws ConfigError for an empty list
  */
 export function chooseCaption(captions: readonly string[], context: SampleContext = plainSample): string {
+  checkList('preprocess.chooseCaption', 'the captions', captions);
   if (captions.length > 0) return pick(captions, context, 'chooseCaption');
   throw new ConfigError({ where: 'preprocess.chooseCaption', expected: 'at least one caption', got: 'none' });
 }

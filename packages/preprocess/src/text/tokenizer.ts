@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { ConfigError, checkOptions, type JsonObject, type OptionNames } from '@diptych/core';
+import { ConfigError, checkFields, checkMethods, checkOptions, type JsonObject, type OptionNames } from '@diptych/core';
 import type { BuiltTokenizer } from './built-tokenizer.js';
 import { isObject, type TokenizerDefinition } from './definition.js';
 import { Pipeline } from './pipeline/pipeline.js';
@@ -47,6 +47,7 @@ export function tokenizer(source: string | URL | JsonObject, options: TokenizerO
  * @throws InputError for files that are missing or malformed
  */
 export function tokenizerFromOptions(options: JsonObject, folder?: string): TextTokenizer {
+  checkFields('preprocess.tokenizerFromOptions', 'the options', options, []);
   const { files, overrides, path } = options;
   const settings = isObject(overrides) ? overrides : {};
   if (folder !== undefined || typeof path === 'string') {
@@ -81,6 +82,9 @@ export async function tokenizerFromSource(
   source: TokenizerSource,
   options: TokenizerOptions = {},
 ): Promise<TextTokenizer> {
+  const where = 'preprocess.tokenizerFromSource';
+  checkMethods(where, source, ['list', 'read'], 'openSource() of @diptych/weights makes one');
+  checkOptions(where, options, OPTIONS);
   return build(withOptions(await readDefinitionFrom(source), options));
 }
 

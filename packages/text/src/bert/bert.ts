@@ -24,6 +24,7 @@ import {
   zeros,
 } from '@diptych/nn';
 import {
+  checkPretrained,
   fillModel,
   ignoring,
   joinTensors,
@@ -141,6 +142,7 @@ export class Bert extends Module implements TextEncoder, Pretrained {
    *   download fails
    */
   static async fromPretrained(model: string | WeightSource, options: BertPretrainedOptions = {}): Promise<Bert> {
+    checkPretrained('text.Bert.fromPretrained', options, ['vocabSize', 'newTokens', 'pooling', 'normalize']);
     const source = openSource(model, options.hub);
     const sentence = await readSentenceTransformers(source);
     const { transformer: folder, dense } = sentence;

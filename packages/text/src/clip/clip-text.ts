@@ -11,6 +11,7 @@ import {
 } from '@diptych/nn';
 import {
   adapters,
+  checkPretrained,
   loadPretrained,
   type OpenedCheckpoint,
   openSource,
@@ -51,6 +52,7 @@ export class ClipText extends TextTower<ClipTextName, ClipTextConfig> {
    *   download fails
    */
   static async fromPretrained(model: string | WeightSource, options: TextPretrainedOptions = {}): Promise<ClipText> {
+    checkPretrained('text.ClipText.fromPretrained', options, ['vocabSize', 'newTokens']);
     const { embedDim, vocabSize } = options;
     return loadPretrained(openSource(model, options.hub), options, {
       ...towerCheckpoint('text.ClipText', options),

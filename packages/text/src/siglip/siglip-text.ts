@@ -11,6 +11,7 @@ import {
 } from '@diptych/nn';
 import {
   adapters,
+  checkPretrained,
   loadPretrained,
   type OpenedCheckpoint,
   openSource,
@@ -60,6 +61,7 @@ export class SiglipText extends TextTower<SiglipTextName, SiglipTextConfig> {
    *   download fails
    */
   static async fromPretrained(model: string | WeightSource, options: TextPretrainedOptions = {}): Promise<SiglipText> {
+    checkPretrained('text.SiglipText.fromPretrained', options, ['vocabSize', 'newTokens']);
     const { embedDim, vocabSize } = options;
     return loadPretrained(openSource(model, options.hub), options, {
       ...towerCheckpoint('text.SiglipText', options),

@@ -1,4 +1,12 @@
-import { ConfigError, EngineError } from '@diptych/core';
+import {
+  ConfigError,
+  checkFunction,
+  checkList,
+  checkMethods,
+  checkOptions,
+  EngineError,
+  type OptionNames,
+} from '@diptych/core';
 import type { NumericData, Program, Value } from '@diptych/graph';
 import * as tf from '@tensorflow/tfjs-core';
 import type { OnnxRuntimeBackend } from '../backend.js';
@@ -24,6 +32,13 @@ export interface ExportOnnxOptions {
   /** Inputs that the model takes as int64, as tokenizers of other runtimes give ids; they are int32 here. */
   int64Inputs?: readonly string[];
 }
+
+const OPTIONS: OptionNames<ExportOnnxOptions> = {
+  inputNames: 'optional',
+  outputNames: 'optional',
+  dynamicAxes: 'optional',
+  int64Inputs: 'optional',
+};
 
 /** A function as an ONNX model. */
 export interface ExportedModel {
@@ -51,7 +66,12 @@ export function exportOnnx<Args extends unknown[]>(
   examples: Args,
   options: ExportOnnxOptions = {},
 ): ExportedModel {
+  const where = 'exportOnnx';
+  checkFunction(where, 'what is exported', fn);
+  checkList(where, 'the example arguments', examples);
+  checkOptions(where, options, OPTIONS);
   const backend = tf.backend() as OnnxRuntimeBackend;
+  checkMethods(where, backend, ['flush', 'record'], "tf.setBackend('onnxruntime') first: it records what is exported");
   const { tensors } = flatten(examples, 'exportOnnx: examples');
   const inputNames = options.inputNames ?? tensors.map((_, i) => `input_${i}`);
   if (inputNames.length !== tensors.length || new Set(inputNames).size !== inputNames.length) {

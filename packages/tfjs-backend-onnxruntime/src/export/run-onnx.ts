@@ -1,4 +1,4 @@
-import { ConfigError } from '@diptych/core';
+import { ConfigError, checkFields, checkPath } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { ONNX_DTYPES, type OnnxData } from '../onnx/index.js';
 import { createSession, hostValue, type OrtMetadata, type OrtValue } from '../ort/index.js';
@@ -16,6 +16,8 @@ export function runOnnx(
   model: string | Uint8Array,
   feeds: Readonly<Record<string, tf.Tensor>>,
 ): Record<string, tf.Tensor> {
+  if (!(model instanceof Uint8Array)) checkPath('runOnnx', model);
+  checkFields('runOnnx', 'inputs by name', feeds, []);
   const session = createSession(model);
   try {
     const inputs = session.inputs.map((input) => [input.name, feedOf(input, feeds[input.name])] as const);

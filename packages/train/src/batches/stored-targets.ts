@@ -1,4 +1,4 @@
-import { InputError, type MatrixData, type PairBatch, takeRows } from '@diptych/core';
+import { checkList, checkOptions, InputError, type MatrixData, type PairBatch, takeRows } from '@diptych/core';
 import type { HostRows } from './device-batch.js';
 
 /** A teacher's vectors of many pairs. */
@@ -13,7 +13,10 @@ export interface StoredEmbeddings {
  *
  * @throws InputError from the returned function, if a pair's id is not among the stored ones
  */
-export function storedTargets({ ids, image, text }: StoredEmbeddings): (batch: PairBatch) => Record<string, HostRows> {
+export function storedTargets(stored: StoredEmbeddings): (batch: PairBatch) => Record<string, HostRows> {
+  checkOptions('train.storedTargets', stored, { ids: 'required', image: 'optional', text: 'optional' });
+  const { ids, image, text } = stored;
+  checkList('train.storedTargets', 'ids', ids);
   const rowOf = new Map(ids.map((id, row) => [id, row]));
   return (batch) => {
     const rows = batch.ids.map((id) => {

@@ -1,4 +1,4 @@
-import type { NegativeBatch, PairBatch } from '@diptych/core';
+import { checkFunction, checkMethods, type NegativeBatch, type PairBatch } from '@diptych/core';
 import type { BatchSource } from './batch-source.js';
 
 /**
@@ -20,6 +20,7 @@ export function withNegatives(
   source: BatchSource,
   pick: (batch: PairBatch) => NegativeBatch | undefined | Promise<NegativeBatch | undefined>,
 ): BatchSource {
+  checkFunction('train.withNegatives', 'pick', pick);
   return mapBatches(source, async (batch) => ({ ...batch, negatives: await pick(batch) }));
 }
 
@@ -33,6 +34,8 @@ export function mapBatches<Source extends BatchSource>(
   source: Source,
   change: (batch: PairBatch) => PairBatch | Promise<PairBatch>,
 ): Source {
+  checkMethods('train.mapBatches', source, ['epoch'], 'pass a DataLoader, or an object with epoch()');
+  checkFunction('train.mapBatches', 'change', change);
   const originals = new WeakMap<PairBatch, PairBatch>();
   async function* changed(batches: AsyncIterable<PairBatch> | Iterable<PairBatch>): AsyncGenerator<PairBatch> {
     for await (const batch of batches) {

@@ -187,6 +187,8 @@ export async function attentionMaps(
   model: Embedding & Relating,
   source: BatchSource,
 ): Promise<{ readonly [name: string]: HostTensor }> {
+  checkModel('train.attentionMaps: model', model);
+  checkSource('train.attentionMaps', source);
   const run = compiledFor(model, 'attention', (batch: DeviceBatch) => {
     const image = model.encodeImage(normalizedPixels(batch), inference);
     const text = model.encodeText(textOf(batch), inference);

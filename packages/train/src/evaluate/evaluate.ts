@@ -1,4 +1,4 @@
-import { checkOptions, type OptionNames } from '@diptych/core';
+import { checkFields, checkOptions, type OptionNames } from '@diptych/core';
 import { type RetrievalOptions, type RetrievalReport, retrieval, uniformity } from '@diptych/metrics';
 import type { BatchSource } from '../batches/batch-source.js';
 import { checkModel, checkSource } from '../check-model.js';
@@ -88,6 +88,7 @@ function crowded(keys: readonly string[], what: 'id' | 'caption'): string | unde
 
 /** An evaluation as numbers by name (`textToImage.recall@1`), for `validate.run`. */
 export function flatMetrics(value: object, prefix = ''): Record<string, number> {
+  checkFields('train.flatMetrics', 'the metrics', value, []);
   return Object.fromEntries(
     Object.entries(value).flatMap(([key, entry]): [string, number][] =>
       typeof entry === 'number'

@@ -1,8 +1,20 @@
-import { ConfigError, type Encoded, inference, Matrix, type MatrixData, ShapeError } from '@diptych/core';
+import {
+  ConfigError,
+  checkFields,
+  checkList,
+  checkMethods,
+  checkOptions,
+  type Encoded,
+  inference,
+  Matrix,
+  type MatrixData,
+  ShapeError,
+} from '@diptych/core';
 import type { PairScorer } from '@diptych/metrics';
 import * as tf from '@tensorflow/tfjs-core';
 import type { BatchSource } from '../batches/batch-source.js';
 import { type DeviceBatch, normalizedPixels, textOf } from '../batches/device-batch.js';
+import { checkModel, checkSource } from '../check-model.js';
 import type { Embedding } from './embed.js';
 import { fusedOutputs, type Relating } from './fused-outputs.js';
 import { compiledFor, type HostTensor, runInOrder } from './run-in-order.js';
@@ -39,11 +51,19 @@ export interface ScoreOptions {
  */
 export async function scorePairs(
   model: Relating,
-  { image, text }: EncodedItems,
+  items: EncodedItems,
   imageRows: ArrayLike<number>,
   textRows: ArrayLike<number>,
-  { batchSize = 1024 }: ScoreOptions = {},
+  options: ScoreOptions = {},
 ): Promise<Float32Array> {
+  const where = 'train.scorePairs';
+  checkMethods(where, model, ['fuse'], 'pass a MultiModalEncoder with a fusion');
+  checkFields(where, 'items', items, ['image', 'text']);
+  checkList(where, 'imageRows', imageRows);
+  checkList(where, 'textRows', textRows);
+  checkOptions(where, options, { batchSize: 'optional' });
+  const { image, text } = items;
+  const { batchSize = 1024 } = options;
   checkRows('image', imageRows, image);
   checkRows('text', textRows, text);
   if (imageRows.length !== textRows.length) {
@@ -83,6 +103,8 @@ export async function encodeItems(
   model: Embedding & Relating,
   source: BatchSource,
 ): Promise<EncodedItems & { readonly ids: readonly string[] }> {
+  checkModel('train.encodeItems: model', model);
+  checkSource('train.encodeItems', source);
   const run = compiledFor(model, 'encode', (batch: DeviceBatch) => {
     const image = model.encodeImage(normalizedPixels(batch), inference);
     const text = model.encodeText(textOf(batch), inference);
@@ -107,6 +129,8 @@ export async function encodeItems(
 
 /** Scores of pairs of a source's rows, for `rerank` and `matchingAccuracy`. */
 export function scorerOf(model: Relating, items: EncodedItems, options?: ScoreOptions): PairScorer {
+  checkMethods('train.scorerOf', model, ['fuse'], 'pass a MultiModalEncoder with a fusion');
+  checkFields('train.scorerOf', 'items', items, ['image', 'text']);
   return (imageRows, textRows) => scorePairs(model, items, imageRows, textRows, options);
 }
 

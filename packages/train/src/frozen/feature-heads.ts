@@ -2,12 +2,16 @@ import {
   ConfigError,
   type Context,
   checkEncoded,
+  checkFields,
+  checkMethods,
+  checkOptions,
   checkShape,
   type Encoded,
   type Encoder,
   type Fusion,
   type ImageEncoder,
   type ImageInput,
+  type OptionNames,
   type PartDescription,
   ShapeError,
   type TextEncoder,
@@ -26,6 +30,13 @@ export interface FeatureHeadOptions extends RandomWeights {
   readonly embedDim: number;
 }
 
+const OPTIONS: OptionNames<FeatureHeadOptions> = {
+  featureDim: 'required',
+  embedDim: 'required',
+  seed: 'optional',
+  generator: 'optional',
+};
+
 /** A linear layer on features that a frozen image tower gave before, read as pixels of shape [B, 1, 1, featureDim]. */
 export class ImageFeatureHead extends Module implements ImageEncoder {
   readonly linear: Linear;
@@ -33,6 +44,7 @@ export class ImageFeatureHead extends Module implements ImageEncoder {
 
   constructor(options: FeatureHeadOptions) {
     super();
+    checkOptions('train.ImageFeatureHead', options, OPTIONS);
     this.embedDim = options.embedDim;
     this.linear = new Linear(options.featureDim, options.embedDim, {
       generator: generatorOf(options, 'train/image-feature-head'),
@@ -58,6 +70,7 @@ export class TextFeatureHead extends Module implements TextEncoder {
 
   constructor(options: FeatureHeadOptions) {
     super();
+    checkOptions('train.TextFeatureHead', options, OPTIONS);
     this.embedDim = options.embedDim;
     this.linear = new Linear(options.featureDim, options.embedDim, {
       generator: generatorOf(options, 'train/text-feature-head'),
@@ -101,6 +114,7 @@ function describeHead(kind: string, { inFeatures, outFeatures }: Linear): PartDe
 export function withHead(tower: ImageEncoder, head: ImageFeatureHead): HeadedTower<ImageInput>;
 export function withHead(tower: TextEncoder, head: TextFeatureHead): HeadedTower<TextInput>;
 export function withHead<Input>(tower: Encoder<Input>, head: ImageFeatureHead | TextFeatureHead): HeadedTower<Input> {
+  checkFields('train.withHead', 'a head', head, ['linear']);
   return new HeadedTower(tower, head.linear);
 }
 
@@ -113,6 +127,8 @@ export class HeadedTower<Input> extends Module implements Encoder<Input> {
   /** @throws ConfigError if the layer takes another width than the tower gives */
   constructor(tower: Encoder<Input>, head: Linear) {
     super();
+    checkMethods('train.HeadedTower', tower, ['encode'], 'pass an encoder and a Linear');
+    checkMethods('train.HeadedTower', head, ['forward'], 'pass an encoder and a Linear');
     if (tower.embedDim !== head.inFeatures) {
       throw new ConfigError({
         where: 'train.withHead',
@@ -160,6 +176,8 @@ export function withTowers<F extends Fusion | undefined>(
   trained: MultiModalEncoder<F>,
   towers: { readonly image?: ImageEncoder; readonly text?: TextEncoder },
 ): MultiModalEncoder<F> {
+  checkFields('train.withTowers', 'a model', trained, ['image', 'text']);
+  checkOptions('train.withTowers', towers, { image: 'optional', text: 'optional' });
   const { image, text, fusion, matcher = false, heads, maxScale, logitScale, logitBias } = trained;
   checkTower('image', image instanceof ImageFeatureHead, towers.image);
   checkTower('text', text instanceof TextFeatureHead, towers.text);

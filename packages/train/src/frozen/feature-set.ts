@@ -1,4 +1,13 @@
-import { ConfigError, type LabelColumn, type MatrixData, type PairBatch, permutation, takeRows } from '@diptych/core';
+import {
+  ConfigError,
+  checkList,
+  checkMatrix,
+  type LabelColumn,
+  type MatrixData,
+  type PairBatch,
+  permutation,
+  takeRows,
+} from '@diptych/core';
 import type { BatchSource } from '../batches/batch-source.js';
 import { type FeatureHeadOptions, ImageFeatureHead, TextFeatureHead } from './feature-heads.js';
 
@@ -28,6 +37,9 @@ export class FeatureSet {
     ids: readonly string[],
     labels: { readonly [name: string]: LabelColumn } = {},
   ) {
+    checkMatrix('train.FeatureSet', 'image', image);
+    checkMatrix('train.FeatureSet', 'text', text);
+    checkList('train.FeatureSet', 'ids', ids);
     if (image.shape[0] !== ids.length || text.shape[0] !== ids.length) {
       throw new ConfigError({
         where: 'train.FeatureSet',

@@ -1,4 +1,4 @@
-import { checkShape } from '@diptych/core';
+import { checkOptions, checkShape } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Options of {@link crossEntropy}. */
@@ -9,6 +9,8 @@ export interface CrossEntropyTerms {
   readonly labelSmoothing?: number;
 }
 
+const TERMS = { classWeights: 'optional', labelSmoothing: 'optional' } as const;
+
 /**
  * Cross-entropy of classes, torch's `cross_entropy` with `weight`, `label_smoothing` and `ignore_index=-1`: the mean over the rows that
  * have a class, by the weights of their classes.
@@ -17,11 +19,10 @@ export interface CrossEntropyTerms {
  * @param classes [B], from 0; below 0 where an item has none
  * @returns a scalar; 0 where no row has a class
  */
-export function crossEntropy(
-  logits: tf.Tensor2D,
-  classes: tf.Tensor,
-  { classWeights, labelSmoothing = 0 }: CrossEntropyTerms = {},
-): tf.Scalar {
+export function crossEntropy(logits: tf.Tensor2D, classes: tf.Tensor, terms: CrossEntropyTerms = {}): tf.Scalar {
+  checkShape('train.crossEntropy', 'logits', logits, ['B', 'C']);
+  checkOptions('train.crossEntropy', terms, TERMS);
+  const { classWeights, labelSmoothing = 0 } = terms;
   const [rows, count] = logits.shape;
   checkShape('train.crossEntropy', 'classes', classes, [rows]);
   const known = tf.cast(tf.greaterEqual(classes, 0), 'float32');
@@ -56,8 +57,11 @@ export interface BinaryCrossEntropyTerms {
 export function binaryCrossEntropy(
   logits: tf.Tensor2D,
   labels: tf.Tensor,
-  { classWeights, labelSmoothing = 0 }: BinaryCrossEntropyTerms = {},
+  terms: BinaryCrossEntropyTerms = {},
 ): tf.Scalar {
+  checkShape('train.binaryCrossEntropy', 'logits', logits, ['B', 'C']);
+  checkOptions('train.binaryCrossEntropy', terms, TERMS);
+  const { classWeights, labelSmoothing = 0 } = terms;
   checkShape('train.binaryCrossEntropy', 'labels', labels, [...logits.shape]);
   const { values, known } = withoutGaps(labels);
   const target = labelSmoothing === 0 ? values : tf.add(tf.mul(values, 1 - labelSmoothing), labelSmoothing / 2);
@@ -75,6 +79,7 @@ export function binaryCrossEntropy(
  * @param targets [B, C]
  */
 export function meanSquaredError(predictions: tf.Tensor2D, targets: tf.Tensor): tf.Scalar {
+  checkShape('train.meanSquaredError', 'predictions', predictions, ['B', 'C']);
   checkShape('train.meanSquaredError', 'targets', targets, [...predictions.shape]);
   const { values, known } = withoutGaps(targets);
   return meanOf(tf.square(tf.sub(predictions, values)), known);

@@ -1,4 +1,4 @@
-import { ConfigError, checkShape, type FusedOutputs, type TowerOutputs } from '@diptych/core';
+import { ConfigError, checkFields, checkList, checkShape, type FusedOutputs, type TowerOutputs } from '@diptych/core';
 import type * as tf from '@tensorflow/tfjs-core';
 
 /**
@@ -8,8 +8,10 @@ import type * as tf from '@tensorflow/tfjs-core';
  */
 export function predictionsOf(
   outputs: Pick<TowerOutputs, 'image' | 'text' | 'heads'>,
-  names: readonly string[] = Object.keys(outputs.heads ?? {}),
+  names: readonly string[] = Object.keys(outputs?.heads ?? {}),
 ): Record<string, tf.Tensor> {
+  checkFields('train.predictionsOf', "a model's outputs", outputs, []);
+  checkList('train.predictionsOf', 'the names', names);
   let fused: tf.Tensor2D | undefined;
   const joint = (name: string): tf.Tensor2D => {
     if ('fuse' in outputs) {

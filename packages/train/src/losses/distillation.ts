@@ -1,5 +1,6 @@
 import {
   ConfigError,
+  checkFields,
   checkOptions,
   checkShape,
   type LossBatch,
@@ -31,6 +32,7 @@ export interface DistillationOptions {
  * @param teacher [N, D], a constant
  */
 export function distillCosine(student: tf.Tensor2D, teacher: tf.Tensor2D): tf.Scalar {
+  checkShape('train.distillCosine', 'student', student, ['N', 'D']);
   checkShape('train.Distillation', "the teacher's vectors", teacher, [...student.shape]);
   const product = tf.mul(
     l2Normalize(student),
@@ -51,6 +53,8 @@ export function distillAffinity(
   teacher: { readonly image: tf.Tensor2D; readonly text: tf.Tensor2D },
   temperature = 0.07,
 ): tf.Scalar {
+  checkFields('train.distillAffinity', 'student', student, ['image', 'text']);
+  checkFields('train.distillAffinity', 'teacher', teacher, ['image', 'text']);
   const logits = ({ image, text }: typeof student) => tf.div(similarityMatrix(image, text), temperature) as tf.Tensor2D;
   const [own, wanted] = [logits(student), withoutGradient(() => logits(teacher))];
   const divergence = (a: tf.Tensor2D, b: tf.Tensor2D) => {

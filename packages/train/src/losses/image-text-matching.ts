@@ -1,4 +1,4 @@
-import { type Context, type FusedOutputs, type LossBatch, type LossOutput, siteOf } from '@diptych/core';
+import { type Context, checkTensors, type FusedOutputs, type LossBatch, type LossOutput, siteOf } from '@diptych/core';
 import { MASKED_SCORE, philoxUniform } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { withoutGradient } from '../without-gradient.js';
@@ -13,6 +13,7 @@ import { StatelessLoss } from './stateless-loss.js';
  * @param weights float32 [P]; pairs with 0 do not count
  */
 export function matchingLoss(logits: tf.Tensor1D, labels: tf.Tensor1D, weights?: tf.Tensor1D): tf.Scalar {
+  checkTensors('train.matchingLoss', { logits, labels });
   const losses = tf.sub(tf.softplus(logits), tf.mul(logits, labels));
   if (!weights) return tf.mean(losses);
   return tf.div(tf.sum(tf.mul(losses, weights)), tf.maximum(tf.sum(weights), 1));
@@ -25,6 +26,7 @@ export function matchingLoss(logits: tf.Tensor1D, labels: tf.Tensor1D, weights?:
  * @param labels int32 [P], 1 for a match
  */
 export function matchingLossTwoClasses(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Scalar {
+  checkTensors('train.matchingLossTwoClasses', { logits, labels });
   const target = tf.cast(tf.oneHot(labels, 2), 'float32');
   return tf.neg(tf.mean(tf.sum(tf.mul(tf.logSoftmax(logits), target), 1))) as tf.Scalar;
 }

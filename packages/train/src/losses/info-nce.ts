@@ -1,6 +1,7 @@
 import {
   ConfigError,
   checkOptions,
+  checkTensors,
   type LossBatch,
   type LossOutput,
   type OptionNames,
@@ -45,8 +46,11 @@ export function infoNCE(
   image: tf.Tensor2D,
   text: tf.Tensor2D,
   logitScale: tf.Scalar | number,
-  { positives, labelSmoothing = 0, negatives: { image: images, text: texts } = {} }: InfoNCETerms = {},
+  terms: InfoNCETerms = {},
 ): tf.Scalar {
+  checkTensors('train.infoNCE', { image, text });
+  checkOptions('train.infoNCE', terms, { positives: 'optional', labelSmoothing: 'optional', negatives: 'optional' });
+  const { positives, labelSmoothing = 0, negatives: { image: images, text: texts } = {} } = terms;
   const size = image.shape[0];
   const { positive, valid } = pairMask(size, positives);
   const scale = tf.exp(logitScale);

@@ -1,4 +1,4 @@
-import { ConfigError, type LossBatch, type LossOutput, type TowerOutputs } from '@diptych/core';
+import { ConfigError, checkTensors, type LossBatch, type LossOutput, type TowerOutputs } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { pairMask, type RowIds, similarityMatrix } from './similarity.js';
 import { StatelessLoss } from './stateless-loss.js';
@@ -19,6 +19,7 @@ export function sigLIP(
   logitBias: tf.Scalar | number,
   ids?: RowIds,
 ): tf.Scalar {
+  checkTensors('train.sigLIP', { image, text });
   const size = image.shape[0];
   const { positive, valid } = pairMask(size, ids);
   const logits = tf.add(tf.mul(similarityMatrix(image, text), tf.exp(logitScale)), logitBias);

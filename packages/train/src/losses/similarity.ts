@@ -1,4 +1,4 @@
-import { checkShape } from '@diptych/core';
+import { checkPositive, checkShape } from '@diptych/core';
 import { l2Normalize } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 
@@ -10,6 +10,7 @@ import * as tf from '@tensorflow/tfjs-core';
  * @throws ShapeError if the widths differ
  */
 export function similarityMatrix(image: tf.Tensor2D, text: tf.Tensor2D): tf.Tensor2D {
+  checkShape('train.similarityMatrix', 'image', image, ['N', 'D']);
   checkShape('train.similarityMatrix', 'text', text, ['M', image.shape[1]]);
   return tf.matMul(l2Normalize(image), l2Normalize(text), false, true);
 }
@@ -33,6 +34,7 @@ export type RowIds = tf.Tensor1D | tf.Tensor2D;
  *   count (padding of a ragged batch). Absent: row i belongs to column i alone.
  */
 export function pairMask(size: number, ids?: RowIds): PairMask {
+  checkPositive('train.pairMask', 'size', size);
   if (!ids) return { positive: identity(size) };
   checkShape('train.pairMask', 'ids', ids, ids.rank === 1 ? [size] : [size, 'K']);
   return {

@@ -1,6 +1,7 @@
 import {
   ConfigError,
   checkOptions,
+  checkTensors,
   type LossBatch,
   type LossOutput,
   type OptionNames,
@@ -26,12 +27,10 @@ export interface TripletOptions {
  *
  * @param ids int32 [N] or [N, K]: rows with equal numbers are no negatives of each other; negative numbers leave a row out
  */
-export function triplet(
-  image: tf.Tensor2D,
-  text: tf.Tensor2D,
-  { margin = 0.2, hinges = 'max' }: TripletOptions = {},
-  ids?: RowIds,
-): tf.Scalar {
+export function triplet(image: tf.Tensor2D, text: tf.Tensor2D, options: TripletOptions = {}, ids?: RowIds): tf.Scalar {
+  checkTensors('train.triplet', { image, text });
+  checkOptions('train.triplet', options, OPTIONS);
+  const { margin = 0.2, hinges = 'max' } = options;
   const size = image.shape[0];
   const { positive, valid } = pairMask(size, ids);
   const similarities = similarityMatrix(image, text);

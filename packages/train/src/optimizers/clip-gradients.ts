@@ -1,3 +1,4 @@
+import { ConfigError, checkList, checkTensors } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** torch's guard against division by zero in `clip_grad_norm_`. */
@@ -21,6 +22,8 @@ export interface ClippedGradients {
  * @param clipNorm Infinity scales nothing
  */
 export function clipGradients(gradients: readonly (tf.Tensor | undefined)[], clipNorm: number): ClippedGradients {
+  checkList('train.clipGradients', 'gradients', gradients);
+  checkNumber('train.clipGradients', clipNorm);
   const squares = sumsOfSquares(gradients.filter((gradient) => gradient !== undefined));
   const norm = normOf(squares);
   const healthy = tf.isFinite(norm);
@@ -29,8 +32,15 @@ export function clipGradients(gradients: readonly (tf.Tensor | undefined)[], cli
   return { gradients: gradients.map((gradient) => gradient && tf.mul(gradient, scale)), squares, norm, healthy };
 }
 
+/** @throws ConfigError unless the norm is above 0 */
+function checkNumber(where: string, clipNorm: number): void {
+  if (typeof clipNorm === 'number' && clipNorm > 0) return;
+  throw new ConfigError({ where, expected: 'clipNorm above 0', got: String(clipNorm) });
+}
+
 /** L2 norm of several gradients, from the sum of squares of each. */
 export function normOf(squares: tf.Tensor1D): tf.Scalar {
+  checkTensors('train.normOf', { squares });
   return tf.sqrt(tf.sum<tf.Scalar>(squares));
 }
 

@@ -1,4 +1,4 @@
-import { ConfigError, type Optimizer, ShapeError } from '@diptych/core';
+import { ConfigError, checkFields, checkFunction, type Optimizer, ShapeError } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { towerOf } from '../tower-of.js';
 import { clipGradients } from './clip-gradients.js';
@@ -190,6 +190,9 @@ export type OptimizerClass<Settings extends Rates, State extends string> = new (
 export function defineOptimizer<Settings extends Rates, State extends string>(
   rule: UpdateRule<Settings, State>,
 ): OptimizerClass<Settings, State> {
+  const where = 'train.defineOptimizer';
+  checkFields(where, 'a rule', rule, ['name', 'defaults', 'update']);
+  checkFunction(where, 'update', rule.update);
   return class extends RuleOptimizer<Settings, State> {
     constructor(options: OptimizerOptions<Settings> = {} as OptimizerOptions<Settings>) {
       super(rule, options);

@@ -1,4 +1,4 @@
-import { ConfigError } from '@diptych/core';
+import { ConfigError, checkList, checkOptions } from '@diptych/core';
 import { type Compiled, compile } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 
@@ -22,7 +22,10 @@ export class Ema {
   readonly #update: Compiled<[decay: tf.Scalar], []>;
 
   /** @throws ConfigError unless the decay is in (0, 1) */
-  constructor(variables: readonly (readonly [string, tf.Variable])[], { decay }: EmaOptions) {
+  constructor(variables: readonly (readonly [string, tf.Variable])[], options: EmaOptions) {
+    checkList('train.Ema', 'the variables', variables);
+    checkOptions('train.Ema', options, { decay: 'required' });
+    const { decay } = options;
     if (!(decay > 0 && decay < 1)) {
       throw new ConfigError({ where: 'train.Ema', expected: 'decay in (0, 1)', got: String(decay) });
     }

@@ -13,7 +13,7 @@ import {
   parameter,
   tokenAt,
 } from '@diptych/nn';
-import { loadPretrained, openSource, type WeightSource } from '@diptych/weights';
+import { checkPretrained, loadPretrained, openSource, type WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { gridToTokens, tokensAfter } from '../grid.js';
 import type { SizedPretrainedOptions } from '../pretrained/image-size.js';
@@ -125,6 +125,7 @@ export class ClipVision extends VisionTower<ClipVisionName, ClipVisionConfig> {
    * @throws WeightsError, HubError if the checkpoint is missing, damaged or does not fit; ConfigError for another family
    */
   static async fromPretrained(model: string | WeightSource, options: SizedPretrainedOptions = {}): Promise<ClipVision> {
+    checkPretrained('vision.ClipVision.fromPretrained', options, ['imageSize']);
     const { embedDim, imageSize } = options;
     return loadPretrained(openSource(model, options.hub), options, {
       ...towerCheckpoint(1),

@@ -27,6 +27,7 @@ import {
   zeros,
 } from '@diptych/nn';
 import {
+  checkPretrained,
   loadPretrained,
   openSource,
   type Pretrained,
@@ -210,6 +211,7 @@ export class ConvNeXt extends Module implements ImageEncoder, Pretrained {
     model: string | WeightSource,
     options: PretrainedOptions & RandomWeights & Pick<ConvNeXtOptions, 'dropPathRate'> = {},
   ): Promise<ConvNeXt> {
+    checkPretrained('vision.ConvNeXt.fromPretrained', options, ['dropPathRate']);
     const { embedDim, dropPathRate } = options;
     return loadPretrained(openSource(model, options.hub), options, {
       read: convnextOf,

@@ -12,6 +12,7 @@ import {
 } from '@diptych/core';
 import { activate, BatchNorm2d, BlankGenerator, generatorOf, Linear, Module, type RandomWeights } from '@diptych/nn';
 import {
+  checkPretrained,
   loadPretrained,
   openSource,
   type Pretrained,
@@ -99,10 +100,10 @@ export class EfficientNet extends Module implements ImageEncoder, Pretrained {
     const { stemChannels, stages, headChannels, activation } = efficientNetShape(asked.config);
     this.#activation = activation;
     this.convStem = new MobileConv2d(inChannels, stemChannels, 3, { style, stride: 2 });
-    this.bn1 = new BatchNorm2d(stemChannels, style);
+    this.bn1 = new BatchNorm2d(stemChannels, { eps: style.eps });
     this.blocks = mobileStages(stages, { inChannels: stemChannels, squeeze: SQUEEZE, dropPathRate, style });
     this.convHead = new MobileConv2d(stages.at(-1)!.channels, headChannels, 1, { style });
-    this.bn2 = new BatchNorm2d(headChannels, style);
+    this.bn2 = new BatchNorm2d(headChannels, { eps: style.eps });
     this.classifier = embedDim === undefined ? undefined : new Linear(headChannels, embedDim, { generator });
     this.embedDim = embedDim ?? headChannels;
   }
@@ -140,6 +141,7 @@ export class EfficientNet extends Module implements ImageEncoder, Pretrained {
     model: string | WeightSource,
     options: PretrainedOptions & RandomWeights & Pick<EfficientNetOptions, 'dropPathRate'> = {},
   ): Promise<EfficientNet> {
+    checkPretrained('vision.EfficientNet.fromPretrained', options, ['dropPathRate']);
     const { embedDim, dropPathRate } = options;
     return loadPretrained(openSource(model, options.hub), options, {
       read: efficientNetOf,

@@ -13,6 +13,7 @@ import {
 } from '@diptych/core';
 import { activate, BatchNorm2d, BlankGenerator, generatorOf, Linear, Module, type RandomWeights } from '@diptych/nn';
 import {
+  checkPretrained,
   loadPretrained,
   openSource,
   type Pretrained,
@@ -50,7 +51,7 @@ class ConvolutionStage extends Module {
   constructor(inChannels: number, outChannels: number, style: MobileStyle) {
     super();
     this.conv = new MobileConv2d(inChannels, outChannels, 1, { style });
-    this.bn1 = new BatchNorm2d(outChannels, style);
+    this.bn1 = new BatchNorm2d(outChannels, { eps: style.eps });
   }
 
   forward(x: tf.Tensor4D, context: Context): tf.Tensor4D {
@@ -117,7 +118,7 @@ export class MobileNetV3 extends Module implements ImageEncoder, Pretrained {
     const shape = mobileNetV3Shape(asked.config);
     const { stemChannels, stages, lastChannels } = shape;
     this.convStem = new MobileConv2d(inChannels, stemChannels, 3, { style, stride: 2 });
-    this.bn1 = new BatchNorm2d(stemChannels, style);
+    this.bn1 = new BatchNorm2d(stemChannels, { eps: style.eps });
     this.blocks = [
       ...mobileStages(stages, { inChannels: stemChannels, squeeze: SQUEEZE, dropPathRate, style }),
       [new ConvolutionStage(stages.at(-1)!.channels, lastChannels, style)],
@@ -160,6 +161,7 @@ export class MobileNetV3 extends Module implements ImageEncoder, Pretrained {
     model: string | WeightSource,
     options: PretrainedOptions & RandomWeights & Pick<MobileNetV3Options, 'dropPathRate'> = {},
   ): Promise<MobileNetV3> {
+    checkPretrained('vision.MobileNetV3.fromPretrained', options, ['dropPathRate']);
     const { embedDim, dropPathRate } = options;
     return loadPretrained(openSource(model, options.hub), options, {
       read: mobileNetV3Of,

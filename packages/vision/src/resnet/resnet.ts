@@ -22,6 +22,7 @@ import {
   type RandomWeights,
 } from '@diptych/nn';
 import {
+  checkPretrained,
   loadPretrained,
   openSource,
   type Pretrained,
@@ -161,6 +162,7 @@ export class ResNet extends Module implements ImageEncoder, Pretrained {
     model: string | WeightSource,
     options: PretrainedOptions & RandomWeights = {},
   ): Promise<ResNet> {
+    checkPretrained('vision.ResNet.fromPretrained', options);
     const { embedDim } = options;
     return loadPretrained(openSource(model, options.hub), options, {
       read: resnetOf,

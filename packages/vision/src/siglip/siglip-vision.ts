@@ -15,7 +15,7 @@ import {
   parameter,
   tokenAt,
 } from '@diptych/nn';
-import { loadPretrained, openSource, type WeightSource } from '@diptych/weights';
+import { checkPretrained, loadPretrained, openSource, type WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { gridToTokens } from '../grid.js';
 import type { SizedPretrainedOptions } from '../pretrained/image-size.js';
@@ -144,6 +144,7 @@ export class SiglipVision extends VisionTower<SiglipVisionName, SiglipVisionConf
     model: string | WeightSource,
     options: SizedPretrainedOptions = {},
   ): Promise<SiglipVision> {
+    checkPretrained('vision.SiglipVision.fromPretrained', options, ['imageSize']);
     const { embedDim, imageSize } = options;
     return loadPretrained(openSource(model, options.hub), options, {
       ...towerCheckpoint(0),

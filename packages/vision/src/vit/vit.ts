@@ -24,7 +24,14 @@ import {
   type RandomWeights,
   tokenAt,
 } from '@diptych/nn';
-import { chainAdapters, loadPretrained, openSource, type Pretrained, type WeightSource } from '@diptych/weights';
+import {
+  chainAdapters,
+  checkPretrained,
+  loadPretrained,
+  openSource,
+  type Pretrained,
+  type WeightSource,
+} from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkDivides, checkDropPathRate } from '../encoder-options.js';
 import { gridToTokens, tokensAfter } from '../grid.js';
@@ -180,6 +187,7 @@ export class ViT extends Module implements ImageEncoder, Pretrained {
    * @throws WeightsError, HubError if the checkpoint is missing, damaged or does not fit; ConfigError for another family
    */
   static async fromPretrained(model: string | WeightSource, options: ViTPretrainedOptions = {}): Promise<ViT> {
+    checkPretrained('vision.ViT.fromPretrained', options, ['imageSize', 'pooling', 'dropPathRate']);
     const { embedDim, imageSize, pooling, dropPathRate } = options;
     const settings = { embedDim, imageSize, pooling, dropPathRate, generator: new BlankGenerator() };
     return loadPretrained(openSource(model, options.hub), options, {

@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { WeightsError } from '@diptych/core';
+import { checkPath, WeightsError } from '@diptych/core';
 import { checkRelativePath, missingFile, type WeightSource } from '../weight-source.js';
 import { openSafetensors } from './open-safetensors.js';
 
@@ -13,6 +13,7 @@ import { openSafetensors } from './open-safetensors.js';
  * @throws WeightsError if there is no such folder
  */
 export function folderSource(path: string, name = path): WeightSource {
+  checkPath('weights.folderSource', path);
   if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
     throw new WeightsError({ where: path, expected: 'a folder', got: 'none of that name' });
   }

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { checkMethods, WeightsError } from '@diptych/core';
+import { checkMethods, checkOptions, type OptionNames, WeightsError } from '@diptych/core';
 import type { WeightSource } from '../weight-source.js';
 import { folderSource } from './folder-source.js';
 import type { NodeHubOptions } from './hub-environment.js';
@@ -10,6 +10,17 @@ import { hubSource } from './hub-source.js';
 /** Options of {@link openSource}. */
 export type OpenSourceOptions = NodeHubOptions;
 
+const HUB: OptionNames<OpenSourceOptions> = {
+  revision: 'optional',
+  token: 'optional',
+  endpoint: 'optional',
+  onProgress: 'optional',
+  retry: 'optional',
+  fetch: 'optional',
+  cacheDir: 'optional',
+  offline: 'optional',
+};
+
 /**
  * Finds a model by what people write: a folder that exists, else an id on the hub. A source is given back as it is.
  *
@@ -17,6 +28,7 @@ export type OpenSourceOptions = NodeHubOptions;
  * @throws WeightsError if a path does not exist, ConfigError if it is no id either
  */
 export function openSource(model: string | WeightSource, options: OpenSourceOptions = {}): WeightSource {
+  checkOptions('weights.openSource', options, HUB);
   if (typeof model !== 'string') {
     checkMethods('weights.openSource', model, ['list', 'read'], "a folder, an id of the hub ('org/name'), or a source");
     return model;

@@ -1,3 +1,4 @@
+import { checkPath } from '@diptych/core';
 import { writeFileAtomically } from '@diptych/core/node';
 import { type EncodeOptions, layOutSafetensors, type NamedTensors } from '../encode-safetensors.js';
 
@@ -14,6 +15,7 @@ export async function writeSafetensors(
   tensors: NamedTensors,
   options: EncodeOptions = {},
 ): Promise<void> {
+  checkPath('weights.writeSafetensors', path);
   const { head, pieces } = layOutSafetensors(tensors, options);
   await writeFileAtomically(path, concat(head, pieces()));
 }

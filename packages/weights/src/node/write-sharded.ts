@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { checkFields, checkOptions, checkPath, type OptionNames } from '@diptych/core';
 import { writeFileAtomically } from '@diptych/core/node';
 import { type EncodeOptions, isTensorCollection, layOutSafetensors, type NamedTensors } from '../encode-safetensors.js';
 import type { TensorData } from '../tensor-collection.js';
@@ -9,6 +10,12 @@ export interface ShardOptions extends EncodeOptions {
   /** Most bytes of tensors in one file, as they are given; a larger tensor gets a file of its own. Default 5 GB. */
   readonly maxShardBytes?: number;
 }
+
+const OPTIONS: OptionNames<ShardOptions> = {
+  maxShardBytes: 'optional',
+  metadata: 'optional',
+  floats: 'optional',
+};
 
 /**
  * Writes a checkpoint into a folder as the hub's libraries do: `model.safetensors` where one file is enough, else
@@ -21,11 +28,15 @@ export interface ShardOptions extends EncodeOptions {
 export async function writeSharded(
   folder: string,
   tensors: NamedTensors,
-  { maxShardBytes = 5e9, ...options }: ShardOptions = {},
+  options: ShardOptions = {},
 ): Promise<readonly string[]> {
+  checkOptions('weights.writeSharded', options, OPTIONS);
+  const { maxShardBytes = 5e9, ...encoding } = options;
+  checkPath('weights.writeSharded', folder);
+  checkFields('weights.writeSharded', 'tensors', tensors, []);
   const shards = splitIntoShards(tensors, maxShardBytes);
   if (shards.length <= 1) {
-    await writeSafetensors(join(folder, 'model.safetensors'), tensors, options);
+    await writeSafetensors(join(folder, 'model.safetensors'), tensors, encoding);
     return ['model.safetensors'];
   }
   const digits = (value: number) => String(value).padStart(5, '0');
@@ -36,8 +47,8 @@ export async function writeSharded(
     const file = `model-${digits(i + 1)}-of-${digits(shards.length)}.safetensors`;
     // Only this shard's tensors are read.
     const shard = new Map(names.map((name) => [name, tensorOf(tensors, name)]));
-    await writeSafetensors(join(folder, file), shard, options);
-    const { byteLength, head } = layOutSafetensors(shard, options);
+    await writeSafetensors(join(folder, file), shard, encoding);
+    const { byteLength, head } = layOutSafetensors(shard, encoding);
     total += byteLength - head.length;
     for (const name of names) weightMap[name] = file;
     files.push(file);

@@ -1,0 +1,57 @@
+/** Entries that no user calls by hand, each with the reason. */
+export const EXEMPT_ENTRIES: Readonly<Record<string, string>> = {
+  '@diptych/graph': 'what an engine is made of: called for each kernel, with what its own functions give',
+  '@diptych/core/tfjs': 'what the packages ask of tfjs-core, called inside of every operation',
+  '@diptych/pjrt':
+    'a native library under it, which a wrong call could end the process with: its own tests refuse each first',
+  '@diptych/core/node': 'files and locks for the packages, which check the paths that users give',
+  '@diptych/core/http': 'the one fetch of data and weights, which check the addresses and options that users give',
+  '@diptych/testing/node': 'reads the golden fixtures of this repository',
+};
+
+const CHECK = 'is itself a check: its callers, the packages, give place and pattern, and the value is what it judges';
+const ERROR = 'an error class: what it is given is the message of the package that throws it';
+const ROOM = 'called by the rooms of this repository with what their own functions gave';
+const KERNEL = 'inside of every training step, on tensors that the layer before it made; its layer checks shapes';
+
+const exempt = (reason: string, entry: string, names: string): Readonly<Record<string, string>> =>
+  Object.fromEntries(names.split(' ').map((name) => [`${entry} ${name}`, reason]));
+
+/** Single exports, each with the reason why what it is given needs no check. */
+export const EXEMPT: Readonly<Record<string, string>> = {
+  ...exempt(
+    CHECK,
+    '@diptych/core',
+    'checkEncoded checkFields checkFused checkKinds checkLossOutput checkMethods checkOptions',
+  ),
+  ...exempt(
+    CHECK,
+    '@diptych/core',
+    'checkTensors checkTextTensors hasPlaceholders namedConfig nearestName resolveArchitecture',
+  ),
+  ...exempt(CHECK, '@diptych/weights', 'wrongFamily'),
+  ...exempt(
+    ERROR,
+    '@diptych/core',
+    'CheckpointError ConfigError DiptychError EngineError HubError InputError ShapeError',
+  ),
+  ...exempt(ERROR, '@diptych/core', 'TrainingError WeightsError'),
+  ...exempt(ERROR, '@diptych/data', 'DataError'),
+  ...exempt(ERROR, '@diptych/tfjs-backend-onnxruntime', 'OrtError'),
+  ...exempt(ERROR, '@diptych/weights', 'LoadReport LoadStateError'),
+  ...exempt(KERNEL, '@diptych/core', 'formatShape isLent lend'),
+  ...exempt(KERNEL, '@diptych/nn', 'drawUniform philoxUniform scaledDotProductAttention'),
+  ...exempt(
+    'an Initializer: layers call it with the shape and the generator that they checked',
+    '@diptych/nn',
+    'kaimingUniform',
+  ),
+  ...exempt(ROOM, '@diptych/nn', 'aroundCalls choose'),
+  ...exempt(ROOM, '@diptych/core', 'withoutModules'),
+  ...exempt(ROOM, '@diptych/cli', 'captionedSource splitPairs'),
+  ...exempt(ROOM, '@diptych/testing', 'randomTowers'),
+  ...exempt(ROOM, '@diptych/vision', 'torchvisionEfficientNet torchvisionMobileNetV3 withPositionGrid'),
+  ...exempt(ROOM, '@diptych/weights', 'loadPretrained Safetensors'),
+  ...exempt('made by tokenizer() alone', '@diptych/preprocess/text', 'TextTokenizer'),
+  ...exempt('made by defineOptimizer() alone, which checks the rule', '@diptych/train', 'RuleOptimizer'),
+};
