@@ -11,8 +11,18 @@ import { printable } from './printable.js';
  * - `checkpoint`: a training state that cannot be written or resumed
  * - `engine`: a compute backend that cannot do the work
  * - `training`: a run that went bad (NaN, too few pairs)
+ * - `store`: an index or vector store that cannot be read or written, or does not answer
  */
-export type ErrorCode = 'shape' | 'config' | 'input' | 'weights' | 'hub' | 'checkpoint' | 'engine' | 'training';
+export type ErrorCode =
+  | 'shape'
+  | 'config'
+  | 'input'
+  | 'weights'
+  | 'hub'
+  | 'checkpoint'
+  | 'engine'
+  | 'training'
+  | 'store';
 
 /** The parts of an error message, in the order in which they are read. */
 export interface ErrorParts {
@@ -119,6 +129,14 @@ export class TrainingError extends DiptychError {
   override readonly name = 'TrainingError';
   constructor(parts: ErrorParts, options?: { cause?: unknown }) {
     super('training', parts, options);
+  }
+}
+
+/** An index or vector store cannot be read or written, is damaged, or does not answer. */
+export class StoreError extends DiptychError {
+  override readonly name = 'StoreError';
+  constructor(parts: ErrorParts, options?: { cause?: unknown }) {
+    super('store', parts, options);
   }
 }
 

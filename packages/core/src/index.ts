@@ -45,6 +45,7 @@ export {
   InputError,
   isDiptychError,
   ShapeError,
+  StoreError,
   TrainingError,
   WeightsError,
 } from './errors.js';

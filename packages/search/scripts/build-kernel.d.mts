@@ -1,0 +1,2 @@
+export function kernelText(): string;
+export function kernelSource(): Promise<string>;

@@ -1,0 +1,104 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { Matrix } from '@diptych/core';
+import { build } from 'esbuild';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { stateAfter } from '../test/operations.js';
+import { openIndex } from './open-index.js';
+
+const ROOT = resolve(import.meta.dirname, '../../..');
+const KILLS = 50;
+
+let folder: string;
+let program: string;
+
+beforeAll(async () => {
+  const cache = join(ROOT, 'node_modules', '.cache');
+  mkdirSync(cache, { recursive: true });
+  folder = mkdtempSync(join(cache, 'diptych-search-kill-'));
+  program = join(folder, 'child.mjs');
+  await build({
+    entryPoints: [resolve(import.meta.dirname, '../test/kill-child.ts')],
+    outfile: program,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    external: ['onnxruntime-node', '@tensorflow/tfjs-core'],
+    tsconfig: join(ROOT, 'tsconfig.base.json'),
+    logLevel: 'error',
+  });
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Runs the child, and kills it some milliseconds after it opened the index. Returns how many operations it said were done. */
+function live(index: string, milliseconds: number, already: number): Promise<number> {
+  return new Promise((done, failed) => {
+    const child = spawn(process.execPath, [program, index], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let operations = already;
+    let rest = '';
+    let errors = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      errors += chunk;
+    });
+    child.stdout.on('data', (chunk: Buffer) => {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop()!;
+      for (const line of lines) {
+        if (line.startsWith('open')) setTimeout(() => child.kill('SIGKILL'), milliseconds);
+        else operations = Number(line.slice('done '.length)) + 1;
+      }
+    });
+    child.on('close', (_, signal) => {
+      if (signal === 'SIGKILL') done(operations);
+      else failed(new Error(`child ended by itself: ${errors}`));
+    });
+  });
+}
+
+it(`SIGKILL at ${KILLS} random moments loses nothing that was committed, and damages nothing`, {
+  timeout: 300_000,
+}, async () => {
+  const path = join(folder, 'index');
+  let operations = 0;
+  let leftovers = 0;
+  let unsaid = 0;
+  for (let kill = 0; kill < KILLS; kill++) {
+    const said = await live(path, (kill * 37) % 120, operations);
+    leftovers += readdirSync(path).filter((name) => name.endsWith('.tmp')).length;
+    const index = await openIndex(path, { readonly: true, threads: 1 });
+    await index.verify();
+    const [last] = await index.get(['last']);
+    // one more may be committed than the child had time to say; a delete says nothing of itself
+    const lastAdd = (last?.metadata.number as number | undefined) ?? -1;
+    const possible = [said, said + 1].filter((count) => lastAdd === (stateAfter(count).get('last') ?? -1));
+    const found = new Map<string, number>();
+    for await (const { ids, metadata, vectors } of index.rows()) {
+      for (const [i, id] of ids.entries()) {
+        expect(found.has(id), `${id} twice`).toBe(false);
+        found.set(id, metadata[i]!.number as number);
+        const length = Math.hypot(...vectors.row(i));
+        expect(Math.abs(length - 1)).toBeLessThan(1e-5);
+      }
+    }
+    const state = possible.find((count) => sameState(found, stateAfter(count)));
+    expect(state, `after kill ${kill}, ${said} said, last ${lastAdd}`).toBeDefined();
+    if (state! > said) unsaid++;
+    operations = state!;
+    const [hits] = await index.search(new Matrix(new Float32Array(24).fill(1), [1, 24]), { k: 1000 });
+    expect(hits!.length).toBe(found.size);
+    await index.close();
+  }
+  expect(operations).toBeGreaterThan(KILLS);
+  // some must have hit a file on its way, or the test proves little
+  expect(leftovers + unsaid).toBeGreaterThan(0);
+  const index = await openIndex(path, { threads: 1 });
+  expect(readdirSync(path).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+  expect(readdirSync(path).filter((name) => name.endsWith('.dip')).length).toBe(index.stats().segments);
+  await index.close();
+});
+
+function sameState(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>): boolean {
+  return a.size === b.size && [...a].every(([id, number]) => b.get(id) === number);
+}

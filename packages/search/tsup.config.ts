@@ -1,0 +1,6 @@
+import { packageConfig } from '../../tsup.base';
+
+export default packageConfig({
+  entry: { index: 'src/index.ts', 'scan-worker': 'src/scan/scan-worker.ts' },
+  platform: 'node',
+});
