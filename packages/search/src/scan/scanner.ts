@@ -153,7 +153,7 @@ export class Scanner {
     new Int32Array(memory, starts, block.padded).set(block.starts);
     const steps = stepsOf(embedDim);
     const whole = Math.ceil(rows / 4) * 4; // the rest is read and left out
-    if (block.padded === 1) this.#kernel[`one_${precision}`](place, stride, whole, queries, starts, steps, scores);
+    if (block.padded === 1) this.#kernel[`one_${precision}`](place, stride, whole / 4, queries, starts, steps, scores);
     else {
       const queryStride = values.byteLength / block.padded;
       const groups = block.padded / 4;
