@@ -34,7 +34,9 @@ function rowsOf(count, seed) {
   }
   return data;
 }
-const centres = Array.from({ length: 2000 }, (_, c) => Float64Array.from({ length: WIDTH }, (_, i) => Math.sin(c * 7919 + i * i)));
+const centres = Array.from({ length: 2000 }, (_, c) =>
+  Float64Array.from({ length: WIDTH }, (_, i) => Math.sin(c * 7919 + i * i)),
+);
 const queries = rowsOf(64, 99);
 
 async function prepare() {
@@ -64,10 +66,14 @@ async function openPython() {
   const script = fileURLToPath(new URL('../reference/bench_search.py', import.meta.url));
   const { OPENBLAS_CORETYPE: _, OPENBLAS_L2_SIZE: __, ...env } = process.env; // settings of a machine's older builds slow it down
   const limits = { OPENBLAS_NUM_THREADS: String(threads), OMP_NUM_THREADS: String(threads) };
-  const child = spawn(process.env.DIPTYCH_PYTHON, [script, paths.rows, paths.queries, ROWS, WIDTH, K, threads].map(String), {
-    stdio: ['pipe', 'pipe', 'inherit'],
-    env: { ...env, ...limits },
-  });
+  const child = spawn(
+    process.env.DIPTYCH_PYTHON,
+    [script, paths.rows, paths.queries, ROWS, WIDTH, K, threads].map(String),
+    {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...env, ...limits },
+    },
+  );
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const { done } = await lines.next();
   if (done) return undefined;
@@ -105,7 +111,10 @@ for (const precision of ['float32', 'int8']) {
 const sides = {
   float32: (count) => ours(indexes.float32, count),
   int8: (count) => ours(indexes.int8, count),
-  ...(python && { numpy: (count) => python.search('numpy', count), usearch: (count) => python.search('usearch', count) }),
+  ...(python && {
+    numpy: (count) => python.search('numpy', count),
+    usearch: (count) => python.search('usearch', count),
+  }),
 };
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 

@@ -5,7 +5,7 @@ import { COLUMN, isColumn, type Metadata, type MetadataValue } from './metadata.
 export type FilterValue = string | number | boolean;
 
 /**
- * What a column's value has to be. A value: equal, of the same type (of a list: one of its texts is). null: there is none. `in`: one of
+ * What a column's value has to be. A value: equal, of the same type (of a list: one of its texts is). null: there is none, or an empty list. `in`: one of
  * these. `gt`, `gte`, `lt`, `lte`: above, below, of numbers or of text by its characters' numbers (dates as ISO 8601 has them). All of an
  * object's conditions have to hold.
  */
@@ -126,7 +126,8 @@ export function columnsOf(node: FilterNode): string[] {
 }
 
 function cell(metadata: Metadata, column: string): MetadataValue {
-  return Object.hasOwn(metadata, column) ? (metadata[column] ?? null) : null;
+  const value = Object.hasOwn(metadata, column) ? (metadata[column] ?? null) : null;
+  return Array.isArray(value) && value.length === 0 ? null : value;
 }
 
 function some(value: MetadataValue, holds: (value: string | number | boolean | null) => boolean): boolean {

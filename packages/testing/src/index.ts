@@ -18,4 +18,5 @@ export {
   type TowerOutputsOptions,
   type TowerVectors,
 } from './tower-outputs.js';
+export { testVectorStore, type VectorStoreContract, vectorStoreChecks } from './vector-store-contract.js';
 export { testWeightSource, type WeightSourceContract, weightSourceChecks } from './weight-source-contract.js';

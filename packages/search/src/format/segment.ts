@@ -119,6 +119,10 @@ export class Segment {
     const block = Math.floor(row / blockRows);
     const start = blockOffset(section, block);
     const at = row - block * blockRows;
+    if (precision === 'float32') {
+      readInto(this.#fd, this.path, start + at * bytes, new Uint8Array(out.buffer, out.byteOffset, out.byteLength));
+      return;
+    }
     const stored = this.#read(start + at * bytes, bytes);
     const factors = start + rowsOfBlock(section, block) * bytes;
     const factor = hasFactors(precision) ? this.#read(factors + 4 * at, 4).readFloatLE() : 1;
@@ -202,12 +206,17 @@ function readFooter(fd: number, path: string, size: number): SegmentFooter {
 
 function readAll(fd: number, path: string, offset: number, bytes: number): Buffer {
   const buffer = Buffer.from(new ArrayBuffer(bytes)); // not of the pool: numbers are read in place
+  readInto(fd, path, offset, buffer);
+  return buffer;
+}
+
+function readInto(fd: number, path: string, offset: number, target: Uint8Array): void {
+  const bytes = target.length;
   for (let done = 0; done < bytes; ) {
-    const read = readSync(fd, buffer, done, bytes - done, offset + done);
+    const read = readSync(fd, target, done, bytes - done, offset + done);
     if (read === 0) throw damaged(path, `${bytes} bytes from ${offset} on`, 'its end');
     done += read;
   }
-  return buffer;
 }
 
 function damaged(path: string, expected: string, got: string): StoreError {
