@@ -1,13 +1,17 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Matrix } from '@diptych/core';
 import { openIndex } from '@diptych/search';
 import { openPgVector } from '@diptych/search/pgvector';
+import { openQdrant } from '@diptych/search/qdrant';
+import { approximate } from '@diptych/search/usearch';
 import { testVectorStore } from '@diptych/testing';
 import { PGlite } from '@electric-sql/pglite';
 import { vector } from '@electric-sql/pglite-pgvector';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startQdrant } from '../packages/search/test/qdrant-server.js';
+import { numberedIds, randomMatrix } from '../packages/search/test/random-rows.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'diptych-stores-'));
 let made = 0;
@@ -78,5 +82,98 @@ describe('PostgreSQL', () => {
     [{ dim: 3 }, /embedDim/],
   ])('refuses %o', async (options, message) => {
     await expect(openPgVector(options as never)).rejects.toThrow(message);
+  });
+});
+
+describe('usearch', () => {
+  testVectorStore({ describe, it }, 'UsearchStore', {
+    create: async (embedDim) =>
+      approximate(await openIndex(join(folder, String(made++)), { embedDim, threads: 1 }), { from: 1 }),
+    recall: 0.95,
+  });
+
+  it('keeps its graph, adds what came meanwhile, and makes one anew where it is lost', async () => {
+    const path = join(folder, 'graph');
+    const open = async () => approximate(await openIndex(path, { embedDim: 16, threads: 1 }), { from: 100 });
+    const graphs = () => readdirSync(path).filter((name) => name.endsWith('.usearch'));
+    const queries = randomMatrix(50, 16, 7);
+    let store = await open();
+    await store.add({ ids: numberedIds(99), vectors: randomMatrix(99, 16) });
+    await store.save();
+    expect(graphs()).toEqual([]);
+    await store.add({ ids: numberedIds(400, 99), vectors: randomMatrix(400, 16, 2) });
+    await store.close();
+    expect(graphs().length).toBe(1);
+
+    const index = await openIndex(path, { threads: 1 });
+    await index.add({ ids: numberedIds(50, 450), vectors: randomMatrix(50, 16, 3) }); // 49 of them others' ids
+    await index.delete(numberedIds(20));
+    await index.close();
+    store = await open();
+    expect(await store.recall(queries)).toBeGreaterThan(0.97);
+    await store.add({ ids: numberedIds(10), vectors: randomMatrix(10, 16, 4) });
+    expect(await store.recall(queries)).toBeGreaterThan(0.97);
+    await store.close();
+
+    writeFileSync(join(path, graphs()[0]!), 'rubbish');
+    store = await open();
+    expect(await store.recall(queries)).toBeGreaterThan(0.97);
+    const few = await store.search(queries, { k: 5, filter: { none: 'such' } });
+    expect(few.every((hits) => hits.length === 0)).toBe(true);
+    await store.close();
+  });
+
+  it.each([
+    [{ from: 0 }, /from/],
+    [{ quantization: 'b1' }, /f32, f16 or i8/],
+    [{ ef: 10 }, /the options from/],
+  ])('refuses %o', async (options, message) => {
+    const index = await openIndex(join(folder, String(made++)), { embedDim: 4, threads: 1 });
+    await expect(approximate(index, options as never)).rejects.toThrow(message);
+    await index.close();
+  });
+});
+
+describe('Qdrant', () => {
+  let url: string;
+  let stop = async () => {};
+  beforeAll(async () => {
+    // a real one, or reference/qdrant_server.py
+    if (process.env.DIPTYCH_QDRANT_URL) url = process.env.DIPTYCH_QDRANT_URL;
+    else ({ url, stop } = await startQdrant());
+  });
+  afterAll(() => stop());
+
+  testVectorStore({ describe, it }, 'QdrantStore', {
+    create: (embedDim) => openQdrant({ url, collection: `store-${made++}-${process.pid}`, embedDim }),
+  });
+
+  it('refuses a collection of another width, and text that is no date', async () => {
+    const collection = `width-${process.pid}`;
+    const store = await openQdrant({ url, collection, embedDim: 3 });
+    await expect(openQdrant({ url, collection, embedDim: 4 })).rejects.toThrow(
+      /of 4, compared by Cosine, got 3 and Cosine/,
+    );
+    await expect(store.count({ name: { gt: 'b' } })).rejects.toThrow(/a number, or a date/);
+  });
+
+  it('says when nobody answers, or the key is wrong', async () => {
+    await expect(openQdrant({ url: 'http://127.0.0.1:9', collection: 'a', embedDim: 3 })).rejects.toThrow(
+      /Qdrant at http:\/\/127\.0\.0\.1:9.*does not answer: /,
+    );
+    const locked = await startQdrant({ apiKey: 'secret' });
+    await expect(openQdrant({ url: locked.url, collection: 'a', embedDim: 3 })).rejects.toThrow(
+      /answers 401: Must provide an API key; pass an apiKey/,
+    );
+    await (await openQdrant({ url: locked.url, collection: 'a', embedDim: 3, apiKey: 'secret' })).close();
+    await locked.stop();
+  });
+
+  it.each([
+    [{ embedDim: 3 }, /collection/],
+    [{ embedDim: 3, collection: 'a/b' }, /letters, digits/],
+    [{ embedDim: 3, collection: 'a', url: 'nowhere' }, /address/],
+  ])('refuses %o', async (options, message) => {
+    await expect(openQdrant(options as never)).rejects.toThrow(message);
   });
 });

@@ -5,6 +5,8 @@ export default packageConfig({
     index: 'src/index.ts',
     'scan-worker': 'src/scan/scan-worker.ts',
     'stores/pgvector': 'src/stores/pgvector.ts',
+    'stores/qdrant': 'src/stores/qdrant.ts',
+    'stores/usearch': 'src/stores/usearch.ts',
   },
   platform: 'node',
 });

@@ -21,6 +21,8 @@ export interface IndexStats {
   readonly bytes: number;
   /** Number of the last commit. */
   readonly commit: number;
+  /** For {@link ExactIndex.rows}: what comes after now. */
+  readonly mark: number;
   readonly precision: Precision;
   readonly rerank: Precision | null;
 }
@@ -50,6 +52,11 @@ export class ExactIndex implements VectorStore {
   #writing: Promise<unknown> = Promise.resolve();
   readonly #reading = new Set<Promise<unknown>>();
   #closed = false;
+
+  /** Whether it was opened beside the writer. */
+  get readonly(): boolean {
+    return this.#writer === undefined;
+  }
 
   /** @throws StoreError if the index is damaged */
   constructor({ folder, header, writer, pool }: IndexParts) {
@@ -102,6 +109,25 @@ export class ExactIndex implements VectorStore {
     return this.#read('search', (snapshot) => this.#search.nearest(snapshot, { queries: values, k, minScore, filter }));
   }
 
+  /**
+   * The best among rows that something else, such as a graph, proposes for each query: by their products in double precision.
+   *
+   * @param keys of ids, for each query; rows that are no longer there do not count
+   */
+  async nearestAmong(
+    queries: MatrixData,
+    keys: readonly BigUint64Array[],
+    options: SearchOptions = {},
+  ): Promise<Hit[][]> {
+    const where = 'search.ExactIndex.nearestAmong';
+    const { k, minScore } = checkSearch(where, options);
+    const values = checkQueries(where, queries, this.embedDim, this.metric);
+    const filter = options.filter && parseFilter(where, options.filter);
+    return this.#read('nearestAmong', (snapshot) =>
+      this.#search.nearestAmong(snapshot, { queries: values, k, minScore, filter }, keys),
+    );
+  }
+
   async count(filter?: Filter): Promise<number> {
     const node = filter && parseFilter('search.ExactIndex.count', filter);
     return this.#read('count', (snapshot) =>
@@ -112,13 +138,14 @@ export class ExactIndex implements VectorStore {
   /**
    * All rows in the order in which they were added, some at a time, as they were when it began.
    *
+   * @param since a `mark` of {@link stats}: rows that were added since, and perhaps others that were written anew
    * @throws StoreError if a segment is damaged
    */
-  async *rows(): AsyncGenerator<RowBlock> {
+  async *rows({ since = 0 }: { readonly since?: number } = {}): AsyncGenerator<RowBlock> {
     const snapshot = this.#opened('rows');
     snapshot.retain();
     try {
-      yield* listRows(snapshot, this.embedDim);
+      yield* listRows(snapshot, this.embedDim, since);
     } finally {
       snapshot.release();
     }
@@ -174,6 +201,7 @@ export class ExactIndex implements VectorStore {
       segments: parts.length,
       bytes: commit.segments.reduce((sum, [, , bytes]) => sum + bytes, 0),
       commit: commit.commit,
+      mark: commit.next,
       precision: this.#header.precision,
       rerank: this.#header.rerank,
     };

@@ -1,7 +1,7 @@
 import { ConfigError } from '@diptych/core';
 import type { FilterNode } from './filter.js';
 import { SegmentFilter } from './filter-rows.js';
-import { bothBits, countBits } from './format/bits.js';
+import { bothBits, countBits, hasBit } from './format/bits.js';
 import type { IndexHeader } from './format/commit-log.js';
 import type { Segment } from './format/segment.js';
 import { parseMetadata } from './metadata.js';
@@ -35,7 +35,26 @@ export class IndexSearch {
   }
 
   async nearest(snapshot: Snapshot, search: CheckedSearch): Promise<Hit[][]> {
-    const found = await this.#best(snapshot, search);
+    return this.#hits(snapshot, await this.#best(snapshot, search));
+  }
+
+  /** See `ExactIndex.nearestAmong`. */
+  async nearestAmong(snapshot: Snapshot, search: CheckedSearch, keys: readonly BigUint64Array[]): Promise<Hit[][]> {
+    const { filter } = search;
+    const fitting = new Map<Segment, Uint8Array>();
+    if (filter) {
+      for (const { segment } of snapshot.parts) fitting.set(segment, await this.matching(segment, filter));
+    }
+    const found = keys.map((proposed) => {
+      const places = Array.from(proposed, (key) => snapshot.findKey(key)).filter((place) => place !== undefined);
+      const counting = places.filter(({ part, row }) => !filter || hasBit(fitting.get(part.segment)!, row));
+      const there = counting.map(({ part, row }) => snapshot.keyOf(snapshot.parts.indexOf(part)) + row);
+      return { keys: Float64Array.from(there), scores: new Float64Array(there.length) };
+    });
+    return this.#hits(snapshot, this.#compareAgain(snapshot, search, found));
+  }
+
+  #hits(snapshot: Snapshot, found: readonly Found[]): Hit[][] {
     return found.map(({ scores, keys }) =>
       Array.from(keys, (key, i) => {
         const { part, row } = snapshot.placeOf(key);

@@ -14,9 +14,10 @@ export interface RowBlock {
 
 const ROWS_AT_A_TIME = 1024;
 
-/** All rows, in order. */
-export async function* listRows({ parts }: Snapshot, embedDim: number): AsyncGenerator<RowBlock> {
+/** All rows in order, or those of segments from `since` on. */
+export async function* listRows({ parts }: Snapshot, embedDim: number, since = 0): AsyncGenerator<RowBlock> {
   for (const { segment, live } of parts) {
+    if (segment.number < since) continue;
     for (let from = 0; from < segment.rows; from += ROWS_AT_A_TIME) {
       const records = segment.records(from, Math.min(segment.rows, from + ROWS_AT_A_TIME));
       const there = records.flatMap((record, i) =>

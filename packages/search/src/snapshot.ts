@@ -81,9 +81,18 @@ export class Snapshot {
 
   /** Where the row with an id is. */
   find(id: string): RowPlace | undefined {
+    return this.#where((segment) => segment.rowOf(id));
+  }
+
+  /** Where the row is whose id has this key. */
+  findKey(key: bigint): RowPlace | undefined {
+    return this.#where((segment) => segment.rowOfKey(key));
+  }
+
+  #where(rowIn: (segment: Segment) => number | undefined): RowPlace | undefined {
     for (const part of this.parts) {
       if (part.liveRows === 0) continue;
-      const row = part.segment.rowOf(id);
+      const row = rowIn(part.segment);
       if (row !== undefined && (!part.live || hasBit(part.live, row))) return { part, row };
     }
     return undefined;

@@ -1,12 +1,17 @@
 /**
  * 32 bits of an id (FNV-1a over UTF-16 units, finished as MurmurHash3 does). Rows with equal hashes are told apart by their ids.
  */
-export function hashOfId(id: string): number {
-  let hash = 0x811c9dc5;
+export function hashOfId(id: string, seed = 0x811c9dc5): number {
+  let hash = seed;
   for (let i = 0; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 0x01000193);
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+/** 64 bits of an id, for graphs that name rows by numbers; the upper half is {@link hashOfId}. */
+export function keyOfId(id: string): bigint {
+  return (BigInt(hashOfId(id)) << 32n) | BigInt(hashOfId(id, 0x9747b28c));
 }
 
 /** Hashes in order, with the row of each. */

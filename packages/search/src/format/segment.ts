@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib';
 import { StoreError } from '@diptych/core';
 import { decodeRow, hasFactors, type Precision, rowBytes } from '../precision.js';
 import type { ScanSegment } from '../scan/block-store.js';
-import { hashOfId, type IdTable, rowsWithHash } from './id-table.js';
+import { hashOfId, type IdTable, keyOfId, rowsWithHash } from './id-table.js';
 import { END_MAGIC, type PlainSection, type SegmentFooter, TEXT_PIECE, TRAILER_BYTES } from './segment-footer.js';
 import { blockCount, blockOffset, rowsOfBlock, storedRowBytes, type VectorSection } from './vector-section.js';
 
@@ -82,10 +82,18 @@ export class Segment {
 
   /** Rows with an id: one at most. */
   rowOf(id: string): number | undefined {
+    return this.#rowsWithHash(hashOfId(id)).find((row) => this.record(row).id === id);
+  }
+
+  /** The row whose id has this key. */
+  rowOfKey(key: bigint): number | undefined {
+    return this.#rowsWithHash(Number(key >> 32n)).find((row) => keyOfId(this.record(row).id) === key);
+  }
+
+  #rowsWithHash(hash: number): Uint32Array {
     const { hashes, hashRows } = this.footer;
     this.#table ??= { hashes: this.#numbers(hashes), rows: this.#numbers(hashRows) };
-    for (const row of rowsWithHash(this.#table, hashOfId(id))) if (this.record(row).id === id) return row;
-    return undefined;
+    return rowsWithHash(this.#table, hash);
   }
 
   /** Id and metadata of a row. */
