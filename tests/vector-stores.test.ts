@@ -1,8 +1,10 @@
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Matrix } from '@diptych/core';
 import { openIndex } from '@diptych/search';
+import { type LanceConnection, openLanceDb } from '@diptych/search/lancedb';
 import { openPgVector } from '@diptych/search/pgvector';
 import { openQdrant } from '@diptych/search/qdrant';
 import { approximate } from '@diptych/search/usearch';
@@ -176,4 +178,39 @@ describe('Qdrant', () => {
   ])('refuses %o', async (options, message) => {
     await expect(openQdrant(options as never)).rejects.toThrow(message);
   });
+});
+
+// 160 MB that nobody else here needs: `npm install @lancedb/lancedb@0.30 apache-arrow@18.1` in a folder of its own, and name that
+const lanceFolder = process.env.DIPTYCH_LANCEDB;
+describe.skipIf(!lanceFolder)('LanceDB', () => {
+  let connection: LanceConnection;
+  beforeAll(async () => {
+    const lancedb = createRequire(join(lanceFolder!, 'package.json'))('@lancedb/lancedb');
+    connection = await lancedb.connect(join(folder, 'lance'));
+  });
+  afterAll(() => connection.close());
+
+  testVectorStore({ describe, it }, 'LanceDbStore', {
+    create: (embedDim) => openLanceDb({ connection, table: `store-${made++}`, embedDim }),
+  });
+
+  it('keeps rows over connections, and refuses a table of another width', async () => {
+    const first = await openLanceDb({ connection, table: 'kept', embedDim: 3 });
+    await first.add({ ids: ['a'], vectors: new Matrix(Float32Array.of(1, 2, 3), [1, 3]), metadata: [{ year: 2024 }] });
+    await first.close();
+    const again = await openLanceDb({ connection, table: 'kept', embedDim: 3 });
+    expect(await again.count({ year: 2024 })).toBe(1);
+    await again.close();
+    await expect(openLanceDb({ connection, table: 'kept', embedDim: 4 })).rejects.toThrow(
+      /table kept: expected vectors of 4, got 3/,
+    );
+  });
+});
+
+it.each([
+  [{ embedDim: 3, table: 'a' }, /either uri or connection, got neither/],
+  [{ embedDim: 3, table: '../a', uri: 'x' }, /letters, digits/],
+  [{ embedDim: 3, table: 'a', uri: 'x' }, /npm install @lancedb\/lancedb@/],
+])('LanceDB refuses %o', async (options, message) => {
+  await expect(openLanceDb(options as never)).rejects.toThrow(message);
 });

@@ -4,6 +4,7 @@ export default packageConfig({
   entry: {
     index: 'src/index.ts',
     'scan-worker': 'src/scan/scan-worker.ts',
+    'stores/lancedb': 'src/stores/lancedb.ts',
     'stores/pgvector': 'src/stores/pgvector.ts',
     'stores/qdrant': 'src/stores/qdrant.ts',
     'stores/usearch': 'src/stores/usearch.ts',
