@@ -1,15 +1,18 @@
 import type { FilterNode, FilterValue, RangeOp } from '../filter.js';
 import type { Metadata, MetadataValue } from '../metadata.js';
 
-/** Types of metadata that get a column of their own: text, numbers, booleans, lists of text. */
-const TYPES = { s: 'string', n: 'double', b: 'boolean', l: 'list' } as const;
-type Type = keyof typeof TYPES;
+/**
+ * Types of metadata that get a column of their own: text, numbers, booleans, lists of text. Booleans are stored as 1 and 0: an update
+ * that makes a boolean null fails ("Spill has sent an error", LanceDB 0.30).
+ */
+const TYPES = ['s', 'n', 'b', 'l'] as const;
+type Type = (typeof TYPES)[number];
 
 /** What makes a new column of each type, all null. */
 export const EMPTY_COLUMN: Readonly<Record<Type, string>> = {
   s: 'cast(NULL as string)',
   n: 'cast(NULL as double)',
-  b: 'cast(NULL as boolean)',
+  b: 'cast(NULL as double)',
   l: "arrow_cast(NULL, 'List(Utf8)')",
 };
 
@@ -18,7 +21,7 @@ export function columnsOf(metadata: Metadata): Map<string, MetadataValue> {
   const columns = new Map<string, MetadataValue>();
   for (const [name, value] of Object.entries(metadata)) {
     const type = typeOf(value);
-    if (type) columns.set(`${type}_${name}`, value);
+    if (type) columns.set(`${type}_${name}`, type === 'b' ? Number(value) : value);
   }
   return columns;
 }
@@ -56,9 +59,7 @@ export function sqlOf(node: FilterNode, known: ReadonlySet<string>): string {
     case 'not':
       return `(NOT ${sqlOf(node.part, known)})`;
     case 'missing': {
-      const there = (Object.keys(TYPES) as Type[])
-        .map((type) => `${type}_${node.column}`)
-        .filter((name) => known.has(name));
+      const there = TYPES.map((type) => `${type}_${node.column}`).filter((name) => known.has(name));
       return there.length === 0 ? 'true' : `(${there.map((name) => `\`${name}\` IS NULL`).join(' AND ')})`;
     }
     case 'in': {
@@ -82,5 +83,5 @@ export function sqlOf(node: FilterNode, known: ReadonlySet<string>): string {
 
 /** A value as SQL writes it. */
 export function literalOf(value: FilterValue): string {
-  return typeof value === 'string' ? `'${value.replaceAll("'", "''")}'` : String(value);
+  return typeof value === 'string' ? `'${value.replaceAll("'", "''")}'` : String(Number(value));
 }
