@@ -5,6 +5,7 @@ import { closeSync, existsSync, mkdirSync, openSync, rmSync, writeFileSync, writ
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { openIndex } from '@diptych/search';
+import { clusteredRows } from './lib/clustered-rows.mjs';
 import { threads } from './lib/settings.mjs';
 import { line } from './lib/statistics.mjs';
 
@@ -14,29 +15,7 @@ const folder = fileURLToPath(new URL('../.cache/bench/search', import.meta.url))
 const paths = { rows: `${folder}/rows.f32`, queries: `${folder}/queries.f32` };
 mkdirSync(folder, { recursive: true });
 
-/** Rows around 2,000 centres, as embeddings are; of length 1. */
-function rowsOf(count, seed) {
-  let state = seed;
-  const next = () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32 - 0.5;
-  };
-  const data = new Float32Array(count * WIDTH);
-  for (let row = 0; row < count; row++) {
-    const centre = centres[Math.floor((next() + 0.5) * centres.length)];
-    let squares = 0;
-    for (let i = 0; i < WIDTH; i++) {
-      const value = centre[i] + 1.5 * (next() + next());
-      data[row * WIDTH + i] = value;
-      squares += value * value;
-    }
-    for (let i = 0; i < WIDTH; i++) data[row * WIDTH + i] /= Math.sqrt(squares);
-  }
-  return data;
-}
-const centres = Array.from({ length: 2000 }, (_, c) =>
-  Float64Array.from({ length: WIDTH }, (_, i) => Math.sin(c * 7919 + i * i)),
-);
+const rowsOf = (count, seed) => clusteredRows(count, WIDTH, seed);
 const queries = rowsOf(64, 99);
 
 async function prepare() {

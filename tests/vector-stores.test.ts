@@ -180,7 +180,7 @@ describe('Qdrant', () => {
   });
 });
 
-// 160 MB that nobody else here needs: `npm install @lancedb/lancedb@0.30 apache-arrow@18.1` in a folder of its own, and name that
+// npm run check:stores: 160 MB that no other test needs
 const lanceFolder = process.env.DIPTYCH_LANCEDB;
 describe.skipIf(!lanceFolder)('LanceDB', () => {
   let connection: LanceConnection;
