@@ -1,5 +1,5 @@
-// Recall and speed of every store beside exact search, the best 10 of 50,000 rows of 256: what the adapters' databases do with the
-// settings that they come with. LanceDB and Qdrant where DIPTYCH_LANCEDB names a folder with the package, and DIPTYCH_QDRANT_URL a server.
+// Recall and speed of every store beside exact search, the best 10 of 20,000 rows of 256: what the adapters' databases do with the
+// settings that they come with (DIPTYCH_BENCH_ROWS and DIPTYCH_BENCH_STORES, names with commas, make it smaller). LanceDB and Qdrant where DIPTYCH_LANCEDB names a folder with the package, and DIPTYCH_QDRANT_URL a server.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -14,11 +14,12 @@ import { vector } from '@electric-sql/pglite-pgvector';
 import { clusteredRows } from './lib/clustered-rows.mjs';
 import { line } from './lib/statistics.mjs';
 
-const [ROWS, WIDTH, K, CHUNK] = [Number(process.env.DIPTYCH_BENCH_ROWS ?? 50_000), 256, 10, 10_000];
+const [ROWS, WIDTH, K, CHUNK] = [Number(process.env.DIPTYCH_BENCH_ROWS ?? 20_000), 256, 10, 10_000];
 const folder = mkdtempSync(join(tmpdir(), 'diptych-stores-'));
 const queries = { data: clusteredRows(100, WIDTH, 99), shape: [100, WIDTH] };
 const one = (i) => ({ data: queries.data.subarray(i * WIDTH, (i + 1) * WIDTH), shape: [1, WIDTH] });
-const { DIPTYCH_LANCEDB: lance, DIPTYCH_QDRANT_URL: qdrant } = process.env;
+const { DIPTYCH_LANCEDB: lance, DIPTYCH_QDRANT_URL: qdrant, DIPTYCH_BENCH_STORES: some } = process.env;
+const only = some?.split(',');
 
 const stores = {
   exact_float32: () => openIndex(join(folder, 'float32'), { embedDim: WIDTH }),
@@ -42,6 +43,7 @@ async function pgvector(options) {
 
 let wanted;
 for (const [name, open] of Object.entries(stores)) {
+  if (only && !['exact_float32', ...only].includes(name)) continue;
   try {
     await measure(name, await open());
   } catch (error) {

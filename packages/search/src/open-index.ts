@@ -67,7 +67,7 @@ const METRICS: readonly Metric[] = ['cosine', 'dot'];
 export async function openIndex(folder: string, options: OpenIndexOptions = {}): Promise<ExactIndex> {
   checkPath(WHERE, folder);
   checkOptions(WHERE, options, OPTIONS);
-  const { threads = Math.min(16, availableParallelism()), cacheBytes = totalmem() / 4, readonly = false } = options;
+  const { threads = Math.min(16, availableParallelism()), cacheBytes = memory() / 4, readonly = false } = options;
   checkPositive(WHERE, 'threads', threads);
   if (!(cacheBytes >= 0))
     throw new ConfigError({ where: WHERE, expected: 'cacheBytes of 0 or more', got: `${cacheBytes}` });
@@ -89,6 +89,12 @@ export async function openIndex(folder: string, options: OpenIndexOptions = {}):
     writer?.close();
     throw error;
   }
+}
+
+/** Of the machine, or what a container leaves of it. */
+function memory(): number {
+  const limit = process.constrainedMemory();
+  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
 }
 
 async function openWriter(

@@ -179,10 +179,10 @@ export class PgVectorStore implements VectorStore {
     const filter = options.filter ? sqlOf(parseFilter(where, options.filter), parameters) : 'true';
     // with metric cosine all vectors have length 1, so that the product is the cosine
     const text = `SELECT query.number::int AS number, found.id, found.score, found.metadata
-      FROM unnest(${wanted}::text[]) WITH ORDINALITY AS query (vector, number)
+      FROM unnest(${wanted}::text[]::vector[]) WITH ORDINALITY AS query (vector, number)
       CROSS JOIN LATERAL (
-        SELECT id, metadata, -(vector <#> query.vector::vector) AS score FROM ${this.#table}
-        WHERE ${filter} ORDER BY vector <#> query.vector::vector LIMIT ${k}) AS found
+        SELECT id, metadata, -(vector <#> query.vector) AS score FROM ${this.#table}
+        WHERE ${filter} ORDER BY vector <#> query.vector LIMIT ${k}) AS found
       ORDER BY query.number, found.score DESC`;
     type Row = { number: number; id: string; score: number; metadata: Metadata };
     const rows = this.#approximate
