@@ -99,6 +99,45 @@ it(`SIGKILL at ${KILLS} random moments loses nothing that was committed, and dam
   await index.close();
 });
 
+it('a reader in another process sees whole commits, one after the other, while segments are merged away', {
+  timeout: 120_000,
+}, async () => {
+  const path = join(folder, 'beside');
+  const child = spawn(process.execPath, [program, path], { stdio: ['ignore', 'pipe', 'inherit'] });
+  await new Promise<void>((open) => child.stdout.once('data', () => open()));
+  child.stdout.resume();
+  const reader = await openIndex(path, { readonly: true, threads: 1 });
+  try {
+    let operations = 0;
+    let refreshed = 0;
+    for (const end = Date.now() + 4000; Date.now() < end; ) {
+      if (!(await reader.refresh())) {
+        await new Promise((later) => setTimeout(later, 5));
+        continue;
+      }
+      refreshed++;
+      const found = new Map<string, number>();
+      for await (const { ids, metadata } of reader.rows()) {
+        for (const [i, id] of ids.entries()) found.set(id, metadata[i]!.number as number);
+      }
+      // a delete says nothing of itself, nor does one that finds nothing make a commit
+      const last = found.get('last')!;
+      const state = [last + 1, last + 2].find((count) => sameState(found, stateAfter(count)));
+      expect(state, `after operation ${last}`).toBeDefined();
+      expect(state!).toBeGreaterThanOrEqual(operations);
+      operations = state!;
+      const [hits] = await reader.search(new Matrix(new Float32Array(24).fill(1), [1, 24]), { k: 1000 });
+      expect(hits!.length).toBe(found.size);
+    }
+    expect(refreshed).toBeGreaterThan(5);
+  } finally {
+    await reader.close();
+    const ended = new Promise((done) => child.once('close', done));
+    child.kill('SIGKILL');
+    await ended;
+  }
+});
+
 function sameState(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>): boolean {
   return a.size === b.size && [...a].every(([id, number]) => b.get(id) === number);
 }
