@@ -1,4 +1,4 @@
-// Recall and speed of every store beside exact search, the best 10 of 20,000 rows of 256: what the adapters' databases do with the
+// Recall and speed of every store beside exact search, the best 10 of 10,000 rows of 256: what the adapters' databases do with the
 // settings that they come with (DIPTYCH_BENCH_ROWS and DIPTYCH_BENCH_STORES, names with commas, make it smaller). LanceDB and Qdrant where DIPTYCH_LANCEDB names a folder with the package, and DIPTYCH_QDRANT_URL a server.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -14,7 +14,7 @@ import { vector } from '@electric-sql/pglite-pgvector';
 import { clusteredRows } from './lib/clustered-rows.mjs';
 import { line } from './lib/statistics.mjs';
 
-const [ROWS, WIDTH, K, CHUNK] = [Number(process.env.DIPTYCH_BENCH_ROWS ?? 20_000), 256, 10, 10_000];
+const [ROWS, WIDTH, K, CHUNK] = [Number(process.env.DIPTYCH_BENCH_ROWS ?? 10_000), 256, 10, 10_000];
 const folder = mkdtempSync(join(tmpdir(), 'diptych-stores-'));
 const queries = { data: clusteredRows(100, WIDTH, 99), shape: [100, WIDTH] };
 const one = (i) => ({ data: queries.data.subarray(i * WIDTH, (i + 1) * WIDTH), shape: [1, WIDTH] });

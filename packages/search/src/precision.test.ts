@@ -34,7 +34,8 @@ describe('stored rows', () => {
         const largest = Math.max(...row.map(Math.abs));
         const out = roundTrip(precision, row);
         for (let i = 0; i < row.length; i++) {
-          expect(Math.abs(out[i]! - row[i]!)).toBeLessThanOrEqual(largest * step * 1.001 + 1e-44);
+          // factors below the smallest float32 become 0
+          expect(Math.abs(out[i]! - row[i]!)).toBeLessThanOrEqual(largest * step * 1.001 + 1e-42);
         }
       }),
     );
