@@ -22,7 +22,7 @@ export interface GraphOptions {
   readonly connectivity?: number;
   /** Candidates while a row is added (efConstruction), default 128. */
   readonly expansionAdd?: number;
-  /** Candidates of a search (ef), default 128: more find more, slower. */
+  /** Candidates of a search (ef), default 512: more find more, slower. */
   readonly expansionSearch?: number;
   /** How the graph holds vectors, default `f16`; the best are compared with the index's own rows. */
   readonly quantization?: 'f32' | 'f16' | 'i8';
@@ -45,7 +45,7 @@ export class UsearchGraph {
   static async create(
     where: string,
     embedDim: number,
-    { connectivity = 16, expansionAdd = 128, expansionSearch = 128, quantization = 'f16' }: GraphOptions,
+    { connectivity = 16, expansionAdd = 128, expansionSearch = 512, quantization = 'f16' }: GraphOptions,
   ): Promise<UsearchGraph> {
     const { default: usearch } = await loadPeer<UsearchModule>(where, 'usearch', '^2.20');
     const index = new usearch.Index({
