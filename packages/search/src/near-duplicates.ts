@@ -3,6 +3,7 @@ import { ConfigError, checkMethods, checkOptions, Matrix, type OptionNames } fro
 import type { ExactIndex } from './exact-index.js';
 import { type Filter, matches, parseFilter } from './filter.js';
 import type { RowBlock } from './list-rows.js';
+import type { Hit } from './vector-store.js';
 
 /** Options of {@link nearDuplicates}. */
 export interface NearDuplicatesOptions {
@@ -96,12 +97,19 @@ export async function nearDuplicates(index: ExactIndex, options: NearDuplicatesO
   return { identical: [...copies.values()].filter(({ length }) => length > 1), similar: groups.groups() };
 }
 
+interface Scored {
+  readonly id: string;
+  readonly score: number;
+}
+
 /** Groups in the making. */
 class Leaders {
   readonly #index: ExactIndex;
   readonly #minScore: number;
   readonly #filter: Filter | undefined;
-  readonly #members = new Map<string, { id: string; score: number }[]>();
+  readonly #members = new Map<string, Scored[]>();
+  /** Of every row so far; its own for those that stand for a group. */
+  readonly #leaders = new Map<string, string>();
 
   constructor(index: ExactIndex, threshold: number, filter: Filter | undefined) {
     this.#index = index;
@@ -118,16 +126,33 @@ class Leaders {
     const found = await this.#search(queries, NEIGHBOURS);
     for (const [i, row] of rows.entries()) {
       const id = block.ids[row]!;
+      const vector = block.vectors.row(row);
       let near = found[i]!;
-      let leader = near.find((hit) => hit.id !== id && this.#members.has(hit.id));
-      // of very many near rows the leader may not be among the nearest
+      let leader = await this.#nearestLeader(id, vector, near);
+      // of very many near rows that belong to others, the one that leads may come later
       for (let k = NEIGHBOURS * 16; !leader && near.length === k / 16; k *= 16) {
-        near = (await this.#search({ data: block.vectors.row(row), shape: [1, this.#index.embedDim] }, k))[0]!;
-        leader = near.find((hit) => hit.id !== id && this.#members.has(hit.id));
+        near = (await this.#search({ data: vector, shape: [1, this.#index.embedDim] }, k))[0]!;
+        leader = await this.#nearestLeader(id, vector, near);
       }
+      this.#leaders.set(id, leader?.id ?? id);
       if (leader) this.#members.get(leader.id)!.push({ id, score: leader.score });
       else this.#members.set(id, []);
     }
+  }
+
+  /** Of the leaders of near rows, which need not be among these, the nearest that is near enough. */
+  async #nearestLeader(id: string, vector: Float32Array, near: readonly Hit[]): Promise<Scored | undefined> {
+    const scores = new Map(near.map((hit) => [hit.id, hit.score]));
+    const leaders = [...new Set(near.flatMap((hit) => (hit.id === id ? [] : (this.#leaders.get(hit.id) ?? []))))];
+    const unseen = leaders.filter((leader) => !scores.has(leader));
+    for (const row of await this.#index.get(unseen)) {
+      const score = row!.vector.reduce((sum, x, i) => sum + x * vector[i]!, 0);
+      if (score > this.#minScore) scores.set(row!.id, score);
+    }
+    const [best] = leaders
+      .flatMap((leader) => (scores.has(leader) ? [{ id: leader, score: scores.get(leader)! }] : []))
+      .sort((x, y) => y.score - x.score);
+    return best;
   }
 
   groups(): SimilarGroup[] {

@@ -82,12 +82,12 @@ export class ScanPool {
     const { precision, embedDim, batchEngine, threads: of, workerFile } = this.#options;
     const cacheBytes = Math.floor(this.#options.cacheBytes / of);
     const options: ScannerOptions = { precision, embedDim, batchEngine, cacheBytes, part, of };
-    return new ScanThread(workerFile, options, () => {
+    return new ScanThread(workerFile, options, (error) => {
       if (this.#closed) return;
       // all of them, as each has a share of the blocks; the next scan starts new ones
       const others = this.#threads ?? [];
       this.#threads = undefined;
-      for (const thread of others) void thread.end();
+      for (const thread of others) void thread.end(error);
     });
   }
 }
@@ -103,7 +103,7 @@ class ScanThread {
   #calls = 0;
   #dead: Error | undefined;
 
-  constructor(file: string | URL, options: ScannerOptions, onDeath: () => void) {
+  constructor(file: string | URL, options: ScannerOptions, onDeath: (error: Error) => void) {
     this.#worker = new Worker(file, { workerData: options });
     this.#worker.unref();
     this.#worker.on('message', (reply: ScanReply) => this.#answer(reply));
@@ -114,9 +114,8 @@ class ScanThread {
         remedy:
           'if a bundler moved its script, name it with workerFile; or set threads: 1; cacheBytes bounds its memory',
       });
-      for (const { reject } of this.#waiting.values()) reject(this.#dead);
-      this.#waiting.clear();
-      onDeath();
+      this.#rejectAll(this.#dead);
+      onDeath(this.#dead);
     };
     this.#worker.on('error', (error) => died(error instanceof Error ? error.message : String(error)));
     this.#worker.on('exit', (code) => died(`code ${code}`));
@@ -136,8 +135,18 @@ class ScanThread {
     this.#worker.postMessage(call);
   }
 
-  async end(): Promise<void> {
+  /** @param error why, for scans under way */
+  async end(error?: Error): Promise<void> {
+    if (error) {
+      this.#dead ??= error;
+      this.#rejectAll(error);
+    }
     await this.#worker.terminate();
+  }
+
+  #rejectAll(error: Error): void {
+    for (const { reject } of this.#waiting.values()) reject(error);
+    this.#waiting.clear();
   }
 
   #answer(reply: ScanReply): void {
