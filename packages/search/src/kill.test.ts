@@ -32,11 +32,15 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Runs the child, and kills it some milliseconds after it opened the index. Returns how many operations it said were done. */
-function live(index: string, milliseconds: number, already: number): Promise<number> {
+/**
+ * Runs the child, and kills it some milliseconds after it has done some operations, however busy the machine is. Returns how many it said
+ * were done.
+ */
+function live(index: string, after: number, milliseconds: number, already: number): Promise<number> {
   return new Promise((done, failed) => {
     const child = spawn(process.execPath, [program, index], { stdio: ['ignore', 'pipe', 'pipe'] });
     let operations = already;
+    let left = after;
     let rest = '';
     let errors = '';
     child.stderr.on('data', (chunk: Buffer) => {
@@ -46,8 +50,8 @@ function live(index: string, milliseconds: number, already: number): Promise<num
       const lines = (rest + chunk).split('\n');
       rest = lines.pop()!;
       for (const line of lines) {
-        if (line.startsWith('open')) setTimeout(() => child.kill('SIGKILL'), milliseconds);
-        else operations = Number(line.slice('done '.length)) + 1;
+        if (line.startsWith('done')) operations = Number(line.slice('done '.length)) + 1;
+        if (left-- === 0) setTimeout(() => child.kill('SIGKILL'), milliseconds);
       }
     });
     child.on('close', (_, signal) => {
@@ -65,7 +69,7 @@ it(`SIGKILL at ${KILLS} random moments loses nothing that was committed, and dam
   let leftovers = 0;
   let unsaid = 0;
   for (let kill = 0; kill < KILLS; kill++) {
-    const said = await live(path, (kill * 37) % 120, operations);
+    const said = await live(path, kill % 5, (kill * 7) % 23, operations);
     leftovers += readdirSync(path).filter((name) => name.endsWith('.tmp')).length;
     const index = await openIndex(path, { readonly: true, threads: 1 });
     await index.verify();
