@@ -5,6 +5,7 @@ import { Executable } from './executable.js';
 import { Api } from './native/api.js';
 import { bytesOf } from './native/memory.js';
 import { decodeNamedValues, encodeNamedValues, type NamedValue, type NamedValues } from './native/named-values.js';
+import { prepareNvidia } from './native/nvidia.js';
 import { programStruct } from './program.js';
 import { Topology } from './topology.js';
 
@@ -18,6 +19,7 @@ export class Plugin {
   readonly #api: Api;
 
   private constructor(path: string) {
+    prepareNvidia(path);
     this.#api = new Api(path);
     this.path = path;
     this.apiVersion = this.#api.version;

@@ -20,7 +20,7 @@ export async function childRunner(): Promise<{
   run(source: string, flags?: readonly string[]): ChildResult;
   remove(): void;
 }> {
-  // inside the repository, where koffi is found
+  // inside the repository, where koffi and yauzl are found
   const folder = mkdtempSync(join(root, 'node_modules/.pjrt-test-'));
   await build({
     entryPoints: [join(root, 'packages/pjrt/src/index.ts')],
@@ -28,7 +28,7 @@ export async function childRunner(): Promise<{
     bundle: true,
     format: 'esm',
     platform: 'node',
-    external: ['koffi'],
+    external: ['koffi', 'yauzl'],
     tsconfig: join(root, 'packages/pjrt/tsconfig.json'),
     logLevel: 'error',
   });

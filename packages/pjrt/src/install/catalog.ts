@@ -1,3 +1,5 @@
+import { ConfigError, nearestName } from '@diptych/core';
+
 /** A wheel of PyPI, in the versions that fit. */
 export interface WheelRange {
   readonly distribution: string;
@@ -86,3 +88,19 @@ export const PLUGINS = {
 export type PluginName = keyof typeof PLUGINS;
 
 export const PLUGIN_NAMES = Object.keys(PLUGINS) as PluginName[];
+
+/**
+ * What a plugin is made of.
+ *
+ * @throws ConfigError that lists the names
+ */
+export function pluginFacts(where: string, name: unknown): PluginFacts {
+  if (PLUGIN_NAMES.includes(name as PluginName)) return PLUGINS[name as PluginName];
+  const near = typeof name === 'string' ? nearestName(name, PLUGIN_NAMES) : undefined;
+  throw new ConfigError({
+    where,
+    expected: `one of the plugins ${PLUGIN_NAMES.join(', ')}`,
+    got: name === undefined ? 'none' : String(name),
+    ...(near && { remedy: `did you mean ${near}?` }),
+  });
+}

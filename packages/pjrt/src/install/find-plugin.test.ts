@@ -38,7 +38,9 @@ it('finds what PJRT_PLUGIN names, what was installed, and what Python has, in th
 });
 
 it('says what is wrong', () => {
-  expect(() => findPlugin('gpu' as never, { env: {} })).toThrow('expected one of cpu, cuda12, cuda13, tpu, got gpu');
+  expect(() => findPlugin('gpu' as never, { env: {} })).toThrow(
+    'expected one of the plugins cpu, cuda12, cuda13, tpu, got gpu',
+  );
   expect(() => findPlugin('cpu', { env: { PJRT_PLUGIN: '/no/plugin.so' } })).toThrow(
     '/no/plugin.so, which is not there',
   );

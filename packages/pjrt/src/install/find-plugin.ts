@@ -1,8 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
-import { ConfigError, checkOptions, namedConfig, type OptionNames } from '@diptych/core';
-import { PLUGIN_NAMES, PLUGINS, type PluginFacts, type PluginName } from './catalog.js';
+import { join, resolve } from 'node:path';
+import { ConfigError, checkOptions, type OptionNames } from '@diptych/core';
+import { PLUGIN_NAMES, PLUGINS, type PluginName, pluginFacts } from './catalog.js';
 
 /** Where plugins are looked for. */
 export interface FindPluginOptions {
@@ -59,15 +59,16 @@ export function findPlugins(options: FindPluginOptions = {}): FoundPlugin[] {
  * @throws ConfigError for a name that no plugin has, or if PJRT_PLUGIN names a file that is not there
  */
 export function findPlugin(name?: PluginName, options: FindPluginOptions = {}): string | undefined {
-  if (name !== undefined) namedConfig<PluginFacts>('pjrt.findPlugin', PLUGINS, name);
+  if (name !== undefined) pluginFacts('pjrt.findPlugin', name);
   const wanted = ({ name: found }: FoundPlugin) => name === undefined || found === name || found === 'PJRT_PLUGIN';
   return findPlugins(options).find(wanted)?.path;
 }
 
 /** Where plugins are installed, a folder each, as Python's site-packages has them. */
 export function cacheFolder({ cache, env = process.env }: FindPluginOptions = {}): string {
-  if (cache) return cache;
-  return env.DIPTYCH_PJRT_CACHE || join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'diptych/pjrt');
+  const folder =
+    cache || env.DIPTYCH_PJRT_CACHE || join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'diptych/pjrt');
+  return resolve(folder);
 }
 
 /** GPUs before CPUs. */

@@ -37,13 +37,21 @@ function configure(): void {
  */
 export function loadApi(path: string): bigint {
   configure();
-  if (process.platform !== 'win32') {
-    const dlopen = koffi.load(null).func('void *dlopen(const char *path, int flags)');
-    dlopen(path, RTLD_NOW | RTLD_NODELETE);
-  }
+  loadForGood(path);
   const api = koffi.load(path).func('void *GetPjrtApi()')() as bigint | null;
   if (api === null) throw new Error('GetPjrtApi gave no API');
   return api;
+}
+
+/**
+ * Loads a library that is never unloaded.
+ *
+ * @returns false where the dynamic linker finds something missing
+ */
+export function loadForGood(path: string): boolean {
+  if (process.platform === 'win32') return true;
+  const dlopen = koffi.load(null).func('void *dlopen(const char *path, int flags)');
+  return dlopen(path, RTLD_NOW | RTLD_NODELETE) !== null;
 }
 
 /** The function behind a pointer. */
