@@ -46,8 +46,18 @@ export const DTYPES = {
 /** An element type, by XLA's name. */
 export type Dtype = keyof typeof DTYPES;
 
-/** What the host reads and writes of a dtype. */
-export type HostArray<D extends Dtype = Dtype> = InstanceType<(typeof DTYPES)[D]['array']>;
+/** What the host reads and writes of a dtype, in memory of its own or shared. */
+export type HostArray =
+  | Int8Array
+  | Int16Array
+  | Int32Array
+  | BigInt64Array
+  | Uint8Array
+  | Uint16Array
+  | Uint32Array
+  | BigUint64Array
+  | Float32Array
+  | Float64Array;
 
 /** Dtype and shape of what goes into a program or comes out of it. `other` is a dtype that the host has no arrays for. */
 export interface ArraySpec {

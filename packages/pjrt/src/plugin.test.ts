@@ -77,6 +77,18 @@ describe.skipIf(!cpuPlugin)(`XLA on the CPU${reason}`, () => {
     for (const one of [program, buffer, output!]) one.dispose();
   });
 
+  it('reads and writes parts of arrays, and shared ones', async () => {
+    const part = Float32Array.of(0, 0, 0, 1, 2).subarray(3);
+    const shared = new Float32Array(new SharedArrayBuffer(8));
+    shared.set([3, 4]);
+    const buffers = [part, shared].map((values) => client.upload(values, [2]));
+    const into = new Float32Array(6);
+    await buffers[0]!.read({ into: into.subarray(1, 3) });
+    buffers[1]!.readSync({ into: into.subarray(4) });
+    expect(into).toEqual(Float32Array.of(0, 1, 2, 0, 3, 4));
+    for (const one of buffers) one.dispose();
+  });
+
   it('writes donated state in place, step after step, or keeps it', async () => {
     const step = await client.compile(STEP);
     expect(step.inputs).toEqual([
