@@ -1,5 +1,6 @@
 import { embedCommand } from './embed.js';
 import { evalCommand } from './eval.js';
+import { inspectCommand } from './inspect.js';
 import { searchCommand } from './search.js';
 import { trainCommand } from './train.js';
 
@@ -9,4 +10,5 @@ export const COMMANDS = {
   eval: evalCommand,
   search: searchCommand,
   embed: embedCommand,
+  inspect: inspectCommand,
 };

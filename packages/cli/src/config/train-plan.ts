@@ -1,6 +1,6 @@
 import { ConfigError } from '@diptych/core';
 import type { Captions } from '../data/open-data.js';
-import { type PairData, pairsAt, pairsOf } from '../data/read-pairs.js';
+import { ownPairs, type PairData, pairsAt } from '../data/read-pairs.js';
 import type { SplitKind } from '../data/split.js';
 import type { BackendName } from '../engine/backends.js';
 import { DEFAULT_TOWERS, type TowerNames, type Tune } from '../job/towers/tower-names.js';
@@ -91,7 +91,10 @@ export function dataOf(
 ): PairData {
   if (flags.data !== undefined) return pairsAt(flags.data, '--data', flags.captions ?? captions);
   if (typeof data === 'string') return pairsAt(data, 'data', flags.captions ?? captions);
-  if (data !== undefined) return pairsOf(data.name, data.about ?? data.name, data.pairs);
+  if (data !== undefined) {
+    const { name, about = name, pairs } = data;
+    return { name, about, read: () => ownPairs(name, pairs) };
+  }
   throw new ConfigError({
     where: command,
     expected: 'captioned pictures',

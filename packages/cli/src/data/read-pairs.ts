@@ -41,25 +41,22 @@ export function pairsAt(path: string, where: string, captions?: Captions): PairD
 }
 
 /**
- * Pairs that a configuration makes.
+ * Pairs that a configuration makes, which are all usable.
  *
  * @throws ConfigError if it gives something else
  */
-export function pairsOf(name: string, about: string, make: () => readonly Pair[] | Promise<readonly Pair[]>): PairData {
-  return {
-    name,
-    about,
-    read: async () => {
-      const pairs = await make();
-      const bad = Array.isArray(pairs) ? pairs.findIndex((pair) => !isPair(pair)) : 0;
-      if (bad === -1) return pairs;
-      throw new ConfigError({
-        where: `data ${name}: pair ${bad + 1}`,
-        expected: '{ id, group, image, text } of text',
-        got: JSON.stringify(Array.isArray(pairs) ? pairs[bad] : pairs)?.slice(0, 200) ?? 'nothing',
-      });
-    },
-  };
+export async function ownPairs(
+  name: string,
+  make: () => readonly Pair[] | Promise<readonly Pair[]>,
+): Promise<readonly Pair[]> {
+  const pairs = await make();
+  const bad = Array.isArray(pairs) ? pairs.findIndex((pair) => !isPair(pair)) : 0;
+  if (bad === -1) return pairs;
+  throw new ConfigError({
+    where: `data ${name}: pair ${bad + 1}`,
+    expected: '{ id, group, image, text } of text',
+    got: JSON.stringify(Array.isArray(pairs) ? pairs[bad] : pairs)?.slice(0, 200) ?? 'nothing',
+  });
 }
 
 function isPair(value: unknown): boolean {

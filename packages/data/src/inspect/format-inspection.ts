@@ -12,7 +12,7 @@ export function formatInspection(inspection: Inspection): string {
     '',
     ...table(inspection),
     '',
-    `duplicates  ${number(duplicates.images)} images, ${number(duplicates.captions)} captions, ${number(duplicates.ids)} ids${severalImages(duplicates.idsOfSeveralImages)}`,
+    `duplicates  ${number(duplicates.images)} images${nearly(duplicates.nearImages)}, ${number(duplicates.captions)} captions, ${number(duplicates.ids)} ids${severalImages(duplicates.idsOfSeveralImages)}`,
     ...duplicates.examples.map((example) => `  ${printable(example)}`),
     `broken      ${number(bad.total)}${bad.total > 0 ? `: ${list(Object.entries(bad.byReason))}` : ''}`,
     ...bad.examples.map((example) => `  ${printable(example)}`),
@@ -26,6 +26,10 @@ export function formatInspection(inspection: Inspection): string {
     ),
   ];
   return lines.join('\n');
+}
+
+function nearly(images: number | undefined): string {
+  return images === undefined ? '' : ` (${number(images)} more nearly)`;
 }
 
 function severalImages(ids: number): string {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { compose, resize, toTensor } from '@diptych/preprocess/image';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
@@ -63,7 +64,7 @@ describe('inspect', () => {
       words: { count: 4, min: 1, max: 5 },
       tokens: { min: 3, max: 7 },
       captionsPerRecord: { max: 2 },
-      duplicates: { captions: 1, images: 1, ids: 0, idsOfSeveralImages: 0 },
+      duplicates: { captions: 1, images: 1, nearImages: 0, ids: 0, idsOfSeveralImages: 0 },
       bad: { total: 4, byReason: { 'undecodable-image': 2, 'missing-file': 1, 'missing-key': 1 } },
     });
     expect(found.samples.map(({ size }) => size)).toEqual(['40x30', '80x60', '40x30']);
@@ -73,10 +74,27 @@ describe('inspect', () => {
     expect(text).toMatch(/^broken +4: 1 missing-key|^broken +4: .*2 undecodable-image/m);
     expect(text).not.toContain('\u001b');
     const headers = await inspect(source);
+    expect(headers.duplicates.nearImages).toBeUndefined();
     expect(headers.bad.byReason['undecodable-image']).toBe(1);
     const unopened = await inspect(source, { images: false });
     expect(unopened).toMatchObject({ records: 6, bad: { total: 1 }, duplicates: { images: 0 } });
     expect(unopened.width).toBeUndefined();
+  });
+
+  it('finds pictures that nearly repeat others, and notes what is broken where it is told', async () => {
+    const stripes = Buffer.from(Array.from({ length: 64 * 48 * 3 }, (_, i) => (i % 192 < 60 ? 220 : 30)));
+    const picture = () => sharp(stripes, { raw: { width: 64, height: 48, channels: 3 } });
+    write('near/one.png', await picture().png().toBuffer());
+    write('near/smaller.jpg', await picture().resize(48).jpeg().toBuffer());
+    write('near/other.png', await picture().flop().png().toBuffer());
+    const rows = ['one.png', 'other.png', 'smaller.jpg', 'gone.png'].map((image) => ({ image, text: image }));
+    const source = jsonl(write('near/pairs.jsonl', rows.map((row) => JSON.stringify(row)).join('\n')));
+    const quarantine = write('near/bad.jsonl', '');
+    const found = await inspect(source, { transform: compose([resize([8, 8]), toTensor()]), quarantine });
+    expect(found.duplicates).toMatchObject({ images: 0, nearImages: 1 });
+    expect(found.duplicates.examples[0]).toMatch(/pairs.jsonl:3: nearly the picture of .*pairs.jsonl:1$/);
+    expect(formatInspection(found)).toContain('0 images (1 more nearly), 0 captions');
+    expect(readFileSync(quarantine, 'utf8')).toMatch(/"reason":"missing-file".*\n$/);
   });
 
   it('keeps to a limit, spreads its samples, and takes an empty source', async () => {

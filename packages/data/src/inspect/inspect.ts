@@ -20,10 +20,14 @@ import { Quarantine, type QuarantineCounts } from '../quarantine.js';
 import type { PairRecord } from '../record.js';
 import { type PairSource, plainRead } from '../source.js';
 import { type Distribution, Histogram } from './histogram.js';
+import { NearPictures, type Thumbprint, thumbprint } from './near-pictures.js';
 
 /** Options of {@link inspect}. */
 export interface InspectOptions {
-  /** Also decodes every image, and so finds the ones that are cut short; without it only their headers are read. */
+  /**
+   * Also decodes every image, and so finds the ones that are cut short, and (transforms with `decode`) those that nearly repeat
+   * another; without it only their headers are read.
+   */
   readonly transform?: ImageTransform;
   /** Also counts tokens. */
   readonly tokenizer?: Tokenizer;
@@ -34,6 +38,8 @@ export interface InspectOptions {
   /** Records that are shown, spread over the source; 5 by default. */
   readonly samples?: number;
   readonly maxImageBytes?: number;
+  /** Where items that cannot be used are noted, as `DataLoader` notes them; nowhere by default. */
+  readonly quarantine?: string | false;
 }
 
 /** What a source holds. */
@@ -55,6 +61,11 @@ export interface Inspection {
   readonly duplicates: {
     readonly captions: number;
     readonly images: number;
+    /**
+     * Images that are another size, encoding or quality of an earlier one, among the first 100,000 different ones; absent where
+     * none was decoded. Crops and mirrored images are not found.
+     */
+    readonly nearImages?: number;
     readonly ids: number;
     /** Ids that stand for pictures of different bytes: positives of each other without being alike, perhaps by mistake. */
     readonly idsOfSeveralImages: number;
@@ -73,6 +84,7 @@ const OPTIONS: OptionNames<InspectOptions> = {
   images: 'optional',
   samples: 'optional',
   maxImageBytes: 'optional',
+  quarantine: 'optional',
 };
 
 /**
@@ -87,7 +99,7 @@ export async function inspect(source: PairSource, options: InspectOptions = {}):
   checkMethods('data.inspect: source', source, ['read'], "jsonl('pairs.jsonl'), folder('pictures') or pairs([…])");
   checkOptions('data.inspect', options, OPTIONS);
   const { limit = Number.POSITIVE_INFINITY, samples: sampleCount = 5 } = options;
-  const quarantine = new Quarantine({ quarantine: false });
+  const quarantine = new Quarantine({ quarantine: options.quarantine ?? false });
   const badExamples = new Map<string, string>();
   const reject = (error: DataError) => {
     if (!badExamples.has(error.reason)) badExamples.set(error.reason, messageOf(error, 300));
@@ -103,6 +115,8 @@ export async function inspect(source: PairSource, options: InspectOptions = {}):
   };
   const seen = { captions: new Repetitions(), images: new Repetitions(), ids: new Repetitions() };
   const pictures = new PicturesOfIds();
+  const near = new NearPictures();
+  const looksForNear = options.images !== false && options.transform !== undefined && canDecode(options.transform);
   const formats: Record<string, number> = {};
   const samples = new SpreadSample<Inspection['samples'][number]>(sampleCount);
   let records = 0;
@@ -130,7 +144,8 @@ export async function inspect(source: PairSource, options: InspectOptions = {}):
     for (const length of tokenLengths(texts, options.tokenizer)) histograms.tokens.add(length);
     seen.ids.add(record.id, where);
     pictures.add(record.id, image.key, where);
-    seen.images.add(image.key, where);
+    const isNew = seen.images.add(image.key, where);
+    if (isNew && image.print) near.add(image.print, where);
     if (image.format) formats[image.format] = (formats[image.format] ?? 0) + 1;
     if (image.bytes !== undefined) histograms.imageBytes.add(image.bytes);
     if (image.width !== undefined) histograms.width.add(image.width);
@@ -139,6 +154,7 @@ export async function inspect(source: PairSource, options: InspectOptions = {}):
     samples.add({ where, text: clip(texts[0]!), ...(size && { size }) });
   }
 
+  const nearImages = near.find();
   const summaries = Object.entries(histograms).flatMap(([name, histogram]) => {
     const summary = histogram.summary();
     return summary ? [[name, summary] as const] : [];
@@ -152,15 +168,23 @@ export async function inspect(source: PairSource, options: InspectOptions = {}):
     duplicates: {
       captions: seen.captions.count,
       images: seen.images.count,
+      ...(looksForNear && { nearImages: nearImages.length }),
       ids: seen.ids.count,
       idsOfSeveralImages: pictures.count,
-      examples: [...pictures.examples, ...seen.images.examples, ...seen.captions.examples],
+      examples: [
+        ...pictures.examples,
+        ...seen.images.examples,
+        ...nearImages.slice(0, EXAMPLES).map(({ where, earlier }) => `${where}: nearly the picture of ${earlier}`),
+        ...seen.captions.examples,
+      ],
     },
     bad: { ...quarantine.counts, examples: [...badExamples.values()] },
     samples: samples.items,
   };
 }
 
+/** Places that are named of each kind of repetition. */
+const EXAMPLES = 3;
 /** Images that are read at the same time. */
 const LANES = 8;
 
@@ -170,6 +194,7 @@ interface ImageFacts {
   readonly bytes?: number;
   readonly width?: number;
   readonly height?: number;
+  readonly print?: Thumbprint;
 }
 
 async function lookAt(record: PairRecord, options: InspectOptions): Promise<ImageFacts | DataError> {
@@ -183,10 +208,14 @@ async function lookAt(record: PairRecord, options: InspectOptions): Promise<Imag
     const content = await loadImage(image, origin, maxImageBytes);
     const bytes = content instanceof Uint8Array ? content : content.data;
     const key = createHash('sha1').update(bytes).digest('base64');
-    if (!(content instanceof Uint8Array)) return { key, width: content.width, height: content.height };
+    const decodes = transform !== undefined && canDecode(transform);
+    if (!(content instanceof Uint8Array)) {
+      return { key, width: content.width, height: content.height, ...(decodes && { print: thumbprint(content) }) };
+    }
     const { width, height, type } = imageSize(content);
-    await tryDecode(content, transform);
-    return { key, width, height, bytes: content.byteLength, ...(type && { format: type }) };
+    const decoded = await tryDecode(content, transform);
+    const print = decoded && thumbprint(decoded);
+    return { key, width, height, bytes: content.byteLength, ...(type && { format: type }), ...(print && { print }) };
   } catch (error) {
     if (error instanceof DataError) return error;
     if (isDiptychError(error) && error.code !== 'input') throw error;
@@ -230,14 +259,16 @@ class Repetitions {
   readonly examples: string[] = [];
   readonly #seen = new Set<number>();
 
-  add(value: string, example: string): void {
+  /** @returns whether the value did not come before */
+  add(value: string, example: string): boolean {
     const hash = createHash('sha1').update(value).digest().readUIntBE(0, 6);
     if (this.#seen.has(hash)) {
       this.count++;
-      if (this.examples.length < 3) this.examples.push(example);
-    } else if (this.#seen.size < 5_000_000) {
-      this.#seen.add(hash);
+      if (this.examples.length < EXAMPLES) this.examples.push(example);
+      return false;
     }
+    if (this.#seen.size < 5_000_000) this.#seen.add(hash);
+    return true;
   }
 }
 
@@ -254,7 +285,7 @@ class PicturesOfIds {
     } else if (known.key !== key && !known.counted) {
       known.counted = true;
       this.count++;
-      if (this.examples.length < 3) this.examples.push(`${where}: another picture of the id ${clip(id)}`);
+      if (this.examples.length < EXAMPLES) this.examples.push(`${where}: another picture of the id ${clip(id)}`);
     }
   }
 }
