@@ -17,12 +17,19 @@ export interface UploadOptions {
   readonly dtype?: Dtype;
   /** Default: the client's first one. */
   readonly device?: Device;
+  /**
+   * The array stays as it is until `ready()` of the buffer, so that the device may read it while the program goes on,
+   * without a copy of it before. Default false: it may change at once.
+   */
+  readonly lend?: boolean;
 }
 
-const UPLOAD_OPTIONS: OptionNames<UploadOptions> = { dtype: 'optional', device: 'optional' };
+const UPLOAD_OPTIONS: OptionNames<UploadOptions> = { dtype: 'optional', device: 'optional', lend: 'optional' };
 
 /** `PJRT_HostBufferSemantics_kImmutableOnlyDuringCall`: the array may change once the call has returned. */
 const ONLY_DURING_CALL = 0;
+/** `PJRT_HostBufferSemantics_kImmutableUntilTransferCompletes`: it may not, until the plugin has said so. */
+const UNTIL_TRANSFERRED = 1;
 
 /** The devices of one plugin, with what was uploaded and compiled for them. */
 export class Client {
@@ -98,7 +105,7 @@ export class Client {
   }
 
   /**
-   * Copies an array to a device. The array may change once this has returned.
+   * Copies an array to a device. The array may change once this has returned, unless it is lent.
    *
    * @param data row-major; 16-bit floats as their bits in a `Uint16Array`, complex numbers as pairs
    * @throws ShapeError if the array has not as many elements as the shape
@@ -116,10 +123,16 @@ export class Client {
     // Of no elements there is an address all the same.
     args.point('data', data.length > 0 ? data : new Uint8Array(8)).int('type', code);
     args.point('dims', BigInt64Array.from(shape.length > 0 ? shape : [0], BigInt)).count('num_dims', shape.length);
-    args.int('host_buffer_semantics', ONLY_DURING_CALL).point('device', device.pointer);
+    args
+      .int('host_buffer_semantics', options.lend ? UNTIL_TRANSFERRED : ONLY_DURING_CALL)
+      .point('device', device.pointer);
     api.call(where, 'Client_BufferFromHostBuffer', args);
     const done = args.pointer('done_with_host_buffer');
-    if (done !== 0n) new Event(this.#runtime, where, done).waitSync();
+    if (done !== 0n) {
+      const event = new Event(this.#runtime, where, done);
+      if (options.lend) this.#runtime.transfers.add(event, data);
+      else event.waitSync();
+    }
     return new Buffer(this.#runtime, args.pointer('buffer'), { dtype, shape: [...shape] }, device);
   }
 

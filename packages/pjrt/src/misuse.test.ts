@@ -75,7 +75,10 @@ const CASES: Record<string, readonly [work: string, error: string]> = {
   ],
   'an upload of an array': ['client.upload([1, 2, 3, 4], [4])', 'ConfigError: .*typed array'],
   'an upload to a negative shape': ['client.upload(four, [-2, -2])', 'ShapeError: .*whole numbers'],
-  'an upload with options that are none': ['client.upload(four, [4], { type: 1 })', 'ConfigError: .*dtype, device'],
+  'an upload with options that are none': [
+    'client.upload(four, [4], { type: 1 })',
+    'ConfigError: .*dtype, device, lend',
+  ],
   'an upload to a device of another client': [
     'client.upload(four, [4], { device: other.devices[0] })',
     'ConfigError: ',

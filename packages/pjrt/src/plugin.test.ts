@@ -77,6 +77,23 @@ describe.skipIf(!cpuPlugin)(`XLA on the CPU${reason}`, () => {
     for (const one of [program, buffer, output!]) one.dispose();
   });
 
+  it('reads lent arrays while the program goes on', async () => {
+    const own = await plugin.createClient({ cpu_device_count: 1 });
+    const buffers = Array.from({ length: 8 }, (_, i) =>
+      own.upload(new Float32Array(1 << 20).fill(i), [1 << 20], { lend: true }),
+    );
+    await Promise.all(buffers.map((buffer) => buffer.ready()));
+    for (const [i, buffer] of buffers.entries()) expect((await buffer.read()).at(-1)).toBe(i);
+    const values = new Float32Array(4).fill(1);
+    const lent = own.upload(values, [4], { lend: true });
+    await lent.ready();
+    values.fill(2);
+    expect(lent.readSync()).toEqual(new Float32Array(4).fill(1));
+    // on its way still, perhaps
+    own.upload(new Float32Array(1 << 22), [1 << 22], { lend: true });
+    own.dispose();
+  });
+
   it('reads and writes parts of arrays, and shared ones', async () => {
     const part = Float32Array.of(0, 0, 0, 1, 2).subarray(3);
     const shared = new Float32Array(new SharedArrayBuffer(8));

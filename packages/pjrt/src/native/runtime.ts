@@ -2,12 +2,14 @@ import { EngineError } from '@diptych/core';
 import type { Api } from './api.js';
 import { EventWaiter } from './event-waiter.js';
 import { DISPOSED, type Handle } from './handle.js';
+import { Transfers } from './transfers.js';
 
 /** What the parts of one client share. */
 export class Runtime {
   readonly api: Api;
   readonly handle: Handle;
   readonly waiter: EventWaiter;
+  readonly transfers = new Transfers();
   #running = 0;
 
   constructor(api: Api, handle: Handle) {
@@ -35,6 +37,7 @@ export class Runtime {
         remedy: 'await them first',
       });
     }
+    if (this.handle.isLive) this.transfers.finish();
     this.handle.end(DISPOSED);
   }
 }
