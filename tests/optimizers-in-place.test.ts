@@ -46,7 +46,7 @@ function network(makeOptimizer: () => InstanceType<typeof AdamW | typeof SGD>) {
     ['out', tf.variable(random([64, 32], 3))],
     ['scale', tf.variable(tf.scalar(1.5))],
   ]);
-  const [table, hidden, bias, out, scale] = parameters.map(([, variable]) => variable as tf.Tensor);
+  const [table, hidden, bias, out, scale] = parameters.map(([, variable]) => variable);
   const optimizer = makeOptimizer();
   optimizer.bind(parameters);
   const variables = parameters.map(([, variable]) => variable);

@@ -56,7 +56,7 @@ function followState(): WebGpuResult['state'] {
   const before = tf.memory().numTensors;
   const weights = tf.tidy(() => tf.variable(tf.tensor1d([1, 2, 3])));
   const step = compile((x: tf.Tensor) => {
-    weights.assign(tf.add(weights, x) as tf.Tensor1D);
+    weights.assign(tf.add(weights, x));
     return tf.sum(weights);
   });
   const infer = compile((x: tf.Tensor) => tf.mul(weights, x));

@@ -61,7 +61,7 @@ describe.each(runs)('golden dual, whole: %s on %s', (name, backend) => {
   it('embeddings, logits and loss', () => {
     tf.tidy(() => {
       const { image, text, logitScale, logitBias } = forward();
-      const unit = (x: tf.Tensor2D) => tf.div(x, tf.norm(x, 2, 1, true)) as tf.Tensor2D;
+      const unit = (x: tf.Tensor2D) => tf.div(x, tf.norm(x, 2, 1, true));
       check('image_embeds', unit(image.pooled));
       check('text_embeds', unit(text.pooled));
       const scaled = tf.mul(tf.matMul(unit(image.pooled), unit(text.pooled), false, true), tf.exp(logitScale));

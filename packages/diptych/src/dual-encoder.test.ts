@@ -47,11 +47,11 @@ describe.each(['clip', 'siglip'])('DualEncoder from a %s folder', (name) => {
     const pixels = expected.read('pixel_values');
     const images = tf.tidy(() => {
       const x = tf.transpose(tf.tensor4d(pixels.data, pixels.shape as [number, number, number, number]), [0, 2, 3, 1]);
-      return model.encoder.encodeImage(x as tf.Tensor4D).pooled;
+      return model.encoder.encodeImage(x).pooled;
     });
     const unit = tf.tidy(() => tf.div(images, tf.norm(images, 2, 1, true)));
     const logits = tf.tidy(() => {
-      const cosine = tf.matMul(unit as tf.Tensor2D, tf.tensor2d(texts.data, [...texts.shape]), false, true);
+      const cosine = tf.matMul(unit, tf.tensor2d(texts.data, [...texts.shape]), false, true);
       const scaled = tf.mul(cosine, tf.exp(model.encoder.logitScale));
       return model.encoder.logitBias ? tf.add(scaled, model.encoder.logitBias) : scaled;
     });

@@ -215,8 +215,8 @@ describe('save and load', () => {
       embedDim: EMBED_DIM,
       encode: (pixels: tf.Tensor4D) => {
         const colours = tf.tile(tf.mul(tf.mean(pixels, [1, 2]), scale), [1, 3]);
-        const pooled = tf.slice(colours, [0, 0], [-1, EMBED_DIM]) as tf.Tensor2D;
-        return { pooled, sequence: tf.expandDims(pooled, 1) as tf.Tensor3D };
+        const pooled = tf.slice(colours, [0, 0], [-1, EMBED_DIM]);
+        return { pooled, sequence: tf.expandDims(pooled, 1) };
       },
       describe: () => ({ kind: 'mine/colours', options: { scale } }),
     });

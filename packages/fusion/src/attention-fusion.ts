@@ -78,8 +78,11 @@ export class AttentionFusion extends MultiheadAttention implements Fusion {
     const both = tf.stack(tokens, 1) as tf.Tensor3D; // [B, 2, D]
     const { output, weights } = this.forward(both, both, both, { averageWeights: false }, context);
     const [batch] = both.shape;
-    const fused = tf.reshape(tf.slice(output, [0, 0, 0], [batch, 1, this.embedDim]), [batch, this.embedDim]);
-    return { fused: fused as tf.Tensor2D, attention: { pair: weights as tf.Tensor4D } };
+    const fused: tf.Tensor2D = tf.reshape(tf.slice(output, [0, 0, 0], [batch, 1, this.embedDim]), [
+      batch,
+      this.embedDim,
+    ]);
+    return { fused, attention: { pair: weights } };
   }
 
   override describe(): PartDescription {

@@ -76,7 +76,7 @@ export class BottleneckFusion extends Module implements Fusion {
     const generator = generatorOf(options, 'fusion/bottleneck');
     this.embedDim = embedDim;
     this.sizes = { embedDim, numHeads, intermediateSize, dropout };
-    this.latents = parameter(normal(0.02)([numLatents, embedDim], generator) as tf.Tensor2D);
+    this.latents = parameter(normal(0.02)([numLatents, embedDim], generator));
     this.layers = Array.from({ length: numLayers }, () => new CrossAttentionBlock(this.sizes, generator));
     this.norm = new LayerNorm(embedDim);
     this.missing = new MissingModality('fusion.BottleneckFusion', { ...options, generator });
@@ -100,7 +100,7 @@ export class BottleneckFusion extends Module implements Fusion {
     );
     const [batch] = seen.values.shape;
     const [count, width] = this.latents.shape;
-    let latents = tf.tile(tf.reshape(this.latents, [1, count, width]), [batch, 1, 1]) as tf.Tensor3D;
+    let latents: tf.Tensor3D = tf.tile(tf.reshape(this.latents, [1, count, width]), [batch, 1, 1]);
     const attention: Record<string, tf.Tensor4D> = {};
     for (const [i, layer] of this.layers.entries()) {
       const { x, map } = layer.forward(latents, seen, context);

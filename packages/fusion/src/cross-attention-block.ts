@@ -60,6 +60,6 @@ export class CrossAttentionBlock extends Module {
     );
     const attended = tf.add(x, output);
     const hidden = this.feedForward.forward(this.normHidden.forward(attended), context);
-    return { x: tf.add(attended, hidden), map: weights as tf.Tensor4D };
+    return { x: tf.add(attended, hidden), map: weights };
   }
 }

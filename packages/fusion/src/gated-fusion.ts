@@ -64,12 +64,12 @@ export class GatedFusion extends Module implements Fusion {
   fuse(image: Encoded | undefined, text: Encoded | undefined, context: Context): Fused {
     const pair = this.missing.complete(image, text, context);
     const [x, y] = [pair.image.pooled, pair.text.pooled];
-    const z = tf.sigmoid(this.gate.forward(tf.concat([x, y], 1) as tf.Tensor2D));
+    const z = tf.sigmoid(this.gate.forward(tf.concat([x, y], 1)));
     const chosen = tf.mul(z, tf.tanh(this.imageLayer.forward(x)));
     const other = tf.mul(tf.sub(1, z), tf.tanh(this.textLayer.forward(y)));
     const share = tf.mean(z, 1);
-    const gate = tf.reshape(tf.stack([share, tf.sub(1, share)], 1), [x.shape[0], 1, 1, 2]) as tf.Tensor4D;
-    return { fused: tf.add(chosen, other) as tf.Tensor2D, attention: { gate } };
+    const gate: tf.Tensor4D = tf.reshape(tf.stack([share, tf.sub(1, share)], 1), [x.shape[0], 1, 1, 2]);
+    return { fused: tf.add(chosen, other), attention: { gate } };
   }
 
   override describe(): PartDescription {

@@ -51,7 +51,7 @@ export class MissingModality extends Module {
     this.#embedDim = embedDim;
     this.#where = where;
     const generator = generatorOf(options, 'fusion/missing-modality');
-    const learned = () => parameter(normal(0.02)([embedDim], generator) as tf.Tensor1D);
+    const learned = () => parameter<tf.Rank.R1>(normal(0.02)([embedDim], generator));
     this.image = placeholders ? learned() : undefined;
     this.text = placeholders ? learned() : undefined;
   }
@@ -76,8 +76,8 @@ export class MissingModality extends Module {
     if (!context.training || this.modalityDropout === 0 || !image || !text) return pair;
     const draw = philoxUniform(context.random, [batch], siteOf(this.path));
     const half = this.modalityDropout / 2;
-    const dropsImage = tf.cast(tf.less(draw, half), 'float32') as tf.Tensor1D;
-    const dropsAny = tf.cast(tf.less(draw, this.modalityDropout), 'float32') as tf.Tensor1D;
+    const dropsImage: tf.Tensor1D = tf.cast(tf.less(draw, half), 'float32');
+    const dropsAny: tf.Tensor1D = tf.cast(tf.less(draw, this.modalityDropout), 'float32');
     return {
       image: replaceRows(pair.image, dropsImage, this.image!),
       text: replaceRows(pair.text, tf.sub(dropsAny, dropsImage), this.text!),
@@ -104,8 +104,8 @@ export class MissingModality extends Module {
       });
     }
     const width = this.#embedDim;
-    const pooled = tf.tile(tf.reshape(vector, [1, width]), [batch, 1]) as tf.Tensor2D;
-    return { pooled, sequence: tf.reshape(pooled, [batch, 1, width]) as tf.Tensor3D };
+    const pooled: tf.Tensor2D = tf.tile(tf.reshape(vector, [1, width]), [batch, 1]);
+    return { pooled, sequence: tf.reshape(pooled, [batch, 1, width]) };
   }
 }
 
@@ -117,11 +117,11 @@ function replaceRows(output: Encoded, drops: tf.Tensor1D, vector: tf.Tensor1D): 
   const mask = output.mask ?? tf.ones([batch, length]);
   // tf.oneHot wants two classes or more.
   const first = length === 1 ? tf.ones([batch, 1]) : tf.oneHot(tf.zeros([batch], 'int32'), length); // [B, T]
-  const each = (tensor: tf.Tensor, shape: number[]) =>
+  const each = <T extends tf.Tensor>(tensor: T, shape: number[]): T =>
     tf.add(tf.mul(tensor, tf.reshape(keep, shape)), tf.mul(vector, tf.reshape(drop, shape)));
   return {
-    pooled: each(output.pooled, [batch, 1]) as tf.Tensor2D,
-    sequence: each(output.sequence, [batch, 1, 1]) as tf.Tensor3D,
-    mask: tf.add(tf.mul(mask, keep), tf.mul(tf.cast(first, 'float32'), drop)) as tf.Tensor2D,
+    pooled: each(output.pooled, [batch, 1]),
+    sequence: each(output.sequence, [batch, 1, 1]),
+    mask: tf.add(tf.mul(mask, keep), tf.mul(tf.cast(first, 'float32'), drop)),
   };
 }

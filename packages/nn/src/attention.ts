@@ -40,10 +40,10 @@ export function scaledDotProductAttention(
   value: tf.Tensor4D,
   { bias, scale = 1 / Math.sqrt(query.shape[3]), transformWeights }: ScaledDotProductOptions = {},
 ): AttentionResult {
-  const scaled = tf.mul(tf.matMul(query, key, false, true), scale);
-  const weights = tf.softmax(bias ? tf.add(scaled, bias) : scaled) as tf.Tensor4D;
+  const scaled: tf.Tensor4D = tf.mul(tf.matMul(query, key, false, true), scale);
+  const weights = tf.softmax<tf.Tensor4D>(bias ? tf.add(scaled, bias) : scaled);
   const used = transformWeights ? transformWeights(weights) : weights;
-  return { output: tf.matMul(used, value) as tf.Tensor4D, weights };
+  return { output: tf.matMul(used, value), weights };
 }
 
 /** [B, T, heads * headDim] -> [B, heads, T, headDim]. */

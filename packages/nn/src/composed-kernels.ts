@@ -40,7 +40,7 @@ const Conv2DBackpropFilter: Composition = ({ x, dy }, attrs) => {
   const width = (outWidth - 1) * strideWidth + filterWidth;
   const met = tf.slice(padded, [0, 0, 0, 0], [-1, height, width, -1]);
   const gradient = tf.conv2d(
-    tf.transpose(met, [3, 1, 2, 0]) as tf.Tensor4D,
+    tf.transpose(met, [3, 1, 2, 0]),
     tf.transpose(dy!, [1, 2, 0, 3]) as tf.Tensor4D,
     1,
     'valid',

@@ -79,11 +79,9 @@ export class Conv2d extends Module {
     this.padding = padding;
     this.dilation = dilation;
     this.groups = groups;
-    this.weight = parameter(init([outChannels, inChannels / groups, kernelSize, kernelSize], generator) as tf.Tensor4D);
+    this.weight = parameter(init([outChannels, inChannels / groups, kernelSize, kernelSize], generator));
     const bound = 1 / Math.sqrt((inChannels / groups) * kernelSize * kernelSize);
-    this.bias = bias
-      ? parameter((biasInit ?? uniform(-bound, bound))([outChannels], generator) as tf.Tensor1D)
-      : undefined;
+    this.bias = bias ? parameter((biasInit ?? uniform(-bound, bound))([outChannels], generator)) : undefined;
   }
 
   /**
@@ -115,8 +113,8 @@ export class Conv2d extends Module {
 
   #grouped(x: tf.Tensor4D): tf.Tensor4D {
     if (this.inChannels === this.groups) return this.#depthwise(x);
-    const inputs = tf.split(x, this.groups, 3) as tf.Tensor4D[];
-    const weights = tf.split(this.weight, this.groups, 0) as tf.Tensor4D[];
+    const inputs: tf.Tensor4D[] = tf.split(x, this.groups, 3);
+    const weights: tf.Tensor4D[] = tf.split(this.weight, this.groups, 0);
     return tf.concat4d(
       inputs.map((part, group) => this.#convolve(part, weights[group]!)),
       3,
@@ -125,12 +123,12 @@ export class Conv2d extends Module {
 
   #depthwise(x: tf.Tensor4D): tf.Tensor4D {
     // [out, 1, k, k] -> [k, k, in, multiplier]: output channel c * multiplier + m reads input channel c
-    const filter = tf.reshape(tf.transpose(this.weight, [2, 3, 0, 1]), [
+    const filter: tf.Tensor4D = tf.reshape(tf.transpose(this.weight, [2, 3, 0, 1]), [
       this.kernelSize,
       this.kernelSize,
       this.inChannels,
       this.outChannels / this.groups,
-    ]) as tf.Tensor4D;
+    ]);
     return tf.depthwiseConv2d(x, spread(filter, this.dilation), this.stride, 'valid');
   }
 }
@@ -157,9 +155,6 @@ function spread(filter: tf.Tensor4D, dilation: number): tf.Tensor4D {
   const [height, width, a, b] = filter.shape;
   const gap = [0, dilation - 1] as [number, number];
   const padded = tf.pad(tf.reshape(filter, [height, 1, width, 1, a * b]), [[0, 0], gap, [0, 0], gap, [0, 0]]);
-  return tf.slice(
-    tf.reshape(padded, [height * dilation, width * dilation, a, b]) as tf.Tensor4D,
-    [0, 0, 0, 0],
-    [(height - 1) * dilation + 1, (width - 1) * dilation + 1, a, b],
-  );
+  const cells: tf.Tensor4D = tf.reshape(padded, [height * dilation, width * dilation, a, b]);
+  return tf.slice(cells, [0, 0, 0, 0], [(height - 1) * dilation + 1, (width - 1) * dilation + 1, a, b]);
 }

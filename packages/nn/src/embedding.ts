@@ -42,7 +42,7 @@ export class Embedding extends Module {
     }
     this.embeddingDim = embeddingDim;
     this.paddingIdx = paddingIdx;
-    const initial = init([numEmbeddings, embeddingDim], generator) as tf.Tensor2D;
+    const initial: tf.Tensor2D = init([numEmbeddings, embeddingDim], generator);
     this.weight = parameter(paddingIdx === undefined ? initial : withZeroRow(initial, paddingIdx));
   }
 
@@ -67,6 +67,9 @@ export class Embedding extends Module {
   }
 
   /** int32 [...] -> float32 [..., embeddingDim]. */
+  forward(ids: tf.Tensor1D): tf.Tensor2D;
+  forward(ids: tf.Tensor2D): tf.Tensor3D;
+  forward(ids: tf.Tensor): tf.Tensor;
   forward(ids: tf.Tensor): tf.Tensor {
     checkDtype('nn.Embedding', 'ids', ids, 'int32');
     const rows = tf.getBackend() === 'cpu' ? gatherSparingMemory(this.weight, ids) : this.#gather(ids);
@@ -87,7 +90,7 @@ function gatherSparingMemory(table: tf.Tensor2D, ids: tf.Tensor): tf.Tensor {
   return withGradient([table], (save, rows) => {
     save([ids]);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
-      const flat = tf.reshape(saved[0]!, [-1]) as tf.Tensor1D;
+      const flat: tf.Tensor1D = tf.reshape(saved[0]!, [-1]);
       return [sumRowsById(tf.reshape(dy, [flat.size, table.shape[1]]), flat, table.shape[0])];
     };
     return { value: tf.gather(rows, ids), gradFunc };

@@ -45,6 +45,7 @@ export { Mlp, type MlpOptions } from './mlp.js';
 export { Module } from './module.js';
 export {
   type AttendOptions,
+  type AttentionOfHeads,
   MultiheadAttention,
   type MultiheadAttentionOptions,
   type MultiheadAttentionOutput,

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Generator } from './generator.js';
 
 /** Makes the first value of a parameter of the given (PyTorch) shape. */
-export type Initializer = (shape: number[], generator: Generator) => tf.Tensor;
+export type Initializer = <R extends tf.Rank>(shape: tf.ShapeMap[R], generator: Generator) => tf.Tensor<R>;
 
 /** All zeros. Also for weights that a checkpoint will overwrite. */
 export const zeros: Initializer = (shape) => tf.zeros(checked(shape));

@@ -30,7 +30,7 @@ export class LoraAdapter extends Module {
     checkPositive('nn.LoraAdapter', 'rank', rank);
     const [outFeatures, inFeatures] = layer.weight.shape;
     this.scale = alpha / rank;
-    this.A = parameter(kaimingUniform([rank, inFeatures], generator) as tf.Tensor2D);
+    this.A = parameter(kaimingUniform([rank, inFeatures], generator));
     this.B = parameter(tf.zeros([outFeatures, rank]));
     this.trainedBefore = { weight: layer.weight.trainable, bias: layer.bias?.trainable ?? false };
   }

@@ -53,6 +53,11 @@ export interface MultiheadAttentionOutput {
   readonly weights?: tf.Tensor3D | tf.Tensor4D;
 }
 
+/** The same with the weights of each head. */
+export interface AttentionOfHeads extends MultiheadAttentionOutput {
+  readonly weights: tf.Tensor4D;
+}
+
 /**
  * torch.nn.MultiheadAttention with `batch_first=True` (Vaswani et al. 2017), with torch's parameters: `in_proj_weight`
  * [3E, E] with rows for queries, keys, values (or `q_proj_weight`, `k_proj_weight`, `v_proj_weight` where kdim or vdim
@@ -89,11 +94,11 @@ export class MultiheadAttention extends Module {
     this.vdim = vdim;
     const xavier = xavierUniform();
     if (kdim === embedDim && vdim === embedDim) {
-      this.inProjWeight = parameter(xavier([3 * embedDim, embedDim], generator) as tf.Tensor2D);
+      this.inProjWeight = parameter(xavier([3 * embedDim, embedDim], generator));
     } else {
-      this.qProjWeight = parameter(xavier([embedDim, embedDim], generator) as tf.Tensor2D);
-      this.kProjWeight = parameter(xavier([embedDim, kdim], generator) as tf.Tensor2D);
-      this.vProjWeight = parameter(xavier([embedDim, vdim], generator) as tf.Tensor2D);
+      this.qProjWeight = parameter(xavier([embedDim, embedDim], generator));
+      this.kProjWeight = parameter(xavier([embedDim, kdim], generator));
+      this.vProjWeight = parameter(xavier([embedDim, vdim], generator));
     }
     this.inProjBias = bias ? parameter(tf.zeros([3 * embedDim])) : undefined;
     this.outProj = new Linear(embedDim, embedDim, { generator, bias, biasInit: zeros });
@@ -105,6 +110,20 @@ export class MultiheadAttention extends Module {
    * @param value [B, keys, vdim]
    * @throws ShapeError if a tensor or mask does not fit
    */
+  forward(
+    query: tf.Tensor3D,
+    key: tf.Tensor3D,
+    value: tf.Tensor3D,
+    options: AttendOptions & { readonly needWeights?: true; readonly averageWeights: false },
+    context: Context,
+  ): AttentionOfHeads;
+  forward(
+    query: tf.Tensor3D,
+    key: tf.Tensor3D,
+    value: tf.Tensor3D,
+    options: AttendOptions,
+    context: Context,
+  ): MultiheadAttentionOutput;
   forward(
     query: tf.Tensor3D,
     key: tf.Tensor3D,
@@ -133,8 +152,8 @@ export class MultiheadAttention extends Module {
     });
     const merged = this.outProj.forward(mergeHeads(output)); // [B, Tq, E]
     if (!needWeights) return { output: merged };
-    const shown = anyVisible ? tf.mul(weights, anyVisible) : weights;
-    return { output: merged, weights: (averageWeights ? tf.mean(shown, 1) : shown) as tf.Tensor3D | tf.Tensor4D };
+    const shown: tf.Tensor4D = anyVisible ? tf.mul(weights, anyVisible) : weights;
+    return { output: merged, weights: averageWeights ? tf.mean<tf.Tensor3D>(shown, 1) : shown };
   }
 
   /** Queries, keys and values in the width of the model, [B, T, embedDim] each. */

@@ -127,9 +127,9 @@ export class PreNormBlock extends Module {
   forward(x: tf.Tensor3D, bias: tf.Tensor | undefined, context: Context): tf.Tensor3D {
     checkShape('nn.PreNormBlock', 'x', x, ['B', 'T', this.hiddenSize]);
     const attended = this.selfAttn.forward(this.layerNorm1.forward(x), bias, context);
-    const y = tf.add(x, this.dropPath1.forward(this.dropout1.forward(attended, context), context)) as tf.Tensor3D;
+    const y = tf.add(x, this.dropPath1.forward(this.dropout1.forward(attended, context), context));
     const mixed = this.mlp.forward(this.layerNorm2.forward(y));
-    return tf.add(y, this.dropPath2.forward(this.dropout2.forward(mixed, context), context)) as tf.Tensor3D;
+    return tf.add(y, this.dropPath2.forward(this.dropout2.forward(mixed, context), context));
   }
 }
 

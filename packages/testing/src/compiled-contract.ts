@@ -66,7 +66,7 @@ async function encodeAndTrain<Input extends EncoderInput>(
   const encode = compile((batch: Input) => outputs(batch, inference));
   const variables = parametersOf(encoder).map(([, variable]) => variable);
   const step = compile((batch: Input, state: tf.Tensor1D) => {
-    const loss = () => tf.addN(outputs(batch, { training: true, random: { state } }).map(weightedSum)) as tf.Scalar;
+    const loss = () => tf.addN(outputs(batch, { training: true, random: { state } }).map(weightedSum));
     const { grads } = tf.variableGrads(loss, variables);
     return variables.map(({ name }) => grads[name]!);
   });
@@ -79,7 +79,7 @@ async function encodeAndTrain<Input extends EncoderInput>(
 }
 
 /** A sum with changing weights: a plain sum after a layer normalisation has no gradient. */
-function weightedSum(x: tf.Tensor): tf.Tensor {
+function weightedSum(x: tf.Tensor): tf.Scalar {
   return tf.sum(tf.mul(tf.reshape(x, [-1]), tf.sin(tf.range(0, x.size, 1, 'float32'))));
 }
 

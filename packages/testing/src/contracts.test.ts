@@ -200,7 +200,7 @@ describe('broken parts of other kinds are found out', () => {
     [
       'a fusion that ignores masks',
       (part) => (image, text, context) => {
-        const pooled = tf.mean(text.sequence, 1) as tf.Tensor2D;
+        const pooled: tf.Tensor2D = tf.mean(text.sequence, 1);
         return part.fuse(image, { ...text, pooled }, context);
       },
       'does not see what the masks hide',

@@ -195,9 +195,9 @@ export function fusionChecks(contract: FusionContract): Check[] {
         withPart(create, (fusion) =>
           withTowers(4, 8, fusion.embedDim, async (towers) => {
             const random = randomStream(1, 1);
-            const compute = ({ image, text }: Towers) => {
+            const compute = ({ image, text }: Towers): tf.Scalar => {
               const { fused } = fusion.fuse(image, text, { training: true, random });
-              return tf.sum(tf.mul(fused, randomNormal(fused.shape, 11))) as tf.Scalar;
+              return tf.sum(tf.mul(fused, randomNormal(fused.shape, 11)));
             };
             await requireGradients(fusion, withoutGradient, () => compute(towers));
             await requireTowerGradients(towers, compute);
@@ -238,9 +238,9 @@ function sliceRow({ pooled, sequence, mask }: Encoded, row: number): Encoded {
 
 /** Adds 5 to the numbers of masked positions; the pooled vectors stay. */
 function changeHidden({ pooled, sequence, mask }: Encoded): Encoded {
-  const hidden = tf.tidy(() => {
+  const hidden = tf.tidy((): tf.Tensor3D => {
     const shift = tf.mul(tf.sub(1, mask!), 5);
-    return tf.add(sequence, tf.expandDims(shift, 2)) as tf.Tensor3D;
+    return tf.add(sequence, tf.expandDims(shift, 2));
   });
   return { pooled, sequence: hidden, mask };
 }

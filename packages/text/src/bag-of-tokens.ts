@@ -98,7 +98,7 @@ export class BagOfTokens extends Module implements TextEncoder {
   encode(input: TextInput, _context: Context): Encoded {
     checkTokens('text.BagOfTokens', input);
     const mask = tf.cast(input.attentionMask, 'float32');
-    const tokens = this.embedding.forward(input.inputIds) as tf.Tensor3D; // [B, T, hiddenSize]
+    const tokens = this.embedding.forward(input.inputIds); // [B, T, hiddenSize]
     const project = <T extends tf.Tensor>(x: T): T => this.projection.forward(this.norm.forward(x));
     return { pooled: project(poolSequence(tokens, mask, 'mean')), sequence: project(tokens), mask };
   }

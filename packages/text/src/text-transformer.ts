@@ -1,36 +1,23 @@
 import { type Context, checkPositive, type OptionNames } from '@diptych/core';
 import {
-  type Activation,
   checkHeads,
   Embedding,
   type Generator,
   LayerNorm,
   Module,
   normal,
+  type PreNormBlockOptions,
   PreNormBlocks,
 } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Sizes of a text tower with pre-norm blocks. */
-export interface TextTransformerConfig {
+export interface TextTransformerConfig extends Omit<PreNormBlockOptions, 'generator' | 'dropPath' | 'init'> {
   readonly vocabSize: number;
   /** Rows of the position table. */
   readonly maxPositions: number;
-  /** Width of the tokens. */
-  readonly hiddenSize: number;
   /** Number of blocks. */
   readonly numLayers: number;
-  readonly numHeads: number;
-  /** Width inside a block's feed-forward part, default 4 * hiddenSize. */
-  readonly intermediateSize?: number;
-  /** Of the feed-forward parts. */
-  readonly activation?: Activation;
-  /** Of the normalisations. */
-  readonly layerNormEps?: number;
-  /** On attention weights, default 0. */
-  readonly attentionDropout?: number;
-  /** On the output of each part of a block, default 0. */
-  readonly dropout?: number;
 }
 
 /** The names of these. */

@@ -54,7 +54,7 @@ it('starts a bag of tokens from them: the text of a word that was never trained 
       Array.from(
         model
           .encode(
-            { inputIds: tf.tensor2d([[id]], [1, 1], 'int32'), attentionMask: tf.ones([1, 1], 'int32') as tf.Tensor2D },
+            { inputIds: tf.tensor2d([[id]], [1, 1], 'int32'), attentionMask: tf.ones([1, 1], 'int32') },
             inference,
           )
           .pooled.dataSync(),

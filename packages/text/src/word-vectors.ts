@@ -86,16 +86,17 @@ export function tokenVectors(
 /** First values of a table: `scale` times the vectors in the first columns, and what `rest` draws everywhere else. */
 export function startFromVectors({ data, shape }: TokenVectors, scale: number, rest: Initializer): Initializer {
   const [rows, width] = shape;
-  return ([vocabSize, columns], generator) => {
-    const drawn = rest([vocabSize!, columns!], generator);
+  return (table, generator) => {
+    const drawn = rest(table, generator);
     const values = drawn.dataSync<'float32'>().slice();
     drawn.dispose();
+    const columns = table[1]!;
     for (let row = 0; row < rows; row++) {
       let known = false;
       for (let i = 0; i < width; i++) known ||= data[row * width + i] !== 0;
       if (!known) continue;
-      for (let i = 0; i < width; i++) values[row * columns! + i] = scale * data[row * width + i]!;
+      for (let i = 0; i < width; i++) values[row * columns + i] = scale * data[row * width + i]!;
     }
-    return tf.tensor2d(values, [vocabSize!, columns!]);
+    return tf.tensor(values, table);
   };
 }

@@ -5,8 +5,7 @@ import { type OnnxRuntimeBackend, useOnnxRuntime } from './index.js';
 
 /** A small network with everything a step of our models uses; returns loss and gradients. */
 function step(seed: number) {
-  const random = (shape: number[], scale = 1) =>
-    tf.randomNormal(shape, 0, scale, 'float32', seed++) as tf.Tensor<tf.Rank>;
+  const random = (shape: number[], scale = 1) => tf.randomNormal(shape, 0, scale, 'float32', seed++);
   const variables = {
     stem: tf.variable(random([8, 3, 3, 3], 0.3)),
     filter: tf.variable(random([16, 8, 3, 3], 0.2)),

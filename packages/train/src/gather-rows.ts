@@ -17,21 +17,27 @@ export function firstRows(output: Encoded, count: number): Encoded {
 }
 
 /** Reads a part of `output` when it is asked for, and takes from it once. */
-function lazily(output: Encoded, take: (part: tf.Tensor) => tf.Tensor): Encoded {
-  const taken = new Map<keyof Encoded, tf.Tensor | undefined>();
-  const part = (name: keyof Encoded) => {
-    if (!taken.has(name)) taken.set(name, output[name] && take(output[name]));
-    return taken.get(name);
-  };
+function lazily(output: Encoded, take: <Part extends tf.Tensor>(part: Part) => Part): Encoded {
+  const pooled = once(() => take(output.pooled));
+  const sequence = once(() => take(output.sequence));
+  const mask = once(() => output.mask && take(output.mask));
   return {
     get pooled() {
-      return part('pooled') as tf.Tensor2D;
+      return pooled();
     },
     get sequence() {
-      return part('sequence') as tf.Tensor3D;
+      return sequence();
     },
     get mask() {
-      return part('mask') as tf.Tensor2D | undefined;
+      return mask();
     },
+  };
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
   };
 }

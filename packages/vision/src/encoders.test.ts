@@ -42,9 +42,9 @@ describe.each(Object.entries(SMALL_ENCODERS))('%s', (name, { make, size, tokens 
 
   it('says what to do about channels-first pictures, bytes, and arrays', () => {
     const encoder = make();
-    const wrong = tf.zeros([1, 3, size, size]) as tf.Tensor4D;
+    const wrong: tf.Tensor4D = tf.zeros([1, 3, size, size]);
     expect(() => encoder.encode(wrong, inference)).toThrow('channels come last in tfjs');
-    const bytes = tf.zeros([1, size, size, 3], 'int32') as tf.Tensor4D;
+    const bytes: tf.Tensor4D = tf.zeros([1, size, size, 3], 'int32');
     expect(() => encoder.encode(bytes, inference)).toThrow('expected pixels of dtype float32, got int32');
     expect(() => encoder.encode([[0]] as unknown as tf.Tensor4D, inference)).toThrow('pixels as a float32 tensor');
     bytes.dispose();

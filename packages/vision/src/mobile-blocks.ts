@@ -119,7 +119,7 @@ class SqueezeExcite extends Module {
   }
 
   forward(x: tf.Tensor4D): tf.Tensor4D {
-    const means = tf.mean(x, [1, 2], true) as tf.Tensor4D; // [B, 1, 1, C]
+    const means: tf.Tensor4D = tf.mean(x, [1, 2], true); // [B, 1, 1, C]
     const narrow = activate(this.convReduce.forward(means), this.#squeeze.activation);
     return tf.mul(x, activate(this.convExpand.forward(narrow), this.#squeeze.gate));
   }

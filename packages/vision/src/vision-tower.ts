@@ -11,7 +11,15 @@ import {
   type PartDescription,
   resolveArchitecture,
 } from '@diptych/core';
-import { type Activation, type Generator, Module, normal, PreNormBlocks, type RandomWeights } from '@diptych/nn';
+import {
+  type Activation,
+  type Generator,
+  Module,
+  normal,
+  type PreNormBlockOptions,
+  PreNormBlocks,
+  type RandomWeights,
+} from '@diptych/nn';
 import type { NameAdapter, OpenedCheckpoint, Pretrained, TensorCollection } from '@diptych/weights';
 import { checkDivides } from './encoder-options.js';
 import { checkPixels } from './pixels.js';
@@ -19,18 +27,13 @@ import { withImageSize } from './pretrained/image-size.js';
 import { withPositionGrid } from './pretrained/position-grid.js';
 
 /** The sizes that CLIP's and SigLIP's vision towers have in common. */
-export interface VisionTowerConfig {
+export interface VisionTowerConfig extends Pick<PreNormBlockOptions, 'hiddenSize' | 'numHeads' | 'intermediateSize'> {
   /** Side of the pictures in pixels. */
   readonly imageSize: number;
   /** Side of a square patch in pixels; pixels beyond the last whole patch are not seen. */
   readonly patchSize: number;
-  /** Width of the tokens. */
-  readonly hiddenSize: number;
   /** Number of blocks. */
   readonly numLayers: number;
-  readonly numHeads: number;
-  /** Width inside a block's feed-forward part, default 4 * hiddenSize. */
-  readonly intermediateSize?: number;
   /** Colour channels of the pictures, default 3. */
   readonly inChannels?: number;
 }

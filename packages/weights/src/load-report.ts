@@ -32,19 +32,11 @@ export interface FreshTensor {
 }
 
 /** The parts of a report. */
-export interface LoadReportParts {
-  readonly source: string;
-  readonly loaded: readonly LoadedTensor[];
-  readonly missing: readonly LoneTensor[];
-  readonly unexpected: readonly LoneTensor[];
-  readonly mismatched: readonly MismatchedTensor[];
-  readonly fresh: readonly FreshTensor[];
-  readonly ignored: readonly string[];
-  readonly unusedSettings?: readonly string[];
-}
+export type LoadReportParts = Omit<LoadReport, 'complete' | 'unusedSettings' | 'toString'> &
+  Partial<Pick<LoadReport, 'unusedSettings'>>;
 
 /** What loading a checkpoint did, tensor by tensor. `String(report)` is a table for people. */
-export class LoadReport implements LoadReportParts {
+export class LoadReport {
   /** Where the tensors came from. */
   readonly source: string;
   readonly loaded: readonly LoadedTensor[];

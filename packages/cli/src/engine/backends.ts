@@ -82,14 +82,12 @@ function tryTraining(): void {
   const table = new Embedding(5, 4, { generator });
   try {
     tf.tidy(() => {
-      const pixels = tf.ones([2, 8, 8, 3]) as tf.Tensor4D;
+      const pixels: tf.Tensor4D = tf.ones([2, 8, 8, 3]);
       const ids = tf.tensor2d([0, 1, 2, 3], [2, 2], 'int32');
       const { value, grads } = tf.variableGrads(() => {
         const image = tf.mean(tf.relu(convolution.forward(pixels)), [1, 2]);
         const text = tf.mean(table.forward(ids), 1);
-        return tf.neg(
-          tf.mean(tf.logSoftmax(tf.matMul(image as tf.Tensor2D, text as tf.Tensor2D, false, true))),
-        ) as tf.Scalar;
+        return tf.neg(tf.mean(tf.logSoftmax(tf.matMul(image, text, false, true))));
       });
       for (const tensor of [value, ...Object.values(grads)]) {
         if (tensor.dataSync().some((x) => !Number.isFinite(x))) throw new Error('a small training step gave NaN');

@@ -34,8 +34,8 @@ export class BertEmbeddings extends Module {
     const length = inputIds.shape[1];
     const words = this.wordEmbeddings.forward(inputIds); // [B, T, D]
     const typed = this.#addTypes(words, tokenTypeIds);
-    const sum = tf.add(typed, this.#positions(inputIds, length));
-    return this.dropout.forward(this.LayerNorm.forward(sum), context) as tf.Tensor3D;
+    const sum: tf.Tensor3D = tf.add(typed, this.#positions(inputIds, length));
+    return this.dropout.forward(this.LayerNorm.forward(sum), context);
   }
 
   #addTypes(words: tf.Tensor, tokenTypeIds: tf.Tensor2D | undefined): tf.Tensor {

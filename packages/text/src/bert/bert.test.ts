@@ -99,10 +99,10 @@ describe('Bert', () => {
       const bert = make({ pooling, embedDim: 5 });
       const direction = tf.linspace(-1, 1, 5);
       const gradientsOf = (vectors: () => tf.Tensor) =>
-        tf.variableGrads(() => tf.sum(tf.mul(vectors(), direction)) as tf.Scalar).grads;
+        tf.variableGrads(() => tf.sum(tf.mul(vectors(), direction))).grads;
       const whole = gradientsOf(() => {
         const states = bert.hiddenStates(tokens(rows), inference).at(-1)!;
-        const first = tf.reshape(tf.slice(states, [0, 0, 0], [2, 1, 8]), [2, 8]) as tf.Tensor2D;
+        const first: tf.Tensor2D = tf.reshape(tf.slice(states, [0, 0, 0], [2, 1, 8]), [2, 8]);
         return bert.projection!.forward(bert.pooler ? bert.pooler.forward(first) : first);
       });
       const alone = gradientsOf(() => bert.encode(tokens(rows), inference).pooled);

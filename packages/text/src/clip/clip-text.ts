@@ -95,7 +95,7 @@ export class ClipText extends TextTower<ClipTextName, ClipTextConfig> {
     const [batch, length, width] = hidden.shape;
     // one row of 0 and a single 1 for each text: the product picks that token, and carries its gradient
     const choice = tf.reshape(this.#pooledToken(input.inputIds, mask), [batch, 1, length]);
-    const picked = tf.reshape(tf.matMul(choice, hidden), [batch, width]) as tf.Tensor2D;
+    const picked: tf.Tensor2D = tf.reshape(tf.matMul(choice, hidden), [batch, width]);
     return { pooled: this.textProjection.forward(picked), sequence: this.textProjection.forward(hidden), mask };
   }
 

@@ -31,17 +31,17 @@ type Trained = ReturnType<typeof trained>;
 /** The shared step around an optimizer, as @diptych/train has it: norm, clipping, updates, nothing where the norm is not finite. */
 function adamw(list: Trained[], grads: tf.NamedTensorMap, hyper: tf.Tensor, clipNorm: number | null = null): tf.Tensor {
   const gradients = list.map(({ parameter }) => grads[parameter.name]!);
-  const squares = tf.engine().runKernel('SumsOfSquares', gradients as unknown as tf.NamedTensorMap) as tf.Tensor;
+  const squares: tf.Tensor = tf.engine().runKernel('SumsOfSquares', gradients as unknown as tf.NamedTensorMap);
   const norm = tf.sqrt(tf.sum(squares));
   const scale = clipNorm === null ? undefined : tf.minimum(1, tf.div(clipNorm, tf.add(norm, 1e-6)));
   const healthy = clipNorm === null ? undefined : tf.isFinite(norm);
   for (const [i, { parameter, m, v }] of list.entries()) {
     const [learningRate, weightDecay, step] = [0, 1, 2].map((column) =>
-      tf.reshape(tf.slice(hyper as tf.Tensor2D, [i, column], [1, 1]), []),
+      tf.reshape(tf.slice(hyper, [i, column], [1, 1]), []),
     );
     const gradient = scale ? tf.mul(gradients[i]!, scale) : gradients[i]!;
     const inputs = { parameter, gradient, expAvg: m, expAvgSq: v, learningRate, weightDecay, step };
-    const after = tf.engine().runKernel('AdamW', inputs as tf.NamedTensorMap, OPTIONS) as tf.Tensor[];
+    const after: tf.Tensor[] = tf.engine().runKernel('AdamW', inputs as tf.NamedTensorMap, OPTIONS);
     for (const [k, variable] of [parameter, m, v].entries()) {
       variable.assign(healthy ? tf.where(healthy, after[k]!, variable) : after[k]!);
     }
@@ -62,11 +62,8 @@ function network(seed: number) {
   ]);
   const mean = tf.tidy(() => tf.variable(tf.zeros([6]), false));
   const forward = (x: tf.Tensor) => {
-    const hidden = tf.add(
-      tf.matMul(x as tf.Tensor2D, layers[0]!.parameter as tf.Tensor, false, true),
-      layers[1]!.parameter,
-    );
-    return { hidden, out: tf.matMul(tf.tanh(hidden) as tf.Tensor2D, layers[2]!.parameter as tf.Tensor, false, true) };
+    const hidden = tf.add(tf.matMul(x, layers[0]!.parameter, false, true), layers[1]!.parameter);
+    return { hidden, out: tf.matMul(tf.tanh(hidden), layers[2]!.parameter, false, true) };
   };
   const train = (x: tf.Tensor, y: tf.Tensor, hyper: tf.Tensor, momentum = 0.9) => {
     const active = layers.filter(({ parameter }) => parameter.trainable);
@@ -74,11 +71,11 @@ function network(seed: number) {
       () => {
         const { hidden, out } = forward(x);
         mean.assign(tf.add(tf.mul(mean, momentum), tf.mul(tf.mean(hidden, 0), 1 - momentum)));
-        return tf.mean(tf.square(tf.sub(out, y))) as tf.Scalar;
+        return tf.mean(tf.square(tf.sub(out, y)));
       },
       active.map(({ parameter }) => parameter),
     );
-    const norm = adamw(active, grads, tf.slice(hyper as tf.Tensor2D, [0, 0], [active.length, 3]), 1);
+    const norm = adamw(active, grads, tf.slice(hyper, [0, 0], [active.length, 3]), 1);
     return { loss: value, norm };
   };
   return { layers, mean, forward, train };
@@ -242,7 +239,7 @@ describe('compile', () => {
       expect([...a.dataSync()]).toEqual([1, 2]);
     }
     expect(backend.stats().compiled.recorded).toBe(2);
-    expect(() => compile((x: unknown) => x as tf.Tensor)(new Map())).toThrow(/plain object/);
+    expect(() => compile((x: unknown) => x)(new Map())).toThrow(/plain object/);
   });
 
   it('trains two models at once', () => {
@@ -266,7 +263,7 @@ describe('compile', () => {
     const other = tf.tidy(() => trained(tf.tensor1d([1, 2])));
     const step = compile((x: tf.Tensor, hyper: tf.Tensor) => {
       const { value, grads } = tf.variableGrads(
-        () => tf.sum(tf.mul(tf.neg(scale.parameter), tf.mul(x, other.parameter))) as tf.Scalar,
+        () => tf.sum(tf.mul(tf.neg(scale.parameter), tf.mul(x, other.parameter))),
         [scale.parameter, other.parameter],
       );
       adamw([scale, other], grads, hyper);
@@ -346,11 +343,7 @@ describe('compile', () => {
     const weight = tf.variable(tf.randomNormal([64, 64], 0, 0.1));
     const fn = compileFunction(
       backend,
-      (x: tf.Tensor) =>
-        tf.variableGrads(
-          () => tf.sum(tf.relu(tf.matMul(x as tf.Tensor2D, weight as tf.Tensor2D))) as tf.Scalar,
-          [weight],
-        ).value,
+      (x: tf.Tensor) => tf.variableGrads(() => tf.sum(tf.relu(tf.matMul(x, weight))), [weight]).value,
     );
     for (const round of [0, 1])
       for (const rows of [300_000, 310_000, 320_000]) {

@@ -11,8 +11,7 @@ const LENGTHS = Array.from({ length: 24 }, (_, i) => 2000 + 25 * i);
 /** A step with gradients, in a compiled function, and the same forward pass in eager work. */
 function work() {
   const weight = tf.tidy(() => tf.variable(tf.randomNormal([128, 128], 0, 0.05, 'float32', 1)));
-  const forward = (x: tf.Tensor) =>
-    tf.sum(tf.relu(tf.matMul(x as tf.Tensor2D, weight as tf.Tensor as tf.Tensor2D))) as tf.Scalar;
+  const forward = (x: tf.Tensor) => tf.sum(tf.relu(tf.matMul(x, weight))) as tf.Scalar;
   const step = compile((x: tf.Tensor) => tf.variableGrads(() => forward(x), [weight]).grads[weight.name]!);
   const run = (length: number) =>
     tf.tidy(() => {

@@ -20,7 +20,7 @@ function trained() {
   const attrs = { beta1: 0.9, beta2: 0.99, eps: 1e-6 };
   let steps = 0;
   const step = compile((hyper: tf.Tensor) => {
-    const { grads } = tf.variableGrads(() => tf.sum(tf.square(weight)) as tf.Scalar, [weight]);
+    const { grads } = tf.variableGrads(() => tf.sum(tf.square(weight)), [weight]);
     const [learningRate, weightDecay, steps] = tf.unstack(tf.reshape(hyper, [3]));
     const inputs = {
       parameter: weight,

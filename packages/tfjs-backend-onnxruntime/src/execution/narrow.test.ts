@@ -16,8 +16,7 @@ const variablesOf = (module: PreNormBlock | MultiheadAttention) =>
   [...module.namedParameters()].flatMap(([name, variable]) => (name.endsWith('k_proj.bias') ? [] : [variable]));
 
 /** Tokens [B, T, D] from `at`, `count` of them. */
-const tokens = (x: tf.Tensor, at: number, count = 1) =>
-  tf.slice(x, [0, at, 0], [x.shape[0]!, count, x.shape[2]!]) as tf.Tensor3D;
+const tokens = (x: tf.Tensor, at: number, count = 1) => tf.slice(x, [0, at, 0], [x.shape[0]!, count, x.shape[2]!]);
 
 const block = new PreNormBlock({ generator, hiddenSize: 12, numHeads: 3, dropout: 0.3, attentionDropout: 0.3 });
 block.bindPaths('block');

@@ -40,14 +40,14 @@ function network() {
     return tf.add(tf.mean(mixed, 1), tf.reshape(first, [-1, 16]));
   };
   const train = (pixels: tf.Tensor, state: tf.Tensor) => {
-    const { value, grads } = tf.variableGrads(() => tf.mean(tf.square(forward(pixels, state))) as tf.Scalar, weights);
+    const { value, grads } = tf.variableGrads(() => tf.mean(tf.square(forward(pixels, state))), weights);
     const gradients = weights.map((weight) => grads[weight.name]!);
     const norm = tf.sqrt(tf.addN(gradients.map((gradient) => tf.sum(tf.square(gradient)))));
     const [parameter, scale] = [linear.weight, tf.minimum(1, tf.div(0.01, norm))];
     const moments = { expAvg: tf.mul(parameter, 0.1), expAvgSq: tf.square(parameter) };
     const rates = { learningRate: tf.scalar(0.01), weightDecay: tf.scalar(0.1), step: tf.scalar(3) };
     const inputs = { parameter, gradient: tf.mul(grads[parameter.name]!, scale), ...moments, ...rates };
-    const updated = tf.engine().runKernel('AdamW', inputs, { beta1: 0.9, beta2: 0.99, eps: 1e-8 }) as tf.Tensor[];
+    const updated: tf.Tensor[] = tf.engine().runKernel('AdamW', inputs, { beta1: 0.9, beta2: 0.99, eps: 1e-8 });
     return [value, norm, ...gradients, tf.where(tf.isFinite(norm), updated[0]!, parameter)];
   };
   return { forward: (pixels: tf.Tensor) => [forward(pixels)], train };

@@ -53,16 +53,15 @@ export function runPortable(
     });
   }
   const owned: tf.TensorInfo[] = [];
-  const enter = (x: Plain | Plain[]): tf.TensorInfo | tf.TensorInfo[] => {
-    if (Array.isArray(x)) return x.map((one) => enter(one) as tf.TensorInfo);
+  const enter = (x: Plain): tf.TensorInfo => {
     const info =
       x.dtype === 'complex64' ? enterComplex(backend, x as PlainComplex) : enterPlain(backend, x as PlainTensor);
     owned.push(info);
     return info;
   };
   const entered = Array.isArray(inputs)
-    ? inputs.map((x) => enter(x) as tf.TensorInfo)
-    : Object.fromEntries(Object.entries(inputs).map(([name, x]) => [name, enter(x)]));
+    ? inputs.map(enter)
+    : Object.fromEntries(Object.entries(inputs).map(([name, x]) => [name, Array.isArray(x) ? x.map(enter) : enter(x)]));
   try {
     const results = kernel.kernelFunc({
       inputs: entered as tf.NamedTensorInfoMap,

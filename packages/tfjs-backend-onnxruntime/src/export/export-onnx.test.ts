@@ -126,7 +126,7 @@ describe('exportOnnx', () => {
       });
       const model = exported.toBytes();
       for (const shape of [[1, 9, width], [5, 3, width], [2, 2, width]] as [number, number, number][]) {
-        const x = tf.randomNormal(shape, 0, 1, 'float32', 3) as tf.Tensor3D;
+        const x: tf.Tensor3D = tf.randomNormal(shape, 0, 1, 'float32', 3);
         const [expected, { output_0: got }] = [f(x), runOnnx(model, { x })];
         expect(got!.shape).toEqual(expected.shape);
         expect(tf.max(tf.abs(tf.sub(got!, expected))).dataSync()[0], `${batch}x${length} at ${shape}`).toBeLessThan(1e-5);

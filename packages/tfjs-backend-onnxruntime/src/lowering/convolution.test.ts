@@ -20,7 +20,7 @@ async function run(backend: string, shapes: number[][], f: (...inputs: tf.Tensor
   );
   const weighted = (...xs: tf.Tensor4D[]) => {
     const y = f(...xs);
-    return tf.sum(tf.mul(y, tf.randomNormal(y.shape, 0, 1, 'float32', 9))) as tf.Scalar;
+    return tf.sum(tf.mul(y, tf.randomNormal(y.shape, 0, 1, 'float32', 9)));
   };
   const { value, grads } = tf.valueAndGrads(weighted as (...xs: tf.Tensor[]) => tf.Tensor)(inputs);
   const results = await Promise.all([value, ...grads].map((tensor) => tensor.data()));

@@ -174,19 +174,20 @@ function watched(tower: string, encoded: Encoded, read: Set<string>): Encoded {
 
 /** Some rows, followed by copies of the first one up to `total`. */
 function gather(rows: EncodedRows, order: ArrayLike<number>, begin: number, count: number, total: number): DeviceRows {
-  const take = ({ data, shape }: HostTensor): tf.Tensor => {
+  const take = ({ data, shape }: HostTensor): Float32Array => {
     const size = data.length / shape[0]!;
     const out = new Float32Array(total * size);
     for (let i = 0; i < total; i++) {
       const row = order[begin + (i < count ? i : 0)]!;
       out.set(data.subarray(row * size, (row + 1) * size), i * size);
     }
-    return tf.tensor(out, [total, ...shape.slice(1)]);
+    return out;
   };
+  const { pooled, sequence, mask } = rows;
   return {
-    pooled: take(rows.pooled) as tf.Tensor2D,
-    sequence: rows.sequence ? (take(rows.sequence) as tf.Tensor3D) : null,
-    mask: rows.mask ? (take(rows.mask) as tf.Tensor2D) : null,
+    pooled: tf.tensor2d(take(pooled), [total, pooled.shape[1]!]),
+    sequence: sequence ? tf.tensor3d(take(sequence), [total, sequence.shape[1]!, sequence.shape[2]!]) : null,
+    mask: mask ? tf.tensor2d(take(mask), [total, mask.shape[1]!]) : null,
   };
 }
 

@@ -100,13 +100,13 @@ export class Classification extends Module implements Head {
     return this.linear.forward(vectors);
   }
 
-  loss(logits: tf.Tensor, labels: tf.Tensor): tf.Scalar {
+  loss(logits: tf.Tensor2D, labels: tf.Tensor): tf.Scalar {
     const { labelSmoothing, multiLabel } = this;
     const classWeights = this.classWeights && tf.tensor1d([...this.classWeights]);
     const terms = { classWeights, labelSmoothing };
     return multiLabel
-      ? binaryCrossEntropy(logits as tf.Tensor2D, tf.reshape(labels, logits.shape), terms)
-      : crossEntropy(logits as tf.Tensor2D, labels, terms);
+      ? binaryCrossEntropy(logits, tf.reshape(labels, logits.shape), terms)
+      : crossEntropy(logits, labels, terms);
   }
 
   metrics(logits: MatrixData, labels: LabelColumn): Readonly<Record<string, number>> {

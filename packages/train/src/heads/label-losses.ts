@@ -26,17 +26,17 @@ export function crossEntropy(logits: tf.Tensor2D, classes: tf.Tensor, terms: Cro
   const [rows, count] = logits.shape;
   checkShape('train.crossEntropy', 'classes', classes, [rows]);
   const known = tf.cast(tf.greaterEqual(classes, 0), 'float32');
-  const index = tf.cast(tf.maximum(classes, 0), 'int32') as tf.Tensor1D;
+  const index = tf.cast(tf.maximum(classes, 0), 'int32');
   const chosen = tf.mul(tf.cast(tf.oneHot(index, count), 'float32'), tf.reshape(known, [rows, 1])); // [B, C]
   const weighted = classWeights ? tf.mul(chosen, classWeights) : chosen;
   const logProbability = tf.logSoftmax(logits);
   // -sum / sum of weights; an epoch's last batch may have no label at all
   const total = tf.maximum(tf.sum(weighted), 1e-12);
-  const ofClass = tf.div(tf.sum(tf.mul(weighted, logProbability)), total);
-  if (labelSmoothing === 0) return tf.neg(ofClass) as tf.Scalar;
+  const ofClass: tf.Scalar = tf.div(tf.sum(tf.mul(weighted, logProbability)), total);
+  if (labelSmoothing === 0) return tf.neg(ofClass);
   const everywhere = classWeights ? tf.mul(logProbability, classWeights) : logProbability;
   const spread = tf.div(tf.sum(tf.mul(tf.sum(everywhere, 1), known)), tf.mul(total, count));
-  return tf.neg(tf.add(tf.mul(ofClass, 1 - labelSmoothing), tf.mul(spread, labelSmoothing))) as tf.Scalar;
+  return tf.neg(tf.add(tf.mul(ofClass, 1 - labelSmoothing), tf.mul(spread, labelSmoothing)));
 }
 
 /** Options of {@link binaryCrossEntropy}. */
@@ -95,5 +95,5 @@ function withoutGaps(labels: tf.Tensor): { values: tf.Tensor; known: tf.Tensor }
 }
 
 function meanOf(losses: tf.Tensor, known: tf.Tensor): tf.Scalar {
-  return tf.div(tf.sum(tf.mul(losses, known)), tf.maximum(tf.sum(known), 1)) as tf.Scalar;
+  return tf.div(tf.sum(tf.mul(losses, known)), tf.maximum(tf.sum(known), 1));
 }

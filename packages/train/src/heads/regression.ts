@@ -59,8 +59,8 @@ export class Regression extends Module implements Head {
     return this.linear.forward(vectors);
   }
 
-  loss(predictions: tf.Tensor, labels: tf.Tensor): tf.Scalar {
-    return meanSquaredError(predictions as tf.Tensor2D, tf.reshape(labels, predictions.shape));
+  loss(predictions: tf.Tensor2D, labels: tf.Tensor): tf.Scalar {
+    return meanSquaredError(predictions, tf.reshape(labels, predictions.shape));
   }
 
   metrics(predictions: MatrixData, labels: LabelColumn): Readonly<Record<string, number>> {

@@ -28,7 +28,7 @@ export function matchingLoss(logits: tf.Tensor1D, labels: tf.Tensor1D, weights?:
 export function matchingLossTwoClasses(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Scalar {
   checkTensors('train.matchingLossTwoClasses', { logits, labels });
   const target = tf.cast(tf.oneHot(labels, 2), 'float32');
-  return tf.neg(tf.mean(tf.sum(tf.mul(tf.logSoftmax(logits), target), 1))) as tf.Scalar;
+  return tf.neg(tf.mean(tf.sum(tf.mul(tf.logSoftmax(logits), target), 1)));
 }
 
 /**
@@ -45,24 +45,24 @@ export class ImageTextMatching extends StatelessLoss<FusedOutputs> {
   override compute(outputs: FusedOutputs, batch: LossBatch, context: Context): LossOutput {
     const { size } = batch;
     const { positive, valid } = pairMask(size, batch.positives);
-    const all = tf.range(0, size, 1, 'int32') as tf.Tensor1D;
-    const counts = valid ?? (tf.ones([size]) as tf.Tensor1D);
+    const all = tf.range(0, size, 1, 'int32');
+    const counts = valid ?? tf.ones([size]);
     let imageRows = all;
     let textRows = all;
-    let labels = tf.ones([size]) as tf.Tensor1D;
+    let labels: tf.Tensor1D = tf.ones([size]);
     let weights = counts;
     if (size > 1) {
-      const usable = tf.mul(tf.sub(1, positive), tf.reshape(counts, [1, size])) as tf.Tensor2D;
+      const usable: tf.Tensor2D = tf.mul(tf.sub(1, positive), tf.reshape(counts, [1, size]));
       const { hardTexts, hardImages, anyText, anyImage } = hardNegatives(outputs, usable, context);
-      imageRows = tf.concat([all, all, hardImages]) as tf.Tensor1D;
-      textRows = tf.concat([all, hardTexts, all]) as tf.Tensor1D;
-      labels = tf.concat([labels, tf.zeros([2 * size])]) as tf.Tensor1D;
-      weights = tf.concat([counts, tf.mul(counts, anyText), tf.mul(counts, anyImage)]) as tf.Tensor1D;
+      imageRows = tf.concat([all, all, hardImages]);
+      textRows = tf.concat([all, hardTexts, all]);
+      labels = tf.concat([labels, tf.zeros([2 * size])]);
+      weights = tf.concat([counts, tf.mul(counts, anyText), tf.mul(counts, anyImage)]);
     }
     const logits = outputs.matchLogits(outputs.fuse(imageRows, textRows).fused);
     const loss = matchingLoss(logits, labels, weights);
     const right = tf.cast(tf.equal(tf.cast(tf.greater(logits, 0), 'float32'), labels), 'float32');
-    const accuracy = tf.div(tf.sum(tf.mul(right, weights)), tf.maximum(tf.sum(weights), 1)) as tf.Scalar;
+    const accuracy: tf.Scalar = tf.div(tf.sum(tf.mul(right, weights)), tf.maximum(tf.sum(weights), 1));
     return { loss, parts: { matching: loss, matchingAccuracy: accuracy } };
   }
 }

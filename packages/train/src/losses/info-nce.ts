@@ -54,7 +54,7 @@ export function infoNCE(
   const size = image.shape[0];
   const { positive, valid } = pairMask(size, positives);
   const scale = tf.exp(logitScale);
-  const scaled = (a: tf.Tensor2D, b: tf.Tensor2D) => tf.mul(similarityMatrix(a, b), scale) as tf.Tensor2D;
+  const scaled = (a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D => tf.mul(similarityMatrix(a, b), scale);
   const pairs = scaled(image, text);
   const byImage = crossEntropy(
     columnsOf(pairs, valid, texts && scaled(image, texts.pooled), otherIds(positives, texts?.ids)),
@@ -91,18 +91,18 @@ function columnsOf(
   wrong: tf.Tensor2D | undefined,
 ): Columns {
   const size = pairs.shape[0];
-  const partners = valid && (tf.reshape(valid, [1, size]) as tf.Tensor2D);
+  const partners: tf.Tensor2D | undefined = valid && tf.reshape(valid, [1, size]);
   if (!negatives) return { logits: pairs, shown: partners };
-  const logits = tf.concat([pairs, negatives], 1) as tf.Tensor2D;
+  const logits: tf.Tensor2D = tf.concat([pairs, negatives], 1);
   if (!partners && !wrong) return { logits };
-  const all = partners ? tf.tile(partners, [size, 1]) : tf.ones([size, size]);
-  return { logits, shown: tf.concat([all, wrong ?? tf.onesLike(negatives)], 1) as tf.Tensor2D };
+  const all: tf.Tensor2D = partners ? tf.tile(partners, [size, 1]) : tf.ones([size, size]);
+  return { logits, shown: tf.concat([all, wrong ?? tf.onesLike(negatives)], 1) };
 }
 
 /** float32 [N, M], 1 where the ids differ. */
 function otherIds(rows: RowIds | undefined, columns: RowIds | undefined): tf.Tensor2D | undefined {
   if (!rows || !columns) return undefined;
-  return tf.sub(1, equalIds(rows, columns)) as tf.Tensor2D;
+  return tf.sub(1, equalIds(rows, columns));
 }
 
 function crossEntropy(
@@ -113,15 +113,15 @@ function crossEntropy(
 ): tf.Scalar {
   const [size, columns] = logits.shape;
   const visible = shown ? tf.add(logits, tf.mul(tf.sub(1, shown), MASKED_SCORE)) : logits;
-  const logProbability = tf.logSoftmax(visible as tf.Tensor2D) as tf.Tensor2D;
+  const logProbability = tf.logSoftmax(visible);
   const ofPairs = columns > size ? tf.slice(logProbability, [0, 0], [size, size]) : logProbability;
-  const hits = tf.div(tf.sum(tf.mul(ofPairs, positive), 1), tf.sum(positive, 1)) as tf.Tensor1D;
-  if (labelSmoothing === 0) return tf.neg(meanOverValid(hits, valid)) as tf.Scalar;
+  const hits: tf.Tensor1D = tf.div(tf.sum(tf.mul(ofPairs, positive), 1), tf.sum(positive, 1));
+  if (labelSmoothing === 0) return tf.neg(meanOverValid(hits, valid));
   const spread = shown
     ? tf.div(tf.sum(tf.mul(logProbability, shown), 1), tf.sum(shown, 1))
     : tf.mean(logProbability, 1);
-  const smoothed = tf.add(tf.mul(hits, 1 - labelSmoothing), tf.mul(spread, labelSmoothing)) as tf.Tensor1D;
-  return tf.neg(meanOverValid(smoothed, valid)) as tf.Scalar;
+  const smoothed: tf.Tensor1D = tf.add(tf.mul(hits, 1 - labelSmoothing), tf.mul(spread, labelSmoothing));
+  return tf.neg(meanOverValid(smoothed, valid));
 }
 
 /** Options of {@link InfoNCE}. */

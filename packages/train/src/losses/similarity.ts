@@ -39,7 +39,7 @@ export function pairMask(size: number, ids?: RowIds): PairMask {
   checkShape('train.pairMask', 'ids', ids, ids.rank === 1 ? [size] : [size, 'K']);
   return {
     positive: equalIds(ids, ids),
-    valid: tf.cast(tf.greaterEqual(columnsOf(ids)[0]!, 0), 'float32') as tf.Tensor1D,
+    valid: tf.cast(tf.greaterEqual(columnsOf(ids)[0]!, 0), 'float32'),
   };
 }
 
@@ -47,20 +47,20 @@ export function pairMask(size: number, ids?: RowIds): PairMask {
 export function equalIds(a: RowIds, b: RowIds): tf.Tensor2D {
   const [left, right] = [columnsOf(a), columnsOf(b)];
   const shared = left.slice(0, right.length).map((column, k) => {
-    const equal = tf.equal(tf.reshape(column, [-1, 1]), tf.reshape(right[k]!, [1, -1]));
-    return tf.cast(equal, 'float32') as tf.Tensor2D;
+    const equal: tf.Tensor2D = tf.equal(tf.reshape(column, [-1, 1]), tf.reshape(right[k]!, [1, -1]));
+    return tf.cast(equal, 'float32');
   });
   return shared.reduce((any, equal) => tf.maximum(any, equal));
 }
 
 function columnsOf(ids: RowIds): tf.Tensor1D[] {
-  return ids.rank === 1 ? [ids as tf.Tensor1D] : (tf.unstack(ids as tf.Tensor2D, 1) as tf.Tensor1D[]);
+  return ids.rank === 1 ? [ids as tf.Tensor1D] : (tf.unstack(ids, 1) as tf.Tensor1D[]);
 }
 
 /** float32 [N, N] with ones on the diagonal. */
 export function identity(size: number): tf.Tensor2D {
   if (size === 1) return tf.ones([1, 1]); // tf.oneHot refuses a depth of 1
-  return tf.cast(tf.oneHot(tf.range(0, size, 1, 'int32') as tf.Tensor1D, size), 'float32') as tf.Tensor2D;
+  return tf.cast(tf.oneHot(tf.range(0, size, 1, 'int32'), size) as tf.Tensor2D, 'float32');
 }
 
 /** The mean of `values` [N] over the rows that count; 0 where none does. */

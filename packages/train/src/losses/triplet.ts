@@ -37,12 +37,12 @@ export function triplet(image: tf.Tensor2D, text: tf.Tensor2D, options: TripletO
   const own = tf.sum(tf.mul(similarities, pairMask(size).positive), 1); // [N], the diagonal
   const both = valid ? tf.mul(tf.reshape(valid, [size, 1]), tf.reshape(valid, [1, size])) : undefined;
   const wrong = both ? tf.mul(tf.sub(1, positive), both) : tf.sub(1, positive);
-  const hingesBelow = (pairs: tf.Tensor) =>
-    tf.mul(tf.relu(tf.add(tf.sub(similarities, pairs), margin)), wrong) as tf.Tensor2D;
+  const hingesBelow = (pairs: tf.Tensor): tf.Tensor2D =>
+    tf.mul(tf.relu(tf.add(tf.sub(similarities, pairs), margin)), wrong);
   const texts = hingesBelow(tf.reshape(own, [size, 1]));
   const images = hingesBelow(tf.reshape(own, [1, size]));
-  if (hinges === 'sum') return tf.add(tf.sum(texts), tf.sum(images)) as tf.Scalar;
-  return tf.add(sumOfRowMaxima(texts), sumOfRowMaxima(tf.transpose(images))) as tf.Scalar;
+  if (hinges === 'sum') return tf.add(tf.sum(texts), tf.sum(images));
+  return tf.add(sumOfRowMaxima(texts), sumOfRowMaxima(tf.transpose(images)));
 }
 
 /** Sum over rows of the largest entry; its gradient goes to the first of equal ones, as torch's `max(dim)` does. */

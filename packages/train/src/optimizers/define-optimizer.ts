@@ -66,7 +66,7 @@ export class RuleOptimizer<Settings extends Rates, State extends string> impleme
     return this.#slots.flatMap((slot, index) => {
       const gradient = gradients[index];
       if (!gradient || !slot.state) return [];
-      const cell = (column: number) => tf.reshape(tf.slice(hyper, [index, column], [1, 1]), []) as tf.Scalar;
+      const cell = (column: number): tf.Scalar => tf.reshape(tf.slice(hyper, [index, column], [1, 1]), []);
       const { variable, state } = slot;
       const after = this.#rule.update({
         parameter: variable,

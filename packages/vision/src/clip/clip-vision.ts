@@ -35,7 +35,7 @@ class ClipVisionEmbeddings extends Module {
     super();
     const { patchSize, hiddenSize, inChannels = 3 } = config;
     const init = normal(0.02);
-    this.classEmbedding = parameter(normal(hiddenSize ** -0.5)([hiddenSize], generator) as tf.Tensor1D);
+    this.classEmbedding = parameter(normal(hiddenSize ** -0.5)([hiddenSize], generator));
     this.patchEmbedding = new Conv2d(inChannels, hiddenSize, patchSize, {
       generator,
       stride: patchSize,

@@ -67,7 +67,7 @@ class ConvNeXtBlock extends Module {
 
   constructor(width: number, dropPath: number, generator: Generator) {
     super();
-    this.gamma = parameter(tf.fill([width], LAYER_SCALE) as tf.Tensor1D);
+    this.gamma = parameter(tf.fill([width], LAYER_SCALE));
     this.convDw = convolution(width, width, 7, generator, { padding: 3, groups: width });
     this.norm = new LayerNorm(width, { eps: EPS });
     this.mlp = new Mlp(width, { generator, intermediateSize: 4 * width, ...TIMM_INIT });
@@ -75,7 +75,7 @@ class ConvNeXtBlock extends Module {
   }
 
   forward(x: tf.Tensor4D, context: Context): tf.Tensor4D {
-    const branch = tf.mul(this.mlp.forward(this.norm.forward(this.convDw.forward(x))), this.gamma) as tf.Tensor4D;
+    const branch = tf.mul(this.mlp.forward(this.norm.forward(this.convDw.forward(x))), this.gamma);
     return tf.add(x, this.dropPath.forward(branch, context));
   }
 }

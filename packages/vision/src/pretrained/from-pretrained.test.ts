@@ -96,7 +96,7 @@ describe('fromPretrained', () => {
     expect(loaded.report!.fresh.map(({ name }) => name)).toEqual(['visual_projection.weight']);
     expect(loaded.transform).toMatchObject({ size: { shortest_edge: 32 }, crop_size: 32 });
     tf.tidy(() => {
-      const { pooled, sequence } = loaded.encode(tf.zeros([1, 32, 32, 3]) as tf.Tensor4D, inference);
+      const { pooled, sequence } = loaded.encode(tf.zeros([1, 32, 32, 3]), inference);
       expect(pooled.shape).toEqual([1, 4]);
       expect(sequence.shape).toEqual([1, 16, 4]);
     });

@@ -57,7 +57,7 @@ class AttentionPoolingHead extends Module {
     super();
     const { hiddenSize, numHeads, intermediateSize = 4 * hiddenSize } = config;
     const { activation = 'gelu_tanh', layerNormEps: eps = 1e-6 } = config;
-    this.probe = parameter(normal(0.02)([1, 1, hiddenSize], generator) as tf.Tensor3D);
+    this.probe = parameter(normal(0.02)([1, 1, hiddenSize], generator));
     this.attention = new MultiheadAttention(hiddenSize, numHeads, { generator });
     this.layernorm = new LayerNorm(hiddenSize, { eps });
     this.mlp = new Mlp(hiddenSize, { generator, intermediateSize, activation, ...TIMM_INIT });
@@ -65,7 +65,7 @@ class AttentionPoolingHead extends Module {
 
   forward(tokens: tf.Tensor3D, context: Context): tf.Tensor2D {
     const [batch] = tokens.shape;
-    const query = tf.tile(this.probe, [batch, 1, 1]) as tf.Tensor3D;
+    const query = tf.tile(this.probe, [batch, 1, 1]);
     const { output } = this.attention.forward(query, tokens, tokens, { needWeights: false }, context); // [B, 1, D]
     const pooled: tf.Tensor3D = tf.add(output, this.mlp.forward(this.layernorm.forward(output)));
     return tokenAt(pooled, 0);

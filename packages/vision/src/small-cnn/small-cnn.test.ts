@@ -73,7 +73,7 @@ describe('SmallCNN', () => {
     const cnn = new SmallCNN({ embedDim: 4, imageSize: 16, channels: [4, 4] });
     const x = pixels(4, 16);
     const training = { training: true, random: randomStream(0, 0) } as const;
-    const { grads } = tf.variableGrads(() => tf.sum(tf.square(cnn.encode(x, training).pooled)) as tf.Scalar);
+    const { grads } = tf.variableGrads(() => tf.sum(tf.square(cnn.encode(x, training).pooled)));
     expect(Object.keys(grads)).toHaveLength(Array.from(cnn.namedParameters()).length);
     for (const gradient of Object.values(grads)) expect(tf.max(tf.abs(gradient)).dataSync()[0]).toBeGreaterThan(0);
   });
@@ -91,7 +91,7 @@ describe('SmallCNN', () => {
     expect(() => cnn.encode(pixels(1, 32), inference)).toThrow(
       'vision.SmallCNN: expected pixels of shape [B,64,64,3], got [1,32,32,3]; resize the pictures to 64x64',
     );
-    const channelsFirst = tf.zeros([1, 3, 64, 64]) as tf.Tensor4D;
+    const channelsFirst: tf.Tensor4D = tf.zeros([1, 3, 64, 64]);
     expect(() => cnn.encode(channelsFirst, inference)).toThrow('channels come last');
     expect(() => new SmallCNN({ embedDim: 0 })).toThrow('embedDim');
     expect(() => new SmallCNN({ embedDim: 4, channels: [] })).toThrow('number of blocks');

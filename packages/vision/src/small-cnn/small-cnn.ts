@@ -108,8 +108,8 @@ export class SmallCNN extends Module implements ImageEncoder {
     for (const block of this.blocks) grid = block.forward(grid, context);
     const tokens = gridToTokens(grid); // [B, positions, channels]
     const [batch, positions, width] = tokens.shape;
-    const pooled = this.fc.forward(tf.reshape(tokens, [batch, positions * width]) as tf.Tensor2D);
-    return { pooled, sequence: this.#contributions(tokens) };
+    const flat: tf.Tensor2D = tf.reshape(tokens, [batch, positions * width]);
+    return { pooled: this.fc.forward(flat), sequence: this.#contributions(tokens) };
   }
 
   override describe(): PartDescription {
@@ -120,11 +120,11 @@ export class SmallCNN extends Module implements ImageEncoder {
   /** [B, positions, channels] -> [B, positions, embedDim], each position by its own part of `fc.weight`. */
   #contributions(tokens: tf.Tensor3D): tf.Tensor3D {
     const [, positions, width] = tokens.shape;
-    const weight = tf.reshape(this.fc.weight, [this.embedDim, positions, width]);
-    const perPosition = tf.matMul(
+    const weight: tf.Tensor3D = tf.reshape(this.fc.weight, [this.embedDim, positions, width]);
+    const perPosition: tf.Tensor3D = tf.matMul(
       tf.transpose(tokens, [1, 0, 2]), // [positions, B, channels]
       tf.transpose(weight, [1, 2, 0]), // [positions, channels, embedDim]
     );
-    return tf.transpose(perPosition, [1, 0, 2]) as tf.Tensor3D; // [B, positions, embedDim]
+    return tf.transpose(perPosition, [1, 0, 2]); // [B, positions, embedDim]
   }
 }

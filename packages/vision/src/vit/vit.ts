@@ -135,8 +135,8 @@ export class ViT extends Module implements ImageEncoder, Pretrained {
 
     const generator = generatorOf(options, 'vision/vit');
     const tokens = this.gridSize ** 2 + (classToken ? 1 : 0);
-    this.clsToken = classToken ? parameter(normal(1e-6)([1, 1, hiddenSize], generator) as tf.Tensor3D) : undefined;
-    this.posEmbed = parameter(normal(0.02)([1, tokens, hiddenSize], generator) as tf.Tensor3D);
+    this.clsToken = classToken ? parameter(normal(1e-6)([1, 1, hiddenSize], generator)) : undefined;
+    this.posEmbed = parameter(normal(0.02)([1, tokens, hiddenSize], generator));
     this.patchEmbed = new PatchEmbed(inChannels, hiddenSize, patchSize, generator);
     this.blocks = Array.from({ length: numLayers }, (_, index) => {
       const dropPath = numLayers > 1 ? (this.dropPathRate * index) / (numLayers - 1) : 0;

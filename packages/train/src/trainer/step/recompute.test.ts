@@ -38,8 +38,8 @@ class Stack extends Module implements ImageEncoder {
     let x = pixels;
     for (const layer of this.layers) x = layer.forward(x, context);
     atLoss = tf.memory().numBytes;
-    const pooled = this.fc.forward(tf.mean(x, [1, 2]) as tf.Tensor2D);
-    return { pooled, sequence: tf.expandDims(pooled, 1) as tf.Tensor3D };
+    const pooled = this.fc.forward(tf.mean(x, [1, 2]));
+    return { pooled, sequence: tf.expandDims(pooled, 1) };
   }
 }
 
