@@ -1,5 +1,7 @@
 import '@diptych/tfjs-backend-onnxruntime';
 
+// Packages are passed on whole, so that what is new in one is here as well. What parts of your own are written with stands in
+// subpaths: diptych/core, diptych/nn, diptych/weights.
 export {
   type BuildContext,
   type Kinds,
@@ -9,93 +11,19 @@ export {
   registerKinds,
   takeRows,
 } from '@diptych/core';
-export { csv, DataLoader, folder, inspect, jsonl, mix, pairs, parquet, webdataset } from '@diptych/data';
-export {
-  AttentionFusion,
-  BottleneckFusion,
-  CoAttentionFusion,
-  ConcatMlpFusion,
-  GatedFusion,
-} from '@diptych/fusion';
-export {
-  accuracy,
-  alignment,
-  auroc,
-  classify,
-  cosineSimilarity,
-  linearProbe,
-  macroF1,
-  matchingAccuracy,
-  mineHardNegatives,
-  modalityGap,
-  normalizeRows,
-  r2,
-  rerank,
-  retrieval,
-  topK,
-  uniformity,
-  zeroShotAccuracy,
-  zeroShotClasses,
-} from '@diptych/metrics';
-export {
-  centerCrop,
-  colorJitter,
-  compose,
-  imageTransform,
-  letterbox,
-  normalize,
-  pad,
-  randAugment,
-  randomHorizontalFlip,
-  randomResizedCrop,
-  randomShift,
-  resize,
-  toTensor,
-} from '@diptych/preprocess/image';
-export { fromTransformers, tokenizer } from '@diptych/preprocess/text';
-export {
-  BagOfTokens,
-  Bert,
-  ClipText,
-  resizeTokenEmbeddings,
-  SiglipText,
-  SmallTransformer,
-} from '@diptych/text';
-export {
-  AdamW,
-  Classification,
-  embed,
-  embedPairs,
-  encodeItems,
-  evaluate,
-  ImageTextMatching,
-  InfoNCE,
-  LabelLoss,
-  Matryoshka,
-  MultiModalEncoder,
-  Regression,
-  SigLIP,
-  scorePairs,
-  scorerOf,
-  Trainer,
-  Triplet,
-  WeightedSum,
-  warmupConstant,
-  warmupCosine,
-  warmupLinear,
-  withTowers,
-} from '@diptych/train';
-export {
-  cacheFeatures,
-  embedCollection,
-  FolderCheckpoints,
-  jsonlLog,
-  trainHeads,
-} from '@diptych/train/node';
-export { ClipVision, ConvNeXt, ResNet, SiglipVision, SmallCNN, ViT } from '@diptych/vision';
+export * from '@diptych/data';
+export * from '@diptych/fusion';
+export * from '@diptych/metrics';
+export * from '@diptych/preprocess/image';
+export * from '@diptych/preprocess/text';
+export * from '@diptych/text';
+export * from '@diptych/train';
+export * from '@diptych/train/node';
+export * from '@diptych/vision';
 export { DualEncoder, type DualEncoderOptions } from './dual-encoder.js';
 export type { ExportedPart } from './export-onnx.js';
 export { type BatchOptions, JointModel, type JointModelParts, type Picture } from './joint-model.js';
+// of all packages; the ones that they export under this name are their own parts'
 export { kinds } from './kinds.js';
 export { type LoadModelOptions, load, save } from './model-folder.js';
 export { type SeedModelOptions, seedLoss, seedModel } from './seed-model.js';

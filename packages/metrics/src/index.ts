@@ -1,5 +1,5 @@
 export { type HardNegatives, type MineOptions, mineHardNegatives } from './hard-negatives.js';
-export { accuracy, auroc, type LabelValues, macroF1, r2 } from './labels.js';
+export { accuracy, auroc, type LabelArray, macroF1, r2 } from './labels.js';
 export { type LinearProbe, type LinearProbeOptions, linearProbe } from './linear-probe.js';
 export { type QueryRanks, rankRelevant } from './ranks.js';
 export { matchingAccuracy, type PairScorer, type RerankOptions, rerank } from './rerank.js';

@@ -1,7 +1,7 @@
 import { checkList, checkMatrix, type MatrixData, ShapeError } from '@diptych/core';
 
 /** One number an item, or [N, C] with C numbers an item. */
-export type LabelValues = ArrayLike<number> | MatrixData;
+export type LabelArray = ArrayLike<number> | MatrixData;
 
 /**
  * Share of items whose predicted class is the right one, as scikit-learn's `accuracy_score`.
@@ -9,7 +9,7 @@ export type LabelValues = ArrayLike<number> | MatrixData;
  * @param predicted class numbers; with [N, C] of 0 and 1 (several labels an item) all C must be right
  * @throws ShapeError if the two differ in layout
  */
-export function accuracy(predicted: LabelValues, labels: LabelValues): number {
+export function accuracy(predicted: LabelArray, labels: LabelArray): number {
   const [a, b] = sameLayout('accuracy', predicted, labels);
   let right = 0;
   for (let row = 0; row < a.rows; row++) {
@@ -27,7 +27,7 @@ export function accuracy(predicted: LabelValues, labels: LabelValues): number {
  * @param predicted class numbers, or [N, C] of 0 and 1
  * @throws ShapeError if the two differ in layout
  */
-export function macroF1(predicted: LabelValues, labels: LabelValues): number {
+export function macroF1(predicted: LabelArray, labels: LabelArray): number {
   const [a, b] = sameLayout('macroF1', predicted, labels);
   const counts = new Map<number, { both: number; predicted: number; right: number }>();
   const of = (label: number) => {
@@ -66,7 +66,7 @@ export function macroF1(predicted: LabelValues, labels: LabelValues): number {
  * @param labels 0 or 1 for one number an item; class numbers or [N, C] of 0 and 1 for [N, C]
  * @throws ShapeError if the two do not fit
  */
-export function auroc(scores: LabelValues, labels: LabelValues): number {
+export function auroc(scores: LabelArray, labels: LabelArray): number {
   const predicted = layoutOf('auroc', 'scores', scores);
   const right = layoutOf('auroc', 'labels', labels);
   if (predicted.rows !== right.rows || (right.isMatrix && right.columns !== predicted.columns)) {
@@ -91,7 +91,7 @@ export function auroc(scores: LabelValues, labels: LabelValues): number {
  *
  * @throws ShapeError if the two differ in layout
  */
-export function r2(predicted: LabelValues, targets: LabelValues): number {
+export function r2(predicted: LabelArray, targets: LabelArray): number {
   const [a, b] = sameLayout('r2', predicted, targets);
   if (a.rows < 2) return Number.NaN;
   const scores = Array.from({ length: a.columns }, (_, c) => {
@@ -140,7 +140,7 @@ interface Layout {
   at(row: number, column: number): number;
 }
 
-function layoutOf(what: string, name: string, values: LabelValues): Layout {
+function layoutOf(what: string, name: string, values: LabelArray): Layout {
   if (typeof values === 'object' && values !== null && 'shape' in values) {
     checkMatrix(`metrics.${what}`, name, values);
     const [rows, columns] = values.shape;
@@ -150,7 +150,7 @@ function layoutOf(what: string, name: string, values: LabelValues): Layout {
   return { rows: values.length, columns: 1, isMatrix: false, at: (row) => values[row]! };
 }
 
-function sameLayout(what: string, predicted: LabelValues, labels: LabelValues): [Layout, Layout] {
+function sameLayout(what: string, predicted: LabelArray, labels: LabelArray): [Layout, Layout] {
   const [a, b] = [layoutOf(what, 'the predictions', predicted), layoutOf(what, 'the labels', labels)];
   if (a.rows !== b.rows || a.columns !== b.columns || a.isMatrix !== b.isMatrix) throw misfit(what, a, b);
   return [a, b];

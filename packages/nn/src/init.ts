@@ -73,7 +73,7 @@ export function fans(shape: readonly number[]): { fanIn: number; fanOut: number 
   return { fanIn: into * receptive, fanOut: out * receptive };
 }
 
-function checked(shape: number[]): number[] {
+function checked<Shape extends number[]>(shape: Shape): Shape {
   checkList('nn.init', 'the shape', shape);
   for (const size of shape) checkPositive('nn.init', 'a size', size);
   return shape;

@@ -1,27 +1,22 @@
 import {
   type Architectures,
-  type Context,
-  checkOptions,
   checkPositive,
   describeArchitecture,
-  type Encoded,
-  type ImageEncoder,
   type ImageInput,
   type OptionNames,
   type PartDescription,
-  resolveArchitecture,
 } from '@diptych/core';
 import {
   type Activation,
   type Generator,
-  Module,
   normal,
   type PreNormBlockOptions,
   PreNormBlocks,
   type RandomWeights,
 } from '@diptych/nn';
-import type { NameAdapter, OpenedCheckpoint, Pretrained, TensorCollection } from '@diptych/weights';
+import type { NameAdapter, OpenedCheckpoint, TensorCollection } from '@diptych/weights';
 import { checkDivides } from './encoder-options.js';
+import { ImageNetwork } from './image-network.js';
 import { checkPixels } from './pixels.js';
 import { withImageSize } from './pretrained/image-size.js';
 import { withPositionGrid } from './pretrained/position-grid.js';
@@ -105,17 +100,12 @@ const OPTIONS: OptionNames<VisionTowerOptions> = {
 };
 
 /** What CLIP's and SigLIP's towers have in common beside their blocks: options, checks, description, checkpoints' positions. */
-export abstract class VisionTower<Name extends string, Config extends VisionTowerConfig>
-  extends Module
-  implements ImageEncoder, Pretrained
-{
-  readonly transform?: Pretrained['transform'];
-  readonly report?: Pretrained['report'];
+export abstract class VisionTower<Name extends string, Config extends VisionTowerConfig> extends ImageNetwork<
+  Name,
+  Config
+> {
   readonly embedDim: number;
-  readonly architecture: Name | Config;
-  readonly config: Config;
   readonly #kind: string;
-  readonly #where: string;
 
   /**
    * @param kind of the description
@@ -129,27 +119,22 @@ export abstract class VisionTower<Name extends string, Config extends VisionTowe
     options: VisionTowerOptions,
     defaultWidth: (config: Config) => number,
   ) {
-    super();
-    checkOptions(architectures.where, options, OPTIONS);
-    const asked = resolveArchitecture(architecture, architectures);
+    super(architecture, architectures, options, OPTIONS, (config) => ({
+      ...config,
+      imageSize: options.imageSize ?? config.imageSize,
+    }));
     this.#kind = kind;
-    this.#where = asked.where;
-    this.architecture = asked.architecture;
-    this.config = { ...asked.config, imageSize: options.imageSize ?? asked.config.imageSize };
-    this.embedDim = options.embedDim ?? defaultWidth(asked.config);
-    checkVisionTower(this.#where, this.config, this.embedDim);
+    this.embedDim = options.embedDim ?? defaultWidth(this.config);
+    checkVisionTower(this.where, this.config, this.embedDim);
   }
-
-  /** @throws ShapeError if the pictures have another size */
-  abstract encode(pixels: ImageInput, context: Context): Encoded;
 
   get imageSize(): number {
     return this.config.imageSize;
   }
 
   protected checkPixels(pixels: ImageInput): void {
-    const { imageSize, inChannels = 3 } = this.config;
-    checkPixels(this.#where, pixels, { height: imageSize, width: imageSize, channels: inChannels });
+    const { imageSize, inChannels } = this;
+    checkPixels(this.where, pixels, { height: imageSize, width: imageSize, channels: inChannels });
   }
 
   override describe(): PartDescription {

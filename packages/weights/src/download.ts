@@ -41,7 +41,7 @@ export async function download({ where, url, size, start, write, report, fetch, 
   } catch (failure) {
     if (!(failure instanceof HttpFailure)) throw failure;
     throw failure.kind === 'connection' && failure.hasAnswer
-      ? brokeOff(where, size, failure)
+      ? interruptedDownload(where, size, failure)
       : hubError(where, url, failure);
   }
 }
@@ -50,7 +50,7 @@ function otherSize(where: string, size: number, got: string): HubError {
   return new HubError({ where, expected: `${size} bytes`, got, remedy: 'the file changed on the hub: try again' });
 }
 
-function brokeOff(where: string, size: number, failure: HttpFailure): HubError {
+function interruptedDownload(where: string, size: number, failure: HttpFailure): HubError {
   const { attempts, position, message } = failure;
   return new HubError(
     {

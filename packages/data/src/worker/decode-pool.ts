@@ -25,7 +25,7 @@ export class DecodePool {
   /** Set once threads cannot even start; ends the tasks under way. */
   #broken: ConfigError | undefined;
   readonly #running = new Set<AbortController>();
-  #deathsInARow = 0;
+  #crashesInARow = 0;
   #deaths = 0;
 
   constructor(options: DecodePoolOptions) {
@@ -111,19 +111,19 @@ export class DecodePool {
     }, 500);
     try {
       const reply = (await this.#pool.run(task, { signal: timeout.signal })) as WorkerReply;
-      this.#deathsInARow = 0;
+      this.#crashesInARow = 0;
       if ('result' in reply) return reply.result;
       throw new DiptychError(codeOf(reply.error.code), { where: 'data.worker', problem: reply.error.message });
     } catch (error) {
       if (error instanceof DiptychError) throw error;
       if (this.#broken) throw this.#broken;
       this.#deaths++;
-      if (++this.#deathsInARow > MAX_DEATHS_IN_A_ROW + this.#options.workers) {
+      if (++this.#crashesInARow > MAX_CRASHES_IN_A_ROW + this.#options.workers) {
         throw new DiptychError(
           'engine',
           {
             where: 'data.DataLoader',
-            problem: `worker threads died ${this.#deathsInARow} times in a row, the last: ${String(error)}`,
+            problem: `worker threads died ${this.#crashesInARow} times in a row, the last: ${String(error)}`,
             remedy: 'run with workers: 0 to see the error itself; a transform may need more memory than there is',
           },
           { cause: error },
@@ -161,7 +161,7 @@ export class DecodePool {
 const ATTEMPTS = 2;
 
 /** More than it takes to find one bad row among 65,536. */
-const MAX_DEATHS_IN_A_ROW = 20;
+const MAX_CRASHES_IN_A_ROW = 20;
 
 /** Milliseconds that even a few rows may take: a new thread has to start first. */
 const LEAST_TIMEOUT = 10_000;

@@ -6,7 +6,7 @@ import { SIMPLIFICATIONS } from './simplify.js';
 
 /**
  * A value as it lies in memory: axis `i` of `value` is axis `perm[i]` of the tensor that the program means. So a
- * transpose is free until an operation insists on an order.
+ * transpose is free until an operation requires an order.
  */
 interface Stored {
   value: Value;
@@ -23,7 +23,7 @@ const CMHW = [2, 3, 0, 1];
  * Operations that insist on an order: of each input, then of the first output. Other inputs and outputs are as the
  * program has them.
  */
-const INSISTS: Readonly<Record<string, { inputs: readonly number[][]; output: readonly number[] }>> = {
+const REQUIRED_LAYOUTS: Readonly<Record<string, { inputs: readonly number[][]; output: readonly number[] }>> = {
   Conv2D: { inputs: [NCHW, OIHW], output: NCHW },
   Conv2DBackpropInput: { inputs: [NCHW, OIHW], output: NCHW },
   Conv2DBackpropFilter: { inputs: [NCHW, NCHW], output: OIHW },
@@ -63,7 +63,7 @@ const permute = <T>(list: readonly T[], perm: readonly number[]) => perm.map((ax
  * Assigns a memory order to every value so that convolutions get channels first and nothing is transposed that need
  * not be: orders spread forward through elementwise operations, reductions and slices, whose attributes are rewritten,
  * and a program's own transposes only relabel axes. After this pass shapes and attributes are those of memory, and the
- * operations of the table `INSISTS` work on channels-first images and `[out, in, height, width]` filters. Inputs and
+ * operations of the table `REQUIRED_LAYOUTS` work on channels-first images and `[out, in, height, width]` filters. Inputs and
  * outputs of the program keep the order they had.
  *
  * @param options `spread: false` keeps every value in the program's order: each convolution then transposes for itself,
@@ -103,10 +103,10 @@ function inProgramOrder(x: Stored, builder: Builder): Stored {
 }
 
 function layOut(node: Node, inputs: Stored[], builder: Builder): Stored[] {
-  const insists = INSISTS[node.op] ?? batchNormInsists(node);
-  if (insists) {
-    const operands = inputs.map((x, i) => inOrder(x, insists.inputs[i] ?? identity(x.perm.length), builder));
-    return emitStored(node, operands, node.attrs, insists.output, builder);
+  const required = REQUIRED_LAYOUTS[node.op] ?? batchNormLayouts(node);
+  if (required) {
+    const operands = inputs.map((x, i) => inOrder(x, required.inputs[i] ?? identity(x.perm.length), builder));
+    return emitStored(node, operands, node.attrs, required.output, builder);
   }
   if (node.op === 'Transpose') return [relabel(inputs[0]!, node.attrs.perm as number[])];
   if (ELEMENTWISE.has(node.op)) return elementwise(node, inputs, builder);
@@ -121,7 +121,7 @@ function layOut(node: Node, inputs: Stored[], builder: Builder): Stored[] {
 }
 
 /** Channels first for batch normalisation of any rank. */
-function batchNormInsists(node: Node): (typeof INSISTS)[string] | undefined {
+function batchNormLayouts(node: Node): (typeof REQUIRED_LAYOUTS)[string] | undefined {
   if (node.op !== 'FusedBatchNorm') return undefined;
   const rank = node.outputs[0]!.shape.length;
   const perm = [0, rank - 1, ...identity(rank).slice(1, -1)].slice(0, rank);

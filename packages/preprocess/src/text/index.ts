@@ -9,7 +9,7 @@ export { kinds } from './kinds.js';
 export type { TokenizerSource } from './read-definition.js';
 export { stripMarkup } from './strip-markup.js';
 export {
-  type DecodeOptions,
+  type DecodeTextOptions,
   type EncodeOptions,
   type RowOptions,
   type TextRow,

@@ -36,7 +36,7 @@ export interface TokenRows {
 }
 
 /** Settings of {@link TextTokenizer.decode}. */
-export interface DecodeOptions {
+export interface DecodeTextOptions {
   /** Leave out [CLS], [PAD] and their like. Default true. */
   readonly skipSpecialTokens?: boolean;
 }
@@ -48,7 +48,7 @@ const ENCODE: OptionNames<EncodeOptions> = {
   padToMultipleOf: 'optional',
   addSpecialTokens: 'optional',
 };
-const DECODE: OptionNames<DecodeOptions> = { skipSpecialTokens: 'optional' };
+const DECODE: OptionNames<DecodeTextOptions> = { skipSpecialTokens: 'optional' };
 
 /** What a {@link TextTokenizer} is made of. */
 export interface TextTokenizerParts extends BuiltTokenizer {
@@ -112,7 +112,7 @@ export class TextTokenizer implements Tokenizer {
   }
 
   /** Text of one row of ids. Spaces and letter case are those of the tokens, not of the original. */
-  decode(ids: ArrayLike<number>, options: DecodeOptions = {}): string {
+  decode(ids: ArrayLike<number>, options: DecodeTextOptions = {}): string {
     checkOptions('preprocess.tokenizer.decode', options, DECODE);
     const { skipSpecialTokens = true } = options;
     return this.#parts.model.decode(Array.from(ids), skipSpecialTokens);

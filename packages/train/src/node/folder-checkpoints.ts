@@ -106,7 +106,7 @@ export class FolderCheckpoints implements CheckpointStore {
     let lock: FolderLock | undefined;
     try {
       mkdirSync(this.folder, { recursive: true });
-      lock = FolderLock.take(this.folder, (holder) => takenBy(this.folder, holder));
+      lock = FolderLock.take(this.folder, (holder) => folderInUse(this.folder, holder));
       this.#clearLeftovers();
       checkSpace(this.folder, bytes);
     } catch (error) {
@@ -387,7 +387,7 @@ async function digest(path: string): Promise<FileDigest> {
   return { bytes, sha256: hash.digest('hex') };
 }
 
-function takenBy(folder: string, holder: string): CheckpointError {
+function folderInUse(folder: string, holder: string): CheckpointError {
   return new CheckpointError({
     where: `train: run folder ${folder}`,
     problem: `${holder} is training in it`,

@@ -1,15 +1,12 @@
 import {
   ConfigError,
   type Context,
-  checkOptions,
   checkPositive,
   describeArchitecture,
   type Encoded,
-  type ImageEncoder,
   type ImageInput,
   type OptionNames,
   type PartDescription,
-  resolveArchitecture,
 } from '@diptych/core';
 import {
   BlankGenerator,
@@ -30,13 +27,13 @@ import {
   checkPretrained,
   loadPretrained,
   openSource,
-  type Pretrained,
   type PretrainedOptions,
   type WeightSource,
 } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkDropPathRate } from '../encoder-options.js';
 import { globalAverage, gridToTokens } from '../grid.js';
+import { ImageNetwork } from '../image-network.js';
 import { checkPixels } from '../pixels.js';
 import { TIMM_INIT, timmLinear } from '../timm-linear.js';
 import { CONVNEXTS, type ConvNeXtConfig, type ConvNeXtName } from './convnext-configs.js';
@@ -137,34 +134,24 @@ const OPTIONS: OptionNames<ConvNeXtOptions> = {
  *
  * Liu et al., A ConvNet for the 2020s (2022), https://arxiv.org/abs/2201.03545.
  */
-export class ConvNeXt extends Module implements ImageEncoder, Pretrained {
-  readonly transform?: Pretrained['transform'];
-  readonly report?: Pretrained['report'];
+export class ConvNeXt extends ImageNetwork<ConvNeXtName, ConvNeXtConfig> {
   readonly stem: readonly [Conv2d, LayerNorm];
   readonly stages: readonly ConvNeXtStage[];
   readonly head: ConvNeXtHead;
   readonly embedDim: number;
   readonly dropPathRate: number;
-  readonly architecture: ConvNeXtName | ConvNeXtConfig;
-  readonly #where: string;
-  readonly #inChannels: number;
 
   /**
    * @param architecture a name of {@link CONVNEXT_CONFIGS}, or a configuration of your own
    * @throws ConfigError if the name is unknown or the configuration makes no network
    */
   constructor(architecture: ConvNeXtName | ConvNeXtConfig, options: ConvNeXtOptions = {}) {
-    super();
-    checkOptions('vision.ConvNeXt', options, OPTIONS);
-    const asked = resolveArchitecture(architecture, CONVNEXTS);
-    this.#where = asked.where;
-    this.architecture = asked.architecture;
-    const { config } = asked;
-    const { depths, widths, headEps = EPS, inChannels = 3 } = config;
+    super(architecture, CONVNEXTS, options, OPTIONS);
+    const { config, inChannels } = this;
+    const { depths, widths, headEps = EPS } = config;
     const { embedDim, dropPathRate = 0 } = options;
     this.dropPathRate = dropPathRate;
-    this.#inChannels = inChannels;
-    this.#check(config, embedDim);
+    this.#check(config);
 
     const generator = generatorOf(options, 'vision/convnext');
     const [first] = widths;
@@ -191,7 +178,7 @@ export class ConvNeXt extends Module implements ImageEncoder, Pretrained {
 
   /** The last grid, before pooling and the head: [B, H, W, 3] -> [B, floor(H/32), floor(W/32), C]. */
   features(pixels: ImageInput, context: Context): tf.Tensor4D {
-    checkPixels(this.#where, pixels, { channels: this.#inChannels });
+    checkPixels(this.where, pixels, { channels: this.inChannels });
     const [conv, norm] = this.stem;
     const patches = norm.forward(conv.forward(pixels)); // [B, H/4, W/4, widths[0]]
     return this.stages.reduce((input, stage) => stage.forward(input, context), patches);
@@ -233,8 +220,8 @@ export class ConvNeXt extends Module implements ImageEncoder, Pretrained {
     return { kind: 'vision/convnext', options: { architecture, embedDim, dropPathRate: this.dropPathRate } };
   }
 
-  #check({ depths, widths, inChannels = 3 }: ConvNeXtConfig, embedDim: number | undefined): void {
-    const where = this.#where;
+  #check({ depths, widths }: ConvNeXtConfig): void {
+    const where = this.where;
     if (!Array.isArray(depths) || !Array.isArray(widths) || depths.length === 0 || depths.length !== widths.length) {
       throw new ConfigError({
         where,
@@ -244,8 +231,6 @@ export class ConvNeXt extends Module implements ImageEncoder, Pretrained {
     }
     for (const [index, depth] of depths.entries()) checkPositive(where, `depths[${index}]`, depth);
     for (const [index, width] of widths.entries()) checkPositive(where, `widths[${index}]`, width);
-    checkPositive(where, 'inChannels', inChannels);
-    if (embedDim !== undefined) checkPositive(where, 'embedDim', embedDim);
     checkDropPathRate(where, this.dropPathRate);
   }
 }

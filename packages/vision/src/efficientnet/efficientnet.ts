@@ -1,27 +1,23 @@
 import {
   type Context,
-  checkOptions,
-  checkPositive,
   describeArchitecture,
   type Encoded,
-  type ImageEncoder,
   type ImageInput,
   type OptionNames,
   type PartDescription,
-  resolveArchitecture,
 } from '@diptych/core';
-import { activate, BatchNorm2d, BlankGenerator, generatorOf, Linear, Module, type RandomWeights } from '@diptych/nn';
+import { activate, BatchNorm2d, BlankGenerator, generatorOf, Linear, type RandomWeights } from '@diptych/nn';
 import {
   checkPretrained,
   loadPretrained,
   openSource,
-  type Pretrained,
   type PretrainedOptions,
   type WeightSource,
 } from '@diptych/weights';
 import type * as tf from '@tensorflow/tfjs-core';
 import { checkDropPathRate, checkMultiplier } from '../encoder-options.js';
 import { globalAverage, gridToTokens } from '../grid.js';
+import { ImageNetwork } from '../image-network.js';
 import { type MobileBlock, MobileConv2d, mobileStages, type SqueezeStyle } from '../mobile-blocks.js';
 import { checkPixels } from '../pixels.js';
 import {
@@ -59,9 +55,7 @@ const OPTIONS: OptionNames<EfficientNetOptions> = {
  * Tan and Le, EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks (2019),
  * https://arxiv.org/abs/1905.11946.
  */
-export class EfficientNet extends Module implements ImageEncoder, Pretrained {
-  readonly transform?: Pretrained['transform'];
-  readonly report?: Pretrained['report'];
+export class EfficientNet extends ImageNetwork<EfficientNetName, EfficientNetConfig> {
   readonly convStem: MobileConv2d;
   readonly bn1: BatchNorm2d;
   readonly blocks: readonly (readonly MobileBlock[])[];
@@ -69,10 +63,7 @@ export class EfficientNet extends Module implements ImageEncoder, Pretrained {
   readonly bn2: BatchNorm2d;
   readonly classifier: Linear | undefined;
   readonly embedDim: number;
-  readonly architecture: EfficientNetName | EfficientNetConfig;
   readonly dropPathRate: number;
-  readonly #where: string;
-  readonly #inChannels: number;
   readonly #activation;
 
   /**
@@ -80,30 +71,24 @@ export class EfficientNet extends Module implements ImageEncoder, Pretrained {
    * @throws ConfigError if the name is unknown or the configuration makes no network
    */
   constructor(architecture: EfficientNetName | EfficientNetConfig, options: EfficientNetOptions = {}) {
-    super();
-    checkOptions('vision.EfficientNet', options, OPTIONS);
-    const asked = resolveArchitecture(architecture, EFFICIENTNETS);
-    this.#where = asked.where;
-    this.architecture = asked.architecture;
-    const { tensorflow = false, inChannels = 3, widthMultiplier = 1, depthMultiplier = 1 } = asked.config;
+    super(architecture, EFFICIENTNETS, options, OPTIONS);
+    const { inChannels } = this;
+    const { tensorflow = false, widthMultiplier = 1, depthMultiplier = 1 } = this.config;
     const { embedDim, dropPathRate = 0 } = options;
-    checkPositive(this.#where, 'inChannels', inChannels);
-    checkMultiplier(this.#where, 'widthMultiplier', widthMultiplier);
-    checkMultiplier(this.#where, 'depthMultiplier', depthMultiplier);
-    checkDropPathRate(this.#where, dropPathRate);
-    if (embedDim !== undefined) checkPositive(this.#where, 'embedDim', embedDim);
-    this.#inChannels = inChannels;
+    checkMultiplier(this.where, 'widthMultiplier', widthMultiplier);
+    checkMultiplier(this.where, 'depthMultiplier', depthMultiplier);
+    checkDropPathRate(this.where, dropPathRate);
     this.dropPathRate = dropPathRate;
 
     const generator = generatorOf(options, 'vision/efficientnet');
     const style = { eps: tensorflow ? 1e-3 : 1e-5, padSame: tensorflow, generator };
-    const { stemChannels, stages, headChannels, activation } = efficientNetShape(asked.config);
+    const { stemChannels, stages, headChannels, activation } = efficientNetShape(this.config);
     this.#activation = activation;
     this.convStem = new MobileConv2d(inChannels, stemChannels, 3, { style, stride: 2 });
-    this.bn1 = new BatchNorm2d(stemChannels, { eps: style.eps });
+    this.bn1 = new BatchNorm2d(stemChannels, style);
     this.blocks = mobileStages(stages, { inChannels: stemChannels, squeeze: SQUEEZE, dropPathRate, style });
     this.convHead = new MobileConv2d(stages.at(-1)!.channels, headChannels, 1, { style });
-    this.bn2 = new BatchNorm2d(headChannels, { eps: style.eps });
+    this.bn2 = new BatchNorm2d(headChannels, style);
     this.classifier = embedDim === undefined ? undefined : new Linear(headChannels, embedDim, { generator });
     this.embedDim = embedDim ?? headChannels;
   }
@@ -122,7 +107,7 @@ export class EfficientNet extends Module implements ImageEncoder, Pretrained {
 
   /** The last grid: [B, H, W, 3] -> [B, ceil(H/32), ceil(W/32), head's width]. */
   features(pixels: ImageInput, context: Context): tf.Tensor4D {
-    checkPixels(this.#where, pixels, { channels: this.#inChannels });
+    checkPixels(this.where, pixels, { channels: this.inChannels });
     const stem = activate(this.bn1.forward(this.convStem.forward(pixels), context), this.#activation);
     const last = this.blocks.flat().reduce((grid, block) => block.forward(grid, context), stem);
     return activate(this.bn2.forward(this.convHead.forward(last), context), this.#activation);

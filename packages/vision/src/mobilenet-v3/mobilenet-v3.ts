@@ -1,28 +1,25 @@
 import {
   ConfigError,
   type Context,
-  checkOptions,
   checkPositive,
   describeArchitecture,
   type Encoded,
-  type ImageEncoder,
   type ImageInput,
   type OptionNames,
   type PartDescription,
-  resolveArchitecture,
 } from '@diptych/core';
 import { activate, BatchNorm2d, BlankGenerator, generatorOf, Linear, Module, type RandomWeights } from '@diptych/nn';
 import {
   checkPretrained,
   loadPretrained,
   openSource,
-  type Pretrained,
   type PretrainedOptions,
   type WeightSource,
 } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkDropPathRate, checkMultiplier } from '../encoder-options.js';
 import { globalAverage, gridToTokens } from '../grid.js';
+import { ImageNetwork } from '../image-network.js';
 import { type MobileBlock, MobileConv2d, type MobileStyle, mobileStages, type SqueezeStyle } from '../mobile-blocks.js';
 import { checkPixels } from '../pixels.js';
 import {
@@ -51,7 +48,7 @@ class ConvolutionStage extends Module {
   constructor(inChannels: number, outChannels: number, style: MobileStyle) {
     super();
     this.conv = new MobileConv2d(inChannels, outChannels, 1, { style });
-    this.bn1 = new BatchNorm2d(outChannels, { eps: style.eps });
+    this.bn1 = new BatchNorm2d(outChannels, style);
   }
 
   forward(x: tf.Tensor4D, context: Context): tf.Tensor4D {
@@ -75,50 +72,39 @@ const OPTIONS: OptionNames<MobileNetV3Options> = {
  *
  * Howard et al., Searching for MobileNetV3 (2019), https://arxiv.org/abs/1905.02244.
  */
-export class MobileNetV3 extends Module implements ImageEncoder, Pretrained {
-  readonly transform?: Pretrained['transform'];
-  readonly report?: Pretrained['report'];
+export class MobileNetV3 extends ImageNetwork<MobileNetV3Name, MobileNetV3Config> {
   readonly convStem: MobileConv2d;
   readonly bn1: BatchNorm2d;
   readonly blocks: readonly (readonly (MobileBlock | ConvolutionStage)[])[];
   readonly convHead: MobileConv2d;
   readonly classifier: Linear | undefined;
   readonly embedDim: number;
-  readonly architecture: MobileNetV3Name | MobileNetV3Config;
   readonly dropPathRate: number;
-  readonly #where: string;
-  readonly #inChannels: number;
 
   /**
    * @param architecture a name of {@link MOBILENET_V3_CONFIGS}, or a configuration of your own
    * @throws ConfigError if the name is unknown or the configuration makes no network
    */
   constructor(architecture: MobileNetV3Name | MobileNetV3Config, options: MobileNetV3Options = {}) {
-    super();
-    checkOptions('vision.MobileNetV3', options, OPTIONS);
-    const asked = resolveArchitecture(architecture, MOBILENETS_V3);
-    this.#where = asked.where;
-    this.architecture = asked.architecture;
-    const { size, widthMultiplier = 1, headChannels, inChannels = 3, tensorflow = false } = asked.config;
-    const { eps = tensorflow ? 1e-3 : 1e-5 } = asked.config;
+    super(architecture, MOBILENETS_V3, options, OPTIONS);
+    const { inChannels } = this;
+    const { size, widthMultiplier = 1, headChannels, tensorflow = false } = this.config;
+    const { eps = tensorflow ? 1e-3 : 1e-5 } = this.config;
     const { embedDim, dropPathRate = 0 } = options;
     if (size !== 'small' && size !== 'large') {
-      throw new ConfigError({ where: this.#where, expected: "size to be 'small' or 'large'", got: String(size) });
+      throw new ConfigError({ where: this.where, expected: "size to be 'small' or 'large'", got: String(size) });
     }
-    checkPositive(this.#where, 'inChannels', inChannels);
-    checkMultiplier(this.#where, 'widthMultiplier', widthMultiplier);
-    if (headChannels !== undefined) checkPositive(this.#where, 'headChannels', headChannels);
-    checkDropPathRate(this.#where, dropPathRate);
-    if (embedDim !== undefined) checkPositive(this.#where, 'embedDim', embedDim);
-    this.#inChannels = inChannels;
+    checkMultiplier(this.where, 'widthMultiplier', widthMultiplier);
+    if (headChannels !== undefined) checkPositive(this.where, 'headChannels', headChannels);
+    checkDropPathRate(this.where, dropPathRate);
     this.dropPathRate = dropPathRate;
 
     const generator = generatorOf(options, 'vision/mobilenet-v3');
     const style = { eps, padSame: tensorflow, generator };
-    const shape = mobileNetV3Shape(asked.config);
+    const shape = mobileNetV3Shape(this.config);
     const { stemChannels, stages, lastChannels } = shape;
     this.convStem = new MobileConv2d(inChannels, stemChannels, 3, { style, stride: 2 });
-    this.bn1 = new BatchNorm2d(stemChannels, { eps: style.eps });
+    this.bn1 = new BatchNorm2d(stemChannels, style);
     this.blocks = [
       ...mobileStages(stages, { inChannels: stemChannels, squeeze: SQUEEZE, dropPathRate, style }),
       [new ConvolutionStage(stages.at(-1)!.channels, lastChannels, style)],
@@ -143,7 +129,7 @@ export class MobileNetV3 extends Module implements ImageEncoder, Pretrained {
 
   /** The last grid: [B, H, W, 3] -> [B, ceil(H/32), ceil(W/32), 960 (small: 576)]. */
   features(pixels: ImageInput, context: Context): tf.Tensor4D {
-    checkPixels(this.#where, pixels, { channels: this.#inChannels });
+    checkPixels(this.where, pixels, { channels: this.inChannels });
     const stem = activate(this.bn1.forward(this.convStem.forward(pixels), context), 'hardswish');
     return this.blocks.flat().reduce((grid, block) => block.forward(grid, context), stem);
   }

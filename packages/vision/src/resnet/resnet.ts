@@ -1,15 +1,12 @@
 import {
   ConfigError,
   type Context,
-  checkOptions,
   checkPositive,
   describeArchitecture,
   type Encoded,
-  type ImageEncoder,
   type ImageInput,
   type OptionNames,
   type PartDescription,
-  resolveArchitecture,
 } from '@diptych/core';
 import {
   BatchNorm2d,
@@ -17,7 +14,6 @@ import {
   type Conv2d,
   generatorOf,
   Linear,
-  Module,
   maxPool2d,
   type RandomWeights,
 } from '@diptych/nn';
@@ -25,12 +21,12 @@ import {
   checkPretrained,
   loadPretrained,
   openSource,
-  type Pretrained,
   type PretrainedOptions,
   type WeightSource,
 } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { globalAverage, gridToTokens } from '../grid.js';
+import { ImageNetwork } from '../image-network.js';
 import { checkPixels } from '../pixels.js';
 import { BasicBlock, Bottleneck, convolution, type ResidualBlock } from './residual-blocks.js';
 import { RESNETS, type ResNetConfig, type ResNetName } from './resnet-configs.js';
@@ -68,9 +64,7 @@ const OPTIONS: OptionNames<ResNetOptions> = { embedDim: 'optional', seed: 'optio
  * He et al., Deep Residual Learning for Image Recognition (2016), https://arxiv.org/abs/1512.03385; initial values as
  * torchvision draws them: Kaiming normal by the fan out, normalisation 1 and 0.
  */
-export class ResNet extends Module implements ImageEncoder, Pretrained {
-  readonly transform?: Pretrained['transform'];
-  readonly report?: Pretrained['report'];
+export class ResNet extends ImageNetwork<ResNetName, ResNetConfig> {
   readonly conv1: Conv2d;
   readonly bn1: BatchNorm2d;
   readonly layer1: readonly ResidualBlock[];
@@ -79,26 +73,17 @@ export class ResNet extends Module implements ImageEncoder, Pretrained {
   readonly layer4: readonly ResidualBlock[];
   readonly fc: Linear | undefined;
   readonly embedDim: number;
-  readonly architecture: ResNetName | ResNetConfig;
-  readonly #where: string;
-  readonly #inChannels: number;
 
   /**
    * @param architecture a name of {@link RESNET_CONFIGS}, or a configuration of your own
    * @throws ConfigError if the name is unknown or the configuration makes no network
    */
   constructor(architecture: ResNetName | ResNetConfig, options: ResNetOptions = {}) {
-    super();
-    checkOptions('vision.ResNet', options, OPTIONS);
-    const asked = resolveArchitecture(architecture, RESNETS);
-    this.#where = asked.where;
-    this.architecture = asked.architecture;
-    const { config } = asked;
-    const { block, layers, width = 64, groups = 1, widthPerGroup = 64, inChannels = 3 } = config;
+    super(architecture, RESNETS, options, OPTIONS);
+    const { config, inChannels } = this;
+    const { block, layers, width = 64, groups = 1, widthPerGroup = 64 } = config;
     const { embedDim } = options;
     this.#check(config);
-    if (embedDim !== undefined) checkPositive(this.#where, 'embedDim', embedDim);
-    this.#inChannels = inChannels;
 
     const generator = generatorOf(options, 'vision/resnet');
     const Block = block === 'basic' ? BasicBlock : Bottleneck;
@@ -135,7 +120,7 @@ export class ResNet extends Module implements ImageEncoder, Pretrained {
 
   /** What each stage gives, for those who want an inner grid: detection, style, or a comparison with PyTorch. */
   stages(pixels: ImageInput, context: Context): ResNetStages {
-    checkPixels(this.#where, pixels, { channels: this.#inChannels });
+    checkPixels(this.where, pixels, { channels: this.inChannels });
     const run = (blocks: readonly ResidualBlock[], input: tf.Tensor4D) =>
       blocks.reduce((grid, block) => block.forward(grid, context), input);
     const conv1 = this.conv1.forward(pixels); // [B, H/2, W/2, width]
@@ -183,9 +168,9 @@ export class ResNet extends Module implements ImageEncoder, Pretrained {
     return { kind: 'vision/resnet', options: { architecture, embedDim: this.fc ? this.embedDim : undefined } };
   }
 
-  #check({ block, layers, width = 64, groups = 1, widthPerGroup = 64, inChannels = 3 }: ResNetConfig): void {
-    const where = this.#where;
-    for (const [what, value] of Object.entries({ width, groups, widthPerGroup, inChannels })) {
+  #check({ block, layers, width = 64, groups = 1, widthPerGroup = 64 }: ResNetConfig): void {
+    const where = this.where;
+    for (const [what, value] of Object.entries({ width, groups, widthPerGroup })) {
       checkPositive(where, what, value);
     }
     if (!Array.isArray(layers) || layers.length !== 4) {

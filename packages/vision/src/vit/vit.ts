@@ -1,15 +1,12 @@
 import {
   ConfigError,
   type Context,
-  checkOptions,
   checkPositive,
   describeArchitecture,
   type Encoded,
-  type ImageEncoder,
   type ImageInput,
   type OptionNames,
   type PartDescription,
-  resolveArchitecture,
 } from '@diptych/core';
 import {
   BlankGenerator,
@@ -24,17 +21,11 @@ import {
   type RandomWeights,
   tokenAt,
 } from '@diptych/nn';
-import {
-  chainAdapters,
-  checkPretrained,
-  loadPretrained,
-  openSource,
-  type Pretrained,
-  type WeightSource,
-} from '@diptych/weights';
+import { chainAdapters, checkPretrained, loadPretrained, openSource, type WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkDivides, checkDropPathRate } from '../encoder-options.js';
 import { gridToTokens, tokensAfter } from '../grid.js';
+import { ImageNetwork } from '../image-network.js';
 import { checkPixels } from '../pixels.js';
 import { type SizedPretrainedOptions, withImageSize } from '../pretrained/image-size.js';
 import { withPositionGrid } from '../pretrained/position-grid.js';
@@ -94,9 +85,7 @@ const OPTIONS: OptionNames<ViTOptions> = {
  *
  * Dosovitskiy et al., An Image is Worth 16x16 Words (2021), https://arxiv.org/abs/2010.11929.
  */
-export class ViT extends Module implements ImageEncoder, Pretrained {
-  readonly transform?: Pretrained['transform'];
-  readonly report?: Pretrained['report'];
+export class ViT extends ImageNetwork<ViTName, ViTConfig> {
   readonly clsToken: tf.Variable<tf.Rank.R3> | undefined;
   readonly posEmbed: tf.Variable<tf.Rank.R3>;
   readonly patchEmbed: PatchEmbed;
@@ -108,30 +97,21 @@ export class ViT extends Module implements ImageEncoder, Pretrained {
   readonly imageSize: number;
   readonly pooling: 'cls' | 'mean';
   readonly dropPathRate: number;
-  readonly architecture: ViTName | ViTConfig;
-  readonly config: ViTConfig;
-  readonly #where: string;
 
   /**
    * @param architecture a name of {@link VIT_CONFIGS}, or a configuration of your own
    * @throws ConfigError if the name is unknown or the configuration makes no network
    */
   constructor(architecture: ViTName | ViTConfig, options: ViTOptions = {}) {
-    super();
-    checkOptions('vision.ViT', options, OPTIONS);
-    const asked = resolveArchitecture(architecture, VITS);
-    this.#where = asked.where;
-    this.architecture = asked.architecture;
-    const { config } = asked;
-    this.config = config;
+    super(architecture, VITS, options, OPTIONS);
+    const { config, inChannels } = this;
     const { patchSize, hiddenSize, numLayers, numHeads, intermediateSize = 4 * hiddenSize, classToken = true } = config;
-    const { layerNormEps = 1e-6, inChannels = 3 } = config;
+    const { layerNormEps = 1e-6 } = config;
     this.imageSize = options.imageSize ?? config.imageSize ?? 224;
     this.pooling = options.pooling ?? config.pooling ?? 'cls';
     this.dropPathRate = options.dropPathRate ?? 0;
     const { embedDim } = options;
     this.#check();
-    if (embedDim !== undefined) checkPositive(this.#where, 'embedDim', embedDim);
 
     const generator = generatorOf(options, 'vision/vit');
     const tokens = this.gridSize ** 2 + (classToken ? 1 : 0);
@@ -169,8 +149,8 @@ export class ViT extends Module implements ImageEncoder, Pretrained {
 
   /** All tokens after the last block, before the last normalisation, the class token first: [B, 1 + patches, hiddenSize]. */
   tokens(pixels: ImageInput, context: Context): tf.Tensor3D {
-    const { imageSize, config } = this;
-    checkPixels(this.#where, pixels, { height: imageSize, width: imageSize, channels: config.inChannels ?? 3 });
+    const { imageSize } = this;
+    checkPixels(this.where, pixels, { height: imageSize, width: imageSize, channels: this.inChannels });
     const patches = this.patchEmbed.forward(pixels);
     const tokens: tf.Tensor3D = tf.add(this.clsToken ? withFirstToken(this.clsToken, patches) : patches, this.posEmbed);
     return this.blocks.reduce((x, block) => block.forward(x, context), tokens);
@@ -219,10 +199,10 @@ export class ViT extends Module implements ImageEncoder, Pretrained {
   }
 
   #check(): void {
-    const where = this.#where;
-    const { patchSize, hiddenSize, numLayers, numHeads, classToken = true, inChannels = 3 } = this.config;
+    const where = this.where;
+    const { patchSize, hiddenSize, numLayers, numHeads, classToken = true } = this.config;
     const { imageSize, pooling, dropPathRate } = this;
-    for (const [what, value] of Object.entries({ patchSize, hiddenSize, numLayers, numHeads, imageSize, inChannels })) {
+    for (const [what, value] of Object.entries({ patchSize, hiddenSize, numLayers, numHeads, imageSize })) {
       checkPositive(where, what, value);
     }
     checkDivides(where, 'numHeads', numHeads, 'hiddenSize', hiddenSize);

@@ -14,7 +14,7 @@ export class StepChecks {
   readonly #model: object;
   readonly #parameters: readonly (readonly [string, Variable])[];
   readonly #options: Pick<TrainerOptions, 'chunkSize' | 'equalCaptions' | 'nonFinite' | 'unusedParameters'>;
-  #toldCaptions = false;
+  #reportedCaptions = false;
   /** What does not train, as it was said last; undefined before the first step. */
   #frozen: string | undefined;
   #usageChecked = false;
@@ -46,9 +46,9 @@ export class StepChecks {
 
   /** Before each step: the first equal captions, and what does not train, at first and when that changes. */
   async before(step: number, batch: PairBatch, events: RunEvents): Promise<void> {
-    if (!this.#toldCaptions && this.#options.equalCaptions !== false) {
+    if (!this.#reportedCaptions && this.#options.equalCaptions !== false) {
       const message = equalCaptionsMessage(batch);
-      this.#toldCaptions = message !== undefined;
+      this.#reportedCaptions = message !== undefined;
       if (message) await events.warn(message);
     }
     const parts = frozenParts(this.#parameters);

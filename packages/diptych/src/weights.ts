@@ -1,0 +1,2 @@
+export * from '@diptych/weights';
+export * from '@diptych/weights/node';
