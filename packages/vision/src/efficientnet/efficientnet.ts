@@ -85,10 +85,10 @@ export class EfficientNet extends ImageNetwork<EfficientNetName, EfficientNetCon
     const { stemChannels, stages, headChannels, activation } = efficientNetShape(this.config);
     this.#activation = activation;
     this.convStem = new MobileConv2d(inChannels, stemChannels, 3, { style, stride: 2 });
-    this.bn1 = new BatchNorm2d(stemChannels, style);
+    this.bn1 = new BatchNorm2d(stemChannels, { eps: style.eps });
     this.blocks = mobileStages(stages, { inChannels: stemChannels, squeeze: SQUEEZE, dropPathRate, style });
     this.convHead = new MobileConv2d(stages.at(-1)!.channels, headChannels, 1, { style });
-    this.bn2 = new BatchNorm2d(headChannels, style);
+    this.bn2 = new BatchNorm2d(headChannels, { eps: style.eps });
     this.classifier = embedDim === undefined ? undefined : new Linear(headChannels, embedDim, { generator });
     this.embedDim = embedDim ?? headChannels;
   }

@@ -48,7 +48,7 @@ class ConvolutionStage extends Module {
   constructor(inChannels: number, outChannels: number, style: MobileStyle) {
     super();
     this.conv = new MobileConv2d(inChannels, outChannels, 1, { style });
-    this.bn1 = new BatchNorm2d(outChannels, style);
+    this.bn1 = new BatchNorm2d(outChannels, { eps: style.eps });
   }
 
   forward(x: tf.Tensor4D, context: Context): tf.Tensor4D {
@@ -104,7 +104,7 @@ export class MobileNetV3 extends ImageNetwork<MobileNetV3Name, MobileNetV3Config
     const shape = mobileNetV3Shape(this.config);
     const { stemChannels, stages, lastChannels } = shape;
     this.convStem = new MobileConv2d(inChannels, stemChannels, 3, { style, stride: 2 });
-    this.bn1 = new BatchNorm2d(stemChannels, style);
+    this.bn1 = new BatchNorm2d(stemChannels, { eps: style.eps });
     this.blocks = [
       ...mobileStages(stages, { inChannels: stemChannels, squeeze: SQUEEZE, dropPathRate, style }),
       [new ConvolutionStage(stages.at(-1)!.channels, lastChannels, style)],
