@@ -39,6 +39,7 @@ export const EXEMPT: Readonly<Record<string, string>> = {
   ...exempt(ERROR, '@diptych/data', 'DataError'),
   ...exempt(ERROR, '@diptych/pjrt', 'PjrtError'),
   ...exempt(HANDLE, '@diptych/pjrt', 'Buffer Client Device Event Executable LoadedExecutable Plugin Topology'),
+  ...exempt(ERROR, '@diptych/serve/client', 'ServeError'),
   ...exempt(ERROR, '@diptych/tfjs-backend-onnxruntime', 'OrtError'),
   ...exempt(ERROR, '@diptych/weights', 'LoadReport LoadStateError'),
   ...exempt(KERNEL, '@diptych/core', 'formatShape isLent lend'),

@@ -50,15 +50,25 @@ export class DiptychError extends Error {
   override readonly name: string = 'DiptychError';
   readonly code: ErrorCode;
   readonly where: string;
+  readonly expected: string | undefined;
+  readonly got: string | undefined;
+  readonly problem: string | undefined;
   readonly remedy: string | undefined;
 
   constructor(code: ErrorCode, parts: ErrorParts, options?: { cause?: unknown }) {
     super(formatError(parts), options);
     this.code = code;
     this.where = printable(parts.where);
-    this.remedy = parts.remedy === undefined ? undefined : printable(parts.remedy);
+    this.expected = shown(parts.expected);
+    this.got = shown(parts.got);
+    this.problem = shown(parts.problem);
+    this.remedy = shown(parts.remedy);
     Object.defineProperty(this, BRAND, { value: true });
   }
+}
+
+function shown(part: string | undefined): string | undefined {
+  return part === undefined ? undefined : printable(part);
 }
 
 const BRAND = Symbol.for('diptych.error');

@@ -1,7 +1,9 @@
 import { embedCommand } from './embed.js';
 import { evalCommand } from './eval.js';
 import { inspectCommand } from './inspect.js';
+import { indexCommand } from './index-pictures.js';
 import { searchCommand } from './search.js';
+import { serveCommand } from './serve.js';
 import { trainCommand } from './train.js';
 
 /** Every command, by name. A command is a file here, which says its flags, and one that does the work, loaded when it is asked for. */
@@ -11,4 +13,6 @@ export const COMMANDS = {
   search: searchCommand,
   embed: embedCommand,
   inspect: inspectCommand,
+  index: indexCommand,
+  serve: serveCommand,
 };

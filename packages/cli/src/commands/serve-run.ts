@@ -1,0 +1,52 @@
+import { existsSync } from 'node:fs';
+import { readIndexFacts, serve } from '@diptych/serve';
+import { loadConfig } from '../config/load-config.js';
+import { RUNS } from '../config/train-plan.js';
+import { findFinishedRun } from '../job/runs.js';
+import { keepOutputForJson, say } from '../terminal/say.js';
+import { INDEX } from './index-pictures.js';
+import type { RunFlags } from './run-flags.js';
+
+/** What `serve` was asked for, beside its index. */
+export interface ServeFlags extends RunFlags {
+  readonly model?: string;
+  readonly pictures?: string;
+  readonly host: string;
+  readonly port: number;
+  readonly json: boolean;
+}
+
+/** The work of `diptych serve`: until it is interrupted. */
+export async function serveIndex(flags: ServeFlags, asked?: string): Promise<void> {
+  if (flags.json) keepOutputForJson();
+  const { host, port, pictures } = flags;
+  // not a flag, as other users of the machine see those
+  const token = process.env.DIPTYCH_TOKEN;
+  const index = asked ?? (existsSync(INDEX) ? INDEX : undefined);
+  const made = index === undefined ? undefined : await readIndexFacts(index);
+  const model = flags.model ?? (flags.run === undefined ? made?.model : undefined) ?? (await runFolder(flags));
+  const server = await serve({
+    model,
+    host,
+    port,
+    ...(index !== undefined && { index }),
+    ...(pictures !== undefined && { pictures }),
+    ...(token !== undefined && { token }),
+  });
+  if (flags.json) console.log(JSON.stringify({ url: server.url, model, index: index ?? null }));
+  else {
+    say(`${index === undefined ? 'embeddings' : 'search page'} at ${server.url}`);
+    say(`${server.url}/openapi.json describes the interface. Ctrl-C ends.`);
+    if (index === undefined) say('No index: `diptych index <pictures>` makes one to search in.');
+  }
+  await new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, resolve);
+  });
+  say('answering what is under way …');
+  await server.close();
+}
+
+async function runFolder({ config: file, runs, run }: ServeFlags): Promise<string> {
+  const { config } = await loadConfig(file, process.cwd());
+  return findFinishedRun(runs ?? config.runs ?? RUNS, run);
+}

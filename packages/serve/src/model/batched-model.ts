@@ -1,0 +1,46 @@
+import type { MatrixData } from '@diptych/core';
+import { Batcher, type BatcherOptions } from './batcher.js';
+import type { Embedder } from './embedder.js';
+
+/** A picture with a text, for the matcher. */
+export interface MatchItem {
+  readonly image: Uint8Array;
+  readonly text: string;
+}
+
+/** A model behind one queue a kind of work. */
+export class BatchedModel {
+  readonly embedDim: number;
+  readonly texts: Batcher<string, Float32Array>;
+  readonly images: Batcher<Uint8Array, Float32Array>;
+  /** Undefined for a model without a matcher. */
+  readonly matches: Batcher<MatchItem, number> | undefined;
+
+  constructor(
+    model: Embedder,
+    options: Omit<BatcherOptions, 'onBatch'> & { onBatch?: (kind: string, size: number) => void },
+  ) {
+    this.embedDim = model.embedDim;
+    const batcher = <Item, Row>(kind: string, run: (items: readonly Item[]) => Promise<readonly Row[]>) =>
+      new Batcher(run, { ...options, onBatch: (size) => options.onBatch?.(kind, size) });
+    this.texts = batcher('text', async (texts: readonly string[]) => rowsOf(await model.embedTexts(texts)));
+    this.images = batcher('image', async (images: readonly Uint8Array[]) => rowsOf(await model.embedImages(images)));
+    if (!model.matchLogits) return;
+    this.matches = batcher('match', async (items: readonly MatchItem[]) =>
+      Array.from(
+        await model.matchLogits!(
+          items.map(({ image }) => image),
+          items.map(({ text }) => text),
+        ),
+      ),
+    );
+  }
+
+  get waiting(): number {
+    return this.texts.waiting + this.images.waiting + (this.matches?.waiting ?? 0);
+  }
+}
+
+function rowsOf({ data, shape: [count, width] }: MatrixData): Float32Array[] {
+  return Array.from({ length: count }, (_, row) => data.subarray(row * width, (row + 1) * width));
+}

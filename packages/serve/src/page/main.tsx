@@ -1,0 +1,5 @@
+import { render } from 'preact';
+import { App } from './app.js';
+import './style.css';
+
+render(<App />, document.body);

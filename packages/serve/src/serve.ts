@@ -1,0 +1,292 @@
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { resolve } from 'node:path';
+import { ConfigError, checkMethods, checkOptions, type OptionNames } from '@diptych/core';
+import { openIndex, type VectorStore } from '@diptych/search';
+import { createAdaptorServer } from '@hono/node-server';
+import { HttpError, problemOf } from './api/problem.js';
+import { BodyReader } from './api/read-body.js';
+import { createApp } from './app.js';
+import { Gate, isLoopback } from './guard/check-caller.js';
+import { readIndexFacts } from './indexing/index-facts.js';
+import { checkLimits, type Limits } from './limits.js';
+import { Metrics } from './metrics.js';
+import { BatchedModel } from './model/batched-model.js';
+import type { Embedder } from './model/embedder.js';
+import { ThreadedModel } from './model/threaded-model.js';
+import { PictureFiles } from './pictures/picture-files.js';
+import { Thumbnails } from './pictures/thumbnails.js';
+import { readPage } from './routes/page.js';
+import { ServedIndex } from './service.js';
+
+/** Options of {@link serve}. */
+export interface ServeOptions {
+  /** A model folder, which gets a thread of its own, or an object that embeds. Default: the folder that the index was made with. */
+  readonly model?: string | Embedder;
+  /** Pictures to search: a folder that `indexPictures` or `diptych index` made, or any vector store. Without one the server embeds only. */
+  readonly index?: string | VectorStore;
+  /** The folder that `path` in the index's metadata counts from. Default: what the index says. */
+  readonly pictures?: string;
+  /** Where to listen; default 127.0.0.1, which this machine alone reaches. */
+  readonly host?: string;
+  /** Default 8080; 0 for one that is free. */
+  readonly port?: number;
+  /** What callers have to show as `Authorization: Bearer …`; any host but this machine's needs one, of 16 characters or more. */
+  readonly token?: string;
+  readonly limits?: Partial<Limits>;
+  /** The search page at `/`; default: where there is an index. */
+  readonly page?: boolean;
+  /** Takes errors of the server's own; default: standard error. */
+  readonly onError?: (error: unknown) => void;
+  /** The built script of the model's thread (`dist/model-worker.js` of this package), where a bundler moved it. */
+  readonly workerFile?: string | URL;
+  /** The folder of the built search page (`dist/page` of this package), where a bundler moved it. */
+  readonly pageFolder?: string | URL;
+}
+
+/** A server that listens. */
+export interface RunningServer {
+  /** `http://127.0.0.1:8080`. */
+  readonly url: string;
+  readonly port: number;
+  /** Takes no new requests, answers those that there are, for some seconds, and ends. */
+  close(): Promise<void>;
+}
+
+const OPTIONS: OptionNames<ServeOptions> = {
+  model: 'optional',
+  index: 'optional',
+  pictures: 'optional',
+  host: 'optional',
+  port: 'optional',
+  token: 'optional',
+  limits: 'optional',
+  page: 'optional',
+  onError: 'optional',
+  workerFile: 'optional',
+  pageFolder: 'optional',
+};
+const WHERE = 'serve';
+/** Milliseconds between two looks at what another program wrote into the index. */
+const REFRESH = 2000;
+/** Milliseconds that requests under way have when the server closes. */
+const GRACE = 5000;
+
+/**
+ * Serves a model, and an index of pictures, over HTTP: embeddings, search, matching, metrics, and a search page.
+ *
+ * ```ts ignore
+ * const server = await serve({ model: 'runs/001', index: 'pictures.index' });
+ * console.log(server.url);
+ * ```
+ *
+ * @throws ConfigError for options that cannot be, such as another host without a token
+ * @throws CheckpointError or StoreError if model or index cannot be opened
+ */
+export async function serve(options: ServeOptions): Promise<RunningServer> {
+  checkOptions(WHERE, options, OPTIONS);
+  const { host = '127.0.0.1', port = 8080, token, onError = console.error } = options;
+  checkListening(host, port, token);
+  const limits = checkLimits(options.limits);
+  const closing: (() => Promise<void> | void)[] = [];
+  const close = async () => {
+    for (const end of closing.splice(0).reverse()) await end();
+  };
+  try {
+    const facts = typeof options.index === 'string' ? await readIndexFacts(options.index) : undefined;
+    const store = await openStore(options.index, closing);
+    const embedder = await openModel(options.model ?? facts?.model, options.workerFile, closing);
+    checkWidths(embedder, store);
+    const index = store && new ServedIndex(store);
+    await index?.read();
+    const pictures = options.pictures ?? facts?.pictures;
+    const thumbnails = new Thumbnails(limits.thumbnailBytes, limits.pixels);
+    const bodies = new BodyReader(limits);
+    const model: BatchedModel = new BatchedModel(embedder, {
+      maxBatch: limits.batch,
+      maxWaiting: limits.waiting,
+      onBatch: (kind, size) => metrics.batches.observe({ kind }, size),
+    });
+    const metrics = new Metrics({
+      diptych_waiting_items: { help: 'Texts and pictures that wait for the model', read: () => model.waiting },
+      diptych_body_bytes: { help: 'Of bodies that are worked on', read: () => bodies.held },
+      diptych_thumbnail_bytes: { help: 'Of thumbnails in memory', read: () => thumbnails.bytes },
+    });
+    closing.push(() => metrics.close());
+    const app = createApp({
+      service: {
+        model,
+        index,
+        files: store && pictures !== undefined ? new PictureFiles(resolve(pictures), store) : undefined,
+        thumbnails,
+        limits,
+        alive: () => !(embedder instanceof ThreadedModel) || embedder.alive,
+      },
+      gate: new Gate(host, token),
+      metrics,
+      bodies,
+      page:
+        (options.page ?? index !== undefined)
+          ? readPage(options.pageFolder ?? new URL('./page/', import.meta.url))
+          : undefined,
+      onError,
+    });
+    if (index) closing.push(refreshing(index, onError));
+    const server = createAdaptorServer({
+      fetch: app.fetch,
+      overrideGlobalObjects: false,
+      // how often Node looks for requests that come in too slowly
+      serverOptions: { connectionsCheckingInterval: 1000 },
+    }) as Server;
+    guardConnections(server, limits);
+    closing.push(() => closeServer(server));
+    await listen(server, host, port);
+    const { port: listening } = server.address() as AddressInfo;
+    const name = host.includes(':') ? `[${host}]` : host;
+    return { url: `http://${name}:${listening}`, port: listening, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function checkListening(host: unknown, port: unknown, token: unknown): void {
+  if (typeof host !== 'string' || host === '') {
+    throw new ConfigError({ where: WHERE, expected: 'host as a name or address', got: String(host) });
+  }
+  if (!Number.isInteger(port) || (port as number) < 0 || (port as number) > 65_535) {
+    throw new ConfigError({ where: WHERE, expected: 'port as a whole number from 0 to 65535', got: String(port) });
+  }
+  if (token !== undefined && (typeof token !== 'string' || !/^[\x21-\x7e]{16,}$/.test(token))) {
+    throw new ConfigError({
+      where: WHERE,
+      expected: 'token of 16 or more letters, digits and signs without spaces',
+      got: typeof token === 'string' ? `one of ${token.length}` : typeof token,
+      remedy: `for example ${crypto.randomUUID()}`,
+    });
+  }
+  if (token === undefined && !isLoopback(host)) {
+    throw new ConfigError({
+      where: WHERE,
+      expected: `a token, as ${host} is reached by other machines`,
+      got: 'none',
+      remedy: `pass { host, token: '${crypto.randomUUID()}' }, or leave host out`,
+    });
+  }
+}
+
+type Closing = (() => Promise<void> | void)[];
+
+async function openStore(index: ServeOptions['index'], closing: Closing): Promise<VectorStore | undefined> {
+  if (index === undefined) return undefined;
+  if (typeof index !== 'string') {
+    checkMethods(`${WHERE}: index`, index, ['search', 'get', 'count'], 'openIndex(folder), or the path of an index');
+    return index;
+  }
+  // another program may go on adding to it
+  const opened = await openIndex(index, { readonly: true });
+  closing.push(() => opened.close());
+  return opened;
+}
+
+async function openModel(
+  model: ServeOptions['model'],
+  workerFile: ServeOptions['workerFile'],
+  closing: Closing,
+): Promise<Embedder> {
+  if (model === undefined) {
+    throw new ConfigError({
+      where: WHERE,
+      expected: 'a model',
+      got: 'none',
+      remedy: "pass { model: 'runs/001' }, or an index that was made with one",
+    });
+  }
+  if (typeof model !== 'string') {
+    checkMethods(`${WHERE}: model`, model, ['embedTexts', 'embedImages'], 'a model folder, or a JointModel');
+    return model;
+  }
+  const threaded = await ThreadedModel.open(model, workerFile ?? new URL('./model-worker.js', import.meta.url));
+  closing.push(() => threaded.close());
+  return threaded;
+}
+
+function checkWidths({ embedDim }: Embedder, store: VectorStore | undefined): void {
+  if (store === undefined || store.embedDim === embedDim) return;
+  throw new ConfigError({
+    where: WHERE,
+    expected: `an index of width ${embedDim}, as the model has`,
+    got: `width ${store.embedDim}`,
+    remedy: 'index the pictures with this model, or serve the model that they were indexed with',
+  });
+}
+
+function refreshing(index: ServedIndex, onError: (error: unknown) => void): () => Promise<void> {
+  let last: Promise<void> = Promise.resolve();
+  let under = false;
+  const timer = setInterval(() => {
+    if (under) return;
+    under = true;
+    last = index
+      .refresh()
+      .catch(onError)
+      .finally(() => {
+        under = false;
+      });
+  }, REFRESH);
+  timer.unref();
+  return async () => {
+    clearInterval(timer);
+    await last;
+  };
+}
+
+/** Slow and broken clients: time for a request to come in, and answers in the same form as others. */
+function guardConnections(server: Server, { seconds, requests }: Limits): void {
+  server.headersTimeout = Math.min(10, seconds) * 1000;
+  server.requestTimeout = seconds * 1000;
+  // those above `requests` are told so, up to here
+  server.maxConnections = Math.max(1024, requests * 4);
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    if (!socket.writable || error.code === 'ECONNRESET') {
+      socket.destroy();
+      return;
+    }
+    const late = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+    const parts = { where: 'HTTP', problem: late ? 'the request did not come in in time' : 'it is no request' };
+    const problem = problemOf(new HttpError(late ? 408 : 400, parts));
+    const body = JSON.stringify(problem);
+    socket.end(
+      `HTTP/1.1 ${problem.status} ${problem.title}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n` +
+        `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    );
+  });
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const taken = cause.code === 'EADDRINUSE';
+      reject(
+        new ConfigError(
+          {
+            where: WHERE,
+            problem: taken ? `port ${port} is taken` : `it cannot listen on ${host}:${port}: ${cause.message}`,
+            remedy: taken ? 'choose another port; 0 finds one' : 'check host and port',
+          },
+          { cause },
+        ),
+      );
+    });
+    server.listen({ host, port }, resolve);
+  });
+}
+
+async function closeServer(server: Server): Promise<void> {
+  if (!server.listening) return;
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), GRACE);
+  await closed;
+  clearTimeout(timer);
+}
