@@ -1,7 +1,7 @@
 import { embedCommand } from './embed.js';
 import { evalCommand } from './eval.js';
-import { inspectCommand } from './inspect.js';
 import { indexCommand } from './index-pictures.js';
+import { inspectCommand } from './inspect.js';
 import { searchCommand } from './search.js';
 import { serveCommand } from './serve.js';
 import { trainCommand } from './train.js';
