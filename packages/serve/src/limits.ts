@@ -12,7 +12,7 @@ export interface Limits {
   readonly seconds: number;
   /** Requests at once; default 256. More are 429. */
   readonly requests: number;
-  /** Texts or pictures that wait for the model; default 2048. More are 429. */
+  /** Texts or pictures that wait for the model; default 8192. More are 429. */
   readonly waiting: number;
   /** Texts or pictures that go through the model at once; default 32. */
   readonly batch: number;
@@ -26,7 +26,7 @@ const DEFAULTS: Limits = {
   pixels: 50_000_000,
   seconds: 30,
   requests: 256,
-  waiting: 2048,
+  waiting: 8192,
   batch: 32,
   thumbnailBytes: 64 * 2 ** 20,
 };

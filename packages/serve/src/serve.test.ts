@@ -122,6 +122,10 @@ describe('embeddings', () => {
     const numbers = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
     expect(Array.from(numbers)).toEqual(embedding);
     expect(floats).toMatchObject({ object: 'list', model: 'x', usage: { prompt_tokens: 2, total_tokens: 2 } });
+    const nulls = { model: null, user: null, dimensions: null, encoding_format: null };
+    expect((await post('/v1/embeddings', { input: 'red', ...nulls })).status).toBe(200);
+    expect((await post('/v1/embeddings', { input: Array(1000).fill('red') })).status).toBe(200);
+    expect((await post('/v1/embeddings', { input: [] })).status).toBe(400);
     const refused = await post('/v1/embeddings', { input: [[1, 2]], model: 'x' });
     expect(refused.status).toBe(400);
     expect((refused.problem.error as { message: string }).message).toContain('expected');
@@ -136,6 +140,9 @@ describe('embeddings', () => {
       client.embed({ images: [good] }),
     ]);
     expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    // others' servers hung after the first of such
+    const odd = [await picture(1, 1), await picture(2, 1, 'jpeg')];
+    expect((await client.embed({ images: odd })).images).toHaveLength(2);
     expect((answers[1] as PromiseRejectedResult).reason.status).toBe(400);
   });
 });

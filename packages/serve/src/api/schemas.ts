@@ -2,6 +2,8 @@ import * as v from 'valibot';
 
 /** Most texts, pictures or ids of a request. */
 export const MOST_ITEMS = 256;
+/** Most texts in the form of OpenAI's, whose clients send so many. */
+const MOST_OPENAI = 2048;
 /** Most characters of a text. */
 export const MOST_TEXT = 8192;
 /** Most results that can be paged through. */
@@ -92,11 +94,15 @@ export const MatchResult = v.object({
 });
 
 export const OpenAiBody = v.object({
-  input: v.union([Text, few(Text)], 'expected a text, or a list of texts'),
-  model: v.optional(v.string(), 'diptych'),
-  encoding_format: v.optional(v.picklist(['float', 'base64']), 'float'),
-  dimensions: v.optional(v.number()),
-  user: v.optional(v.string()),
+  input: v.union(
+    [Text, v.pipe(v.array(Text), v.minLength(1), v.maxLength(MOST_OPENAI))],
+    `expected a text, or 1 to ${MOST_OPENAI} texts; not tokens, which are each model's own`,
+  ),
+  // clients send null for what they leave out
+  model: v.nullish(v.string(), 'diptych'),
+  encoding_format: v.nullish(v.picklist(['float', 'base64']), 'float'),
+  dimensions: v.nullish(v.number()),
+  user: v.nullish(v.string()),
 });
 export const OpenAiResult = v.object({
   object: v.literal('list'),

@@ -33,7 +33,7 @@ export async function openAiEmbeddings(
   signal: AbortSignal,
 ): Promise<ResultOf<'openAiEmbeddings'>> {
   const { embedDim } = model;
-  if (dimensions !== undefined && dimensions !== embedDim) {
+  if (dimensions != null && dimensions !== embedDim) {
     throw new HttpError(400, {
       where: '/v1/embeddings: dimensions',
       expected: `${embedDim}, which this model has`,
