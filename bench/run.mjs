@@ -1,4 +1,4 @@
-// npm run bench [-- name …] [--rounds 3] [--no-torch] [--threads n] [--clock wall|cpu]
+// npm run bench [-- name …] [--rounds 3] [--no-torch] [--threads n] [--clock wall|cpu] [--unpadded]
 // Runs every bench/*.bench.mjs, ours and PyTorch's side in turns, and prints one JSON line a figure. See README.md.
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -12,10 +12,12 @@ const { values, positionals } = parseArgs({
     'no-torch': { type: 'boolean', default: false },
     threads: { type: 'string' },
     clock: { type: 'string' },
+    unpadded: { type: 'boolean', default: false },
   },
 });
 // Read by lib/settings.mjs here and in every child process.
 if (values.threads) process.env.DIPTYCH_BENCH_THREADS = values.threads;
+if (values.unpadded) process.env.DIPTYCH_BENCH_UNPADDED = '1';
 if (values.clock) process.env.DIPTYCH_BENCH_CLOCK = values.clock;
 const { findPython, runProgram, runSide, runTorch } = await import('./lib/processes.mjs');
 
@@ -72,7 +74,8 @@ async function runParts(file, name) {
     if (python && bench.torch) torch.push(await runTorch(python.python, bench.torch, folder));
   }
   const lines = bench.lines({ prepared, ours, torch: torch.length ? torch : undefined });
-  for (const line of lines) console.log(JSON.stringify(line));
+  const kind = values.unpadded ? { padding: 'none' } : {};
+  for (const line of lines) console.log(JSON.stringify({ ...line, ...kind }));
   const given = new Set(lines.map((line) => line.name));
   return bench.names.filter((expected) => !given.has(expected));
 }

@@ -8,6 +8,7 @@ import { ResNet } from '@diptych/vision';
 import { adapters, loadState, renameTensors, stateDict } from '@diptych/weights';
 import { openSafetensors, writeSafetensors } from '@diptych/weights/node';
 import * as tf from '@tensorflow/tfjs-core';
+import { unpadded } from './settings.mjs';
 
 /** Sizes as in reference/bench.py, but for `large`, which it does not run. */
 export const SIZES = {
@@ -47,14 +48,14 @@ function random(seed) {
   };
 }
 
-/** A batch of pairs on the host; two lengths, so that the mask matters. `tokens` is the longer one. */
+/** A batch of pairs on the host; two lengths, so that the mask matters, unless `--unpadded` asks for one. `tokens` is the longer one. */
 export function makeBatch({ size = BATCH.size, tokens = BATCH.tokens } = {}) {
   const next = random(7);
   const { pixels } = BATCH;
   const image = Float32Array.from({ length: size * pixels * pixels * 3 }, () => (next() + next() + next() - 1.5) * 2);
   const inputIds = Int32Array.from({ length: size * tokens }, () => 1000 + Math.floor(next() * 29000));
   const attentionMask = Int32Array.from({ length: size * tokens }, (_, i) =>
-    i >= (size - 1) * tokens && i % tokens >= 0.75 * tokens ? 0 : 1,
+    !unpadded && i >= (size - 1) * tokens && i % tokens >= 0.75 * tokens ? 0 : 1,
   );
   return {
     size,

@@ -7,6 +7,9 @@ export const threads = Number(env.DIPTYCH_BENCH_THREADS ?? availableParallelism(
 /** `wall`, or `cpu`: processor time of the whole process, for machines that do other things as well. */
 export const clock = env.DIPTYCH_BENCH_CLOCK ?? 'wall';
 
+/** Whether all rows of a batch have one length, so that nothing is masked: PyTorch's attention is faster then. */
+export const unpadded = env.DIPTYCH_BENCH_UNPADDED === '1';
+
 /** Seconds by the chosen clock; only differences mean something. */
 export function now() {
   if (clock === 'wall') return performance.now() / 1000;
