@@ -50,7 +50,6 @@ export const EXEMPT: Readonly<Record<string, string>> = {
     'kaimingUniform',
   ),
   ...exempt(ROOM, '@diptych/nn', 'aroundCalls choose'),
-  ...exempt(ROOM, '@diptych/core', 'withoutModules'),
   ...exempt(ROOM, '@diptych/cli', 'captionedSource splitPairs'),
   ...exempt(ROOM, '@diptych/testing', 'randomTowers'),
   ...exempt(ROOM, '@diptych/vision', 'torchvisionEfficientNet torchvisionMobileNetV3 withPositionGrid'),

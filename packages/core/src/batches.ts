@@ -56,7 +56,7 @@ export interface NegativeBatch {
  * @throws ShapeError unless it is [B, height, width, channels] and there are as many numbers
  */
 export function pixelShape(pixels: PixelBatch, where = 'pixels'): [number, number, number, number] {
-  checkFields(where, 'pixels', pixels, ['shape', 'data']);
+  checkFields(where, 'pixels', pixels, []);
   const { shape, data } = pixels;
   checkEntries(where, 'pixels', shape, ['B', 'height', 'width', 'channels'], { data });
   return [...shape] as [number, number, number, number];
@@ -69,7 +69,7 @@ export function pixelShape(pixels: PixelBatch, where = 'pixels'): [number, numbe
  * @throws ShapeError unless it is [B, length] and every array has as many entries
  */
 export function tokenShape(tokens: TokenBatch, where = 'tokens'): [number, number] {
-  checkFields(where, 'tokens', tokens, ['shape', 'inputIds']);
+  checkFields(where, 'tokens', tokens, []);
   const { shape, inputIds, attentionMask, tokenTypeIds } = tokens;
   checkEntries(where, 'tokens', shape, ['B', 'length'], { inputIds, attentionMask, tokenTypeIds });
   return [...shape] as [number, number];

@@ -11,8 +11,4 @@ export interface PartDescription {
   /** Registered kind: package and class, e.g. `vision/resnet`, `preprocess/image-transform`. */
   readonly kind: string;
   readonly options: JsonObject;
-  /** For worker threads, where the kind is not registered with a module: package name or file URL of one that has it. */
-  readonly module?: string;
-  /** Name of a factory in that module, `(options) => part | Promise<part>`. Default: its table `kinds`. */
-  readonly export?: string;
 }

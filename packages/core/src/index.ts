@@ -69,7 +69,6 @@ export {
   modulesOf,
   type PartBuilder,
   registerKinds,
-  withoutModules,
 } from './kinds.js';
 export { isLent, lend } from './lend.js';
 export {

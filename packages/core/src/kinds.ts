@@ -131,9 +131,8 @@ function builderOf(kind: string, kinds: Kinds): PartBuilder | undefined {
 /** Where another thread finds the builder of a kind. */
 export interface KindModule {
   readonly kind: string;
-  /** Module that exports `kinds`, or registers the kind, or exports the factory that `export` names. */
+  /** Address of the module that registers it, or its package's name. */
   readonly module: string;
-  readonly export?: string;
 }
 
 /**
@@ -147,24 +146,12 @@ export function modulesOf(description: PartDescription): {
 } {
   const modules: KindModule[] = [];
   const missing: string[] = [];
-  for (const { kind, module = registry().get(kind)?.module, export: factory } of kindsIn(description)) {
+  for (const { kind } of kindsIn(description)) {
+    const module = registry().get(kind)?.module;
     if (module === undefined) missing.push(kind);
-    else modules.push({ kind, module, ...(factory !== undefined && { export: factory }) });
+    else modules.push({ kind, module });
   }
   return { modules, missing };
-}
-
-/** A description for a file: kinds and options, without the places of modules on this machine. */
-export function withoutModules({ kind, options }: PartDescription): PartDescription {
-  return { kind, options: strip(options) as JsonObject };
-}
-
-function strip(value: Json | undefined): Json | undefined {
-  if (Array.isArray(value)) return (value as readonly Json[]).map((item) => strip(item) as Json);
-  if (!isObject(value)) return value;
-  const { module, export: factory, ...rest } = value;
-  const kept = isDescription(value) ? rest : value;
-  return Object.fromEntries(Object.entries(kept).map(([key, item]) => [key, strip(item)]));
 }
 
 /** Every description inside a value; a transform's steps of your own name their kind as `op`. */

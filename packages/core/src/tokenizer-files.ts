@@ -1,6 +1,5 @@
 import { checkMethods } from './config-checks.js';
 import type { JsonObject, PartDescription } from './description.js';
-import { withoutModules } from './kinds.js';
 import type { Tokenizer } from './tokenizer.js';
 
 /** A tokenizer that can store its vocabulary beside a model. */
@@ -23,7 +22,7 @@ export function tokenizerFiles(tokenizer: Tokenizer): { readonly [name: string]:
 export function describeTokenizer(tokenizer: Tokenizer): PartDescription {
   checkMethods('core.describeTokenizer', tokenizer, ['describe'], 'tokenizer() of @diptych/preprocess/text makes one');
   const { kind, options } = tokenizer.describe();
-  if (!('files' in tokenizer)) return withoutModules({ kind, options });
+  if (!('files' in tokenizer)) return { kind, options };
   const { content: _content, path: _path, ...rest } = options as JsonObject;
   return { kind, options: rest };
 }

@@ -5,7 +5,14 @@ import { isDiptychError, type PairBatch, registerKinds } from '@diptych/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { serve } from '../../core/test/flaky-server.js';
 import { buildWorker } from '../test/build-worker.js';
-import { FakeTokenizer, FakeTransform, type FakeTransformOptions, fakeImage, kinds } from '../test/fake-parts.js';
+import {
+  FakeTokenizer,
+  FakeTransform,
+  type FakeTransformOptions,
+  fakeImage,
+  kinds,
+  makeTransform,
+} from '../test/fake-parts.js';
 import { makeTar, type TarMember } from '../test/make-tar.js';
 import { DataLoader } from './data-loader.js';
 import type { DataLoaderOptions } from './loader-options.js';
@@ -19,12 +26,14 @@ import { webdataset } from './sources/webdataset.js';
 
 let folder: string;
 let workerFile: string;
-let module: string;
 const loaders: DataLoader[] = [];
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'diptych-loader-'));
-  ({ workerFile, module } = await buildWorker(folder));
+  const built = await buildWorker(folder);
+  workerFile = built.workerFile;
+  // as a program's own module does it, by its address
+  registerKinds(kinds, built.module);
 });
 
 afterAll(async () => {
@@ -48,8 +57,8 @@ function makeLoader(
   transform: FakeTransformOptions = {},
 ): DataLoader {
   const loader = new DataLoader(source, {
-    transform: new FakeTransform({ module, ...transform }),
-    tokenizer: new FakeTokenizer({ module: 'module' in transform ? transform.module : module }),
+    transform: new FakeTransform(transform),
+    tokenizer: new FakeTokenizer(),
     batchSize: 4,
     quarantine: false,
     workerFile,
@@ -265,16 +274,16 @@ describe('workers', () => {
   }, 120_000);
 
   it('need parts that can be built elsewhere', async () => {
-    const code = await codeOf(() => makeLoader(source(), { workers: 1 }, { module: undefined }));
+    const code = await codeOf(() => makeLoader(source(), { workers: 1 }, { kind: 'test/nobody-knows' }));
     expect(code).toMatch(/^config: .*no module is known.*registerKinds.*workers: 0/);
-    const missing = makeLoader(source(), { workers: 1 }, { module: 'file:///nowhere/parts.mjs' });
+    registerKinds({ 'test/nowhere': makeTransform }, 'file:///nowhere/parts.mjs');
+    const missing = makeLoader(source(), { workers: 1 }, { kind: 'test/nowhere' });
     expect(await codeOf(() => allOf(missing))).toMatch(/^config: .*nowhere/s);
   });
 
   it('build parts by the module that registered their kinds, which no description names', async () => {
-    registerKinds(kinds, module);
-    const here = await allOf(makeLoader(source(), {}, { module: undefined }));
-    expect(await allOf(makeLoader(source(), { workers: 1 }, { module: undefined }))).toEqual(here);
+    expect(JSON.stringify(new FakeTransform().describe())).not.toMatch(/file:|module/);
+    expect(await allOf(makeLoader(source(), { workers: 1 }))).toEqual(await allOf(makeLoader(source())));
   });
 });
 
@@ -508,7 +517,7 @@ describe('remote shards', () => {
 describe('the loader', () => {
   it("decodes once with cache: 'decoded', and still draws anew each epoch", async () => {
     for (const workers of [0, 2]) {
-      const transform = new FakeTransform({ module });
+      const transform = new FakeTransform();
       const loader = makeLoader(pairs(someItems(20)), { transform, cache: 'decoded', shuffle: true, workers });
       const plainLoader = makeLoader(pairs(someItems(20)), { shuffle: true });
       for (const epoch of [0, 1, 2]) expect(await allOf(loader, epoch)).toEqual(await allOf(plainLoader, epoch));

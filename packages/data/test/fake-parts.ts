@@ -6,6 +6,7 @@ import {
   type JsonObject,
   type PartDescription,
   type RgbImage,
+  registerKinds,
   type SampleContext,
   SampleRandom,
   siteOf,
@@ -20,8 +21,8 @@ export function fakeImage(value: number): Uint8Array {
 }
 
 export interface FakeTransformOptions {
-  /** Where the built module lies, for workers. */
-  module?: string;
+  /** Of its description, default `test/fake-transform`. */
+  kind?: string;
   size?: number;
   /** Value of the picture on which the thread ends, once if the file of `onceFlag` can be made. */
   dieOn?: number;
@@ -74,8 +75,8 @@ export class FakeTransform implements ImageTransform {
   }
 
   describe(): PartDescription {
-    const { module, ...options } = this.#options;
-    return { kind: 'test/fake-transform', options, ...(module && { module, export: 'makeTransform' }) };
+    const { kind = 'test/fake-transform', ...options } = this.#options;
+    return { kind, options };
   }
 }
 
@@ -84,12 +85,6 @@ export class FakeTokenizer implements Tokenizer {
   readonly vocabSize = 1000;
   readonly padTokenId = 0;
   readonly maxLength = 512;
-  readonly #module: string | undefined;
-
-  constructor({ module }: { module?: string } = {}) {
-    this.#module = module;
-  }
-
   encode(texts: readonly (string | readonly [string, string])[], options: TokenizeOptions = {}): TokenBatch {
     const { maxLength = this.maxLength, padToMultipleOf = 1, padding } = options;
     const rows = texts.map((text) => {
@@ -109,16 +104,14 @@ export class FakeTokenizer implements Tokenizer {
   }
 
   describe(): PartDescription {
-    return {
-      kind: 'test/fake-tokenizer',
-      options: {},
-      ...(this.#module && { module: this.#module, export: 'makeTokenizer' }),
-    };
+    return { kind: 'test/fake-tokenizer', options: {} };
   }
 }
 
 export const makeTransform = (options: JsonObject) => new FakeTransform(options as FakeTransformOptions);
 export const makeTokenizer = () => new FakeTokenizer();
 
-/** Both, for those who register them. */
+/** Both; the tests' main thread names the built module in the place of this file. */
 export const kinds = { 'test/fake-transform': makeTransform, 'test/fake-tokenizer': makeTokenizer };
+
+registerKinds(kinds, import.meta.url);

@@ -1,10 +1,11 @@
 import { linkSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { registerKinds } from '@diptych/core';
 import { describe, expect, it } from 'vitest';
 import { DataLoader, type PairSource, pairs, webdataset } from '../src/index.js';
 import { buildWorker } from './build-worker.js';
-import { FakeTokenizer, FakeTransform, fakeImage } from './fake-parts.js';
+import { FakeTokenizer, FakeTransform, fakeImage, kinds } from './fake-parts.js';
 import { makeTar, type TarMember } from './make-tar.js';
 import { tempFolder } from './temp-folder.js';
 
@@ -34,11 +35,12 @@ async function epochOf(source: PairSource, bytes?: number): Promise<{ pairs: num
 describe('memory stays bounded', () => {
   it('receiving large batches from a worker', async () => {
     const { workerFile, module } = await buildWorker(folder);
+    registerKinds(kinds, module);
     const loader = new DataLoader(
       pairs(Array.from({ length: 6400 }, (_, i) => ({ image: fakeImage(i % 256), text: `caption ${i}` }))),
       {
-        transform: new FakeTransform({ module, size: 160 }),
-        tokenizer: new FakeTokenizer({ module }),
+        transform: new FakeTransform({ size: 160 }),
+        tokenizer: new FakeTokenizer(),
         batchSize: 64,
         workers: 1,
         workerFile,

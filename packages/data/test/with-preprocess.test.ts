@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { PairBatch, PartDescription } from '@diptych/core';
+import { type PairBatch, registerKinds } from '@diptych/core';
 import {
   centerCrop,
   compose,
@@ -11,8 +11,9 @@ import {
   randomShift,
   resize,
   toTensor,
+  kinds as transforms,
 } from '@diptych/preprocess/image';
-import { tokenizer } from '@diptych/preprocess/text';
+import { tokenizer, kinds as tokenizers } from '@diptych/preprocess/text';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DataLoader, type DataLoaderOptions, jsonl, pairs } from '../src/index.js';
@@ -26,6 +27,8 @@ let built: BuiltWorker;
 
 beforeAll(async () => {
   built = await buildWorker(folder);
+  // in a bundle that worker threads can import without a build of the packages
+  registerKinds({ ...transforms, ...tokenizers }, built.preprocess);
   const lines: string[] = [];
   for (let i = 0; i < 40; i++) {
     const noise = Buffer.from(Array.from({ length: 40 * 30 * 3 }, (_, at) => (at * (i + 3) * 17) % 256));
@@ -42,17 +45,6 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all(loaders.map((loader) => loader.close())));
 
-/** The same part, described as living in a bundle that worker threads can import without a build of the packages. */
-function relocated<Part extends { describe(): PartDescription }>(part: Part): Part {
-  return new Proxy(part, {
-    get(target, key) {
-      if (key === 'describe') return () => ({ ...target.describe(), module: built.preprocess });
-      const value: unknown = Reflect.get(target, key, target);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
-}
-
 async function batchesOf(options: Partial<DataLoaderOptions>, epoch = 0): Promise<PairBatch[]> {
   const transform = compose([
     randomResizedCrop(24),
@@ -62,8 +54,8 @@ async function batchesOf(options: Partial<DataLoaderOptions>, epoch = 0): Promis
     normalize('half'),
   ]);
   const loader = new DataLoader(jsonl(join(folder, 'pairs.jsonl')), {
-    transform: relocated(transform),
-    tokenizer: relocated(bert),
+    transform: transform,
+    tokenizer: bert,
     batchSize: 6,
     shuffle: true,
     padToMultipleOf: 8,

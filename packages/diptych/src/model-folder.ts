@@ -9,7 +9,6 @@ import {
   type PartDescription,
   type TokenizeOptions,
   tokenizerFiles,
-  withoutModules,
 } from '@diptych/core';
 import { writeFileAtomically } from '@diptych/core/node';
 import { adapters, loadState, stateDict } from '@diptych/weights';
@@ -48,8 +47,8 @@ export async function save(folder: string, model: JointModel | JointModelParts):
   const manifest: Manifest = {
     format: FORMAT,
     version: VERSION,
-    model: withoutModules(encoder.describe()),
-    transform: withoutModules(transform.describe()),
+    model: encoder.describe(),
+    transform: transform.describe(),
     tokenizer: describeTokenizer(tokenizer),
     tokenize,
   };

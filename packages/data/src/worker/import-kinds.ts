@@ -1,17 +1,9 @@
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
-import {
-  buildPart,
-  ConfigError,
-  type KindModule,
-  modulesOf,
-  type PartBuilder,
-  type PartDescription,
-  withoutModules,
-} from '@diptych/core';
+import { buildPart, ConfigError, type KindModule, modulesOf, type PartDescription } from '@diptych/core';
 
 /**
- * Builds a transform or tokenizer in this thread: imports the modules that have its kinds, and builds it by them.
+ * Builds a transform or tokenizer in this thread: imports the modules that register its kinds, and builds it by them.
  *
  * @param resolveFrom files of the program, from which a package name is looked up where this package does not see it
  * @throws ConfigError if a module cannot be imported, or has no such kind
@@ -21,16 +13,9 @@ export async function buildFromModules<Part>(
   { description, modules }: PortablePart,
   resolveFrom: readonly string[] = [],
 ): Promise<Part> {
-  const kinds: Record<string, PartBuilder> = {};
-  for (const entry of modules) {
-    const loaded = await importModule(what, entry.module, resolveFrom);
-    const table = entry.export === undefined ? loaded.kinds : { [entry.kind]: loaded[entry.export] };
-    // a module that registers its kinds has done so by now, and need not export them
-    const builder = isTable(table) && Object.hasOwn(table, entry.kind) ? table[entry.kind] : undefined;
-    if (typeof builder === 'function') kinds[entry.kind] = builder as PartBuilder;
-    else if (entry.export !== undefined) throw noBuilder(what, entry, typeof builder);
-  }
-  return await buildPart<Part | Promise<Part>>(description, { where: 'data.worker', kinds });
+  // each registers its kinds
+  for (const module of new Set(modules.map((entry) => entry.module))) await importModule(what, module, resolveFrom);
+  return await buildPart<Part | Promise<Part>>(description, { where: 'data.worker', kinds: {} });
 }
 
 /** A description with the modules that another thread has to import. */
@@ -45,24 +30,12 @@ export interface PortablePart {
  */
 export function portablePart(what: string, description: PartDescription): PortablePart {
   const { modules, missing } = modulesOf(description);
-  if (missing.length === 0) return { description: withoutModules(description), modules };
+  if (missing.length === 0) return { description, modules };
   throw new ConfigError({
     where: 'data.DataLoader',
     expected: `a ${what} that workers can build`,
     got: `the kind${missing.length === 1 ? '' : 's'} ${missing.join(', ')}, for which no module is known`,
     remedy: `registerKinds({ '${missing[0]}': (options) => … }, import.meta.url) where it is defined, or set workers: 0`,
-  });
-}
-
-function isTable(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
-}
-
-function noBuilder(what: string, entry: KindModule, got: string): ConfigError {
-  return new ConfigError({
-    where: 'data.worker',
-    expected: `a function ${entry.export} in ${entry.module} that builds the ${what}`,
-    got,
   });
 }
 
@@ -79,7 +52,7 @@ async function importModule(
         where: 'data.worker',
         expected: `to import the ${what}'s module ${module}`,
         got: cause instanceof Error ? cause.message : String(cause),
-        remedy: 'registerKinds() wants import.meta.url, describe() a package name or a file URL; or set workers: 0',
+        remedy: 'registerKinds() wants import.meta.url; or set workers: 0',
       },
       { cause },
     );

@@ -207,7 +207,6 @@ export class ImagePipeline implements ImageTransform {
     return {
       kind: 'preprocess/image-transform',
       options: JSON.parse(JSON.stringify({ steps, decode, outputSize })) as JsonObject,
-      module: '@diptych/preprocess/image',
     };
   }
 

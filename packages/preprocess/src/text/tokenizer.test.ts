@@ -183,8 +183,8 @@ describe('storing and rebuilding', () => {
   ];
   it.each(sources)('from %s', (name, source) => {
     const original = tokenizer(source, { maxLength: 9 });
-    const { kind, options, module } = original.describe();
-    expect([kind, module]).toEqual(['preprocess/tokenizer', '@diptych/preprocess/text']);
+    const { kind, options } = original.describe();
+    expect(kind).toBe('preprocess/tokenizer');
     const elsewhere = tokenizerFromOptions(JSON.parse(JSON.stringify(options)) as JsonObject);
     const store = join(folder, `store ${name.replace(/\W/g, '')}`);
     mkdirSync(store);

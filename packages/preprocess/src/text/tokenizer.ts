@@ -127,7 +127,6 @@ function build(definition: TokenizerDefinition): TextTokenizer {
     describe: () => ({
       kind: 'preprocess/tokenizer',
       options: path === undefined ? { files: sentencePiece ? store() : { ...files }, overrides } : { path, overrides },
-      module: '@diptych/preprocess/text',
     }),
     files: store,
   });
