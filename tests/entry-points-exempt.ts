@@ -14,6 +14,8 @@ const HANDLE =
   'its constructor is internal and takes what C gave; its methods are tried in processes of their own by packages/pjrt/src/misuse.test.ts';
 const KERNEL = 'inside of every training step, on tensors that the layer before it made; its layer checks shapes';
 
+const OPENED = 'made by the function that opens it, which checks the options';
+
 const exempt = (reason: string, entry: string, names: string): Readonly<Record<string, string>> =>
   Object.fromEntries(names.split(' ').map((name) => [`${entry} ${name}`, reason]));
 
@@ -35,7 +37,7 @@ export const EXEMPT: Readonly<Record<string, string>> = {
     '@diptych/core',
     'CheckpointError ConfigError DiptychError EngineError HubError InputError ShapeError',
   ),
-  ...exempt(ERROR, '@diptych/core', 'TrainingError WeightsError'),
+  ...exempt(ERROR, '@diptych/core', 'StoreError TrainingError WeightsError'),
   ...exempt(ERROR, '@diptych/data', 'DataError'),
   ...exempt(ERROR, '@diptych/pjrt', 'PjrtError'),
   ...exempt(HANDLE, '@diptych/pjrt', 'Buffer Client Device Event Executable LoadedExecutable Plugin Topology'),
@@ -54,6 +56,11 @@ export const EXEMPT: Readonly<Record<string, string>> = {
   ...exempt(ROOM, '@diptych/testing', 'randomTowers'),
   ...exempt(ROOM, '@diptych/vision', 'torchvisionEfficientNet torchvisionMobileNetV3 withPositionGrid'),
   ...exempt(ROOM, '@diptych/weights', 'loadPretrained Safetensors'),
+  ...exempt(OPENED, '@diptych/search', 'ExactIndex'),
+  ...exempt(OPENED, '@diptych/search/lancedb', 'LanceDbStore'),
+  ...exempt(OPENED, '@diptych/search/pgvector', 'PgVectorStore'),
+  ...exempt(OPENED, '@diptych/search/qdrant', 'QdrantStore'),
+  ...exempt(OPENED, '@diptych/search/usearch', 'UsearchStore'),
   ...exempt('made by tokenizer() alone', '@diptych/preprocess/text', 'TextTokenizer'),
   ...exempt('made by defineOptimizer() alone, which checks the rule', '@diptych/train', 'RuleOptimizer'),
 };

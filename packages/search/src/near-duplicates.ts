@@ -48,6 +48,13 @@ const NEIGHBOURS = 32;
 
 /** An id of bytes for a row's metadata, by which copies are found: SHA-256, in hexadecimal. */
 export function contentId(bytes: Uint8Array): string {
+  if (!(bytes instanceof Uint8Array)) {
+    throw new ConfigError({
+      where: 'search.contentId',
+      expected: 'the bytes of a file, a Uint8Array',
+      got: typeof bytes,
+    });
+  }
   return createHash('sha256').update(bytes).digest('hex');
 }
 

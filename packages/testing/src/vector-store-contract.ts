@@ -1,7 +1,7 @@
 import { isDiptychError, Matrix } from '@diptych/core';
 import { Generator } from '@diptych/nn';
 import type { Filter, Hit, VectorStore } from '@diptych/search';
-import { type Check, ensure, type Runner, register } from './check.js';
+import { type Check, checkContract, ensure, type Runner, register } from './check.js';
 
 /** What {@link testVectorStore} is told of a store. */
 export interface VectorStoreContract {
@@ -22,7 +22,9 @@ export function testVectorStore(runner: Runner, name: string, contract: VectorSt
 }
 
 /** The checks of {@link testVectorStore}, for use without a test runner. */
-export function vectorStoreChecks({ create, recall = 1 }: VectorStoreContract): Check[] {
+export function vectorStoreChecks(contract: VectorStoreContract): Check[] {
+  checkContract('testing.vectorStoreChecks', contract, 'create');
+  const { create, recall = 1 } = contract;
   const check = (name: string, embedDim: number, run: (store: VectorStore) => Promise<void>): Check => ({
     name,
     run: async () => {
