@@ -61,6 +61,7 @@ export const EXEMPT: Readonly<Record<string, string>> = {
   ...exempt(OPENED, '@diptych/search/pgvector', 'PgVectorStore'),
   ...exempt(OPENED, '@diptych/search/qdrant', 'QdrantStore'),
   ...exempt(OPENED, '@diptych/search/usearch', 'UsearchStore'),
+  ...exempt(ROOM, '@diptych/weights/node', 'hubEnvironment'),
   ...exempt('made by tokenizer() alone', '@diptych/preprocess/text', 'TextTokenizer'),
   ...exempt('made by defineOptimizer() alone, which checks the rule', '@diptych/train', 'RuleOptimizer'),
 };

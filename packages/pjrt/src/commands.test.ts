@@ -48,6 +48,8 @@ it('installs, and tells the path', async () => {
       status: 1,
       text: expect.stringMatching(/MISSING plugin cpu: .*opening it ended the process/),
     });
+    const findings = JSON.parse((await run('doctor', '--cache', cache, '--json')).text);
+    expect(findings).toContainEqual(expect.objectContaining({ what: 'plugin cpu', remedy: expect.any(String) }));
   } finally {
     await server.stop();
     rmSync(cache, { recursive: true });

@@ -8,7 +8,7 @@ import { installPlugin } from './install/install-plugin.js';
 import { Plugin } from './plugin.js';
 
 const HELP = `diptych-pjrt install <plugin> [--cache folder] [--index url] [--version x.y.z] [--compile-only]
-diptych-pjrt doctor [--cache folder]
+diptych-pjrt doctor [--cache folder] [--json]
 
 ${PLUGIN_NAMES.map((name) => `  ${name.padEnd(8)}${PLUGINS[name].title}`).join('\n')}
 
@@ -40,13 +40,14 @@ export async function runCommand(args: readonly string[], around: Surroundings):
         index: { type: 'string' },
         version: { type: 'string' },
         'compile-only': { type: 'boolean' },
+        json: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
     });
     const [command, name, ...rest] = positionals;
     if (values.help || (command === undefined && args.length === 0)) around.out(HELP);
     else if (command === 'install' && rest.length === 0) await install(name, values, around);
-    else if (command === 'doctor' && name === undefined) return await diagnose(values.cache, around);
+    else if (command === 'doctor' && name === undefined) return await diagnose(values, around);
     else if (command === 'try-plugin' && name !== undefined) around.out(JSON.stringify(await tryHere(name)));
     else
       throw new ConfigError({
@@ -91,9 +92,15 @@ function progressText({ file, loaded, total }: WheelProgress): string {
   return `${file} ${megabytes(loaded)}${total === undefined ? '' : ` of ${megabytes(total)}`} MB`;
 }
 
-async function diagnose(cache: string | undefined, around: Surroundings): Promise<number> {
+interface DoctorFlags {
+  readonly cache?: string | undefined;
+  readonly json?: boolean | undefined;
+}
+
+async function diagnose({ cache, json }: DoctorFlags, around: Surroundings): Promise<number> {
   const findings = await doctor(thisMachine(cache, (path) => tryInChild(path, around.script)));
-  for (const { what, found, remedy } of findings) {
+  if (json) around.out(JSON.stringify(findings));
+  for (const { what, found, remedy } of json ? [] : findings) {
     around.out(`${remedy === undefined ? 'ok     ' : 'MISSING'} ${what}: ${found}`);
     if (remedy !== undefined) around.out(`        ${remedy}`);
   }

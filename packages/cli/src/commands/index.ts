@@ -1,3 +1,4 @@
+import { doctorCommand } from './doctor.js';
 import { embedCommand } from './embed.js';
 import { evalCommand } from './eval.js';
 import { indexCommand } from './index-pictures.js';
@@ -15,4 +16,5 @@ export const COMMANDS = {
   inspect: inspectCommand,
   index: indexCommand,
   serve: serveCommand,
+  doctor: doctorCommand,
 };

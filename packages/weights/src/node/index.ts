@@ -1,5 +1,5 @@
 export { folderSource } from './folder-source.js';
-export type { NodeHubOptions } from './hub-environment.js';
+export { type HubEnvironment, hubEnvironment, type NodeHubOptions } from './hub-environment.js';
 export { type CachedHubSource, hubSource } from './hub-source.js';
 export { openSafetensors } from './open-safetensors.js';
 export { type OpenSourceOptions, openSource } from './open-source.js';
