@@ -1,6 +1,7 @@
 import { doctorCommand } from './doctor.js';
 import { embedCommand } from './embed.js';
 import { evalCommand } from './eval.js';
+import { exportCommand } from './export.js';
 import { indexCommand } from './index-pictures.js';
 import { inspectCommand } from './inspect.js';
 import { searchCommand } from './search.js';
@@ -16,5 +17,6 @@ export const COMMANDS = {
   inspect: inspectCommand,
   index: indexCommand,
   serve: serveCommand,
+  export: exportCommand,
   doctor: doctorCommand,
 };
