@@ -1,6 +1,9 @@
 import { run } from '@stricli/core';
 import { app } from './app.js';
+import { PROPOSE, proposals } from './completion/proposals.js';
 
-await run(app, process.argv.slice(2), { process });
+const [first, ...words] = process.argv.slice(2);
+if (first === PROPOSE) console.log((await proposals(app, words)).join('\n'));
+else await run(app, process.argv.slice(2), { process });
 // the library tells mistakes of usage by negative numbers
 if (Number(process.exitCode) < 0) process.exitCode = 1;

@@ -1,8 +1,10 @@
+import { completionCommand } from './completion.js';
 import { doctorCommand } from './doctor.js';
 import { embedCommand } from './embed.js';
 import { evalCommand } from './eval.js';
 import { exportCommand } from './export.js';
 import { indexCommand } from './index-pictures.js';
+import { initCommand } from './init.js';
 import { inspectCommand } from './inspect.js';
 import { searchCommand } from './search.js';
 import { serveCommand } from './serve.js';
@@ -18,5 +20,7 @@ export const COMMANDS = {
   index: indexCommand,
   serve: serveCommand,
   export: exportCommand,
+  init: initCommand,
   doctor: doctorCommand,
+  completion: completionCommand,
 };
