@@ -41,7 +41,7 @@ export function scaledDotProductAttention(
   { bias, scale = 1 / Math.sqrt(query.shape[3]), transformWeights }: ScaledDotProductOptions = {},
 ): AttentionResult {
   const scaled: tf.Tensor4D = tf.mul(tf.matMul(query, key, false, true), scale);
-  const weights = tf.softmax<tf.Tensor4D>(bias ? tf.add(scaled, bias) : scaled);
+  const weights = tf.softmax<tf.Tensor4D>(bias ? tf.add<tf.Tensor4D>(scaled, bias) : scaled);
   const used = transformWeights ? transformWeights(weights) : weights;
   return { output: tf.matMul(used, value), weights };
 }
