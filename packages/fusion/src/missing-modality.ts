@@ -76,8 +76,8 @@ export class MissingModality extends Module {
     if (!context.training || this.modalityDropout === 0 || !image || !text) return pair;
     const draw = philoxUniform(context.random, [batch], siteOf(this.path));
     const half = this.modalityDropout / 2;
-    const dropsImage: tf.Tensor1D = tf.cast(tf.less(draw, half), 'float32');
-    const dropsAny: tf.Tensor1D = tf.cast(tf.less(draw, this.modalityDropout), 'float32');
+    const dropsImage: tf.Tensor1D = tf.cast(tf.less<tf.Tensor1D>(draw, half), 'float32');
+    const dropsAny: tf.Tensor1D = tf.cast(tf.less<tf.Tensor1D>(draw, this.modalityDropout), 'float32');
     return {
       image: replaceRows(pair.image, dropsImage, this.image!),
       text: replaceRows(pair.text, tf.sub(dropsAny, dropsImage), this.text!),
@@ -122,6 +122,6 @@ function replaceRows(output: Encoded, drops: tf.Tensor1D, vector: tf.Tensor1D): 
   return {
     pooled: each(output.pooled, [batch, 1]),
     sequence: each(output.sequence, [batch, 1, 1]),
-    mask: tf.add(tf.mul(mask, keep), tf.mul(tf.cast(first, 'float32'), drop)),
+    mask: tf.add<tf.Tensor2D>(tf.mul(mask, keep), tf.mul(tf.cast(first, 'float32'), drop)),
   };
 }

@@ -21,7 +21,7 @@ export function withPooledToken(where: string, { pooled, sequence, mask }: Encod
   const values: tf.Tensor3D = tf.concat([tf.reshape(pooled, [batch, 1, width]), sequence], 1);
   if (!mask) return { values };
   checkShape(where, 'mask', mask, [batch, sequence.shape[1]]);
-  return { values, mask: tf.concat([tf.ones([batch, 1]), mask], 1) };
+  return { values, mask: tf.concat<tf.Tensor2D>([tf.ones([batch, 1]), mask], 1) };
 }
 
 /** Both lists of tokens as one, [B, T1 + T2, D]. */
@@ -34,5 +34,5 @@ export function joinTokens(a: Tokens, b: Tokens): Tokens {
 
 /** torch's key_padding_mask: 1 where a token is to be ignored. */
 export function paddingOf({ mask }: Tokens): tf.Tensor2D | undefined {
-  return mask && tf.sub(1, mask);
+  return mask && tf.sub<tf.Tensor2D>(1, mask);
 }

@@ -87,7 +87,7 @@ function tryTraining(): void {
       const { value, grads } = tf.variableGrads(() => {
         const image = tf.mean(tf.relu(convolution.forward(pixels)), [1, 2]);
         const text = tf.mean(table.forward(ids), 1);
-        return tf.neg(tf.mean(tf.logSoftmax(tf.matMul(image, text, false, true))));
+        return tf.neg(tf.mean<tf.Scalar>(tf.logSoftmax(tf.matMul(image, text, false, true))));
       });
       for (const tensor of [value, ...Object.values(grads)]) {
         if (tensor.dataSync().some((x) => !Number.isFinite(x))) throw new Error('a small training step gave NaN');

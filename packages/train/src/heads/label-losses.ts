@@ -36,7 +36,7 @@ export function crossEntropy(logits: tf.Tensor2D, classes: tf.Tensor, terms: Cro
   if (labelSmoothing === 0) return tf.neg(ofClass);
   const everywhere = classWeights ? tf.mul(logProbability, classWeights) : logProbability;
   const spread = tf.div(tf.sum(tf.mul(tf.sum(everywhere, 1), known)), tf.mul(total, count));
-  return tf.neg(tf.add(tf.mul(ofClass, 1 - labelSmoothing), tf.mul(spread, labelSmoothing)));
+  return tf.neg(tf.add<tf.Scalar>(tf.mul(ofClass, 1 - labelSmoothing), tf.mul(spread, labelSmoothing)));
 }
 
 /** Options of {@link binaryCrossEntropy}. */

@@ -28,7 +28,7 @@ export function matchingLoss(logits: tf.Tensor1D, labels: tf.Tensor1D, weights?:
 export function matchingLossTwoClasses(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Scalar {
   checkTensors('train.matchingLossTwoClasses', { logits, labels });
   const target = tf.cast(tf.oneHot(labels, 2), 'float32');
-  return tf.neg(tf.mean(tf.sum(tf.mul(tf.logSoftmax(logits), target), 1)));
+  return tf.neg(tf.mean<tf.Scalar>(tf.sum(tf.mul(tf.logSoftmax(logits), target), 1)));
 }
 
 /**
@@ -57,7 +57,7 @@ export class ImageTextMatching extends StatelessLoss<FusedOutputs> {
       imageRows = tf.concat([all, all, hardImages]);
       textRows = tf.concat([all, hardTexts, all]);
       labels = tf.concat([labels, tf.zeros([2 * size])]);
-      weights = tf.concat([counts, tf.mul(counts, anyText), tf.mul(counts, anyImage)]);
+      weights = tf.concat<tf.Tensor1D>([counts, tf.mul(counts, anyText), tf.mul(counts, anyImage)]);
     }
     const logits = outputs.matchLogits(outputs.fuse(imageRows, textRows).fused);
     const loss = matchingLoss(logits, labels, weights);

@@ -102,7 +102,7 @@ function columnsOf(
 /** float32 [N, M], 1 where the ids differ. */
 function otherIds(rows: RowIds | undefined, columns: RowIds | undefined): tf.Tensor2D | undefined {
   if (!rows || !columns) return undefined;
-  return tf.sub(1, equalIds(rows, columns));
+  return tf.sub<tf.Tensor2D>(1, equalIds(rows, columns));
 }
 
 function crossEntropy(

@@ -39,7 +39,7 @@ export function pairMask(size: number, ids?: RowIds): PairMask {
   checkShape('train.pairMask', 'ids', ids, ids.rank === 1 ? [size] : [size, 'K']);
   return {
     positive: equalIds(ids, ids),
-    valid: tf.cast(tf.greaterEqual(columnsOf(ids)[0]!, 0), 'float32'),
+    valid: tf.cast(tf.greaterEqual<tf.Tensor1D>(columnsOf(ids)[0]!, 0), 'float32'),
   };
 }
 
