@@ -1,5 +1,6 @@
 import type { Window } from '@diptych/graph';
 import type { Emitter, Lowering, LoweringTable } from './emitter.js';
+import { SHAPE } from './shape.js';
 import { windowAttributes } from './window.js';
 
 /** Largest finite float32. */
@@ -98,6 +99,18 @@ const Step: Lowering = (e, [x], { attrs }) =>
 
 const Cast: Lowering = (e, [x], node) => e.cast(x!, node.outputs[0]!.dtype as 'float32');
 
+/** The provider leaves a `Slice` of whole numbers to the CPU: they are gathered by their places. */
+const Slice: Lowering = (e, [x], node) => {
+  const { dtype, shape } = node.inputs[0]!;
+  if (dtype !== 'int32') return SHAPE.Slice!(e, [x!], node);
+  const [begin, size] = [node.attrs.begin as number[], node.attrs.size as number[]];
+  return begin.reduce((cut, start, axis) => {
+    if (size[axis] === shape[axis]) return cut;
+    const places = Int32Array.from({ length: size[axis]! }, (_, i) => start + i);
+    return e.op('Gather', [cut, e.constant(places, [places.length], 'int32')], { axis });
+  }, x!);
+};
+
 /** Operations whose usual form has operators that ONNX Runtime's WebGPU provider lacks or only partly has. */
 export const WEBGPU_FORMS: LoweringTable = {
   BatchNormTrain,
@@ -108,5 +121,6 @@ export const WEBGPU_FORMS: LoweringTable = {
   ArgMin: arg('ReduceMin'),
   IsFinite,
   Cast,
+  Slice,
   Step,
 };
