@@ -66,7 +66,7 @@ async function readBytes(request: Request, most: number): Promise<Uint8Array<Arr
   const parts: Uint8Array[] = [];
   let size = 0;
   try {
-    for await (const part of (request.body ?? []) as AsyncIterable<Uint8Array>) {
+    for await (const part of (request.body ?? []) as AsyncIterable<Uint8Array> | Uint8Array[]) {
       size += part.length;
       if (size > most) throw tooLarge(most, 'more');
       parts.push(part);

@@ -57,7 +57,7 @@ export class ImageTextMatching extends StatelessLoss<FusedOutputs> {
       imageRows = tf.concat([all, all, hardImages]);
       textRows = tf.concat([all, hardTexts, all]);
       labels = tf.concat([labels, tf.zeros([2 * size])]);
-      weights = tf.concat<tf.Tensor1D>([counts, tf.mul(counts, anyText), tf.mul(counts, anyImage)]);
+      weights = tf.concat([counts, tf.mul<tf.Tensor1D>(counts, anyText), tf.mul<tf.Tensor1D>(counts, anyImage)]);
     }
     const logits = outputs.matchLogits(outputs.fuse(imageRows, textRows).fused);
     const loss = matchingLoss(logits, labels, weights);
