@@ -68,7 +68,7 @@ describe('what was written before a part had one word', () => {
   it('loads as a model folder', async () => {
     const model = await load(join(folder, 'model'));
     expect((await model.embedImages([picture])).toArray()[0]).toEqual(near(expected.image));
-    expect((await model.embedTexts(['a red heart'])).toArray()[0]).toEqual(near(expected.text));
+    expect((await model.embedText(['a red heart'])).toArray()[0]).toEqual(near(expected.text));
     expect([...(await model.matchLogits([picture], ['a red heart']))]).toEqual(near([expected.match]));
     model.dispose();
   });

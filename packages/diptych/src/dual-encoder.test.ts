@@ -38,7 +38,7 @@ describe.each(['clip', 'siglip'])('DualEncoder from a %s folder', (name) => {
   it('gives transformers’ logits', async () => {
     const tokenizer = idTokenizer(ids.data, mask, length);
     const model = await DualEncoder.fromPretrained(`${FIXTURES}/${name}`, { tokenizer });
-    const texts = await model.embedTexts(Array.from({ length: rows }, (_, i) => String(i)));
+    const texts = await model.embedText(Array.from({ length: rows }, (_, i) => String(i)));
     const embeds = expected.read('text_embeds');
     expect(texts.shape).toEqual(embeds.shape);
     for (const [i, value] of texts.data.entries()) expect(value).toBeCloseTo(embeds.data[i]!, 5);
@@ -137,7 +137,7 @@ it('averages the sentences of a label, and refuses templates without a place for
   for (const [i, share] of once!.entries()) expect(twice![i]).toBeCloseTo(share, 5);
   const scale = await model.logitScale();
   const cosines = model
-    .similarity(await model.embedImages([picture]), await model.embedTexts(['0', '1', '2']))
+    .similarity(await model.embedImages([picture]), await model.embedText(['0', '1', '2']))
     .toArray()[0]!;
   const powers = cosines.map((cosine) => Math.exp(scale * cosine));
   const total = powers.reduce((sum, power) => sum + power);
@@ -177,7 +177,7 @@ it('takes transform and tokenizer from the files beside the weights, and survive
     await save(join(folder, 'saved'), model);
     const loaded = await load(join(folder, 'saved'));
     for (const texts of [['a cat'], ['a photo of a dog.', 'cat']]) {
-      expect((await loaded.embedTexts(texts)).data).toEqual((await model.embedTexts(texts)).data);
+      expect((await loaded.embedText(texts)).data).toEqual((await model.embedText(texts)).data);
     }
     expect((await loaded.embedImages([picture])).data).toEqual((await model.embedImages([picture])).data);
     expect(await loaded.logitScale()).toBe(await model.logitScale());

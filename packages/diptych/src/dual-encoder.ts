@@ -131,7 +131,7 @@ export class DualEncoder extends JointModel {
     }
     const sentences = labels.flatMap((label) => templates.map((template) => template.replaceAll('{}', label)));
     const pictures = await this.embedImages(images, options);
-    const classes = meanOfRuns(await this.embedTexts(sentences, options), templates.length);
+    const classes = meanOfRuns(await this.embedText(sentences, options), templates.length);
     const scale = await this.logitScale();
     return this.similarity(pictures, classes)
       .toArray()

@@ -263,7 +263,7 @@ describe('JointModel.exportOnnx', () => {
     const { logit } = runOnnx(join(target, 'matcher.onnx'), { fused: fused! });
     const [expected] = await model.matchLogits([picture], ['a red house']);
     expect(logit!.dataSync()[0]).toBeCloseTo(expected!, 4);
-    const [embedding] = (await model.embedTexts(['a red house'])).toArray();
+    const [embedding] = (await model.embedText(['a red house'])).toArray();
     words.embedding!.dataSync().forEach((value, i) => {
       expect(value).toBeCloseTo(embedding![i]!, 5);
     });

@@ -80,17 +80,17 @@ describe('JointModel', () => {
     });
     const { transform } = model;
     const before = new JointModel({ encoder, transform, tokenizer: model.tokenizer });
-    const vectors = await before.embedTexts(texts);
+    const vectors = await before.embedText(texts);
     const vocabulary = join(folder, 'more.txt');
     writeFileSync(vocabulary, ['[PAD]', '[UNK]', '[CLS]', '[SEP]', ...WORDS, 'violet'].join('\n'));
     const longer = { encoder, transform, tokenizer: tokenizer(vocabulary) };
     expect(() => new JointModel(longer)).toThrow(/await resizeTokenEmbeddings\(text, 10\)/);
     await resizeTokenEmbeddings(text, longer.tokenizer.vocabSize);
-    expect((await before.embedTexts(texts)).data).toEqual(vectors.data);
+    expect((await before.embedText(texts)).data).toEqual(vectors.data);
     const headed = withHead(text, new TextFeatureHead({ featureDim: 8, embedDim: 2 }));
     expect([headed.vocabSize, await resizeTokenEmbeddings(headed, 10), text.vocabSize]).toEqual([10, 10, 10]);
     const after = new JointModel(longer);
-    expect((await after.embedTexts(['violet'])).data).not.toEqual((await before.embedTexts(['violet'])).data);
+    expect((await after.embedText(['violet'])).data).not.toEqual((await before.embedText(['violet'])).data);
     after.dispose();
   });
 

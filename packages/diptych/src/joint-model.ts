@@ -88,7 +88,7 @@ export class JointModel {
    *
    * @returns [N, D], each row of length 1
    */
-  async embedTexts(texts: readonly string[], options?: BatchOptions): Promise<Matrix> {
+  async embedText(texts: readonly string[], options?: BatchOptions): Promise<Matrix> {
     if (texts.length === 0) return new Matrix(new Float32Array(0), [0, this.embedDim]);
     return (await embedPairs(this.encoder, this.#source({ texts }, options), { outputs: ['text'] })).text;
   }

@@ -43,7 +43,7 @@ it('loads a folder that fit wrote, from its best checkpoint, with the vocabulary
     checkpoint: run,
     validate: {
       run: async () => {
-        const text = await new d.JointModel({ encoder, transform, tokenizer }).embedTexts(['red', 'blue']);
+        const text = await new d.JointModel({ encoder, transform, tokenizer }).embedText(['red', 'blue']);
         best.push([...text.data]);
         return { score: scores[best.length - 1]! };
       },
@@ -52,13 +52,13 @@ it('loads a folder that fit wrote, from its best checkpoint, with the vocabulary
   });
   rmSync(vocabulary);
   const loaded = await d.load(run);
-  expect([...(await loaded.embedTexts(['red', 'blue'])).data]).toEqual(best[1]);
+  expect([...(await loaded.embedText(['red', 'blue'])).data]).toEqual(best[1]);
   expect(await loaded.match(picture(colours.red), 'red')).toBeGreaterThan(0);
   loaded.dispose();
 
   truncateSync(join(run, 'checkpoints', 'step-000000002', 'tokenizer', 'vocab.txt'), 3);
   const last = await d.load(run);
-  expect([...(await last.embedTexts(['red', 'blue'])).data]).toEqual(best[2]);
+  expect([...(await last.embedText(['red', 'blue'])).data]).toEqual(best[2]);
   last.dispose();
   trainer.dispose();
   encoder.dispose();

@@ -76,7 +76,7 @@ describe('save and load', () => {
     const loadedHeads = await load(paths[0]);
     expect(loadedHeads.encoder.image.embedDim).toBe(EMBED_DIM);
     const loaded = await load(paths[1]);
-    expect((await loaded.embedTexts(['a cat'])).data).toEqual((await whole.embedTexts(['a cat'])).data);
+    expect((await loaded.embedText(['a cat'])).data).toEqual((await whole.embedText(['a cat'])).data);
     expect(await loaded.match(picture(1), 'a cat')).toBeCloseTo(await whole.match(picture(1), 'a cat'), 6);
     expect(await loaded.logitScale()).toBeCloseTo(Math.exp(1.5), 5);
     for (const model of [loadedHeads, loaded, whole]) model.dispose();
@@ -118,12 +118,12 @@ describe('save and load', () => {
     const pictures = [picture(1), picture(2), picture(3)];
     const texts = ['a red heart', 'cats'];
     const images = await model.embedImages(pictures);
-    const words = await model.embedTexts(texts);
+    const words = await model.embedText(texts);
     expect(images.shape).toEqual([3, EMBED_DIM]);
     expect((await loaded.embedImages(pictures, { batchSize: 2 })).toArray()).toEqual(
       images.toArray().map((row) => row.map((x) => expect.closeTo(x, 5))),
     );
-    expect((await loaded.embedTexts(texts)).data).toEqual(words.data);
+    expect((await loaded.embedText(texts)).data).toEqual(words.data);
     const scores = model.similarity(images, words);
     expect(scores.shape).toEqual([3, 2]);
     expect(Math.hypot(...images.row(0))).toBeCloseTo(1, 5);
@@ -145,7 +145,7 @@ describe('save and load', () => {
     const before = tf.memory().numTensors;
     for (let i = 0; i < 3; i++) {
       const loaded = await load(path);
-      await loaded.embedTexts(['a cat']);
+      await loaded.embedText(['a cat']);
       await loaded.matchLogits([picture(1)], ['a cat']);
       loaded.dispose();
     }
@@ -202,7 +202,7 @@ describe('save and load', () => {
     const path = folder();
     await save(path, model);
     const loaded = await load(path);
-    const [a, b] = [await model.embedTexts(['a red cat']), await loaded.embedTexts(['a red cat'])];
+    const [a, b] = [await model.embedText(['a red cat']), await loaded.embedText(['a red cat'])];
     expect(b.data).toEqual(a.data);
     await expect(loaded.match(picture(1), 'a cat')).rejects.toThrow(/no fusion/);
     model.dispose();

@@ -23,17 +23,17 @@ export const PHOTO_TEMPLATES: readonly string[] = Object.freeze([
  * Vectors of classes from descriptions: each class in each template, embedded, scaled to length 1, averaged, scaled again
  * (Radford et al. 2021, prompt ensembling).
  *
- * @param embedTexts vectors of texts, row by row, e.g. `(texts) => model.embedTexts(texts)`
+ * @param embedText vectors of texts, row by row, e.g. `(texts) => model.embedText(texts)`
  * @throws ConfigError if there is no class or template, or a template has no `{}`
  */
 export async function zeroShotClasses(
   names: readonly string[],
-  embedTexts: (texts: string[]) => MatrixData | Promise<MatrixData>,
+  embedText: (texts: string[]) => MatrixData | Promise<MatrixData>,
   templates: readonly string[] = PHOTO_TEMPLATES,
 ): Promise<ZeroShotClasses> {
   const where = 'metrics.zeroShotClasses';
   checkList(where, 'the names', names);
-  checkFunction(where, 'embedTexts', embedTexts);
+  checkFunction(where, 'embedText', embedText);
   checkList(where, 'templates', templates);
   if (names.length === 0 || templates.length === 0 || templates.some((template) => !String(template).includes('{}'))) {
     throw new ConfigError({
@@ -43,7 +43,7 @@ export async function zeroShotClasses(
     });
   }
   const texts = names.flatMap((name) => templates.map((template) => template.replaceAll('{}', name)));
-  const embedded = await embedTexts(texts);
+  const embedded = await embedText(texts);
   checkMatrix(where, 'the texts', embedded);
   const { data, shape } = normalizeRows(embedded);
   const width = shape[1];

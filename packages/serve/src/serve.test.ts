@@ -38,7 +38,7 @@ beforeAll(async () => {
   // what a hostile or careless writer could have put there
   await index.add({
     ids: ['up', 'link', 'page', 'pathless'],
-    vectors: await model.embedTexts(['red', 'green', 'blue', 'round']),
+    vectors: await model.embedText(['red', 'green', 'blue', 'round']),
     metadata: [{ path: '../secret.png' }, { path: 'link.png' }, { path: 'page.png' }, {}],
   });
   await index.close();
@@ -96,7 +96,7 @@ describe('embeddings', () => {
     const images = [await picture(10), await picture(200, 60, 'jpeg')];
     const form = await client.embed({ texts, images });
     const json = await client.embed({ images: images.map((bytes) => Buffer.from(bytes).toString('base64')) });
-    const expectedTexts = (await model.embedTexts(texts)).toArray();
+    const expectedTexts = (await model.embedText(texts)).toArray();
     const expectedImages = (await model.embedImages(images)).toArray();
     for (const [i, row] of expectedTexts.entries()) {
       for (const [j, value] of row.entries()) expect(form.texts![i]![j]).toBeCloseTo(value, 5);
@@ -161,7 +161,7 @@ describe('search', () => {
   });
 
   it('by words, weights, what is not wanted, and filters is arithmetic on vectors', async () => {
-    const [red, blue] = (await model.embedTexts(['red', 'blue'])).toArray() as [number[], number[]];
+    const [red, blue] = (await model.embedText(['red', 'blue'])).toArray() as [number[], number[]];
     const { hits } = await client.search({ text: 'red', not: ['blue'], weights: { not: 0.25 }, k: 3 });
     const sum = red.map((x, i) => x - 0.25 * blue[i]!);
     const length = Math.hypot(...sum);

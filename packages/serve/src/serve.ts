@@ -203,7 +203,7 @@ async function openModel(
     });
   }
   if (typeof model !== 'string') {
-    checkMethods(`${WHERE}: model`, model, ['embedTexts', 'embedImages'], 'a model folder, or a JointModel');
+    checkMethods(`${WHERE}: model`, model, ['embedText', 'embedImages'], 'a model folder, or a JointModel');
     return model;
   }
   const threaded = await ThreadedModel.open(model, workerFile ?? new URL('./model-worker.js', import.meta.url));

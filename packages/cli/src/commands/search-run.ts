@@ -46,7 +46,7 @@ export async function search(flags: SearchFlags, ...words: string[]): Promise<vo
   const folder = findFinishedRun(flags.runs ?? (await runsHere()), flags.run);
   const model = await load(folder);
   const index = await readIndex(folder);
-  const query = image ? await model.embedImages([image]) : await model.embedTexts([text!]);
+  const query = image ? await model.embedImages([image]) : await model.embedText([text!]);
   const [nearest] =
     reranked > 0
       ? await rerank(query, index.image, matcherOf(model, index.image, query), {

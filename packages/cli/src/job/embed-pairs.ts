@@ -12,6 +12,6 @@ export async function embedPairs(model: JointModel, pairs: readonly Pair[]): Pro
   return {
     pairs,
     image: await model.embedImages(images, { batchSize: BATCH }),
-    text: await model.embedTexts(texts, { batchSize: BATCH }),
+    text: await model.embedText(texts, { batchSize: BATCH }),
   };
 }

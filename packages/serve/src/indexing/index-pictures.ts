@@ -197,7 +197,7 @@ async function embedRows(
 async function withCaptions(model: Embedder, rows: readonly Row[], images: MatrixData): Promise<MatrixData> {
   const texts = rows.flatMap(({ captions }) => captions);
   if (texts.length === 0) return images;
-  const { data: words } = await model.embedTexts(texts);
+  const { data: words } = await model.embedText(texts);
   const width = model.embedDim;
   const out = new Float32Array(images.data);
   let text = 0;

@@ -23,7 +23,7 @@ export class BatchedModel {
     this.embedDim = model.embedDim;
     const batcher = <Item, Row>(kind: string, run: (items: readonly Item[]) => Promise<readonly Row[]>) =>
       new Batcher(run, { ...options, onBatch: (size) => options.onBatch?.(kind, size) });
-    this.texts = batcher('text', async (texts: readonly string[]) => rowsOf(await model.embedTexts(texts)));
+    this.texts = batcher('text', async (texts: readonly string[]) => rowsOf(await model.embedText(texts)));
     this.images = batcher('image', async (images: readonly Uint8Array[]) => rowsOf(await model.embedImages(images)));
     if (!model.matchLogits) return;
     this.matches = batcher('match', async (items: readonly MatchItem[]) =>

@@ -5,7 +5,7 @@ export interface Embedder {
   /** D, the width of vectors. */
   readonly embedDim: number;
   /** @returns [N, D] */
-  embedTexts(texts: readonly string[]): Promise<MatrixData>;
+  embedText(texts: readonly string[]): Promise<MatrixData>;
   /**
    * @param images encoded: JPEG, PNG, WebP, …
    * @returns [N, D]

@@ -42,7 +42,7 @@ async function work(model: JointModel, { id, work, texts, images }: ModelCall): 
       work === 'match'
         ? (await model.matchLogits(fill(images!), fill(texts!), options)).slice(0, size)
         : (texts
-            ? await model.embedTexts(fill(texts), options)
+            ? await model.embedText(fill(texts), options)
             : await model.embedImages(fill(images!), options)
           ).data.slice(0, size * model.embedDim);
     answer({ id, data }, [data.buffer as ArrayBuffer]);

@@ -46,7 +46,7 @@ export class ThreadedModel implements Embedder {
     return this.#worker !== undefined;
   }
 
-  async embedTexts(texts: readonly string[]): Promise<MatrixData> {
+  async embedText(texts: readonly string[]): Promise<MatrixData> {
     return { data: await this.#call({ work: 'embed', texts }), shape: [texts.length, this.embedDim] };
   }
 
