@@ -11,6 +11,9 @@ export { type ImageTransformName, type ImageTransformOptions, imageTransform } f
 export { kinds } from './kinds.js';
 export { type LetterboxOptions, letterbox } from './letterbox.js';
 export {
+  clip,
+  half,
+  imagenet,
   NORMALIZATIONS,
   type Normalization,
   type NormalizationName,

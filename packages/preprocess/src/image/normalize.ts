@@ -23,6 +23,9 @@ export const NORMALIZATIONS = {
   half: { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
 } as const satisfies Record<string, Normalization>;
 
+/** The same by themselves: `normalize(half)`. */
+export const { imagenet, clip, half } = NORMALIZATIONS;
+
 /** A name of {@link NORMALIZATIONS}. */
 export type NormalizationName = keyof typeof NORMALIZATIONS;
 
