@@ -5,6 +5,7 @@ import { copyFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'no
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import ts from 'typescript';
+import { asRequire } from './docs/as-require.mjs';
 import { blocksOf, pages } from './docs/blocks.mjs';
 import { serveHub, writeFiles, writeRepositories } from './docs/materials.mjs';
 import { root } from './packages.mjs';
@@ -19,7 +20,9 @@ const SECONDS_A_BLOCK = 120;
 const wanted = process.argv.slice(2);
 const blocks = pages()
   .filter((page) => wanted.length === 0 || wanted.some((part) => page.includes(part)))
-  .flatMap(blocksOf)
+  .flatMap((page) =>
+    blocksOf(page).map((block, i) => ({ ...block, opensReadme: i === 0 && page.startsWith('packages/') })),
+  )
   .map((block) => ({
     ...block,
     where: `${block.page}:${block.line}`,
@@ -55,6 +58,9 @@ try {
         cpSync(reader, folder, { recursive: true });
         const { ok, output } = await runModule(block.file, block.source, folder, environment);
         report(`${block.where} runs`, ok, output);
+        if (!block.opensReadme) continue;
+        const required = await runModule(block.file.replace('.mts', '.cjs'), block.source, folder, environment);
+        report(`${block.where} runs by require`, required.ok, required.output);
       }
     };
     await Promise.all(Array.from({ length: Math.min(4, availableParallelism()) }, work));
@@ -98,9 +104,10 @@ function typeCheck(name, resolution) {
 
 /** Runs a module with what is the reader's own in it, in a folder of the project. */
 function runModule(name, source, folder, environment) {
-  const file = join(folder, name.replace(/(\.mts)?$/, '.mjs'));
+  const isCommonJs = name.endsWith('.cjs');
+  const file = join(folder, isCommonJs ? name : name.replace(/(\.mts)?$/, '.mjs'));
   mkdirSync(folder, { recursive: true });
-  writeFileSync(file, withoutTypes(source));
+  writeFileSync(file, isCommonJs ? asRequire(withoutTypes(source)) : withoutTypes(source));
   copyFileSync(join(project, 'readers-own.mjs'), join(folder, 'readers-own.mjs'));
   const used = [...new Set(source.match(/\b[A-Za-z]+\b/g))].join(' ');
   return new Promise((done) => {

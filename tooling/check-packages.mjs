@@ -1,10 +1,8 @@
 // Packs every package, installs the tarballs into an empty project outside the workspace, and tries them there as a user
-// would: publint and attw, each README's example by `require` (check-docs.mjs runs it by `import`), a gradient, both module systems at once.
+// would: publint and attw, a gradient, both module systems at once. check-docs.mjs runs the READMEs' examples.
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import ts from 'typescript';
-import { blocksOf } from './docs/blocks.mjs';
 import { publishedPackages, root } from './packages.mjs';
 import { createUserProject } from './user-project.mjs';
 
@@ -26,9 +24,6 @@ try {
     check(`publint ${name}`, 'npx', ['publint', 'run', tarball, '--strict'], root);
     check(`attw ${name}`, 'npx', ['attw', tarball, '--profile', 'esm-only'], root);
   }
-  for (const { name, manifest } of packages) {
-    tryExample(`README example of ${manifest.name}`, blocksOf(`packages/${name}/README.md`)[0]?.source);
-  }
   writeFileSync(join(project, 'gradient.mjs'), GRADIENT);
   check('a gradient in plain Node', 'node', ['gradient.mjs'], project);
   writeFileSync(join(project, 'both.mjs'), bothSystems(packages.map(({ manifest }) => manifest)));
@@ -40,41 +35,6 @@ try {
 const failed = results.filter((result) => !result.ok);
 console.log(`${results.length - failed.length} passed, ${failed.length} failed`);
 process.exitCode = failed.length > 0 ? 1 : 0;
-
-/** Runs an example in the user's project as CommonJS. */
-function tryExample(name, typed) {
-  if (typed === undefined) {
-    report(name, false, 'README.md has no ```ts block');
-    return;
-  }
-  const file = name.replaceAll(/\W+/g, '-');
-  writeFileSync(join(project, `${file}.cjs`), asRequire(withoutTypes(typed)));
-  check(`${name} by require`, 'node', ['--no-warnings', `${file}.cjs`], project);
-}
-
-/** The example as Node runs it; check-docs.mjs checks its types. */
-function withoutTypes(source) {
-  const { ES2022: target } = ts.ScriptTarget;
-  const { ESNext: module } = ts.ModuleKind;
-  return ts.transpileModule(source, { compilerOptions: { target, module } }).outputText;
-}
-
-/** The example with each import written as a require, in an async function because of its awaits. */
-function asRequire(source) {
-  const requires = [];
-  const body = source.replaceAll(
-    /^import\s+(?:([^'";]*?)\s+from\s+)?'([^']+)';?[ \t]*(?:\/\/.*)?$/gm,
-    (_, names, module) => {
-      const call = `require('${module}')`;
-      if (names === undefined) requires.push(`${call};`);
-      else if (names.startsWith('* as ')) requires.push(`const ${names.slice(5)} = ${call};`);
-      else if (names.startsWith('{')) requires.push(`const ${names.replaceAll(/\s+as\s+/g, ': ')} = ${call};`);
-      else requires.push(`const ${names} = ${call}.default ?? ${call};`);
-      return '';
-    },
-  );
-  return `${requires.join('\n')}\n(async () => {\n${body}\n})().catch((error) => { console.error(error); process.exit(1); });\n`;
-}
 
 function bothSystems(manifests) {
   const specifiers = manifests.flatMap(({ name, exports }) =>
