@@ -1,27 +1,15 @@
 import { buildCommand } from '@stricli/core';
 import { BACKENDS } from '../engine/backends.js';
-import { userPath } from '../terminal/user-path.js';
 import type { DoctorFlags } from './doctor-run.js';
+import { runFlags, toggle } from './flags.js';
 
 /** Flags of `doctor`. */
 export const doctorCommand = buildCommand<DoctorFlags>({
   loader: async () => (await import('./doctor-run.js')).examine,
   parameters: {
     flags: {
-      config: {
-        kind: 'parsed',
-        parse: userPath,
-        brief: 'configuration; default: diptych.config.ts, .js or .json where the command runs',
-        placeholder: 'file',
-        optional: true,
-      },
-      runs: {
-        kind: 'parsed',
-        parse: userPath,
-        brief: 'where runs are kept (default runs)',
-        placeholder: 'folder',
-        optional: true,
-      },
+      config: runFlags.config,
+      runs: runFlags.runs,
       tryEngine: {
         kind: 'enum',
         values: BACKENDS,
@@ -29,7 +17,7 @@ export const doctorCommand = buildCommand<DoctorFlags>({
         optional: true,
         hidden: true,
       },
-      json: { kind: 'boolean', brief: 'print what was found as JSON', default: false, withNegated: false },
+      json: toggle('print what was found as JSON'),
     },
   },
   docs: {

@@ -1,8 +1,7 @@
 import { buildCommand } from '@stricli/core';
-import { BACKENDS } from '../engine/backends.js';
 import { userPath } from '../terminal/user-path.js';
 import type { EmbedFlags } from './embed-run.js';
-import { runFlags } from './run-flags.js';
+import { backendFlag, picturesArgument, runFlags, toggle } from './flags.js';
 
 /** Flags of `embed`. */
 export const embedCommand = buildCommand<EmbedFlags, [data: string]>({
@@ -10,13 +9,7 @@ export const embedCommand = buildCommand<EmbedFlags, [data: string]>({
   parameters: {
     positional: {
       kind: 'tuple',
-      parameters: [
-        {
-          brief: 'a folder of pictures, with captions or without, or a table of pairs',
-          parse: userPath,
-          placeholder: 'data',
-        },
-      ],
+      parameters: [picturesArgument],
     },
     flags: {
       ...runFlags,
@@ -28,8 +21,8 @@ export const embedCommand = buildCommand<EmbedFlags, [data: string]>({
         default: 'embeddings',
       },
       towers: { kind: 'enum', values: ['image', 'text', 'both'], brief: 'what to embed', default: 'image' },
-      backend: { kind: 'enum', values: BACKENDS, brief: 'compute engine', default: 'onnxruntime' },
-      json: { kind: 'boolean', brief: 'print what was written as JSON', default: false, withNegated: false },
+      backend: backendFlag,
+      json: toggle('print what was written as JSON'),
     },
   },
   docs: {

@@ -14,7 +14,7 @@ import { embedPairs } from '../job/embed-pairs.js';
 import { evaluate } from '../job/evaluate.js';
 import { CONFIG_FILE, findFinishedRun } from '../job/runs.js';
 import { printFigures } from '../job/summary.js';
-import type { RunFlags } from './run-flags.js';
+import type { RunFlags } from './flags.js';
 
 /** What `eval` was asked for. */
 export interface EvalFlags extends RunFlags {

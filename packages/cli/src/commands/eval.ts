@@ -1,9 +1,8 @@
 import { buildCommand } from '@stricli/core';
 import { CAPTIONS } from '../data/open-data.js';
-import { BACKENDS } from '../engine/backends.js';
 import { userPath } from '../terminal/user-path.js';
 import type { EvalFlags } from './eval-run.js';
-import { runFlags } from './run-flags.js';
+import { backendFlag, optional, runFlags, toggle } from './flags.js';
 
 /** Flags of `eval`. */
 export const evalCommand = buildCommand<EvalFlags>({
@@ -11,22 +10,19 @@ export const evalCommand = buildCommand<EvalFlags>({
   parameters: {
     flags: {
       ...runFlags,
-      data: {
-        kind: 'parsed',
-        parse: userPath,
-        brief:
-          'pairs to evaluate on; default: those of the configuration. Of the data that a run was trained on, only what it held out',
-        placeholder: 'path',
-        optional: true,
-      },
+      data: optional(
+        userPath,
+        'pairs to evaluate on; default: those of the configuration. Of the data that a run was trained on, only what it held out',
+        'path',
+      ),
       captions: {
         kind: 'enum',
         values: CAPTIONS,
         brief: 'what of a .txt beside a picture is its caption (default lines)',
         optional: true,
       },
-      backend: { kind: 'enum', values: BACKENDS, brief: 'compute engine', default: 'onnxruntime' },
-      json: { kind: 'boolean', brief: 'print the figures as JSON', default: false, withNegated: false },
+      backend: backendFlag,
+      json: toggle('print the figures as JSON'),
     },
   },
   docs: {

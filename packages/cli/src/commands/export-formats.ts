@@ -1,4 +1,4 @@
-import type { RunFlags } from './run-flags.js';
+import type { RunFlags } from './flags.js';
 
 /** What a model can be written as. */
 export const EXPORT_FORMATS = ['onnx'] as const;

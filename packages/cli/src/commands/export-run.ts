@@ -1,9 +1,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { ConfigError, EngineError } from '@diptych/core';
 import { type ExportedPart, load } from 'diptych';
-import { loadConfig } from '../config/load-config.js';
-import { RUNS } from '../config/train-plan.js';
-import { findFinishedRun } from '../job/runs.js';
+import { askedRun } from './asked-run.js';
 import type { ExportFlags, ExportFormat } from './export-formats.js';
 
 /** Distance from the model, as a part of its largest result, above which a file is of no use; float32 gives some 1e-6. */
@@ -13,8 +11,7 @@ const LARGEST_DISTANCE = 1e-3;
 export async function exportRun(flags: ExportFlags, format: ExportFormat): Promise<void> {
   const { out, force, json } = flags;
   checkEmpty(out, force);
-  const { config } = await loadConfig(flags.config, process.cwd());
-  const run = findFinishedRun(flags.runs ?? config.runs ?? RUNS, flags.run);
+  const run = await askedRun(flags);
   const model = await load(run);
   try {
     const files = await model.exportOnnx(out);

@@ -1,7 +1,7 @@
 import { buildChoiceParser, buildCommand } from '@stricli/core';
 import { userPath } from '../terminal/user-path.js';
 import { EXPORT_FORMATS, type ExportFlags, type ExportFormat } from './export-formats.js';
-import { runFlags } from './run-flags.js';
+import { runFlags, toggle } from './flags.js';
 
 /** Flags of `export`. */
 export const exportCommand = buildCommand<ExportFlags, [format: ExportFormat]>({
@@ -26,13 +26,8 @@ export const exportCommand = buildCommand<ExportFlags, [format: ExportFormat]>({
         placeholder: 'folder',
         default: 'exported',
       },
-      force: {
-        kind: 'boolean',
-        brief: 'write also into a folder that holds something, over files of the same names',
-        default: false,
-        withNegated: false,
-      },
-      json: { kind: 'boolean', brief: 'print what was written as JSON', default: false, withNegated: false },
+      force: toggle('write also into a folder that holds something, over files of the same names'),
+      json: toggle('print what was written as JSON'),
     },
   },
   docs: {

@@ -1,19 +1,17 @@
 import { statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { printable } from '@diptych/core';
-import { DataError, type PairSource, folder as pictures, plainRead } from '@diptych/data';
+import { DataError, type PairSource, plainRead } from '@diptych/data';
 import { openIndex, type Precision } from '@diptych/search';
-import { indexPictures, type PictureItem, writeIndexFacts } from '@diptych/serve';
+import { type IndexedCounts, indexPictures, type PictureItem, writeIndexFacts } from '@diptych/serve';
 import { load } from 'diptych';
-import { loadConfig } from '../config/load-config.js';
-import { RUNS } from '../config/train-plan.js';
-import { openData } from '../data/open-data.js';
-import { ownWords } from '../data/own-words.js';
+import { namedPictures, openData } from '../data/open-data.js';
 import { type BackendName, useBackend } from '../engine/backends.js';
-import { findFinishedRun } from '../job/runs.js';
+import { INTERRUPTED, interruptible } from '../terminal/interruption.js';
 import { showCount } from '../terminal/progress.js';
 import { keepOutputForJson, say } from '../terminal/say.js';
-import type { RunFlags } from './run-flags.js';
+import { askedRun } from './asked-run.js';
+import type { RunFlags } from './flags.js';
 
 /** What `index` was asked for, beside its data. */
 export interface IndexFlags extends RunFlags {
@@ -24,55 +22,54 @@ export interface IndexFlags extends RunFlags {
   readonly json: boolean;
 }
 
-/** Shells expect 128 + the number of the signal; SIGINT is 2. */
-const INTERRUPTED = 130;
 /** Bad pictures that are named one by one. */
 const NAMED = 20;
 
 /** The work of `diptych index`. */
 export async function index(flags: IndexFlags, data: string): Promise<void> {
   if (flags.json) keepOutputForJson();
-  const { config } = await loadConfig(flags.config, process.cwd());
-  const run = findFinishedRun(flags.runs ?? config.runs ?? RUNS, flags.run);
+  const run = await askedRun(flags);
   const { source, root } = picturesAt(data);
   const bad = new BadPictures();
   await useBackend(flags.backend);
   const model = await load(run);
-  const stop = new AbortController();
-  const interrupt = () => stop.abort();
-  process.once('SIGINT', interrupt);
   const progress = showCount('indexed', undefined);
   try {
-    const target = await openIndex(flags.out, { embedDim: model.embedDim, precision: flags.precision });
-    try {
-      await writeIndexFacts(flags.out, { model: run, pictures: root });
-      const items = await captionedPictures(source, bad);
-      const counts = await indexPictures(target, model, items, {
-        root,
-        vectors: flags.vectors,
-        signal: stop.signal,
-        onProgress: ({ added, unchanged }) => progress.update(added + unchanged),
-        onBad: (path, reason) => bad.add(path, reason),
-      });
-      progress.stop();
-      const all = { ...counts, bad: bad.count };
-      const rows = await target.count();
-      if (flags.json) console.log(JSON.stringify({ index: flags.out, rows, ...all }));
-      else {
-        say(
-          `${rows} pictures in ${flags.out}: ${all.added} new or changed, ${all.unchanged} as before, ${all.removed} gone, ${all.bad} not usable`,
-        );
-        say(`diptych serve ${flags.out}`);
+    await interruptible(async (signal) => {
+      const target = await openIndex(flags.out, { embedDim: model.embedDim, precision: flags.precision });
+      try {
+        await writeIndexFacts(flags.out, { model: run, pictures: root });
+        const items = await captionedPictures(source, bad);
+        const counts = await indexPictures(target, model, items, {
+          root,
+          vectors: flags.vectors,
+          signal,
+          onProgress: ({ added, unchanged }) => progress.update(added + unchanged),
+          onBad: (path, reason) => bad.add(path, reason),
+        });
+        progress.stop();
+        report(flags, await target.count(), { ...counts, bad: bad.count });
+        if (signal.aborted) process.exitCode = INTERRUPTED;
+      } finally {
+        await target.close();
       }
-      if (stop.signal.aborted) process.exitCode = INTERRUPTED;
-    } finally {
-      await target.close();
-    }
+    });
   } finally {
     progress.stop();
-    process.removeListener('SIGINT', interrupt);
     model.dispose();
   }
+}
+
+function report({ out, json }: IndexFlags, rows: number, counts: IndexedCounts): void {
+  if (json) {
+    console.log(JSON.stringify({ index: out, rows, ...counts }));
+    return;
+  }
+  const { added, unchanged, removed, bad } = counts;
+  say(
+    `${rows} pictures in ${out}: ${added} new or changed, ${unchanged} as before, ${removed} gone, ${bad} not usable`,
+  );
+  say(`diptych serve ${out}`);
 }
 
 /** A source of pictures, and the folder that they lie in. Pictures of a folder need no captions. */
@@ -80,7 +77,7 @@ function picturesAt(data: string): { readonly source: PairSource; readonly root:
   const isFolder = statSync(data, { throwIfNoEntry: false })?.isDirectory() ?? false;
   const source = openData(data, 'index');
   if (!isFolder) return { source, root: dirname(data) };
-  const withNames = pictures(data, { withoutCaption: async (path) => (await ownWords(path)) ?? basename(path) });
+  const withNames = namedPictures(data);
   return { source: source.name === withNames.name ? withNames : source, root: data };
 }
 

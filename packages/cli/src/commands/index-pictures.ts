@@ -1,8 +1,7 @@
 import { buildCommand } from '@stricli/core';
-import { BACKENDS } from '../engine/backends.js';
 import { userPath } from '../terminal/user-path.js';
+import { backendFlag, picturesArgument, runFlags, toggle } from './flags.js';
 import type { IndexFlags } from './index-pictures-run.js';
-import { runFlags } from './run-flags.js';
 
 /** Where an index is, unless it is said. */
 export const INDEX = 'pictures.index';
@@ -13,13 +12,7 @@ export const indexCommand = buildCommand<IndexFlags, [data: string]>({
   parameters: {
     positional: {
       kind: 'tuple',
-      parameters: [
-        {
-          brief: 'a folder of pictures, with captions or without, or a table of pairs',
-          parse: userPath,
-          placeholder: 'data',
-        },
-      ],
+      parameters: [picturesArgument],
     },
     flags: {
       ...runFlags,
@@ -36,8 +29,8 @@ export const indexCommand = buildCommand<IndexFlags, [data: string]>({
         brief: 'how vectors are held for the scan',
         default: 'float32',
       },
-      backend: { kind: 'enum', values: BACKENDS, brief: 'compute engine', default: 'onnxruntime' },
-      json: { kind: 'boolean', brief: 'print what was done as JSON', default: false, withNegated: false },
+      backend: backendFlag,
+      json: toggle('print what was done as JSON'),
     },
   },
   docs: {

@@ -6,15 +6,13 @@ import { configText, type InitAnswers } from '../config/config-text.js';
 import { CONFIG_FILES } from '../config/load-config.js';
 import { RUNS, trainPlan } from '../config/train-plan.js';
 import { askForConfig, type Prompts } from '../terminal/ask-for-config.js';
+import { INTERRUPTED } from '../terminal/interruption.js';
 
 /** What `init` was asked for. */
 export interface InitFlags extends Partial<InitAnswers> {
   readonly yes: boolean;
   readonly force: boolean;
 }
-
-/** Shells expect 128 + the number of the signal; SIGINT is 2. */
-const INTERRUPTED = 130;
 
 /** The work of `diptych init`. */
 export async function init(flags: InitFlags): Promise<void> {

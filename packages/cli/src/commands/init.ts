@@ -1,5 +1,6 @@
 import { buildCommand } from '@stricli/core';
-import { towerName, userPath } from '../terminal/user-path.js';
+import { userPath } from '../terminal/user-path.js';
+import { optional, runFlags, toggle, towerFlags } from './flags.js';
 import type { InitFlags } from './init-run.js';
 
 /** Flags of `init`; what is left out is asked for on a terminal. */
@@ -7,59 +8,17 @@ export const initCommand = buildCommand<InitFlags>({
   loader: async () => (await import('./init-run.js')).init,
   parameters: {
     flags: {
-      data: {
-        kind: 'parsed',
-        parse: userPath,
-        brief: 'captioned pictures: a folder or a table',
-        placeholder: 'path',
-        optional: true,
-      },
-      image: {
-        kind: 'parsed',
-        parse: towerName,
-        brief: 'image tower: a folder, a hub id, or scratch',
-        placeholder: 'tower',
-        optional: true,
-      },
-      text: {
-        kind: 'parsed',
-        parse: towerName,
-        brief: 'text tower: a folder, a hub id, or scratch',
-        placeholder: 'tower',
-        optional: true,
-      },
-      model: {
-        kind: 'parsed',
-        parse: towerName,
-        brief: 'a dual encoder (CLIP, SigLIP) in place of the two',
-        placeholder: 'model',
-        optional: true,
-      },
+      data: optional(userPath, 'captioned pictures: a folder or a table', 'path'),
+      ...towerFlags,
       split: {
         kind: 'enum',
         values: ['base', 'random'],
         brief: 'how pairs are held out (default base)',
         optional: true,
       },
-      runs: {
-        kind: 'parsed',
-        parse: userPath,
-        brief: 'where runs are kept (default runs)',
-        placeholder: 'folder',
-        optional: true,
-      },
-      yes: {
-        kind: 'boolean',
-        brief: 'ask nothing: defaults for what no flag says',
-        default: false,
-        withNegated: false,
-      },
-      force: {
-        kind: 'boolean',
-        brief: 'write over a configuration that is there',
-        default: false,
-        withNegated: false,
-      },
+      runs: runFlags.runs,
+      yes: toggle('ask nothing: defaults for what no flag says'),
+      force: toggle('write over a configuration that is there'),
     },
   },
   docs: {

@@ -1,6 +1,7 @@
 import { buildCommand } from '@stricli/core';
 import { CAPTIONS } from '../data/open-data.js';
 import { towerName, userPath } from '../terminal/user-path.js';
+import { optional, runFlags, toggle } from './flags.js';
 import type { InspectFlags } from './inspect-run.js';
 import { wholeNumber } from './parse.js';
 
@@ -20,48 +21,24 @@ export const inspectCommand = buildCommand<InspectFlags, [data?: string]>({
       ],
     },
     flags: {
-      config: {
-        kind: 'parsed',
-        parse: userPath,
-        brief: 'configuration; default: diptych.config.ts, .js or .json where the command runs',
-        placeholder: 'file',
-        optional: true,
-      },
+      config: runFlags.config,
       captions: {
         kind: 'enum',
         values: CAPTIONS,
         brief: 'what of a .txt beside a picture is its caption (default lines)',
         optional: true,
       },
-      text: {
-        kind: 'parsed',
-        parse: towerName,
-        brief: "text tower whose tokens are counted: a folder or a hub id (default: bert-base-uncased's tokens)",
-        placeholder: 'tower',
-        optional: true,
-      },
-      limit: {
-        kind: 'parsed',
-        parse: wholeNumber,
-        brief: 'look at this many pairs, from the start',
-        placeholder: 'number',
-        optional: true,
-      },
-      headers: {
-        kind: 'boolean',
-        brief:
-          'read only the beginnings of pictures: quicker, but finds none that are cut short, and no near-duplicates',
-        default: false,
-        withNegated: false,
-      },
-      quarantine: {
-        kind: 'parsed',
-        parse: userPath,
-        brief: 'also note each pair that cannot be used, a JSON object a line',
-        placeholder: 'file',
-        optional: true,
-      },
-      json: { kind: 'boolean', brief: 'print what was found as JSON', default: false, withNegated: false },
+      text: optional(
+        towerName,
+        "text tower whose tokens are counted: a folder or a hub id (default: bert-base-uncased's tokens)",
+        'tower',
+      ),
+      limit: optional(wholeNumber, 'look at this many pairs, from the start', 'number'),
+      headers: toggle(
+        'read only the beginnings of pictures: quicker, but finds none that are cut short, and no near-duplicates',
+      ),
+      quarantine: optional(userPath, 'also note each pair that cannot be used, a JSON object a line', 'file'),
+      json: toggle('print what was found as JSON'),
     },
   },
   docs: {

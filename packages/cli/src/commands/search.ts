@@ -1,5 +1,6 @@
 import { buildCommand } from '@stricli/core';
 import { userPath } from '../terminal/user-path.js';
+import { optional, runFlags, toggle } from './flags.js';
 import { wholeNumber } from './parse.js';
 import type { SearchFlags } from './search-run.js';
 
@@ -12,13 +13,7 @@ export const searchCommand = buildCommand<SearchFlags, string[]>({
       parameter: { brief: 'what to look for, in words', parse: String, placeholder: 'query' },
     },
     flags: {
-      image: {
-        kind: 'parsed',
-        parse: userPath,
-        brief: 'search by this picture instead',
-        placeholder: 'path',
-        optional: true,
-      },
+      image: optional(userPath, 'search by this picture instead', 'path'),
       top: { kind: 'parsed', parse: wholeNumber, brief: 'how many results', placeholder: 'number', default: '8' },
       rerank: {
         kind: 'parsed',
@@ -35,21 +30,9 @@ export const searchCommand = buildCommand<SearchFlags, string[]>({
         inferEmpty: true,
         optional: true,
       },
-      json: { kind: 'boolean', brief: 'print the results as JSON', default: false, withNegated: false },
-      runs: {
-        kind: 'parsed',
-        parse: userPath,
-        brief: 'where runs are kept (default runs)',
-        placeholder: 'folder',
-        optional: true,
-      },
-      run: {
-        kind: 'parsed',
-        parse: String,
-        brief: 'the run to search; default: the newest finished one',
-        placeholder: 'name',
-        optional: true,
-      },
+      json: toggle('print the results as JSON'),
+      runs: runFlags.runs,
+      run: optional(String, 'the run to search; default: the newest finished one', 'name'),
     },
   },
   docs: {

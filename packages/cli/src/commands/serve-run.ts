@@ -1,11 +1,9 @@
 import { existsSync } from 'node:fs';
 import { readIndexFacts, serve } from '@diptych/serve';
-import { loadConfig } from '../config/load-config.js';
-import { RUNS } from '../config/train-plan.js';
-import { findFinishedRun } from '../job/runs.js';
 import { keepOutputForJson, say } from '../terminal/say.js';
+import { askedRun } from './asked-run.js';
+import type { RunFlags } from './flags.js';
 import { INDEX } from './index-pictures.js';
-import type { RunFlags } from './run-flags.js';
 
 /** What `serve` was asked for, beside its index. */
 export interface ServeFlags extends RunFlags {
@@ -24,7 +22,7 @@ export async function serveIndex(flags: ServeFlags, asked?: string): Promise<voi
   const token = process.env.DIPTYCH_TOKEN;
   const index = asked ?? (existsSync(INDEX) ? INDEX : undefined);
   const made = index === undefined ? undefined : await readIndexFacts(index);
-  const model = flags.model ?? (flags.run === undefined ? made?.model : undefined) ?? (await runFolder(flags));
+  const model = flags.model ?? (flags.run === undefined ? made?.model : undefined) ?? (await askedRun(flags));
   const server = await serve({
     model,
     host,
@@ -44,9 +42,4 @@ export async function serveIndex(flags: ServeFlags, asked?: string): Promise<voi
   });
   say('answering what is under way …');
   await server.close();
-}
-
-async function runFolder({ config: file, runs, run }: ServeFlags): Promise<string> {
-  const { config } = await loadConfig(file, process.cwd());
-  return findFinishedRun(runs ?? config.runs ?? RUNS, run);
 }

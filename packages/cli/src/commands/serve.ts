@@ -1,7 +1,7 @@
 import { buildCommand } from '@stricli/core';
 import { userPath } from '../terminal/user-path.js';
+import { optional, runFlags, toggle } from './flags.js';
 import { wholeNumber } from './parse.js';
-import { runFlags } from './run-flags.js';
 import type { ServeFlags } from './serve-run.js';
 
 /** Flags of `serve`. */
@@ -21,20 +21,12 @@ export const serveCommand = buildCommand<ServeFlags, [index?: string]>({
     },
     flags: {
       ...runFlags,
-      model: {
-        kind: 'parsed',
-        parse: userPath,
-        brief: 'a model folder; default: what the index was made with, else the newest finished run',
-        placeholder: 'folder',
-        optional: true,
-      },
-      pictures: {
-        kind: 'parsed',
-        parse: userPath,
-        brief: 'the folder of the pictures, if it was moved',
-        placeholder: 'folder',
-        optional: true,
-      },
+      model: optional(
+        userPath,
+        'a model folder; default: what the index was made with, else the newest finished run',
+        'folder',
+      ),
+      pictures: optional(userPath, 'the folder of the pictures, if it was moved', 'folder'),
       host: {
         kind: 'parsed',
         parse: String,
@@ -43,7 +35,7 @@ export const serveCommand = buildCommand<ServeFlags, [index?: string]>({
         default: '127.0.0.1',
       },
       port: { kind: 'parsed', parse: wholeNumber, brief: '0 for a free one', placeholder: 'number', default: '8080' },
-      json: { kind: 'boolean', brief: 'print the address as JSON', default: false, withNegated: false },
+      json: toggle('print the address as JSON'),
     },
   },
   docs: {

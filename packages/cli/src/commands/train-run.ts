@@ -2,10 +2,8 @@ import { loadConfig } from '../config/load-config.js';
 import { type TrainFlags, trainPlan } from '../config/train-plan.js';
 import { dryRun } from '../job/dry-run.js';
 import { runTraining } from '../job/run-training.js';
+import { INTERRUPTED } from '../terminal/interruption.js';
 import { keepOutputForJson } from '../terminal/say.js';
-
-/** Shells expect 128 + the number of the signal; SIGINT is 2. */
-const INTERRUPTED = 130;
 
 /** The work of `diptych train`. */
 export async function train(flags: TrainFlags, data?: string): Promise<void> {

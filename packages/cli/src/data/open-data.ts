@@ -1,5 +1,5 @@
 import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { TrainingError } from '@diptych/core';
 import { csv, type Fields, folder, jsonl, type PairSource, parquet } from '@diptych/data';
 import { ownWords } from './own-words.js';
@@ -22,6 +22,11 @@ export function openData(path: string, where: string, captions: Captions = 'line
   if (!statSync(path).isDirectory()) return tableAt(path);
   const table = tableIn(path, where);
   return table === undefined ? folder(path, { captions, withoutCaption: ownWords }) : tableAt(join(path, table));
+}
+
+/** All pictures of a folder; one that has no caption and says nothing of itself goes by its file's name. */
+export function namedPictures(path: string): PairSource {
+  return folder(path, { withoutCaption: async (picture) => (await ownWords(picture)) ?? basename(picture) });
 }
 
 const SEPARATED = /\.(csv|tsv|tab)(\.(gz|zst))?$/i;

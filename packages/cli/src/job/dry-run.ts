@@ -1,31 +1,32 @@
 import { formatInspection, pairs as inMemory, inspect, Quarantine } from '@diptych/data';
 import type { TrainPlan } from '../config/train-plan.js';
-import { splitPairs } from '../data/split.js';
 import { useBackend } from '../engine/backends.js';
 import { formatSeconds } from '../terminal/progress.js';
-import { batchSizeFor } from './batch-size.js';
 import { chooseMethod } from './choose-method.js';
+import { splitData } from './split-data.js';
 
 /** Prints what `train` would do: its data, its model, and what it would take, from a few measured steps. Writes no run. */
 export async function dryRun(plan: TrainPlan): Promise<void> {
   await useBackend(plan.backend);
   const method = await chooseMethod(plan);
   const bad = new Quarantine({ quarantine: false });
-  const pairs = await plan.data.read(method.transform, bad.reject);
-  const { train, heldOut } = splitPairs(pairs, plan.split, plan.seed);
-  const batchSize = batchSizeFor(train, heldOut, {
-    largest: method.batchSize,
-    where: plan.data.name,
-    notUsable: String(bad),
-    warn: console.warn,
-  });
+  const split = await splitData(plan, method, bad);
+  const { pairs, train, heldOut, batchSize } = split;
   const inspection = await inspect(inMemory([...pairs], { name: plan.data.name }), { samples: 3 });
-  const { parts, stages } = await method.measure({ pairs, train, heldOut, batchSize });
+  const { parts, stages } = await method.measure(split);
   const memory = process.resourceUsage().maxRSS / 1024;
   if (plan.json) {
-    const { data, split, seed, backend } = plan;
+    const { data, seed, backend } = plan;
     const counts = { pairs: pairs.length, train: train.length, heldOut: heldOut.length, notUsable: bad.counts };
-    const whole = { data: data.name, split, seed, backend, steps: method.steps, batchSize, recipe: method.recipe };
+    const whole = {
+      data: data.name,
+      split: plan.split,
+      seed,
+      backend,
+      steps: method.steps,
+      batchSize,
+      recipe: method.recipe,
+    };
     console.log(JSON.stringify({ ...whole, ...counts, parts, stages, peakRssMiB: memory, inspection }));
     return;
   }

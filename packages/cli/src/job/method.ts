@@ -19,14 +19,18 @@ export interface Method {
   /** @returns undefined if it was interrupted, with its state saved */
   train(material: Material): Promise<Trained | undefined>;
   /** What it would take, from a few steps. Leaves nothing behind. */
-  measure(material: Omit<Material, 'run' | 'signal'>): Promise<Measured>;
+  measure(data: SplitData): Promise<Measured>;
 }
 
-/** What a method works on. */
-export interface Material extends Split {
+/** The pairs of a plan, as a method takes them. */
+export interface SplitData extends Split {
   /** All pairs: those of the split, in their own order. */
   readonly pairs: readonly Pair[];
   readonly batchSize: number;
+}
+
+/** What a method works on. */
+export interface Material extends SplitData {
   readonly run: RunFolder;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;

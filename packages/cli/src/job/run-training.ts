@@ -5,20 +5,20 @@ import { Quarantine } from '@diptych/data';
 import { writeSafetensors } from '@diptych/weights/node';
 import { save } from 'diptych';
 import type { TrainPlan } from '../config/train-plan.js';
-import { splitPairs } from '../data/split.js';
 import { useBackend } from '../engine/backends.js';
 import { readHistory } from '../report/history.js';
 import type { ReportInput } from '../report/report.js';
 import { writeReport } from '../report/write-report.js';
+import { interruptible } from '../terminal/interruption.js';
 import { formatSeconds } from '../terminal/progress.js';
 import { say } from '../terminal/say.js';
-import { batchSizeFor } from './batch-size.js';
 import { chooseMethod } from './choose-method.js';
 import { evaluate } from './evaluate.js';
 import { type Embedded, LOG_FILE, type Method } from './method.js';
 import type { MetricsFile } from './metrics-file.js';
 import { CONFIG_FILE, METRICS_FILE, openRun } from './runs.js';
 import { writeIndex } from './search-index.js';
+import { splitData } from './split-data.js';
 import { printSummary } from './summary.js';
 
 /** How a start of a run ended. */
@@ -32,26 +32,15 @@ export async function runTraining(plan: TrainPlan): Promise<Outcome> {
   const config = runConfig(plan, method);
   const run = openRun(plan.runs, config, plan);
   const bad = new Quarantine({ quarantine: join(run.path, 'quarantine.jsonl') });
-  const pairs = await plan.data.read(method.transform, bad.reject);
-  const { train, heldOut } = splitPairs(pairs, plan.split, plan.seed);
-  const batchSize = batchSizeFor(train, heldOut, {
-    largest: method.batchSize,
-    where: plan.data.name,
-    notUsable: String(bad),
-    warn: console.warn,
-  });
+  const split = await splitData(plan, method, bad);
+  const { pairs, train, heldOut } = split;
   say(
     `${pairs.length} pairs: ${train.length} to train on, ${heldOut.length} held out (split ${plan.split}, seed ${plan.seed}); ${run.path}`,
   );
   if (!run.resumes) await writeFile(join(run.path, CONFIG_FILE), `${JSON.stringify(config, null, 2)}\n`);
 
-  const stop = new AbortController();
-  const interrupt = () => stop.abort();
-  process.once('SIGINT', interrupt);
   const started = performance.now();
-  const trained = await method
-    .train({ pairs, train, heldOut, batchSize, run, signal: stop.signal })
-    .finally(() => process.removeListener('SIGINT', interrupt));
+  const trained = await interruptible((signal) => method.train({ ...split, run, signal }));
   if (!trained) return 'interrupted';
   const trainSeconds = (performance.now() - started) / 1000;
 
