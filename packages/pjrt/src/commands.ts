@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { ConfigError, isDiptychError } from '@diptych/core';
+import { askProcess } from '@diptych/core/node';
 import { PLUGIN_NAMES, PLUGINS, type PluginName, pluginFacts } from './install/catalog.js';
 import { doctor, type TriedPlugin, thisMachine } from './install/doctor.js';
 import type { WheelProgress } from './install/fetch-wheel.js';
@@ -126,25 +126,6 @@ async function tryHere(path: string): Promise<TriedPlugin> {
 const SECONDS_TO_OPEN = 120;
 
 function tryInChild(path: string, script: string): Promise<TriedPlugin> {
-  return new Promise((resolve) => {
-    const env = { ...process.env, TF_CPP_MIN_LOG_LEVEL: '3' };
-    const timeout = SECONDS_TO_OPEN * 1000;
-    const child = spawn(process.execPath, [script, 'try-plugin', path], {
-      env,
-      timeout,
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    let said = '';
-    child.stdout.on('data', (piece) => {
-      said += piece;
-    });
-    child.on('error', (error) => resolve({ error: error.message }));
-    child.on('close', (status, signal) => {
-      try {
-        resolve(JSON.parse(said) as TriedPlugin);
-      } catch {
-        resolve({ error: `opening it ended the process (${signal ?? `status ${status}`})` });
-      }
-    });
-  });
+  const env = { ...process.env, TF_CPP_MIN_LOG_LEVEL: '3' };
+  return askProcess([script, 'try-plugin', path], { doing: 'opening it', seconds: SECONDS_TO_OPEN, env });
 }

@@ -1,34 +1,19 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { Matrix } from '@diptych/core';
-import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { bundle } from '../test/bundle.js';
 import { stateAfter } from '../test/operations.js';
 import { openIndex } from './open-index.js';
 
-const ROOT = resolve(import.meta.dirname, '../../..');
 const KILLS = 50;
 
 let folder: string;
 let program: string;
 
 beforeAll(async () => {
-  const cache = join(ROOT, 'node_modules', '.cache');
-  mkdirSync(cache, { recursive: true });
-  folder = mkdtempSync(join(cache, 'diptych-search-kill-'));
-  program = join(folder, 'child.mjs');
-  await build({
-    entryPoints: [resolve(import.meta.dirname, '../test/kill-child.ts')],
-    outfile: program,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    external: ['onnxruntime-node', '@tensorflow/tfjs-core'],
-    tsconfig: join(ROOT, 'tsconfig.base.json'),
-    logLevel: 'error',
-  });
+  ({ folder, program } = await bundle('test/kill-child.ts'));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

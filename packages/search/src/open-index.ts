@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
-import { availableParallelism, totalmem } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { ConfigError, checkOptions, checkPath, checkPositive, type OptionNames, StoreError } from '@diptych/core';
+import { memoryLimit } from '@diptych/core/node';
 import { ExactIndex } from './exact-index.js';
 import { hasLog, type IndexHeader, type Metric, readLog } from './format/commit-log.js';
 import { checkPrecision, type Precision } from './precision.js';
@@ -67,7 +68,7 @@ const METRICS: readonly Metric[] = ['cosine', 'dot'];
 export async function openIndex(folder: string, options: OpenIndexOptions = {}): Promise<ExactIndex> {
   checkPath(WHERE, folder);
   checkOptions(WHERE, options, OPTIONS);
-  const { threads = Math.min(16, availableParallelism()), cacheBytes = memory() / 4, readonly = false } = options;
+  const { threads = Math.min(16, availableParallelism()), cacheBytes = memoryLimit() / 4, readonly = false } = options;
   checkPositive(WHERE, 'threads', threads);
   if (!(cacheBytes >= 0))
     throw new ConfigError({ where: WHERE, expected: 'cacheBytes of 0 or more', got: `${cacheBytes}` });
@@ -89,12 +90,6 @@ export async function openIndex(folder: string, options: OpenIndexOptions = {}):
     writer?.close();
     throw error;
   }
-}
-
-/** Of the machine, or what a container leaves of it. */
-function memory(): number {
-  const limit = process.constrainedMemory();
-  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
 }
 
 async function openWriter(

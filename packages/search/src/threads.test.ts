@@ -1,11 +1,10 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { build } from 'esbuild';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bundle } from '../test/bundle.js';
 import { numberedIds, randomMatrix } from '../test/random-rows.js';
 import { type OpenIndexOptions, openIndex } from './open-index.js';
 
-const ROOT = resolve(import.meta.dirname, '../../..');
 const ROWS = 20_000;
 const WIDTH = 128;
 
@@ -13,21 +12,7 @@ let folder: string;
 let workerFile: string;
 
 beforeAll(async () => {
-  const cache = join(ROOT, 'node_modules', '.cache');
-  mkdirSync(cache, { recursive: true });
-  folder = mkdtempSync(join(cache, 'diptych-search-threads-'));
-  workerFile = join(folder, 'scan-worker.mjs');
-  await build({
-    entryPoints: [resolve(import.meta.dirname, 'scan/scan-worker.ts')],
-    outfile: workerFile,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    external: ['onnxruntime-node', '@tensorflow/tfjs-core'],
-    tsconfig: join(ROOT, 'tsconfig.base.json'),
-    logLevel: 'error',
-  });
+  ({ folder, program: workerFile } = await bundle('src/scan/scan-worker.ts'));
   const vectors = randomMatrix(ROWS, WIDTH);
   for (const precision of ['float32', 'float16', 'int8'] as const) {
     const index = await openIndex(join(folder, precision), { embedDim: WIDTH, precision, rerank: null, threads: 1 });

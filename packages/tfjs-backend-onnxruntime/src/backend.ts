@@ -1,5 +1,5 @@
-import { totalmem } from 'node:os';
 import { checkOptions, EngineError, type OptionNames } from '@diptych/core';
+import { memoryLimit } from '@diptych/core/node';
 import {
   extractProgram,
   fingerprint,
@@ -115,7 +115,7 @@ export class OnnxRuntimeBackend extends RecordingBackend implements CompileServi
     this.target = targetOf(options.executionProviders);
     this.copies = this.target.keepsState ? new DeviceCopies() : null;
     this.skippedPasses = skippedPasses(options);
-    this.sessions = new SessionBudget(options.sessionCacheBytes ?? defaultSessionBytes(availableBytes()));
+    this.sessions = new SessionBudget(options.sessionCacheBytes ?? defaultSessionBytes(memoryLimit()));
     this.#programs = new ProgramCache(this.sessions);
   }
 
@@ -323,11 +323,6 @@ function isPlain(name: string, inputs: KernelInputs): boolean {
     if (info && (Array.isArray(info) || info.dtype === 'complex64' || info.dtype === 'string')) return false;
   }
   return true;
-}
-
-/** What this process may use: the limit of its container, or the machine's memory. */
-function availableBytes(): number {
-  return Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
 }
 
 /** Below this, a second thread gains less than its start costs. */

@@ -1,7 +1,7 @@
-import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { askProcess } from '@diptych/core/node';
 import type { BackendName } from '../engine/backends.js';
 
 /** An attempt: why it failed, and what to do; nothing of both where it worked. */
@@ -20,39 +20,18 @@ export interface XlaFinding {
 /** Loading an engine takes a second or two; a driver that hangs is found. */
 const SECONDS = 120;
 
-/** What a process that looked at something said as JSON in its last line, or why it said nothing. */
-async function ask<Answer>(script: string, args: readonly string[]): Promise<Answer | { readonly error: string }> {
-  return new Promise((resolve) => {
-    // what native libraries write to standard error is in their messages as well
-    const child = spawn(process.execPath, [script, ...args], {
-      timeout: SECONDS * 1000,
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    let said = '';
-    child.stdout.on('data', (piece) => {
-      said += piece;
-    });
-    child.on('error', (error) => resolve({ error: error.message }));
-    child.on('close', (status, signal) => {
-      try {
-        resolve(JSON.parse(said.trim().split('\n').at(-1)!) as Answer);
-      } catch {
-        resolve({ error: `loading it ended the process (${signal ?? `status ${status}`})` });
-      }
-    });
-  });
-}
+const ask = <Answer>(...args: string[]) => askProcess<Answer>(args, { doing: 'loading it', seconds: SECONDS });
 
 /** Lets an engine train a small step in a process of its own. */
 export async function tryInChild(script: string, name: BackendName): Promise<Tried> {
-  return ask<Tried>(script, ['doctor', '--try-engine', name]);
+  return ask<Tried>(script, 'doctor', '--try-engine', name);
 }
 
 /** What the doctor of `@diptych/pjrt` finds; undefined where that is not installed. */
 export async function xlaDoctor(): Promise<readonly XlaFinding[] | undefined> {
   const script = pjrtScript();
   if (script === undefined) return undefined;
-  const answer = await ask<readonly XlaFinding[]>(script, ['doctor', '--json']);
+  const answer = await ask<readonly XlaFinding[]>(script, 'doctor', '--json');
   if (!('error' in answer)) return answer;
   return [{ what: 'doctor', found: answer.error, remedy: 'npx diptych-pjrt doctor' }];
 }

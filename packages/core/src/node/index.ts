@@ -1,5 +1,8 @@
+export { type AskProcessOptions, askProcess } from './ask-process.js';
 export { FolderLock } from './folder-lock.js';
+export { memoryLimit } from './memory-limit.js';
 export { isAlive, ownIdentity, type ProcessIdentity } from './process-identity.js';
+export { readAt } from './read-at.js';
 export {
   type FilePart,
   MAX_ENCODED_BYTES,

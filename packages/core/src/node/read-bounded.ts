@@ -1,5 +1,6 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
+import { readAt } from './read-at.js';
 
 /** Most bytes of an encoded picture that are read where nothing else is said: 256 MiB. */
 export const MAX_ENCODED_BYTES = 256 * 2 ** 20;
@@ -73,12 +74,8 @@ function readAtOnce(path: string, offset: number, length: number): Uint8Array {
   const file = openSync(path, 'r');
   try {
     const bytes = new Uint8Array(length);
-    let filled = 0;
-    while (filled < length) {
-      const count = readSync(file, bytes, filled, length - filled, offset + filled);
-      if (count === 0) throw ended(offset + filled);
-      filled += count;
-    }
+    const filled = readAt(file, bytes, offset);
+    if (filled < length) throw ended(offset + filled);
     return bytes;
   } finally {
     closeSync(file);

@@ -1,8 +1,8 @@
-import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { StoreError } from '@diptych/core';
-import { writeFileAtomically } from '@diptych/core/node';
+import { readAt, writeFileAtomically } from '@diptych/core/node';
 import type { Precision } from '../precision.js';
 
 /** What an index is, once and for all: the first line of its log. */
@@ -179,13 +179,8 @@ function readFirst(fd: number, path: string, size: number): IndexHeader {
 
 function read(fd: number, from: number, bytes: number): Buffer {
   const buffer = Buffer.alloc(bytes);
-  let done = 0;
-  while (done < bytes) {
-    const got = readSync(fd, buffer, done, bytes - done, from + done);
-    if (got === 0) break; // a writer has cut it meanwhile
-    done += got;
-  }
-  return buffer.subarray(0, done);
+  // fewer where a writer has cut it meanwhile
+  return buffer.subarray(0, readAt(fd, buffer, from));
 }
 
 function damagedLog(path: string, expected: string, got: string): StoreError {

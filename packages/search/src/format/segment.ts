@@ -1,6 +1,7 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { StoreError } from '@diptych/core';
+import { readAt } from '@diptych/core/node';
 import { decodeRow, hasFactors, type Precision, rowBytes } from '../precision.js';
 import type { ScanSegment } from '../scan/block-store.js';
 import { hashOfId, type IdTable, keyOfId, rowsWithHash } from './id-table.js';
@@ -219,11 +220,8 @@ function readAll(fd: number, path: string, offset: number, bytes: number): Buffe
 }
 
 function readInto(fd: number, path: string, offset: number, target: Uint8Array): void {
-  const bytes = target.length;
-  for (let done = 0; done < bytes; ) {
-    const read = readSync(fd, target, done, bytes - done, offset + done);
-    if (read === 0) throw damaged(path, `${bytes} bytes from ${offset} on`, 'its end');
-    done += read;
+  if (readAt(fd, target, offset) < target.length) {
+    throw damaged(path, `${target.length} bytes from ${offset} on`, 'its end');
   }
 }
 

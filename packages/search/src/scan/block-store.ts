@@ -1,6 +1,6 @@
-import { readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { StoreError } from '@diptych/core';
+import { readAt } from '@diptych/core/node';
 import { blockOffset, rowsOfBlock, storedRowBytes, type VectorSection } from '../format/vector-section.js';
 
 /** One file's rows, as threads are told of them. */
@@ -93,12 +93,7 @@ export class BlockStore {
   #read({ fd, path, section }: ScanSegment, block: number, place: number): void {
     const bytes = rowsOfBlock(section, block) * storedRowBytes(section.precision, section.embedDim);
     const target = new Uint8Array(this.memory.buffer, place, bytes);
-    const from = blockOffset(section, block);
-    for (let done = 0; done < bytes; ) {
-      const read = readSync(fd, target, done, bytes - done, from + done);
-      if (read === 0) throw damagedBlock(path, block, 'it ends before that');
-      done += read;
-    }
+    if (readAt(fd, target, blockOffset(section, block)) < bytes) throw damagedBlock(path, block, 'it ends before that');
     this.bytesRead += bytes;
     if (crc32(target) !== section.checksums[block]) throw damagedBlock(path, block, 'its checksum is another');
   }

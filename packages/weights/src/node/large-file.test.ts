@@ -40,7 +40,10 @@ describe('a checkpoint of 105 MB', () => {
     program = join(folder, 'load.cjs');
     await build({
       stdin: { contents: PROGRAM, resolveDir: import.meta.dirname },
-      alias: { '@diptych/core': resolve(import.meta.dirname, '../../../core/src/index.ts') },
+      alias: {
+        '@diptych/core/node': resolve(import.meta.dirname, '../../../core/src/node/index.ts'),
+        '@diptych/core': resolve(import.meta.dirname, '../../../core/src/index.ts'),
+      },
       bundle: true,
       platform: 'node',
       format: 'cjs',

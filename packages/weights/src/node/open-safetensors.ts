@@ -1,9 +1,7 @@
-import { closeSync, fstatSync, openSync, readSync, type Stats } from 'node:fs';
+import { closeSync, fstatSync, openSync, type Stats } from 'node:fs';
 import { checkPath, WeightsError } from '@diptych/core';
+import { readAt } from '@diptych/core/node';
 import { type ByteReader, Safetensors } from '../safetensors.js';
-
-/** Node reads at most 2 GiB at once. */
-const MAX_READ = 2 ** 30;
 
 /**
  * Opens a safetensors file: its header is read and checked now, a tensor when it is asked for, straight into its own
@@ -34,12 +32,8 @@ class FileReader implements ByteReader {
   readInto(offset: number, target: Uint8Array): void {
     withFile(this.#path, (file) => {
       this.#checkUnchanged(fstatSync(file));
-      let done = 0;
-      while (done < target.length) {
-        const length = Math.min(target.length - done, MAX_READ);
-        const count = readSync(file, target, done, length, offset + done);
-        if (count === 0) throw new WeightsError({ where: this.#path, problem: 'the file ended while it was read' });
-        done += count;
+      if (readAt(file, target, offset) < target.length) {
+        throw new WeightsError({ where: this.#path, problem: 'the file ended while it was read' });
       }
     });
   }
