@@ -45,6 +45,11 @@ export const EXEMPT: Readonly<Record<string, string>> = {
   ...exempt(ERROR, '@diptych/tfjs-backend-onnxruntime', 'OrtError'),
   ...exempt(ERROR, '@diptych/weights', 'LoadReport LoadStateError'),
   ...exempt(KERNEL, '@diptych/core', 'formatShape isLent lend'),
+  ...exempt(
+    'inside of loops over files and rows, on numbers that the reader checked',
+    '@diptych/core',
+    'bfloat16ToFloat32 float16ToFloat32 float32ToBfloat16 float32ToFloat16 makeHalfTable',
+  ),
   ...exempt(KERNEL, '@diptych/nn', 'drawUniform philoxUniform scaledDotProductAttention'),
   ...exempt(
     'an Initializer: layers call it with the shape and the generator that they checked',

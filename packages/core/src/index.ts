@@ -57,6 +57,14 @@ export {
   type FusionWithPlaceholders,
   hasPlaceholders,
 } from './fusion.js';
+export {
+  bfloat16ToFloat32,
+  float16ToFloat32,
+  float32ToBfloat16,
+  float32ToFloat16,
+  type HalfTable,
+  makeHalfTable,
+} from './half.js';
 export type { Head, LabelColumn } from './head.js';
 export type { ImageSource, ImageTransform, RgbImage } from './image-transform.js';
 export {

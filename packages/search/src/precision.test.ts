@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeRow, encodeRow, type Precision, rowBytes, toHalf } from './precision.js';
+import { decodeRow, encodeRow, type Precision, rowBytes } from './precision.js';
 
 function roundTrip(precision: Precision, row: Float32Array): Float32Array {
   const stored = new Uint8Array(rowBytes(precision, row.length));
@@ -45,23 +45,5 @@ describe('stored rows', () => {
     const out = roundTrip('float16', Float32Array.of(size, -size / 2, size / 3));
     expect(out[0]! / Math.fround(size)).toBeCloseTo(1, 3);
     expect(out[1]! / Math.fround(size)).toBeCloseTo(-0.5, 3);
-  });
-});
-
-describe('halves', () => {
-  it.each([
-    [1, 0x3c00],
-    [-2, 0xc000],
-    [0.5 + 2 ** -12, 0x3800], // a tie goes to the even one
-    [0.5 + 3 * 2 ** -12, 0x3802],
-    [2 ** -14, 0x0400],
-    [2 ** -24, 0x0001],
-    [2 ** -25, 0x0000],
-    [3 * 2 ** -25, 0x0002],
-    [0, 0],
-    [1023.9999 * 2 ** -24, 0x0400],
-    [16_383, 0x7400],
-  ])('of %s', (value, bits) => {
-    expect(toHalf(value)).toBe(bits);
   });
 });

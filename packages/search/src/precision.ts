@@ -1,4 +1,4 @@
-import { ConfigError } from '@diptych/core';
+import { ConfigError, float16ToFloat32, float32ToFloat16 } from '@diptych/core';
 
 /** How an index holds its rows for the scan: as they are, halved, or as bytes with one factor a row. */
 export type Precision = 'float32' | 'float16' | 'int8';
@@ -65,8 +65,8 @@ export function encodeRow(precision: Precision, row: Float32Array, out: Uint8Arr
   const exponent = largest > 0 ? 13 - Math.floor(Math.log2(largest)) : 0;
   // in two steps: the power itself may be beyond what a double's multiplication takes at once
   const power = 2 ** Math.max(-126, Math.min(126, exponent));
-  const view = new DataView(out.buffer, out.byteOffset, out.byteLength);
-  for (let i = 0; i < row.length; i++) view.setUint16(2 * i, toHalf(row[i]! * power), true);
+  const halves = float32ToFloat16(row.map((value) => value * power));
+  out.set(new Uint8Array(halves.buffer));
   out.fill(0, 2 * row.length);
   return 1 / power;
 }
@@ -76,33 +76,6 @@ export function decodeRow(precision: Precision, stored: Uint8Array, factor: numb
   const view = new DataView(stored.buffer, stored.byteOffset, stored.byteLength);
   if (precision === 'float32') for (let i = 0; i < out.length; i++) out[i] = view.getFloat32(4 * i, true);
   else if (precision === 'float16')
-    for (let i = 0; i < out.length; i++) out[i] = fromHalf(view.getUint16(2 * i, true)) * factor;
+    for (let i = 0; i < out.length; i++) out[i] = float16ToFloat32(view.getUint16(2 * i, true)) * factor;
   else for (let i = 0; i < out.length; i++) out[i] = (stored[i]! - 128) * factor;
-}
-
-const float = new Float32Array(1);
-const bits = new Uint32Array(float.buffer);
-
-/** IEEE 754 binary16 bits of a number below 2^15, rounded to nearest, ties to even. */
-export function toHalf(value: number): number {
-  float[0] = value;
-  const sign = (bits[0]! >>> 16) & 0x8000;
-  const magnitude = Math.abs(float[0]!);
-  // below the normal halves the step is 2^-24, above it is that of the float's own exponent with 10 bits
-  if (magnitude < 2 ** -14) return sign | roundToEven(magnitude * 2 ** 24);
-  const rounded = (bits[0]! & 0x7fffffff) + 0xfff + ((bits[0]! >>> 13) & 1);
-  return sign | ((rounded >>> 13) - ((127 - 15) << 10));
-}
-
-function fromHalf(half: number): number {
-  const exponent = (half >>> 10) & 31;
-  const mantissa = half & 1023;
-  const magnitude = exponent === 0 ? mantissa * 2 ** -24 : (1024 + mantissa) * 2 ** (exponent - 25);
-  return half & 0x8000 ? -magnitude : magnitude;
-}
-
-function roundToEven(value: number): number {
-  const floor = Math.floor(value);
-  const rest = value - floor;
-  return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
 }

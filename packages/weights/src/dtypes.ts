@@ -1,6 +1,5 @@
-import { WeightsError } from '@diptych/core';
+import { bfloat16ToFloat32, type HalfTable, WeightsError } from '@diptych/core';
 import { type ByteFloat, makeByteFloatTable } from './byte-floats.js';
-import { bfloat16ToFloat32, type HalfTable } from './half.js';
 import type { TensorData } from './tensor-collection.js';
 
 /** What a converter may use: the place that errors name, and the table for half precision. */

@@ -1,6 +1,14 @@
-import { checkFields, checkList, checkOptions, formatShape, type OptionNames, WeightsError } from '@diptych/core';
+import {
+  checkFields,
+  checkList,
+  checkOptions,
+  float32ToBfloat16,
+  float32ToFloat16,
+  formatShape,
+  type OptionNames,
+  WeightsError,
+} from '@diptych/core';
 import { STORED_DTYPES } from './dtypes.js';
-import { float32ToBfloat16, float32ToFloat16 } from './half.js';
 import { MAX_HEADER_BYTES, PREFIX_BYTES } from './safetensors-header.js';
 import { sizeOf, type TensorCollection, type TensorData } from './tensor-collection.js';
 

@@ -1,6 +1,5 @@
-import { ConfigError, WeightsError } from '@diptych/core';
+import { ConfigError, type HalfTable, makeHalfTable, WeightsError } from '@diptych/core';
 import { STORED_DTYPES } from './dtypes.js';
-import { type HalfTable, makeHalfTable } from './half.js';
 import {
   LOOKED_AT_BYTES,
   PREFIX_BYTES,

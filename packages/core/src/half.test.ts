@@ -53,3 +53,21 @@ describe('bfloat16', () => {
     expect(roundTrip(3.4028234663852886e38)).toBe(Number.POSITIVE_INFINITY);
   });
 });
+
+describe('float16 of single numbers', () => {
+  it.each([
+    [1, 0x3c00],
+    [-2, 0xc000],
+    [0.5 + 2 ** -12, 0x3800], // a tie goes to the even one
+    [0.5 + 3 * 2 ** -12, 0x3802],
+    [2 ** -14, 0x0400],
+    [2 ** -24, 0x0001],
+    [2 ** -25, 0x0000],
+    [3 * 2 ** -25, 0x0002],
+    [0, 0],
+    [1023.9999 * 2 ** -24, 0x0400],
+    [16_383, 0x7400],
+  ])('of %s', (value, bits) => {
+    expect(float32ToFloat16(Float32Array.of(value))[0]).toBe(bits);
+  });
+});

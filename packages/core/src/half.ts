@@ -3,16 +3,17 @@ export type HalfTable = Float32Array;
 
 /** Builds the table that half precision is decoded with: a lookup is faster than bit arithmetic per number. */
 export function makeHalfTable(): HalfTable {
-  const table = new Float32Array(0x10000);
-  for (let word = 0; word < table.length; word++) {
-    const sign = word & 0x8000 ? -1 : 1;
-    const exponent = (word >> 10) & 0x1f;
-    const fraction = word & 0x3ff;
-    if (exponent === 0x1f) table[word] = fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-    else if (exponent === 0) table[word] = sign * fraction * 2 ** -24;
-    else table[word] = sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-  }
-  return table;
+  return Float32Array.from({ length: 0x10000 }, (_, word) => float16ToFloat32(word));
+}
+
+/** The value of one half precision number. */
+export function float16ToFloat32(word: number): number {
+  const sign = word & 0x8000 ? -1 : 1;
+  const exponent = (word >> 10) & 0x1f;
+  const fraction = word & 0x3ff;
+  if (exponent === 0x1f) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
 /** Widens bfloat16 words: they are the upper half of a float32. `target` must be at least as long as `words`. */
