@@ -5,7 +5,7 @@ import { type CsvDialect, type CsvRow, firstCsvRow, readCsvRows } from '../io/cs
 import { openBytes } from '../io/open.js';
 import { asUtf8 } from '../io/utf8-stream.js';
 import type { PairSource, ReadContext } from '../source.js';
-import { type RowFileOptions, rowReader } from './jsonl.js';
+import { ROW_FILE_OPTIONS, type RowFileOptions, rowReader } from './jsonl.js';
 import { IMAGE_KEYS, recordFromRow, TEXT_KEYS } from './row.js';
 import { type DataFile, shardedSource } from './sharded.js';
 
@@ -25,13 +25,7 @@ export interface CsvOptions extends RowFileOptions {
 }
 
 const OPTIONS: OptionNames<CsvOptions> = {
-  fields: 'optional',
-  root: 'optional',
-  allowOutsideRoot: 'optional',
-  sharedIds: 'optional',
-  labels: 'optional',
-  http: 'optional',
-  maxCaptionLength: 'optional',
+  ...ROW_FILE_OPTIONS,
   delimiter: 'optional',
   quote: 'optional',
   columns: 'optional',

@@ -23,7 +23,8 @@ export interface JsonlOptions extends RowFileOptions {
   readonly maxLineBytes?: number;
 }
 
-const OPTIONS: OptionNames<JsonlOptions> = {
+/** Names of {@link RowFileOptions}. */
+export const ROW_FILE_OPTIONS: OptionNames<RowFileOptions> = {
   fields: 'optional',
   root: 'optional',
   allowOutsideRoot: 'optional',
@@ -31,6 +32,10 @@ const OPTIONS: OptionNames<JsonlOptions> = {
   labels: 'optional',
   http: 'optional',
   maxCaptionLength: 'optional',
+};
+
+const OPTIONS: OptionNames<JsonlOptions> = {
+  ...ROW_FILE_OPTIONS,
   maxLineBytes: 'optional',
 };
 

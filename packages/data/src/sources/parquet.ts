@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { checkOptions, type OptionNames } from '@diptych/core';
+import { checkOptions } from '@diptych/core';
 import { isRemote } from '@diptych/core/http';
 import {
   type AsyncBuffer,
@@ -15,23 +15,12 @@ import { fileError } from '../io/open.js';
 import { decodeUtf8 } from '../io/utf8.js';
 import type { Origin } from '../origin.js';
 import type { PairSource, ReadContext } from '../source.js';
-import type { RowFileOptions } from './jsonl.js';
-import { rowReader } from './jsonl.js';
+import { ROW_FILE_OPTIONS, type RowFileOptions, rowReader } from './jsonl.js';
 import { IMAGE_KEYS, recordFromRow, TEXT_KEYS, usualKey } from './row.js';
 import { type DataFile, shardedSource } from './sharded.js';
 
 /** Options of {@link parquet}. */
 export type ParquetOptions = RowFileOptions;
-
-const OPTIONS: OptionNames<ParquetOptions> = {
-  fields: 'optional',
-  root: 'optional',
-  allowOutsideRoot: 'optional',
-  sharedIds: 'optional',
-  labels: 'optional',
-  http: 'optional',
-  maxCaptionLength: 'optional',
-};
 
 /**
  * Parquet files with a column of images (bytes, paths, or the hub's `{ bytes, path }`) and one of captions (a string or
@@ -44,7 +33,7 @@ const OPTIONS: OptionNames<ParquetOptions> = {
  * @param files a name, a pattern, or a list of these
  */
 export function parquet(files: string | readonly string[], options: ParquetOptions = {}): PairSource {
-  checkOptions('data.parquet', options, OPTIONS);
+  checkOptions('data.parquet', options, ROW_FILE_OPTIONS);
   return shardedSource('parquet', files, { ...options, mayBeEmpty: true }, (file, firstItem, context) =>
     readTable(file, firstItem, options, context),
   );
