@@ -1,4 +1,5 @@
-import type { NameRule } from '@diptych/weights';
+import { namedConfig } from '@diptych/core';
+import { type NameAdapter, type NameRule, type OpenedCheckpoint, wrongFamily } from '@diptych/weights';
 import type { MobileStage } from './mobile-blocks.js';
 
 /**
@@ -39,4 +40,33 @@ function layersOf({ block, squeeze }: MobileStage): readonly (readonly [string, 
   return block === 'separable'
     ? [['conv_dw', 'bn1'], ...excite, ['conv_pw', 'bn2']]
     : [['conv_pw', 'bn1'], ['conv_dw', 'bn2'], ...excite, ['conv_pwl', 'bn3']];
+}
+
+/** How a family's checkpoints of timm and torchvision are told from others and read. */
+interface MobileCheckpoints<Config> {
+  readonly where: string;
+  readonly title: string;
+  /** timm's names of its networks. */
+  readonly names: RegExp;
+  readonly configs: Readonly<Record<string, Config>>;
+  readonly adapter: (config: Config) => NameAdapter;
+}
+
+/**
+ * Which network a checkpoint of timm or torchvision is for, and how its names become timm's.
+ *
+ * @throws ConfigError for another family, or a network that is changed in more than its channels of colour
+ */
+export function mobileNetworkOf<Name extends string, Config extends { readonly inChannels?: number }>(
+  opened: OpenedCheckpoint,
+  { where, title, names, configs, adapter: adapterOf }: MobileCheckpoints<Config>,
+): { readonly architecture: Name | Config; readonly adapter: NameAdapter } {
+  const { config, library, architecture } = opened;
+  if (library !== 'timm' || !names.test(architecture)) wrongFamily(opened, where, title);
+  const base = namedConfig(where, configs, architecture);
+  const args = config.object('model_args');
+  args.noneBut(['num_classes', 'global_pool', 'in_chans']);
+  const adapter = adapterOf(base);
+  if (!args.has('in_chans')) return { architecture: architecture as Name, adapter };
+  return { architecture: { ...base, inChannels: args.number('in_chans') }, adapter };
 }

@@ -1,6 +1,5 @@
-import { namedConfig } from '@diptych/core';
-import { type NameAdapter, type OpenedCheckpoint, wrongFamily } from '@diptych/weights';
-import { torchvisionBlocks } from '../torchvision-mobile.js';
+import type { NameAdapter, OpenedCheckpoint } from '@diptych/weights';
+import { mobileNetworkOf, torchvisionBlocks } from '../torchvision-mobile.js';
 import {
   EFFICIENTNET_CONFIGS,
   type EfficientNetConfig,
@@ -25,18 +24,12 @@ export function torchvisionEfficientNet(config: EfficientNetConfig): NameAdapter
 }
 
 /** Which network a checkpoint of timm or torchvision is for, and how its names become timm's. */
-export function efficientNetOf(opened: OpenedCheckpoint): {
-  architecture: EfficientNetName | EfficientNetConfig;
-  adapter: NameAdapter;
-} {
-  const { config, library, architecture } = opened;
-  if (library !== 'timm' || !/^(tf_)?efficientnet_/.test(architecture)) {
-    wrongFamily(opened, 'vision.EfficientNet', "timm's or torchvision's EfficientNet");
-  }
-  const base: EfficientNetConfig = namedConfig('vision.EfficientNet', EFFICIENTNET_CONFIGS, architecture);
-  const args = config.object('model_args');
-  args.noneBut(['num_classes', 'global_pool', 'in_chans']);
-  const adapter = torchvisionEfficientNet(base);
-  if (!args.has('in_chans')) return { architecture: architecture as EfficientNetName, adapter };
-  return { architecture: { ...base, inChannels: args.number('in_chans') }, adapter };
+export function efficientNetOf(opened: OpenedCheckpoint) {
+  return mobileNetworkOf<EfficientNetName, EfficientNetConfig>(opened, {
+    where: 'vision.EfficientNet',
+    title: "timm's or torchvision's EfficientNet",
+    names: /^(tf_)?efficientnet_/,
+    configs: EFFICIENTNET_CONFIGS,
+    adapter: torchvisionEfficientNet,
+  });
 }

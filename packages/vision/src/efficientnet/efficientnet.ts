@@ -1,24 +1,16 @@
-import {
-  type Context,
-  describeArchitecture,
-  type Encoded,
-  type ImageInput,
-  type OptionNames,
-  type PartDescription,
-} from '@diptych/core';
-import { activate, BatchNorm2d, BlankGenerator, generatorOf, Linear, type RandomWeights } from '@diptych/nn';
-import {
-  checkPretrained,
-  loadPretrained,
-  openSource,
-  type PretrainedOptions,
-  type WeightSource,
-} from '@diptych/weights';
+import type { Context, Encoded, ImageInput } from '@diptych/core';
+import { activate, BatchNorm2d, generatorOf, Linear } from '@diptych/nn';
+import type { WeightSource } from '@diptych/weights';
 import type * as tf from '@tensorflow/tfjs-core';
-import { checkDropPathRate, checkMultiplier } from '../encoder-options.js';
+import { checkMultiplier } from '../encoder-options.js';
 import { globalAverage, gridToTokens } from '../grid.js';
-import { ImageNetwork } from '../image-network.js';
 import { type MobileBlock, MobileConv2d, mobileStages, type SqueezeStyle } from '../mobile-blocks.js';
+import {
+  loadMobileNetwork,
+  MobileNetwork,
+  type MobileNetworkOptions,
+  type PretrainedMobileOptions,
+} from '../mobile-network.js';
 import { checkPixels } from '../pixels.js';
 import {
   EFFICIENTNETS,
@@ -29,21 +21,9 @@ import {
 import { efficientNetOf } from './efficientnet-pretrained.js';
 
 /** Options of {@link EfficientNet}. */
-export interface EfficientNetOptions extends RandomWeights {
-  /** Width of the result: adds `classifier`, a linear layer from the head's width. Without it there is none. */
-  readonly embedDim?: number;
-  /** Stochastic depth in training: probability of leaving out the last block, rising from 0. Default 0. */
-  readonly dropPathRate?: number;
-}
+export type EfficientNetOptions = MobileNetworkOptions;
 
 const SQUEEZE: SqueezeStyle = { of: 'input', activation: 'silu', gate: 'sigmoid' };
-
-const OPTIONS: OptionNames<EfficientNetOptions> = {
-  embedDim: 'optional',
-  dropPathRate: 'optional',
-  seed: 'optional',
-  generator: 'optional',
-};
 
 /**
  * EfficientNet B0 to B4 and Lite0 to Lite4, with timm's parameter names.
@@ -55,7 +35,7 @@ const OPTIONS: OptionNames<EfficientNetOptions> = {
  * Tan and Le, EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks (2019),
  * https://arxiv.org/abs/1905.11946.
  */
-export class EfficientNet extends ImageNetwork<EfficientNetName, EfficientNetConfig> {
+export class EfficientNet extends MobileNetwork<EfficientNetName, EfficientNetConfig> {
   readonly convStem: MobileConv2d;
   readonly bn1: BatchNorm2d;
   readonly blocks: readonly (readonly MobileBlock[])[];
@@ -63,7 +43,6 @@ export class EfficientNet extends ImageNetwork<EfficientNetName, EfficientNetCon
   readonly bn2: BatchNorm2d;
   readonly classifier: Linear | undefined;
   readonly embedDim: number;
-  readonly dropPathRate: number;
   readonly #activation;
 
   /**
@@ -71,14 +50,13 @@ export class EfficientNet extends ImageNetwork<EfficientNetName, EfficientNetCon
    * @throws ConfigError if the name is unknown or the configuration makes no network
    */
   constructor(architecture: EfficientNetName | EfficientNetConfig, options: EfficientNetOptions = {}) {
-    super(architecture, EFFICIENTNETS, options, OPTIONS);
+    super(architecture, EFFICIENTNETS, options, 'vision/efficientnet');
     const { inChannels } = this;
     const { tensorflow = false, widthMultiplier = 1, depthMultiplier = 1 } = this.config;
-    const { embedDim, dropPathRate = 0 } = options;
+    const { dropPathRate } = this;
+    const { embedDim } = options;
     checkMultiplier(this.where, 'widthMultiplier', widthMultiplier);
     checkMultiplier(this.where, 'depthMultiplier', depthMultiplier);
-    checkDropPathRate(this.where, dropPathRate);
-    this.dropPathRate = dropPathRate;
 
     const generator = generatorOf(options, 'vision/efficientnet');
     const style = { eps: tensorflow ? 1e-3 : 1e-5, padSame: tensorflow, generator };
@@ -124,34 +102,12 @@ export class EfficientNet extends ImageNetwork<EfficientNetName, EfficientNetCon
    */
   static async fromPretrained(
     model: string | WeightSource,
-    options: PretrainedOptions & RandomWeights & Pick<EfficientNetOptions, 'dropPathRate'> = {},
+    options: PretrainedMobileOptions = {},
   ): Promise<EfficientNet> {
-    checkPretrained('vision.EfficientNet.fromPretrained', options, ['dropPathRate']);
-    const { embedDim, dropPathRate } = options;
-    return loadPretrained(openSource(model, options.hub), options, {
+    return loadMobileNetwork(model, options, {
+      where: 'vision.EfficientNet.fromPretrained',
       read: efficientNetOf,
-      build: (architecture: EfficientNetName | EfficientNetConfig) =>
-        new EfficientNet(architecture, { embedDim, dropPathRate, generator: new BlankGenerator() }),
-      head: ({ classifier, embedDim: width }) =>
-        classifier && {
-          name: 'classifier',
-          layer: classifier,
-          make: () =>
-            new Linear(classifier.inFeatures, width, { generator: generatorOf(options, 'vision/efficientnet/head') }),
-        },
-      headTensors: /^classifier\.(weight|bias)$/,
+      build: (architecture: EfficientNetName | EfficientNetConfig, own) => new EfficientNet(architecture, own),
     });
-  }
-
-  override describe(): PartDescription {
-    const { dropPathRate } = this;
-    return {
-      kind: 'vision/efficientnet',
-      options: {
-        architecture: describeArchitecture(this.architecture),
-        embedDim: this.classifier ? this.embedDim : undefined,
-        dropPathRate: dropPathRate > 0 ? dropPathRate : undefined,
-      },
-    };
   }
 }

@@ -1,6 +1,5 @@
-import { namedConfig } from '@diptych/core';
-import { type NameAdapter, type OpenedCheckpoint, wrongFamily } from '@diptych/weights';
-import { torchvisionBlocks } from '../torchvision-mobile.js';
+import type { NameAdapter, OpenedCheckpoint } from '@diptych/weights';
+import { mobileNetworkOf, torchvisionBlocks } from '../torchvision-mobile.js';
 import {
   MOBILENET_V3_CONFIGS,
   type MobileNetV3Config,
@@ -30,18 +29,12 @@ export function torchvisionMobileNetV3(config: MobileNetV3Config): NameAdapter {
 }
 
 /** Which network a checkpoint of timm or torchvision is for, and how its names become timm's. */
-export function mobileNetV3Of(opened: OpenedCheckpoint): {
-  architecture: MobileNetV3Name | MobileNetV3Config;
-  adapter: NameAdapter;
-} {
-  const { config, library, architecture } = opened;
-  if (library !== 'timm' || !/^((tf_)?mobilenetv3|mobilenet_v3)_/.test(architecture)) {
-    wrongFamily(opened, 'vision.MobileNetV3', "timm's or torchvision's MobileNetV3");
-  }
-  const base: MobileNetV3Config = namedConfig('vision.MobileNetV3', MOBILENET_V3_CONFIGS, architecture);
-  const args = config.object('model_args');
-  args.noneBut(['num_classes', 'global_pool', 'in_chans']);
-  const adapter = torchvisionMobileNetV3(base);
-  if (!args.has('in_chans')) return { architecture: architecture as MobileNetV3Name, adapter };
-  return { architecture: { ...base, inChannels: args.number('in_chans') }, adapter };
+export function mobileNetV3Of(opened: OpenedCheckpoint) {
+  return mobileNetworkOf<MobileNetV3Name, MobileNetV3Config>(opened, {
+    where: 'vision.MobileNetV3',
+    title: "timm's or torchvision's MobileNetV3",
+    names: /^((tf_)?mobilenetv3|mobilenet_v3)_/,
+    configs: MOBILENET_V3_CONFIGS,
+    adapter: torchvisionMobileNetV3,
+  });
 }

@@ -1,26 +1,16 @@
-import {
-  ConfigError,
-  type Context,
-  checkPositive,
-  describeArchitecture,
-  type Encoded,
-  type ImageInput,
-  type OptionNames,
-  type PartDescription,
-} from '@diptych/core';
-import { activate, BatchNorm2d, BlankGenerator, generatorOf, Linear, Module, type RandomWeights } from '@diptych/nn';
-import {
-  checkPretrained,
-  loadPretrained,
-  openSource,
-  type PretrainedOptions,
-  type WeightSource,
-} from '@diptych/weights';
+import { ConfigError, type Context, checkPositive, type Encoded, type ImageInput } from '@diptych/core';
+import { activate, BatchNorm2d, generatorOf, Linear, Module } from '@diptych/nn';
+import type { WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
-import { checkDropPathRate, checkMultiplier } from '../encoder-options.js';
+import { checkMultiplier } from '../encoder-options.js';
 import { globalAverage, gridToTokens } from '../grid.js';
-import { ImageNetwork } from '../image-network.js';
 import { type MobileBlock, MobileConv2d, type MobileStyle, mobileStages, type SqueezeStyle } from '../mobile-blocks.js';
+import {
+  loadMobileNetwork,
+  MobileNetwork,
+  type MobileNetworkOptions,
+  type PretrainedMobileOptions,
+} from '../mobile-network.js';
 import { checkPixels } from '../pixels.js';
 import {
   MOBILENETS_V3,
@@ -31,12 +21,7 @@ import {
 import { mobileNetV3Of } from './mobilenet-v3-pretrained.js';
 
 /** Options of {@link MobileNetV3}. */
-export interface MobileNetV3Options extends RandomWeights {
-  /** Width of the result: adds `classifier`, a linear layer from the head's width. Without it there is none. */
-  readonly embedDim?: number;
-  /** Stochastic depth in training: probability of leaving out the last block, rising from 0. Default 0. */
-  readonly dropPathRate?: number;
-}
+export type MobileNetV3Options = MobileNetworkOptions;
 
 const SQUEEZE: SqueezeStyle = { of: 'expanded', activation: 'relu', gate: 'hardsigmoid' };
 
@@ -56,13 +41,6 @@ class ConvolutionStage extends Module {
   }
 }
 
-const OPTIONS: OptionNames<MobileNetV3Options> = {
-  embedDim: 'optional',
-  dropPathRate: 'optional',
-  seed: 'optional',
-  generator: 'optional',
-};
-
 /**
  * MobileNetV3 small and large, with timm's parameter names.
  *
@@ -72,32 +50,30 @@ const OPTIONS: OptionNames<MobileNetV3Options> = {
  *
  * Howard et al., Searching for MobileNetV3 (2019), https://arxiv.org/abs/1905.02244.
  */
-export class MobileNetV3 extends ImageNetwork<MobileNetV3Name, MobileNetV3Config> {
+export class MobileNetV3 extends MobileNetwork<MobileNetV3Name, MobileNetV3Config> {
   readonly convStem: MobileConv2d;
   readonly bn1: BatchNorm2d;
   readonly blocks: readonly (readonly (MobileBlock | ConvolutionStage)[])[];
   readonly convHead: MobileConv2d;
   readonly classifier: Linear | undefined;
   readonly embedDim: number;
-  readonly dropPathRate: number;
 
   /**
    * @param architecture a name of {@link MOBILENET_V3_CONFIGS}, or a configuration of your own
    * @throws ConfigError if the name is unknown or the configuration makes no network
    */
   constructor(architecture: MobileNetV3Name | MobileNetV3Config, options: MobileNetV3Options = {}) {
-    super(architecture, MOBILENETS_V3, options, OPTIONS);
+    super(architecture, MOBILENETS_V3, options, 'vision/mobilenet-v3');
     const { inChannels } = this;
     const { size, widthMultiplier = 1, headChannels, tensorflow = false } = this.config;
     const { eps = tensorflow ? 1e-3 : 1e-5 } = this.config;
-    const { embedDim, dropPathRate = 0 } = options;
+    const { dropPathRate } = this;
+    const { embedDim } = options;
     if (size !== 'small' && size !== 'large') {
       throw new ConfigError({ where: this.where, expected: "size to be 'small' or 'large'", got: String(size) });
     }
     checkMultiplier(this.where, 'widthMultiplier', widthMultiplier);
     if (headChannels !== undefined) checkPositive(this.where, 'headChannels', headChannels);
-    checkDropPathRate(this.where, dropPathRate);
-    this.dropPathRate = dropPathRate;
 
     const generator = generatorOf(options, 'vision/mobilenet-v3');
     const style = { eps, padSame: tensorflow, generator };
@@ -145,35 +121,13 @@ export class MobileNetV3 extends ImageNetwork<MobileNetV3Name, MobileNetV3Config
    */
   static async fromPretrained(
     model: string | WeightSource,
-    options: PretrainedOptions & RandomWeights & Pick<MobileNetV3Options, 'dropPathRate'> = {},
+    options: PretrainedMobileOptions = {},
   ): Promise<MobileNetV3> {
-    checkPretrained('vision.MobileNetV3.fromPretrained', options, ['dropPathRate']);
-    const { embedDim, dropPathRate } = options;
-    return loadPretrained(openSource(model, options.hub), options, {
+    return loadMobileNetwork(model, options, {
+      where: 'vision.MobileNetV3.fromPretrained',
       read: mobileNetV3Of,
-      build: (architecture: MobileNetV3Name | MobileNetV3Config) =>
-        new MobileNetV3(architecture, { embedDim, dropPathRate, generator: new BlankGenerator() }),
-      head: ({ classifier, embedDim: width }) =>
-        classifier && {
-          name: 'classifier',
-          layer: classifier,
-          make: () =>
-            new Linear(classifier.inFeatures, width, { generator: generatorOf(options, 'vision/mobilenet-v3/head') }),
-        },
-      headTensors: /^classifier\.(weight|bias)$/,
+      build: (architecture: MobileNetV3Name | MobileNetV3Config, own) => new MobileNetV3(architecture, own),
     });
-  }
-
-  override describe(): PartDescription {
-    const { dropPathRate } = this;
-    return {
-      kind: 'vision/mobilenet-v3',
-      options: {
-        architecture: describeArchitecture(this.architecture),
-        embedDim: this.classifier ? this.embedDim : undefined,
-        dropPathRate: dropPathRate > 0 ? dropPathRate : undefined,
-      },
-    };
   }
 
   /** [B, H, W, C] -> [B, H * W, embedDim]. */
