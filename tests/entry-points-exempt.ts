@@ -4,6 +4,7 @@ export const EXEMPT_ENTRIES: Readonly<Record<string, string>> = {
   '@diptych/core/tfjs': 'what the packages ask of tfjs-core, called inside of every operation',
   '@diptych/core/node': 'files and locks for the packages, which check the paths that users give',
   '@diptych/core/http': 'the one fetch of data and weights, which check the addresses and options that users give',
+  '@diptych/metrics/cholesky': 'inside of ridge regression and canonical correlation, which check rows and widths',
   '@diptych/testing/node': 'reads the golden fixtures of this repository',
 };
 

@@ -1,5 +1,6 @@
 import { checkMatrix, type MatrixData, ShapeError } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { cholesky, solveLower, solveUpper } from './cholesky.js';
 import { meanRow } from './rows.js';
 
 /** An affine map between two spaces of vectors. */
@@ -33,7 +34,8 @@ export async function ridgeMap(x: MatrixData, y: MatrixData, penalty = 0.1): Pro
   // vectors that are all the same have no trace: any ridge then gives predictions of 0
   const ridge = (penalty * trace) / width || 1;
   for (let i = 0; i < width; i++) gram[i * width + i]! += ridge;
-  const solution = solveCholesky(gram, right, width);
+  const lower = cholesky(gram, width);
+  const solution = solveUpper(lower, solveLower(lower, right, width), width);
   const weight: MatrixData = { data: Float32Array.from(solution), shape: [width, y.shape[1]] };
   return {
     predict: async (of) => {
@@ -56,39 +58,6 @@ async function products(x: MatrixData, y: MatrixData): Promise<[gram: Float64Arr
   const [gram, right] = await Promise.all(both.map(async (product) => Float64Array.from(await product.data())));
   tf.dispose(both);
   return [gram!, right!];
-}
-
-/**
- * Solves A W = B for a symmetric positive definite A [n, n], in place (Cholesky).
- *
- * @param b [n, m] row by row
- * @returns W [n, m], in the memory of `b`
- */
-function solveCholesky(a: Float64Array, b: Float64Array, n: number): Float64Array {
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j <= i; j++) {
-      let sum = a[i * n + j]!;
-      for (let k = 0; k < j; k++) sum -= a[i * n + k]! * a[j * n + k]!;
-      a[i * n + j] = i === j ? Math.sqrt(sum) : sum / a[j * n + j]!;
-    }
-  }
-  const m = b.length / n;
-  /** Row i of W less `factor` times row k. */
-  const subtract = (i: number, k: number, factor: number) => {
-    for (let c = 0; c < m; c++) b[i * m + c]! -= factor * b[k * m + c]!;
-  };
-  const divide = (i: number) => {
-    for (let c = 0; c < m; c++) b[i * m + c]! /= a[i * n + i]!;
-  };
-  for (let i = 0; i < n; i++) {
-    for (let k = 0; k < i; k++) subtract(i, k, a[i * n + k]!);
-    divide(i);
-  }
-  for (let i = n - 1; i >= 0; i--) {
-    for (let k = i + 1; k < n; k++) subtract(i, k, a[k * n + i]!);
-    divide(i);
-  }
-  return b;
 }
 
 function onDevice({ data, shape }: MatrixData): tf.Tensor2D {

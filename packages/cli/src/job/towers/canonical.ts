@@ -1,7 +1,7 @@
 import type { MatrixData } from '@diptych/core';
+import { cholesky, solveLower, solveUpper } from '@diptych/metrics/cholesky';
 import * as tf from '@tensorflow/tfjs-core';
 import { Matrix as Dense, EigenvalueDecomposition } from 'ml-matrix';
-import { cholesky, solveLower, solveUpper } from './cholesky.js';
 
 /** How {@link canonicalMaps} weighs what it finds. */
 export interface CanonicalOptions {

@@ -1,4 +1,6 @@
-/** A square matrix by rows, in float64. */
+// Symmetric positive definite systems, in float64 and in place.
+
+/** A square matrix by rows. */
 export type Square = Float64Array;
 
 /** L of A = L L', in the lower half of the memory of `a`; A [n, n] is symmetric and positive definite. */
