@@ -7,7 +7,7 @@ import { Event } from './event.js';
 import { LoadedExecutable } from './loaded-executable.js';
 import type { Api } from './native/api.js';
 import { collectWith, Handle } from './native/handle.js';
-import { pointersAt, textAt } from './native/memory.js';
+import { pointersAt } from './native/memory.js';
 import { Runtime } from './native/runtime.js';
 import { programStruct } from './program.js';
 
@@ -48,10 +48,10 @@ export class Client {
     collectWith(this, handle);
     const platform = api.args('Client_PlatformName').point('client', pointer);
     api.call(WHERE, 'Client_PlatformName', platform);
-    this.platform = textAt(platform.pointer('platform_name'), platform.number('platform_name_size'));
+    this.platform = platform.text('platform_name', 'platform_name_size');
     const version = api.args('Client_PlatformVersion').point('client', pointer);
     api.call(WHERE, 'Client_PlatformVersion', version);
-    this.platformVersion = textAt(version.pointer('platform_version'), version.number('platform_version_size'));
+    this.platformVersion = version.text('platform_version', 'platform_version_size');
     const devices = api.args('Client_AddressableDevices').point('client', pointer);
     api.call(WHERE, 'Client_AddressableDevices', devices);
     const count = devices.number('num_addressable_devices');

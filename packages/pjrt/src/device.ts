@@ -1,5 +1,4 @@
 import type { Api } from './native/api.js';
-import { textAt } from './native/memory.js';
 import type { Runtime } from './native/runtime.js';
 import { isPjrtError } from './pjrt-error.js';
 
@@ -92,7 +91,7 @@ export function describe(api: Api, pointer: bigint): DeviceDescription {
   api.call(WHERE, 'DeviceDescription_DebugString', text);
   return {
     id: id.int32('id'),
-    kind: textAt(kind.pointer('device_kind'), kind.number('device_kind_size')),
-    description: textAt(text.pointer('debug_string'), text.number('debug_string_size')),
+    kind: kind.text('device_kind', 'device_kind_size'),
+    description: text.text('debug_string', 'debug_string_size'),
   };
 }

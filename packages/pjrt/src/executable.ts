@@ -2,7 +2,7 @@ import { type ArraySpec, dtypeOfCode } from './dtypes.js';
 import type { Api } from './native/api.js';
 import { collectWith, DISPOSED, Handle } from './native/handle.js';
 import { functionAt } from './native/library.js';
-import { copyOf, integersAt, textAt } from './native/memory.js';
+import { copyOf, integersAt } from './native/memory.js';
 import { isPjrtError } from './pjrt-error.js';
 import { type InputSpec, inputsOf } from './program-signature.js';
 
@@ -45,7 +45,7 @@ export class Executable {
     this.#handle = new Handle(api, 'executable', pointer, 'Executable_Destroy', args, owner);
     if (!owner) collectWith(this, this.#handle);
     const name = api.call(WHERE, 'Executable_Name', api.args('Executable_Name').point('executable', pointer));
-    this.name = textAt(name.pointer('executable_name'), name.number('executable_name_size'));
+    this.name = name.text('executable_name', 'executable_name_size');
     const replicas = api.args('Executable_NumReplicas').point('executable', pointer);
     this.replicas = api.call(WHERE, 'Executable_NumReplicas', replicas).number('num_replicas');
     const partitions = api.args('Executable_NumPartitions').point('executable', pointer);
@@ -116,7 +116,7 @@ export class Executable {
     this.api.call(where, 'Executable_OptimizedProgram', args);
     const code = new Uint8Array(program.number('code_size'));
     this.api.call(where, 'Executable_OptimizedProgram', args.point('program', program.point('code', code)));
-    return { format: textAt(program.pointer('format'), program.number('format_size')), code };
+    return { format: program.text('format', 'format_size'), code };
   }
 
   /**

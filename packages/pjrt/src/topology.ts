@@ -1,7 +1,7 @@
 import { type DeviceDescription, describe } from './device.js';
 import type { Api } from './native/api.js';
 import { collectWith, DISPOSED, Handle } from './native/handle.js';
-import { pointersAt, textAt } from './native/memory.js';
+import { pointersAt } from './native/memory.js';
 
 /** Devices that are described and need not be there, to compile for. */
 export class Topology {
@@ -17,10 +17,10 @@ export class Topology {
     collectWith(this, this.#handle);
     const platform = api.args('TopologyDescription_PlatformName').point('topology', pointer);
     api.call(WHERE, 'TopologyDescription_PlatformName', platform);
-    this.platform = textAt(platform.pointer('platform_name'), platform.number('platform_name_size'));
+    this.platform = platform.text('platform_name', 'platform_name_size');
     const version = api.args('TopologyDescription_PlatformVersion').point('topology', pointer);
     api.call(WHERE, 'TopologyDescription_PlatformVersion', version);
-    this.platformVersion = textAt(version.pointer('platform_version'), version.number('platform_version_size'));
+    this.platformVersion = version.text('platform_version', 'platform_version_size');
     const listed = api.args('TopologyDescription_GetDeviceDescriptions').point('topology', pointer);
     api.call(WHERE, 'TopologyDescription_GetDeviceDescriptions', listed);
     const pointers = pointersAt(listed.pointer('descriptions'), listed.number('num_descriptions'));

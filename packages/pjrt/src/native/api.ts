@@ -2,7 +2,7 @@ import { EngineError } from '@diptych/core';
 import { API_VERSION, SLOTS } from '../layout/pjrt-layout.js';
 import { PjrtError } from '../pjrt-error.js';
 import { functionAt, loadApi, type NativeFunction } from './library.js';
-import { copyOf, textAt } from './memory.js';
+import { copyOf } from './memory.js';
 import { Struct, type StructName } from './struct.js';
 
 export type Slot = Exclude<keyof typeof SLOTS, 'struct_size' | 'pjrt_api_version'>;
@@ -120,7 +120,7 @@ export class Api {
   errorOf(where: string, error: bigint): PjrtError {
     const message = this.args('Error_Message').point('error', error);
     this.functionOf(where, 'Error_Message')(message.address);
-    const text = textAt(message.pointer('message'), message.number('message_size'));
+    const text = message.text('message', 'message_size');
     const code = this.args('Error_GetCode').point('error', error);
     this.functionOf(where, 'Error_GetCode')(code.address);
     this.functionOf(where, 'Error_Destroy')(this.args('Error_Destroy').point('error', error).address);

@@ -1,5 +1,5 @@
 import { STRUCTS } from '../layout/pjrt-layout.js';
-import { addressOf, type HostMemory } from './memory.js';
+import { addressOf, type HostMemory, textAt } from './memory.js';
 
 export type StructName = keyof typeof STRUCTS;
 export type FieldOf<Name extends StructName> = Exclude<
@@ -75,6 +75,11 @@ export class Struct<Name extends StructName = StructName> {
 
   pointer(field: FieldOf<Name>): bigint {
     return this.#view.getBigUint64(this.#fields[field]!, true);
+  }
+
+  /** The text that one field points to, of the length in another. */
+  text(field: FieldOf<Name>, length: FieldOf<Name>): string {
+    return textAt(this.pointer(field), this.number(length));
   }
 
   /** A `size_t` or `int64_t`. */
