@@ -3,7 +3,7 @@ import { ConfigError, float16ToFloat32, float32ToFloat16 } from '@diptych/core';
 /** How an index holds its rows for the scan: as they are, halved, or as bytes with one factor a row. */
 export type Precision = 'float32' | 'float16' | 'int8';
 
-export const PRECISIONS: readonly Precision[] = ['float32', 'float16', 'int8'];
+const PRECISIONS: readonly Precision[] = ['float32', 'float16', 'int8'];
 
 /** Elements of a row are filled up to a multiple of 16, which is what one step of the kernels takes. */
 const STEP = 16;

@@ -159,7 +159,7 @@ export abstract class MobileBlock extends Module {
 }
 
 /** Depthwise, squeeze and excitation, pointwise without an activation (timm's DepthwiseSeparableConv, by its names). */
-export class SeparableBlock extends MobileBlock {
+class SeparableBlock extends MobileBlock {
   readonly convDw: MobileConv2d;
   readonly bn1: BatchNorm2d;
   readonly se: SqueezeExcite | undefined;
@@ -188,7 +188,7 @@ export class SeparableBlock extends MobileBlock {
  * Pointwise to more channels, depthwise, squeeze and excitation, pointwise to fewer without an activation (Sandler et al.
  * 2018, https://arxiv.org/abs/1801.04381; timm's InvertedResidual, by its names).
  */
-export class InvertedBlock extends MobileBlock {
+class InvertedBlock extends MobileBlock {
   readonly convPw: MobileConv2d;
   readonly bn1: BatchNorm2d;
   readonly convDw: MobileConv2d;

@@ -18,7 +18,7 @@ interface WheelName {
 }
 
 /** @returns undefined for what is no wheel */
-export function wheelName(filename: string): WheelName | undefined {
+function wheelName(filename: string): WheelName | undefined {
   const match = /^[^-]+-([^-]+)(?:-\d[^-]*)?-[^-]+-[^-]+-([^-]+)\.whl$/.exec(filename);
   return match ? { version: match[1]!, platforms: match[2]!.split('.') } : undefined;
 }
@@ -52,7 +52,7 @@ export function newestWheel(files: readonly WheelFile[], range: WheelRange, plat
 }
 
 /** Order of release numbers (PEP 440): number by number, what is missing is 0. */
-export function compareVersions(a: string, b: string): number {
+function compareVersions(a: string, b: string): number {
   const [left, right] = [a, b].map((version) => version.split(/\D+/).map(Number));
   for (let i = 0; i < Math.max(left!.length, right!.length); i++) {
     const difference = (left![i] ?? 0) - (right![i] ?? 0);

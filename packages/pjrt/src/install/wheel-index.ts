@@ -3,7 +3,7 @@ import { type HttpFailure, type HttpOptions, publicName, retryingFetch } from '@
 import type { WheelFile } from './wheel-files.js';
 
 /** The public index. */
-export const DEFAULT_INDEX = 'https://pypi.org/simple';
+const DEFAULT_INDEX = 'https://pypi.org/simple';
 
 /** The index that an installation asks: the option, what pip and uv are told, the public one. */
 export function indexAddress(index: string | undefined, env: NodeJS.ProcessEnv = process.env): string {

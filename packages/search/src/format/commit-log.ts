@@ -28,13 +28,13 @@ export interface IndexCommit {
   readonly segments: readonly (readonly [number: number, rows: number, bytes: number])[];
 }
 
-export const EMPTY_COMMIT: IndexCommit = { commit: 0, next: 1, segments: [] };
+const EMPTY_COMMIT: IndexCommit = { commit: 0, next: 1, segments: [] };
 
 const NAME = 'commits.log';
 /** A longer log begins anew. */
 const LONG_BYTES = 2 ** 20;
 
-export function logPath(folder: string): string {
+function logPath(folder: string): string {
   return join(folder, NAME);
 }
 

@@ -1,11 +1,11 @@
 import * as v from 'valibot';
 
 /** Most texts, pictures or ids of a request. */
-export const MOST_ITEMS = 256;
+const MOST_ITEMS = 256;
 /** Most texts in the form of OpenAI's, whose clients send so many. */
 const MOST_OPENAI = 2048;
 /** Most characters of a text. */
-export const MOST_TEXT = 8192;
+const MOST_TEXT = 8192;
 /** Most results that can be paged through. */
 export const MOST_RESULTS = 100_000;
 /** Filters that lie in each other. */

@@ -63,7 +63,7 @@ export function wordPieceOptions(model: JsonObject) {
  *
  * @throws InputError for ids that are no whole numbers from 0
  */
-export function vocabularyOf(vocab: Json | undefined): ReadonlyMap<string, number> {
+function vocabularyOf(vocab: Json | undefined): ReadonlyMap<string, number> {
   const vocabulary = new Map<string, number>();
   if (!isObject(vocab)) throw unknown('a model without a vocabulary');
   for (const [token, id] of Object.entries(vocab)) {
