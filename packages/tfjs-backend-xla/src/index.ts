@@ -1,0 +1,1 @@
+export type { XlaPrecision } from './options.js';
