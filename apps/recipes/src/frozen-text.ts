@@ -1,6 +1,6 @@
 import { checkEncoded, type PairBatch, type Tokenizer } from '@diptych/core';
 import { Bert } from '@diptych/text';
-import { type BatchSource, type Embedding, embedPairs, mapBatches, releaseCompiled } from '@diptych/train';
+import { type BatchSource, type EmbeddingModel, embedPairs, mapBatches, releaseCompiled } from '@diptych/train';
 
 /** Captions through a frozen sentence encoder, each once; heads train on what it gave. */
 export interface FrozenText {
@@ -26,7 +26,7 @@ export async function freezeText(
 ): Promise<FrozenText> {
   const tower = await Bert.fromPretrained(folder);
   const width = tower.embedDim;
-  const towers: Embedding = {
+  const towers: EmbeddingModel = {
     encodeImage: () => {
       throw new Error('captions have no pictures');
     },

@@ -1,6 +1,6 @@
 import { checkFields } from './config-checks.js';
 import { ShapeError } from './errors.js';
-import type { LabelColumn } from './head.js';
+import type { LabelNumbers } from './head.js';
 import { formatShape } from './shapes.js';
 
 /** Pixels of a batch on the host, channels last: float32 as a network wants them, or uint8 to be normalised on the device. */
@@ -35,7 +35,7 @@ export interface PairBatch {
    * What is known of each pair beside its text, by column: [B] with one number a pair, or [B, C] row by row. A class number below 0
    * and a NaN say that a pair has no such label.
    */
-  readonly labels?: { readonly [name: string]: LabelColumn };
+  readonly labels?: { readonly [name: string]: LabelNumbers };
   /** Pictures and texts that stand against the pairs without being pairs, for losses that contrast. */
   readonly negatives?: NegativeBatch;
 }

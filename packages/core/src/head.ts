@@ -3,7 +3,7 @@ import type { Matrix, MatrixData } from './matrix.js';
 import type { Stateful } from './stateful.js';
 
 /** What is known of some items: [N] with one number each, or [N, C] row by row. */
-export type LabelColumn = Float32Array | Int32Array;
+export type LabelNumbers = Float32Array | Int32Array;
 
 /** Reads labels out of a pair's vector: a class, several labels, or numbers. */
 export interface Head extends Stateful {
@@ -16,7 +16,7 @@ export interface Head extends Stateful {
   /** A scalar; rows without a label do not count. `labels` is [B] or [B, C]. */
   loss(predictions: Tensor, labels: Tensor): Tensor;
   /** Numbers of an evaluation by name; rows without a label do not count. */
-  metrics(predictions: MatrixData, labels: LabelColumn): Readonly<Record<string, number>>;
+  metrics(predictions: MatrixData, labels: LabelNumbers): Readonly<Record<string, number>>;
   /** What a user reads: probabilities of classes, or numbers. */
   values(predictions: MatrixData): Matrix;
 }

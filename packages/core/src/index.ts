@@ -65,7 +65,7 @@ export {
   type HalfTable,
   makeHalfTable,
 } from './half.js';
-export type { Head, LabelColumn } from './head.js';
+export type { Head, LabelNumbers } from './head.js';
 export type { ImageSource, ImageTransform, RgbImage } from './image-transform.js';
 export {
   type BuildContext,

@@ -6,7 +6,7 @@ export {
   attentionMaps,
   type EmbeddedBlock,
   type EmbeddedSource,
-  type Embedding,
+  type EmbeddingModel,
   type EmbedOptions,
   type EmbedOutput,
   embed,

@@ -1,7 +1,7 @@
 import type { Stateful } from '@diptych/core';
 import type { NameAdapter } from './adapter.js';
 import { type OpenCheckpointOptions, type OpenedCheckpoint, openCheckpoint } from './open-checkpoint.js';
-import { fillModel, type Head, ignoring, type Pretrained, type PretrainedOptions } from './pretrained.js';
+import { type FreshLayer, fillModel, ignoring, type Pretrained, type PretrainedOptions } from './pretrained.js';
 import type { TensorCollection } from './tensor-collection.js';
 import type { WeightSource } from './weight-source.js';
 
@@ -19,7 +19,7 @@ export interface PretrainedFamily<Model extends Stateful, Architecture>
   /** The adapter, where it depends on how the network was built. */
   readonly adapt?: (adapter: NameAdapter, model: Model) => NameAdapter;
   /** The layer that starts anew where the checkpoint has none of its width; undefined where the network has no such layer. */
-  readonly head?: (model: Model) => Head | undefined;
+  readonly head?: (model: Model) => FreshLayer | undefined;
   /** The checkpoint's tensors of a head, which are passed over where the network has none. */
   readonly headTensors?: RegExp;
   /** Fits tensors to the model: positions for another size of pictures. */
@@ -50,7 +50,7 @@ export async function loadPretrained<Model extends Stateful, Architecture>(
     config: opened.config,
     strict,
     adapter: head || !family.headTensors ? adapted : ignoring(adapted, family.headTensors),
-    heads: head && [head],
+    fresh: head && [head],
     prepare: (stored) => family.prepare?.(stored, made, adapted) ?? stored,
   });
   const about = family.about?.(made, opened, architecture) ?? { transform: opened.transform };

@@ -68,8 +68,8 @@ export interface Pretrained {
   readonly tokenizer?: TokenizerSettings;
 }
 
-/** A layer that may be new, where the checkpoint has none of its size. */
-export interface Head {
+/** A layer that gets first weights where the checkpoint has none of its size: as a rule an encoder's head. */
+export interface FreshLayer {
   /** Its path in the model: `head.fc`. */
   readonly name: string;
   readonly layer: Stateful;
@@ -82,7 +82,7 @@ export interface FillOptions {
   /** How the checkpoint's names become the model's. */
   readonly adapter: NameAdapter;
   /** Layers that get first weights where the checkpoint has none that fit. */
-  readonly heads?: readonly Head[];
+  readonly fresh?: readonly FreshLayer[];
   readonly strict?: boolean;
   /** Fits tensors to the model before they are copied: positions for another size of pictures. */
   readonly prepare?: (tensors: TensorCollection) => TensorCollection;
@@ -91,20 +91,20 @@ export interface FillOptions {
 }
 
 /**
- * Copies a checkpoint into a model that was built without drawing weights, and starts a head anew where the checkpoint
- * has none that fits. A model that cannot be filled is freed.
+ * Copies a checkpoint into a model that was built without drawing weights; layers that are named as `fresh` get first weights
+ * where the checkpoint has none that fit. A model that cannot be filled is freed.
  *
  * @throws WeightsError if the checkpoint does not fit
  */
 export function fillModel(target: Stateful, checkpoint: TensorCollection, options: FillOptions): LoadReport {
   checkFields('weights.fillModel', 'the options', options, ['adapter']);
-  const { adapter, heads = [], strict, prepare, config } = options;
-  const fresh = heads.map(({ name }) => new RegExp(`^${name.replaceAll('.', '\\.')}\\.`));
+  const { adapter, fresh: layers = [], strict, prepare, config } = options;
+  const fresh = layers.map(({ name }) => new RegExp(`^${name.replaceAll('.', '\\.')}\\.`));
   try {
     const tensors = prepare?.(checkpoint) ?? checkpoint;
     const report = loadState(target, tensors, { adapter, fresh, strict, unusedSettings: config?.unread() });
-    for (const [index, head] of heads.entries()) {
-      if (report.fresh.some(({ name }) => fresh[index]!.test(name))) restart(head);
+    for (const [index, layer] of layers.entries()) {
+      if (report.fresh.some(({ name }) => fresh[index]!.test(name))) restart(layer);
     }
     return report;
   } catch (error) {
@@ -114,7 +114,7 @@ export function fillModel(target: Stateful, checkpoint: TensorCollection, option
 }
 
 /** Gives a layer the first weights of a new one. */
-function restart({ layer, make }: Head): void {
+function restart({ layer, make }: FreshLayer): void {
   const made = make();
   const first = new Map(parametersOf(made));
   for (const [name, parameter] of parametersOf(layer)) parameter.assign(first.get(name)!);

@@ -39,8 +39,8 @@ export { type OpenTensorsOptions, openSharded, openTensors } from './open-tensor
 export {
   checkPretrained,
   type FillOptions,
+  type FreshLayer,
   fillModel,
-  type Head,
   ignoring,
   type Pretrained,
   type PretrainedOptions,

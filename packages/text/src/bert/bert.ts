@@ -167,7 +167,7 @@ export class Bert extends Module implements TextEncoder, Pretrained {
       config: opened.config,
       strict,
       adapter: made.pooler ? adapter : ignoring(adapter, /^pooler\./),
-      heads: head && [head],
+      fresh: head && [head],
       prepare: (stored) => withVocabSize(stored, { ...options, where: 'text.Bert', adapter, target: TABLE }),
     });
     const maxLength = Math.min(sentence.maxLength ?? made.maxLength, made.maxLength);

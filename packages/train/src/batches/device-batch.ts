@@ -1,5 +1,5 @@
 import {
-  type LabelColumn,
+  type LabelNumbers,
   lend,
   type PairBatch,
   pixelShape,
@@ -108,7 +108,7 @@ function copyRows(
 }
 
 /** A column of labels, [B] or [B, C]; int32 where it holds class numbers. */
-function labelTensor(name: string, values: LabelColumn, rows: number): tf.Tensor {
+function labelTensor(name: string, values: LabelNumbers, rows: number): tf.Tensor {
   const width = values.length / rows;
   if (!Number.isInteger(width) || width === 0) {
     throw new ShapeError({

@@ -23,7 +23,7 @@ import { fusedOutputs, type Relating, relate } from './fused-outputs.js';
 import { compiledFor, type HostTensor, runInOrder } from './run-in-order.js';
 
 /** What {@link embed} asks of a model. */
-export interface Embedding {
+export interface EmbeddingModel {
   encodeImage(pixels: ImageInput, context: Context): Encoded;
   encodeText(text: TextInput, context: Context): Encoded;
   /** Joint vectors of a side alone, for a fusion with placeholders. */
@@ -87,7 +87,7 @@ const OPTIONS: OptionNames<EmbedOptions> = {
  * @throws ConfigError for `fused` of a model without a fusion, or `match` of one without a matcher
  */
 export async function* embed<Output extends EmbedOutput = 'image' | 'text'>(
-  model: Embedding & Partial<Relating>,
+  model: EmbeddingModel & Partial<Relating>,
   source: BatchSource,
   options: EmbedOptions<Output> = {},
 ): AsyncGenerator<EmbeddedBlock<Output>, void, undefined> {
@@ -148,7 +148,7 @@ const SAID = 'predictions.';
 
 /** Joint vectors of a batch, or of one side of it. */
 function fusePair(
-  model: Embedding & Partial<Relating>,
+  model: EmbeddingModel & Partial<Relating>,
   image: Encoded | undefined,
   text: Encoded | undefined,
   without: 'image' | 'text' | undefined,
@@ -184,7 +184,7 @@ function matchLogits(
  * @throws ConfigError if the model has no fusion
  */
 export async function attentionMaps(
-  model: Embedding & Relating,
+  model: EmbeddingModel & Relating,
   source: BatchSource,
 ): Promise<{ readonly [name: string]: HostTensor }> {
   checkModel('train.attentionMaps: model', model);
@@ -204,7 +204,7 @@ export type EmbeddedSource<Output extends EmbedOutput = 'image' | 'text'> = Omit
 
 /** {@link embed} for what fits in memory: all rows at once. */
 export async function embedPairs<Output extends EmbedOutput = 'image' | 'text'>(
-  model: Embedding & Partial<Relating>,
+  model: EmbeddingModel & Partial<Relating>,
   source: BatchSource,
   options: EmbedOptions<Output> = {},
 ): Promise<EmbeddedSource<Output>> {

@@ -15,7 +15,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { BatchSource } from '../batches/batch-source.js';
 import { type DeviceBatch, normalizedPixels, textOf } from '../batches/device-batch.js';
 import { checkModel, checkSource } from '../check-model.js';
-import type { Embedding } from './embed.js';
+import type { EmbeddingModel } from './embed.js';
 import { fusedOutputs, type Relating } from './fused-outputs.js';
 import { compiledFor, type HostTensor, runInOrder } from './run-in-order.js';
 
@@ -100,7 +100,7 @@ export async function scorePairs(
  * @throws ConfigError if the model has no fusion
  */
 export async function encodeItems(
-  model: Embedding & Relating,
+  model: EmbeddingModel & Relating,
   source: BatchSource,
 ): Promise<EncodedItems & { readonly ids: readonly string[] }> {
   checkModel('train.encodeItems: model', model);

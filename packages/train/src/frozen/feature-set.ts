@@ -2,7 +2,7 @@ import {
   ConfigError,
   checkList,
   checkMatrix,
-  type LabelColumn,
+  type LabelNumbers,
   type MatrixData,
   type PairBatch,
   permutation,
@@ -28,14 +28,14 @@ export class FeatureSet {
   readonly text: MatrixData;
   readonly ids: readonly string[];
   /** By column, [N] or [N, C]. */
-  readonly labels: { readonly [name: string]: LabelColumn };
+  readonly labels: { readonly [name: string]: LabelNumbers };
 
   /** @throws ConfigError if the rows are not as many as the ids */
   constructor(
     image: MatrixData,
     text: MatrixData,
     ids: readonly string[],
-    labels: { readonly [name: string]: LabelColumn } = {},
+    labels: { readonly [name: string]: LabelNumbers } = {},
   ) {
     checkMatrix('train.FeatureSet', 'image', image);
     checkMatrix('train.FeatureSet', 'text', text);
@@ -107,7 +107,7 @@ export class FeatureSet {
   }
 }
 
-function takeLabels(values: LabelColumn, total: number, rows: readonly number[]): LabelColumn {
+function takeLabels(values: LabelNumbers, total: number, rows: readonly number[]): LabelNumbers {
   const width = values.length / total;
   const taken = rows.flatMap((row) => [...values.subarray(row * width, (row + 1) * width)]);
   return values instanceof Int32Array ? Int32Array.from(taken) : Float32Array.from(taken);

@@ -3,7 +3,7 @@ import {
   checkOptions,
   checkPositive,
   type Head,
-  type LabelColumn,
+  type LabelNumbers,
   Matrix,
   type MatrixData,
   type OptionNames,
@@ -109,7 +109,7 @@ export class Classification extends Module implements Head {
       : crossEntropy(logits, labels, terms);
   }
 
-  metrics(logits: MatrixData, labels: LabelColumn): Readonly<Record<string, number>> {
+  metrics(logits: MatrixData, labels: LabelNumbers): Readonly<Record<string, number>> {
     const { rows, right } = rowsWith(logits, labels, this.multiLabel);
     const probabilities = this.values(rows);
     if (this.multiLabel) {

@@ -1,4 +1,4 @@
-import { type LabelColumn, Matrix, type MatrixData, ShapeError, takeRows } from '@diptych/core';
+import { type LabelNumbers, Matrix, type MatrixData, ShapeError, takeRows } from '@diptych/core';
 
 /** Predictions and labels of the items that have a label. */
 export interface LabelledRows {
@@ -13,7 +13,7 @@ export interface LabelledRows {
  * @param wide labels have as many columns as predictions; else one, a class number
  * @throws ShapeError if there are not as many labels
  */
-export function rowsWith(predictions: MatrixData, labels: LabelColumn, wide: boolean): LabelledRows {
+export function rowsWith(predictions: MatrixData, labels: LabelNumbers, wide: boolean): LabelledRows {
   const [rows, count] = predictions.shape;
   const width = wide ? count : 1;
   if (labels.length !== rows * width) {

@@ -2,7 +2,7 @@ import {
   checkOptions,
   checkPositive,
   type Head,
-  type LabelColumn,
+  type LabelNumbers,
   Matrix,
   type MatrixData,
   type OptionNames,
@@ -63,7 +63,7 @@ export class Regression extends Module implements Head {
     return meanSquaredError(predictions, tf.reshape(labels, predictions.shape));
   }
 
-  metrics(predictions: MatrixData, labels: LabelColumn): Readonly<Record<string, number>> {
+  metrics(predictions: MatrixData, labels: LabelNumbers): Readonly<Record<string, number>> {
     const { rows, right } = rowsWith(predictions, labels, true);
     const squares = rows.data.reduce((sum, value, i) => sum + (value - right.data[i]!) ** 2, 0);
     return { r2: r2(rows, right), rmse: Math.sqrt(squares / rows.data.length), items: rows.shape[0] };

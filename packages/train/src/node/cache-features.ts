@@ -7,7 +7,7 @@ import {
   type ImageEncoder,
   InputError,
   type Json,
-  type LabelColumn,
+  type LabelNumbers,
   type Stateful,
   type TextEncoder,
 } from '@diptych/core';
@@ -15,7 +15,7 @@ import { stateDict } from '@diptych/weights';
 import { openSafetensors, writeSafetensors } from '@diptych/weights/node';
 import type { BatchSource } from '../batches/batch-source.js';
 import { checkSource, checkTowers } from '../check-model.js';
-import { type Embedding, embedPairs } from '../evaluate/embed.js';
+import { type EmbeddingModel, embedPairs } from '../evaluate/embed.js';
 import { releaseCompiled } from '../evaluate/run-in-order.js';
 import { FeatureSet } from '../frozen/feature-set.js';
 
@@ -75,14 +75,14 @@ export async function cacheFeatures(
     read('image'),
     read('text'),
     JSON.parse(file.metadata.ids!) as string[],
-    Object.fromEntries(labels.map((name) => [name.slice(LABEL.length), file.read(name).data as LabelColumn])),
+    Object.fromEntries(labels.map((name) => [name.slice(LABEL.length), file.read(name).data as LabelNumbers])),
   );
 }
 
 /** Begins the names of columns of labels in the file. */
 const LABEL = 'labels.';
 
-function labelTensor(data: LabelColumn) {
+function labelTensor(data: LabelNumbers) {
   const dtype = data instanceof Int32Array ? ('int32' as const) : ('float32' as const);
   return { dtype, shape: [data.length], data };
 }
@@ -98,7 +98,7 @@ async function encodeAll(
   source: BatchSource,
   onProgress: ((pairs: number) => void) | undefined,
 ): Promise<FeatureSet> {
-  const towers: Embedding = {
+  const towers: EmbeddingModel = {
     encodeImage: (pixels, context) =>
       checkEncoded('train.cacheFeatures: image', image.encode(pixels, context), image.embedDim),
     encodeText: (tokens, context) =>
