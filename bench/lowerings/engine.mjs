@@ -9,7 +9,9 @@ const root = new URL('../../', import.meta.url);
 export async function loadEngine() {
   const outfile = fileURLToPath(new URL('.cache/bench/engine.mjs', root));
   mkdirSync(new URL('.cache/bench/', root), { recursive: true });
-  const source = ['onnx', 'ort', 'wasm'].map((folder) => `export * from './${folder}/index.ts';`).join('\n');
+  const source = ['./onnx/index.ts', './ort/index.ts', '../../graph/src/engine/wasm/philox-uniform.ts']
+    .map((file) => `export * from '${file}';`)
+    .join('\n');
   await build({
     stdin: {
       contents: source,

@@ -1,6 +1,6 @@
 /** Frames of tfjs, of the engine and of Node itself: none of them is the line that a user can change. */
 const INTERNAL =
-  /tfjs-core|tf-core|packages\/graph\/(src|dist)\/(?!.*\.test\.)|@diptych\/(graph|nn)\/|node:internal|tfjs-backend-onnxruntime\/(src|dist)\/(?!.*\.test\.)/;
+  /tfjs-core|tf-core|packages\/graph\/(src|dist)\/(?!.*\.test\.)|@diptych\/(graph|nn)\/|node:internal|tfjs-backend-(?:onnxruntime|xla)\/(src|dist)\/(?!.*\.test\.)/;
 
 /** Where the user's code is on the present call stack: `file:line:column`, or `unknown`. */
 export function callSite(): string {

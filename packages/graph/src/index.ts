@@ -20,3 +20,4 @@ export type { Window } from './recorders/convolution.js';
 export { RECORDERS } from './recorders/index.js';
 export * from './recording-backend.js';
 export * from './value.js';
+export { shares } from './window-shares.js';

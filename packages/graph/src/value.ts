@@ -14,6 +14,11 @@ export interface DeviceData {
   dispose(): void;
 }
 
+/** True for elements on a device, false for those in memory. */
+export function isDeviceData(data: TensorData | DeviceData): data is DeviceData {
+  return !Array.isArray(data) && !ArrayBuffer.isView(data);
+}
+
 /** Attributes of an operation: plain data, so that two nodes can be compared by their JSON. */
 export type Attributes = Readonly<Record<string, unknown>>;
 
@@ -82,6 +87,11 @@ export class Value {
     this.#data = data;
   }
 
+  /** True for a leaf whose elements nobody has copied from their device yet. */
+  get isOnDeviceAlone(): boolean {
+    return this.#data === null && this.#repeated === null && this.device !== null;
+  }
+
   /** True for a leaf that is known to be zero without having data. */
   get isUntouchedZero(): boolean {
     return this.#repeated === 0;
@@ -95,6 +105,12 @@ export class Value {
   /** Gives the value its computed data and forgets how it was made. */
   settle(data: TensorData): void {
     this.data = data;
+    this.#forget();
+  }
+
+  /** Settles a value whose elements are on a device; they are copied when somebody reads them. */
+  settleOnDevice(device: DeviceData): void {
+    this.device = device;
     this.#forget();
   }
 

@@ -1,37 +1,30 @@
-import { checkOptions, EngineError, type OptionNames } from '@diptych/core';
+import { checkOptions, type OptionNames } from '@diptych/core';
 import { memoryLimit } from '@diptych/core/node';
+import { type NumericData, type Program, peakBytes, type TensorData, type Value } from '@diptych/graph';
 import {
-  extractProgram,
-  fingerprint,
-  type KernelInputs,
-  type NamedInputs,
-  type NumericData,
-  type Program,
-  peakBytes,
-  RECORDERS,
-  RecordingBackend,
-  type TensorData,
-  type Value,
-} from '@diptych/graph';
+  type CompileCounters,
+  type CompileServices,
+  compileFunction,
+  defaultProgramBytes,
+  EngineBackend,
+  type EngineCounters,
+  ProgramBudget,
+  ProgramCache,
+  skippedPasses,
+  type Trace,
+  workOf,
+} from '@diptych/graph/engine';
 import type * as tf from '@tensorflow/tfjs-core';
-import { engine } from '@tensorflow/tfjs-core';
-import { compileFunction } from './compile/compile-function.js';
+import { sumsOfSquares } from './adamw/sums-of-squares.js';
+import { CompiledProgram, shareMemory } from './compile/compiled-program.js';
 import { InPlaceMemory } from './compile/in-place-memory.js';
-import type { CompileServices } from './compile/services.js';
+import type { ProgramServices } from './compile/services.js';
 import { type Datum, DeviceTensor, inMemory } from './execution/device-tensor.js';
 import { Executable } from './execution/executable.js';
-import type { HostTools } from './execution/host-kernel.js';
-import { runOnHost } from './execution/host-kernels.js';
-import { optimize, skippedPasses } from './execution/passes.js';
-import type { Environment } from './execution/plan.js';
-import { type Plain, type PlainTensor, runPortable } from './execution/portable-kernels.js';
-import { ProgramCache } from './execution/program-cache.js';
-import { defaultSessionBytes, SessionBudget } from './execution/session-budget.js';
+import { optimize, PASS_NAMES } from './execution/passes.js';
 import { providersOf, type Target, targetOf } from './execution/target.js';
-import { workOf } from './execution/work.js';
 import { onnxDtype } from './lowering/emitter.js';
 import { DeviceCopies, hostValue, type OrtSessionOptions, spinningFor } from './ort/index.js';
-import { createPhiloxUniform } from './wasm/philox-uniform.js';
 
 /** How the backend runs. */
 export interface OnnxRuntimeOptions {
@@ -61,21 +54,12 @@ const OPTIONS: OptionNames<OnnxRuntimeOptions> = {
   sessionCacheBytes: 'optional',
 };
 
-/** Calls of one kernel: recorded for ONNX Runtime, and run at once by tfjs-backend-cpu. */
-export interface KernelCalls {
-  native: number;
-  fallback: number;
-}
-
 /** What the backend did so far. */
-export interface BackendStats {
-  kernels: Record<string, KernelCalls>;
+export interface BackendStats extends EngineCounters {
   /** Sessions built for eager programs and how often one was used again; what all hold, compiled functions' too. */
   sessions: { built: number; reused: number; held: number; bytes: number };
-  /** Programs that ran without a session because they were small. */
-  portablePrograms: number;
   /** Functions recorded by compile, and replays of them. */
-  compiled: { recorded: number; revalidated: number; replayed: number };
+  compiled: CompileCounters;
   /**
    * Bytes of results of compiled functions, over all replays: new values of variables that were written where the old ones lay, and
    * results of sessions for which memory was allocated.
@@ -87,9 +71,8 @@ export interface BackendStats {
 const COMPILE = Symbol.for('diptych.compile');
 
 /** A tfjs backend that records kernels and runs them as graphs in ONNX Runtime. */
-export class OnnxRuntimeBackend extends RecordingBackend implements CompileServices {
+export class OnnxRuntimeBackend extends EngineBackend implements CompileServices<CompiledProgram>, ProgramServices {
   readonly options: OnnxRuntimeOptions;
-  readonly tools: HostTools = { philox: createPhiloxUniform() };
   /** Memory of the variables that compiled functions update where they lie. */
   readonly inPlace = new InPlaceMemory(this);
   readonly counters: BackendStats = {
@@ -103,20 +86,26 @@ export class OnnxRuntimeBackend extends RecordingBackend implements CompileServi
   readonly target: Target;
   /** Copies to and from the device that keeps variables; null where they are in memory. */
   readonly copies: DeviceCopies | null;
-  readonly sessions: SessionBudget;
+  readonly budget: ProgramBudget;
   /** Passes that programs do not go through: none but in benches and tests. */
   readonly skippedPasses: ReadonlySet<string>;
-  readonly #programs: ProgramCache;
+  readonly #programs: ProgramCache<Executable>;
 
   constructor(options: OnnxRuntimeOptions = {}) {
-    super('onnxruntime');
+    super('onnxruntime', { SumsOfSquares: sumsOfSquares });
     checkOptions('onnxruntime', options, OPTIONS);
     this.options = options;
     this.target = targetOf(options.executionProviders);
     this.copies = this.target.keepsState ? new DeviceCopies() : null;
-    this.skippedPasses = skippedPasses(options);
-    this.sessions = new SessionBudget(options.sessionCacheBytes ?? defaultSessionBytes(memoryLimit()));
-    this.#programs = new ProgramCache(this.sessions);
+    this.skippedPasses = skippedPasses('onnxruntime', options, PASS_NAMES);
+    this.budget = new ProgramBudget(options.sessionCacheBytes ?? defaultProgramBytes(memoryLimit()));
+    this.#programs = new ProgramCache(
+      this.budget,
+      (program, isConstant) => this.#build(program, isConstant),
+      (wasBuilt) => {
+        this.counters.sessions[wasBuilt ? 'built' : 'reused']++;
+      },
+    );
   }
 
   /** Records `fn` once for each kind of arguments and replays it; see `compile` of @diptych/nn. */
@@ -128,19 +117,23 @@ export class OnnxRuntimeBackend extends RecordingBackend implements CompileServi
     return this.options.session ?? {};
   }
 
-  makeTensor(info: tf.TensorInfo): tf.Tensor {
-    return engine().makeTensorFromTensorInfo(info, this);
+  compileTrace(trace: Trace): CompiledProgram {
+    return new CompiledProgram(this, trace);
   }
 
-  isUpdatedInPlace(data: TensorData): boolean {
+  recorded(programs: readonly CompiledProgram[]): void {
+    shareMemory(programs);
+  }
+
+  override isUpdatedInPlace(data: TensorData): boolean {
     return this.inPlace.holds(data);
   }
 
   /** Counters since the backend was made. */
   stats(): BackendStats {
     const copy = structuredClone(this.counters);
-    copy.sessions.held = this.sessions.size;
-    copy.sessions.bytes = this.sessions.bytes;
+    copy.sessions.held = this.budget.size;
+    copy.sessions.bytes = this.budget.bytes;
     return copy;
   }
 
@@ -160,26 +153,6 @@ export class OnnxRuntimeBackend extends RecordingBackend implements CompileServi
     };
   }
 
-  /** Runs one tfjs kernel: records it if it can be recorded, else computes it at once. */
-  runKernel(name: string, inputs: KernelInputs, attrs: tf.NamedAttrMap): tf.TensorInfo | tf.TensorInfo[] {
-    this.counters.kernels[name] ??= { native: 0, fallback: 0 };
-    const calls = this.counters.kernels[name];
-    const recorded = isPlain(name, inputs) ? RECORDERS[name]?.(this, inputs as NamedInputs, attrs as never) : undefined;
-    if (recorded) {
-      calls.native++;
-      return recorded;
-    }
-    calls.fallback++;
-    return this.#runNow(name, inputs, attrs);
-  }
-
-  /** The data behind a tensor, computed if it was not yet. */
-  dataOf(info: tf.TensorInfo): TensorData {
-    const entry = this.storage.get(info.dataId);
-    if (entry.value.data === null) this.flush([entry]);
-    return entry.value.data!;
-  }
-
   /** What sessions read of a variable: its data, or its copy on the device that keeps variables, made if there is none. */
   stateOf(variable: tf.Variable): Datum {
     if (!this.copies) return this.dataOf(variable);
@@ -192,137 +165,35 @@ export class OnnxRuntimeBackend extends RecordingBackend implements CompileServi
     return entry.value.device as DeviceTensor;
   }
 
-  protected override evaluate(values: readonly Value[]): void {
-    const program = extractProgram(values);
-    if (program.inputs.some((leaf) => !leaf.isKnown)) {
-      throw new EngineError({
-        where: 'onnxruntime',
-        problem:
-          'a tensor that was made inside a compiled function is used outside, where its arguments have no values',
-        remedy: 'return it from the function',
-      });
-    }
-    const small = this.options.smallWork ?? 1 << 15;
-    if (!this.options.forceNative && workOf(program) < small) this.#interpret(program);
-    else this.#runCached(program);
+  protected override isSmall(program: Program): boolean {
+    return !this.options.forceNative && workOf(program) < (this.options.smallWork ?? 1 << 15);
+  }
+
+  protected override runProgram(program: Program): void {
+    const { executable, program: built, leafFor } = this.#programs.obtain(program);
+    const data = executable.run((leaf) => datumOf(leafFor(leaf)), this.tools);
+    // A result may be an input as it stands, or a part of one; what a later step updates in place is copied then.
+    program.outputs.forEach((value, i) => {
+      value.settle(this.ownData(inMemory(data.get(built.outputs[i]!)!)));
+    });
+  }
+
+  #build(program: Program, isConstant: (leaf: Value) => boolean) {
+    const optimized = optimize(program, isConstant, this.skippedPasses);
+    const session = this.sessionOptions(workOf(optimized));
+    const executable = new Executable(optimized, { session, target: this.target });
+    return { executable, program: optimized, bytes: executable.bytes + peakBytes(optimized) };
   }
 
   override dispose(): void {
-    this.sessions.clear();
+    this.budget.clear();
     this.copies?.dispose();
-  }
-
-  #interpret(program: Program): void {
-    this.counters.portablePrograms++;
-    const data: Environment = new Map(program.inputs.map((leaf) => [leaf, leaf.data!]));
-    for (const node of program.nodes) {
-      const results = runOnHost(
-        node,
-        node.inputs.map((input) => inMemory(data.get(input)!)),
-        this.tools,
-      );
-      node.outputs.forEach((output, i) => {
-        data.set(output, results[i]!);
-      });
-    }
-    this.#settle(program.outputs, program.outputs, data);
-  }
-
-  /**
-   * Sessions are kept by structure. Scalars are taken for constants at first, so that powers and divisions simplify;
-   * one that turns out to change from run to run (a learning rate) becomes an input.
-   */
-  #runCached(program: Program): void {
-    const key = fingerprint(program, () => '');
-    const scalars = program.inputs.map((leaf) =>
-      leaf.size === 1 && leaf.dtype !== 'string' ? (leaf.data as Float32Array)[0]! : null,
-    );
-    let cached = this.#programs.get(key);
-    const changed = new Set(cached?.changing);
-    if (cached) {
-      for (const [i, value] of scalars.entries()) if (!Object.is(cached.scalars[i], value)) changed.add(i);
-      if (changed.size > cached.changing.size) {
-        this.#programs.delete(key);
-        cached = undefined;
-      }
-    }
-    if (cached) this.counters.sessions.reused++;
-    else {
-      const indices = new Map(program.inputs.map((leaf, i) => [leaf, i]));
-      const isConstant = (leaf: Value) => leaf.size === 1 && !changed.has(indices.get(leaf)!);
-      const optimized = optimize(program, isConstant, this.skippedPasses);
-      const executable = new Executable(optimized, {
-        session: this.sessionOptions(workOf(optimized)),
-        target: this.target,
-      });
-      cached = {
-        executable,
-        bytes: executable.bytes + peakBytes(optimized),
-        indices: new Map(optimized.inputs.map((leaf) => [leaf, indices.get(leaf)!])),
-        scalars,
-        changing: changed,
-      };
-      this.counters.sessions.built++;
-      this.#programs.set(key, cached);
-    }
-    const { executable, indices } = cached;
-    const data = executable.run((leaf) => datumOf(program.inputs[indices.get(leaf)!]!), this.tools);
-    this.#settle(program.outputs, executable.program.outputs, data);
-  }
-
-  /** A result may be an input as it stands, or a part of one; what a later step updates in place is copied then. */
-  #settle(values: readonly Value[], computed: readonly Value[], data: Environment): void {
-    values.forEach((value, i) => {
-      value.settle(this.ownData(inMemory(data.get(computed[i]!)!)));
-    });
-  }
-
-  #runNow(name: string, inputs: KernelInputs, attrs: tf.NamedAttrMap): tf.TensorInfo | tf.TensorInfo[] {
-    const plain = (info: tf.TensorInfo | tf.TensorInfo[]): Plain | Plain[] =>
-      Array.isArray(info) ? info.map((one) => plain(one) as Plain) : this.#plain(info);
-    const given = Array.isArray(inputs)
-      ? inputs.map((info) => plain(info) as Plain)
-      : Object.fromEntries(Object.entries(inputs).flatMap(([key, info]) => (info ? [[key, plain(info)]] : [])));
-    const { outputs, isList } = runPortable(name, given, attrs);
-    const results = outputs.map((output) => this.#own(output));
-    return isList ? results : results[0]!;
-  }
-
-  #plain({ dataId, shape, dtype }: tf.TensorInfo): Plain {
-    if (dtype !== 'complex64') return { data: this.readSync(dataId) as TensorData, shape, dtype };
-    const { real, imag } = this.complexParts({ dataId, shape, dtype });
-    const part = (info: tf.TensorInfo): PlainTensor => ({
-      data: this.readSync(info.dataId) as TensorData,
-      shape,
-      dtype: 'float32',
-    });
-    return { real: part(real), imag: part(imag), shape, dtype };
-  }
-
-  #own(plain: Plain): tf.TensorInfo {
-    if (plain.dtype !== 'complex64') {
-      const { data, shape, dtype } = plain as PlainTensor;
-      return this.own(data, shape, dtype);
-    }
-    const { real, imag, shape } = plain as Extract<Plain, { dtype: 'complex64' }>;
-    return this.complexOf(this.own(real.data, shape, 'float32'), this.own(imag.data, shape, 'float32'));
   }
 }
 
 /** A leaf on the device if it is there, else in memory. */
 function datumOf(leaf: Value): Datum {
   return (leaf.device as DeviceTensor | null) ?? leaf.data!;
-}
-
-/** Kernels whose recorders know complex64 and strings; all others are left to the portable kernels. */
-const ANY_DTYPE = new Set(['Identity', 'Reshape', 'ExpandDims', 'Real', 'Imag', 'Complex']);
-
-function isPlain(name: string, inputs: KernelInputs): boolean {
-  if (ANY_DTYPE.has(name)) return true;
-  for (const info of Object.values(inputs)) {
-    if (info && (Array.isArray(info) || info.dtype === 'complex64' || info.dtype === 'string')) return false;
-  }
-  return true;
 }
 
 /** Below this, a second thread gains less than its start costs. */

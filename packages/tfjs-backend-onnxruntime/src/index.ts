@@ -1,6 +1,7 @@
 import { registerDefault } from './register.js';
 
-export { type BackendStats, type KernelCalls, OnnxRuntimeBackend, type OnnxRuntimeOptions } from './backend.js';
+export type { KernelCalls } from '@diptych/graph/engine';
+export { type BackendStats, OnnxRuntimeBackend, type OnnxRuntimeOptions } from './backend.js';
 export { type ExportedModel, type ExportOnnxOptions, exportOnnx } from './export/export-onnx.js';
 export { runOnnx } from './export/run-onnx.js';
 export { OrtError, type OrtFailure } from './ort/index.js';

@@ -1,5 +1,5 @@
 import { checkText } from '@diptych/core';
-import { RECORDERS } from '@diptych/graph';
+import { registerKernels } from '@diptych/graph/engine';
 import * as tf from '@tensorflow/tfjs-core';
 import { OnnxRuntimeBackend, type OnnxRuntimeOptions } from './backend.js';
 import { type OrtProbe, probeOrt } from './ort/index.js';
@@ -9,20 +9,6 @@ export const BACKEND_NAME = 'onnxruntime';
 
 /** Above tfjs-backend-cpu (1), wasm (2) and webgpu (3). */
 const PRIORITY = 4;
-
-/** Registers all kernels under `name`: those that are recorded, and those that tfjs-backend-cpu has besides. */
-export function registerKernels(name: string): void {
-  const portable = tf.getKernelsForBackend('cpu').map(({ kernelName }) => kernelName);
-  for (const kernelName of new Set([...portable, ...Object.keys(RECORDERS)])) {
-    if (tf.getKernel(kernelName, name)) continue;
-    tf.registerKernel({
-      kernelName,
-      backendName: name,
-      kernelFunc: ({ inputs, attrs, backend }) =>
-        (backend as OnnxRuntimeBackend).runKernel(kernelName, inputs, attrs ?? {}),
-    });
-  }
-}
 
 /**
  * Registers the backend with options of your own, and selects it. Importing the package registers it with defaults;

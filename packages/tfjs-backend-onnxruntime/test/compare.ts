@@ -1,7 +1,7 @@
+import { compileFunction } from '@diptych/graph/engine';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'vitest';
 import type { OnnxRuntimeBackend } from '../src/backend.js';
-import { compileFunction } from '../src/compile/compile-function.js';
 
 /** Normal numbers, the same for a seed. */
 export const random = (shape: number[], seed: number, mean = 0) => tf.randomNormal(shape, mean, 1, 'float32', seed);

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { isDiptychError } from '@diptych/core';
+import type { AdamWOptions } from '@diptych/graph/engine';
 import { describe, expect, it } from 'vitest';
-import { AdamWArena, type AdamWOptions, sumOfSquares } from './adamw-arena.js';
+import { AdamWArena, sumOfSquares } from './adamw-arena.js';
 
 const options: AdamWOptions = { beta1: 0.9, beta2: 0.999, eps: 1e-8 };
 const golden = new URL('../../../../golden/adamw/', import.meta.url);

@@ -1,22 +1,6 @@
 import { ConfigError, EngineError } from '@diptych/core';
-import { adamwWasm, compileInlined, instantiate, PAGE_BYTES } from '../wasm/index.js';
-
-/** What all elements of an update share. */
-export interface AdamWOptions {
-  readonly beta1: number;
-  readonly beta2: number;
-  readonly eps: number;
-}
-
-/** What changes from step to step. */
-export interface AdamWRates {
-  readonly learningRate: number;
-  readonly weightDecay: number;
-  /** Updates that the parameter has had, with this one. */
-  readonly step: number;
-  /** Factor on the gradient; 1 leaves it. */
-  readonly scale?: number;
-}
+import { type AdamWOptions, type AdamWRates, compileInlined, instantiate, PAGE_BYTES } from '@diptych/graph/engine';
+import { adamwWasm } from '../wasm/adamw.wasm.js';
 
 /** One parameter with its gradient and AdamW's two moments: float32 views of equal length in WASM memory. */
 export interface AdamWSlot {

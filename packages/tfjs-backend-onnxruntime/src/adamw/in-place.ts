@@ -1,7 +1,7 @@
 import type { Node, TensorData } from '@diptych/graph';
+import { readOperands } from '@diptych/graph/engine';
 import type { InPlaceKernel, InPlaceSlot } from '../execution/in-place-kernel.js';
 import { AdamWArena } from './adamw-arena.js';
-import { readOperands } from './operands.js';
 
 /** The kernel `AdamW` of @diptych/graph on the memory of an {@link AdamWArena}. */
 export const adamWInPlace: InPlaceKernel = {

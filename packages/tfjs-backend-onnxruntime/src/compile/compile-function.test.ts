@@ -1,8 +1,8 @@
+import { compileFunction } from '@diptych/graph/engine';
 import { compile } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type OnnxRuntimeBackend, useOnnxRuntime } from '../index.js';
-import { compileFunction } from './compile-function.js';
 
 let backend: OnnxRuntimeBackend;
 

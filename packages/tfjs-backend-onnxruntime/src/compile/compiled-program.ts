@@ -1,16 +1,18 @@
-import { EngineError } from '@diptych/core';
 import { bytesOf, type NumericData, type Program, peakBytes, printProgram, type Value } from '@diptych/graph';
+import {
+  type CompiledTrace,
+  replacedLeaves,
+  replaceTensors,
+  setVariable,
+  type Trace,
+  workOf,
+} from '@diptych/graph/engine';
 import type * as tf from '@tensorflow/tfjs-core';
 import { inMemory } from '../execution/device-tensor.js';
 import { Executable } from '../execution/executable.js';
 import { BAKE_WEIGHTS, fuseForInference, optimize } from '../execution/passes.js';
-import type { SessionHolder } from '../execution/session-budget.js';
-import { workOf } from '../execution/work.js';
-import { InPlaceUpdates, replacedLeaves } from './in-place-updates.js';
-import type { Trace } from './recording.js';
+import { InPlaceUpdates } from './in-place-updates.js';
 import type { ProgramServices } from './services.js';
-import { replaceTensors } from './structure.js';
-import { setVariable } from './variables.js';
 
 /** Programs that need less than this do not compete for memory. */
 const ARENA_MATTERS = 2 ** 26;
@@ -25,7 +27,7 @@ const WITHOUT_SLOW_FUSIONS = { 'optimization.disable_specified_optimizers': 'Ski
 const RUNS_BEFORE_BAKING = 8;
 
 /** A trace with its sessions: replays the function without calling it. */
-export class CompiledProgram implements SessionHolder {
+export class CompiledProgram implements CompiledTrace {
   readonly #program: Program;
   readonly #trace: Trace;
   /** Variables that the program reads, with the trainability it was recorded for. */
@@ -161,14 +163,10 @@ export class CompiledProgram implements SessionHolder {
     return this.#reads.every(({ variable, trainable }) => !variable.isDisposed && variable.trainable === trainable);
   }
 
-  /**
-   * Runs the program on the tensors of the arguments, updates variables, and returns the results as fresh tensors. What was
-   * recorded eagerly has to be computed by now: it may read variables that change in place.
-   */
   run(args: readonly tf.Tensor[]): unknown {
     const { services } = this;
     this.#adapt();
-    services.sessions.use(this);
+    services.budget.use(this);
     const updates = this.#updates;
     const updated = updates.prepare();
     const { argumentOf, variableOf, assignments, returned, result } = this.#trace;
@@ -201,11 +199,11 @@ export class CompiledProgram implements SessionHolder {
   }
 }
 
-/** Says that a compiled function is gone. */
-export function refuseDisposed(): never {
-  throw new EngineError({
-    where: 'onnxruntime.compile',
-    problem: 'the compiled function was called after dispose()',
-    remedy: 'compile it again',
-  });
+/**
+ * Sessions that keep their memory between runs add it up. One program keeps it, and the larger of two (a full batch and
+ * a ragged last one); of more, as for texts of several lengths, none does.
+ */
+export function shareMemory(programs: readonly CompiledProgram[]): void {
+  const largest = programs.reduce((most, program) => (program.workingBytes > most.workingBytes ? program : most));
+  for (const program of programs) program.keepsArena = programs.length <= 2 && program === largest;
 }

@@ -1,9 +1,7 @@
 import { allocate, type Entry, type NumericData, sizeOf, type TensorData, Value } from '@diptych/graph';
+import { SparseGradient, separateVariable, setVariable, type TensorStore } from '@diptych/graph/engine';
 import type * as tf from '@tensorflow/tfjs-core';
 import type { InPlaceKernel, InPlaceSlot } from '../execution/in-place-kernel.js';
-import { SparseGradient } from '../execution/segment-sum.js';
-import type { TensorStore } from './tensor-store.js';
-import { separateVariable, setVariable } from './variables.js';
 
 /** The memory that a variable keeps from step to step, and what its tensor was when it got it. */
 interface KeptMemory {

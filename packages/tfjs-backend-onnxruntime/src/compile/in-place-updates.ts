@@ -1,4 +1,5 @@
 import type { Node, NumericData, Value } from '@diptych/graph';
+import { replacedLeaves, type Trace } from '@diptych/graph/engine';
 import type * as tf from '@tensorflow/tfjs-core';
 import { type Datum, inMemory } from '../execution/device-tensor.js';
 import type { Executable } from '../execution/executable.js';
@@ -6,7 +7,6 @@ import type { InPlaceKernel, InPlaceSlot } from '../execution/in-place-kernel.js
 import { IN_PLACE_KERNELS } from '../execution/in-place-kernels.js';
 import type { Environment } from '../execution/plan.js';
 import type { InPlaceMemory } from './in-place-memory.js';
-import type { Trace } from './recording.js';
 
 /** A node of an in-place kernel all of whose results are assigned to the variables that they replace. */
 interface KernelUpdate {
@@ -36,7 +36,7 @@ export class InPlaceUpdates {
   /** Sums by segments outside of sessions, by their result. */
   readonly #sums: ReadonlyMap<Value, Node>;
 
-  /** @param executable built with `replaces` as {@link replacedLeaves} gives it */
+  /** @param executable built with `replaces` as `replacedLeaves` gives it */
   constructor(executable: Executable, trace: Trace, memory: InPlaceMemory) {
     this.#executable = executable;
     this.#memory = memory;
@@ -116,27 +116,6 @@ export class InPlaceUpdates {
     const summed = readers.every(({ op }) => op === 'UnsortedSegmentSum');
     return rows.node !== null && rows.dtype === 'float32' && summed && !outputs.includes(rows);
   }
-}
-
-/**
- * The outputs of a program that are new values of variables which it reads, with the leaf that stands for the old value. Not those
- * whose old value is a result as well, or whose new value is assigned to two variables.
- */
-export function replacedLeaves(
-  outputs: readonly Value[],
-  { variableOf, assignments, returned }: Trace,
-): ReadonlyMap<Value, Value> {
-  const leafOf = new Map([...variableOf].map(([leaf, variable]) => [variable, leaf]));
-  const all = new Set(outputs);
-  const replaced = new Map<Value, Value>();
-  const twice = new Set<Value>();
-  for (const [i, { variable }] of assignments.entries()) {
-    const [output, leaf] = [outputs[returned + i]!, leafOf.get(variable)];
-    if (replaced.has(output)) twice.add(output);
-    if (leaf && output.node && !all.has(leaf) && variable.dtype !== 'string') replaced.set(output, leaf);
-  }
-  for (const output of twice) replaced.delete(output);
-  return replaced;
 }
 
 function findKernelUpdates(

@@ -1,9 +1,8 @@
 import type { NumericData, Program, Value } from '@diptych/graph';
+import { DRAWN, type HostPart, type HostTools, type Part, runOnHost } from '@diptych/graph/engine';
 import type { OrtSessionOptions } from '../ort/index.js';
 import { type Datum, inMemory } from './device-tensor.js';
-import type { HostTools } from './host-kernel.js';
-import { DRAWN, runOnHost } from './host-kernels.js';
-import { type Environment, type HostPart, type Part, partition } from './plan.js';
+import { type Environment, partsFor } from './plan.js';
 import { RunnableSession, type SessionSetup } from './session-part.js';
 import type { Target } from './target.js';
 
@@ -46,7 +45,7 @@ export class Executable {
       const data = options.bakes?.(leaf);
       if (data) baked.set(leaf, data);
     }
-    this.#parts = partition(program, options.target);
+    this.#parts = partsFor(program, options.target);
     const { session, target, device, replaces } = options;
     const setup = { options: session, target, device, replaces, constants: baked };
     try {

@@ -1,12 +1,12 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { compileFunction, skippedPasses } from '@diptych/graph/engine';
 import { BatchNorm2d, Conv2d, Dropout, Generator, gelu, LayerNorm, Linear } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, describe, expect, it } from 'vitest';
-import { compileFunction } from '../compile/compile-function.js';
 import { type OnnxRuntimeOptions, useOnnxRuntime } from '../index.js';
-import { BAKE_WEIGHTS, PASS_NAMES, skippedPasses } from './passes.js';
+import { BAKE_WEIGHTS, PASS_NAMES } from './passes.js';
 
 const SKIPPED = Symbol.for('diptych.skippedPasses');
 
@@ -121,6 +121,6 @@ describe('passes', () => {
   });
 
   it('have names that are checked', () => {
-    expect(() => skippedPasses({ [SKIPPED]: ['fuseEverything'] })).toThrow(/fuseEverything/);
+    expect(() => skippedPasses('onnxruntime', { [SKIPPED]: ['fuseEverything'] }, PASS_NAMES)).toThrow(/fuseEverything/);
   });
 });

@@ -1,61 +1,21 @@
 import type { Node, Program, Value } from '@diptych/graph';
+import { type Part, partition, type Readers, readersOf } from '@diptych/graph/engine';
 import type { Datum } from './device-tensor.js';
 import { IN_PLACE_KERNELS } from './in-place-kernels.js';
 import { runsOnHost, type Target } from './target.js';
 
-/** Operations for one session. Inputs are leaves or come from other parts; outputs are what others need. */
-export interface SessionPart {
-  kind: 'session';
-  inputs: Value[];
-  nodes: Node[];
-  outputs: Value[];
-}
-
-/** One operation outside the session. */
-export interface HostPart {
-  kind: 'host';
-  node: Node;
-}
-
-export type Part = SessionPart | HostPart;
-
-/**
- * Cuts a program into sessions and host operations, in the order in which they run. Each operation goes as early as
- * its inputs allow, so that a program without host operations, or with random numbers that depend on nothing but its
- * inputs, is one session.
- */
-export function partition(program: Program, target: Target): Part[] {
+/** The parts of a program, for sessions and for JavaScript. */
+export function partsFor(program: Program, target: Target): Part[] {
   const readers = readersOf(program);
   const isOnHost = (node: Node) =>
     runsOnHost(target, node) ||
     isNormOfOperands(node, target, readers) ||
     isEmbeddingGradient(node, target, readers, program.outputs);
-  const level = new Map<Node, number>();
-  const sessions = new Map<number, Node[]>();
-  const hosts = new Map<number, Node[]>();
-  for (const node of program.nodes) {
-    const onHost = isOnHost(node);
-    let at = onHost ? -1 : 0;
-    for (const { node: producer } of node.inputs) {
-      if (producer) at = Math.max(at, level.get(producer)! + (!onHost && isOnHost(producer) ? 1 : 0));
-    }
-    level.set(node, at);
-    const group = onHost ? hosts : sessions;
-    group.set(at, [...(group.get(at) ?? []), node]);
-  }
-  const parts: Part[] = [];
-  const last = Math.max(-1, ...sessions.keys(), ...hosts.keys());
-  const wanted = new Set(program.outputs);
-  for (let at = -1; at <= last; at++) {
-    const nodes = sessions.get(at);
-    if (nodes) parts.push(sessionPart(nodes, wanted, readers));
-    for (const node of hosts.get(at) ?? []) parts.push({ kind: 'host', node });
-  }
-  return parts;
+  return partition(program, isOnHost, readers);
 }
 
 /** True where an operation with a kernel that updates in place wants the value in its memory. */
-function isOperand(value: Value, { onHost }: Target, readers: ReadonlyMap<Value, Node[]>): boolean {
+function isOperand(value: Value, { onHost }: Target, readers: Readers): boolean {
   return (readers.get(value) ?? []).some(
     ({ op, inputs }) => onHost.has(op) && IN_PLACE_KERNELS[op]?.operands.some((input) => inputs[input] === value),
   );
@@ -68,7 +28,7 @@ function isOperand(value: Value, { onHost }: Target, readers: ReadonlyMap<Value,
 function isEmbeddingGradient(
   { op, inputs, outputs: [sum] }: Node,
   target: Target,
-  readers: ReadonlyMap<Value, Node[]>,
+  readers: Readers,
   wanted: readonly Value[],
 ): boolean {
   if (op !== 'UnsortedSegmentSum' || wanted.includes(sum!) || !isOperand(sum!, target, readers)) return false;
@@ -77,33 +37,8 @@ function isEmbeddingGradient(
 }
 
 /** Norms of what lies in the memory of an update in place are taken there, in float64. */
-function isNormOfOperands({ op, inputs }: Node, target: Target, readers: ReadonlyMap<Value, Node[]>): boolean {
+function isNormOfOperands({ op, inputs }: Node, target: Target, readers: Readers): boolean {
   return op === 'SumsOfSquares' && inputs.some((input) => isOperand(input, target, readers));
-}
-
-function readersOf(program: Program): Map<Value, Node[]> {
-  const readers = new Map<Value, Node[]>();
-  for (const node of program.nodes) {
-    for (const input of node.inputs) {
-      const list = readers.get(input);
-      if (list) list.push(node);
-      else readers.set(input, [node]);
-    }
-  }
-  return readers;
-}
-
-function sessionPart(nodes: Node[], wanted: ReadonlySet<Value>, readers: ReadonlyMap<Value, Node[]>): SessionPart {
-  const inside = new Set(nodes);
-  const inputs = new Set<Value>();
-  const outputs: Value[] = [];
-  for (const node of nodes) {
-    for (const input of node.inputs) if (!input.node || !inside.has(input.node)) inputs.add(input);
-    for (const output of node.outputs) {
-      if (wanted.has(output) || readers.get(output)?.some((reader) => !inside.has(reader))) outputs.push(output);
-    }
-  }
-  return { kind: 'session', inputs: [...inputs], nodes, outputs };
 }
 
 /** Data of every value while a plan runs. */

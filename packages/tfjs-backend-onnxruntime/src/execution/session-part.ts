@@ -1,4 +1,5 @@
 import { allocate, type NumericData, type Value } from '@diptych/graph';
+import type { EnginePart } from '@diptych/graph/engine';
 import { Emitter, onnxDtype } from '../lowering/emitter.js';
 import { type OnnxGraph, writeModel } from '../onnx/index.js';
 import {
@@ -12,11 +13,11 @@ import {
 } from '../ort/index.js';
 import { type Datum, DeviceTensor } from './device-tensor.js';
 import { planOverwrites } from './overwrites.js';
-import type { Environment, SessionPart } from './plan.js';
+import type { Environment } from './plan.js';
 import { asLaidOutBy, type Target } from './target.js';
 
 /** The ONNX graph of a part. `constants` are inputs whose data goes into the graph. */
-export function lowerPart(part: SessionPart, constants: ReadonlyMap<Value, NumericData>, target: Target): OnnxGraph {
+export function lowerPart(part: EnginePart, constants: ReadonlyMap<Value, NumericData>, target: Target): OnnxGraph {
   const e = new Emitter(target.emitter);
   const inputs = [];
   for (const input of part.inputs) {
@@ -98,7 +99,7 @@ export class RunnableSession {
   /** Those of {@link SessionSetup.replaces} that this session can write there, as far as it reads the leaves itself. */
   readonly overwrites: ReadonlyMap<Value, Value>;
 
-  constructor(part: SessionPart, { options, target, constants, device, replaces }: SessionSetup) {
+  constructor(part: EnginePart, { options, target, constants, device, replaces }: SessionSetup) {
     const lowered = lowerPart(part, constants, asLaidOutBy(options, target));
     // an optimiser might drop what orders the graph
     const replaced = options.graphOptimizationLevel === 'disabled' ? replaces : undefined;
@@ -171,7 +172,7 @@ export class RunnableSession {
 
 /** Outputs that would best be written where a leaf lies, by their names in the graph. */
 function wantedOverwrites(
-  { inputs, outputs }: SessionPart,
+  { inputs, outputs }: EnginePart,
   graph: OnnxGraph,
   constants: SessionSetup['constants'],
   replaces: SessionSetup['replaces'] = new Map(),

@@ -1,10 +1,10 @@
 import type { Node } from '@diptych/graph';
+import { DRAWN } from '@diptych/graph/engine';
 import { AdamWInGraph } from '../adamw/lowering.js';
 import type { EmitterOptions, LoweringTable } from '../lowering/emitter.js';
 import { LOWERINGS } from '../lowering/index.js';
 import { WEBGPU_FORMS } from '../lowering/webgpu.js';
 import { channelBlock, type OrtSessionOptions } from '../ort/index.js';
-import { DRAWN } from './host-kernels.js';
 import { IN_PLACE_KERNELS } from './in-place-kernels.js';
 
 /** What graphs are lowered for: all that differs between execution providers. */

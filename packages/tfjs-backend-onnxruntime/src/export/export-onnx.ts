@@ -8,12 +8,11 @@ import {
   type OptionNames,
 } from '@diptych/core';
 import type { NumericData, Program, Value } from '@diptych/graph';
+import { flatten, replaceTensors, traceFunction } from '@diptych/graph/engine';
 import * as tf from '@tensorflow/tfjs-core';
 import type { OnnxRuntimeBackend } from '../backend.js';
-import { traceFunction } from '../compile/recording.js';
-import { flatten, replaceTensors } from '../compile/structure.js';
 import { fuseForInference, optimize } from '../execution/passes.js';
-import { partition } from '../execution/plan.js';
+import { partsFor } from '../execution/plan.js';
 import { lowerPart } from '../execution/session-part.js';
 import { PORTABLE } from '../execution/target.js';
 import { onnxDtype } from '../lowering/emitter.js';
@@ -199,7 +198,7 @@ function withInt64Inputs(graph: OnnxGraph, names: readonly string[]): OnnxGraph 
 
 /** One graph for the whole program: nothing of it may need the host. */
 function lowerWhole(program: Program, constant: (leaf: Value) => NumericData | undefined): OnnxGraph {
-  const host = partition(program, PORTABLE).find((part) => part.kind === 'host');
+  const host = partsFor(program, PORTABLE).find((part) => part.kind === 'host');
   if (host?.kind === 'host') {
     throw new EngineError({
       where: 'exportOnnx',
@@ -213,7 +212,7 @@ function lowerWhole(program: Program, constant: (leaf: Value) => NumericData | u
     if (data) constants.set(leaf, data);
   }
   const outputs = [...new Set(program.outputs)];
-  const part = { kind: 'session' as const, inputs: [...program.inputs], nodes: [...program.nodes], outputs };
+  const part = { kind: 'engine' as const, inputs: [...program.inputs], nodes: [...program.nodes], outputs };
   return lowerPart(part, constants, PORTABLE);
 }
 

@@ -1,4 +1,4 @@
-import { type Node, sizeOf, type Window } from '@diptych/graph';
+import { type Node, shares, sizeOf, type Window } from '@diptych/graph';
 import type { Lowering, LoweringTable } from './emitter.js';
 import { windowAttributes } from './window.js';
 
@@ -15,17 +15,6 @@ const MaxPoolGrad: Lowering = (e, [dy, input], node) => {
   const updates = [e.reshape(indices!, [-1]), e.reshape(dy!, [-1])];
   return e.reshape(e.op('ScatterElements', [zeros, ...updates], { axis: 0, reduction: 'add' }), shape);
 };
-
-/** 1 / the number of real cells under each window: cells of the padding do not count. */
-export function shares({ kernel, strides, pads, input, output }: Window): Float32Array {
-  const counts = [0, 1].map((axis) =>
-    Array.from({ length: output[axis]! }, (_, i) => {
-      const start = i * strides[axis]! - pads[axis]!;
-      return Math.min(start + kernel[axis]!, input[axis]!) - Math.max(start, 0);
-    }),
-  );
-  return Float32Array.from(counts[0]!.flatMap((rows) => counts[1]!.map((columns) => 1 / (rows * columns))));
-}
 
 /** Each cell of a window gets an equal share: a depthwise transposed convolution with ones. */
 const AvgPoolGrad: Lowering = (e, [dy], node) => {

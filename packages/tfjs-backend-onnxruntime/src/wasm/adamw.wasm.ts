@@ -1,4 +1,4 @@
-// Made by scripts/build-wasm.mjs from adamw.wat; do not edit.
+// Made by tooling/build-wasm.mjs from adamw.wat; do not edit.
 
 /** WebAssembly binary of `adamw.wat`, base64. */
 export const adamwWasm =

@@ -1,7 +1,7 @@
 import '@tensorflow/tfjs-backend-cpu';
 import { EngineError } from '@diptych/core';
-import type { Attributes, TensorData } from '@diptych/graph';
 import * as tf from '@tensorflow/tfjs-core';
+import type { Attributes, TensorData } from '../../value.js';
 
 /** What this file uses of tfjs-backend-cpu's backend object. */
 interface PortableBackend extends tf.KernelBackend {
@@ -48,7 +48,7 @@ export function runPortable(
   if (!kernel) {
     throw new EngineError({
       where: kernelName,
-      problem: 'neither ONNX Runtime nor tfjs-backend-cpu has this kernel',
+      problem: 'neither the engine nor tfjs-backend-cpu has this kernel',
       remedy: 'write it with other tfjs operations',
     });
   }

@@ -1,4 +1,4 @@
-import type { NumericData } from '@diptych/graph';
+import type { NumericData } from '../../value.js';
 
 /**
  * Adds row i of `x` to row `ids[i]` of `sums`. Ids out of range are passed over, as tfjs does.

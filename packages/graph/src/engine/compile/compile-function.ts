@@ -1,21 +1,21 @@
+import { EngineError } from '@diptych/core';
 import { registeredVariables } from '@diptych/core/tfjs';
 import type * as tf from '@tensorflow/tfjs-core';
-import { CompiledProgram, refuseDisposed } from './compiled-program.js';
 import { traceFunction } from './recording.js';
-import type { CompileServices } from './services.js';
+import type { CompiledTrace, CompileServices } from './services.js';
 import { flatten } from './structure.js';
 
 /** A function that is recorded once for each kind of arguments, and replayed. */
 export type CompiledFunction<Args extends unknown[], Result> = ((...args: Args) => Result) & {
   /** What it was compiled to, as text: one program for each recording. For tests and for the curious. */
   programs(): string[];
-  /** Frees sessions; the function cannot be called any more. */
+  /** Frees what it was compiled to; the function cannot be called any more. */
   dispose(): void;
 };
 
 /** A compiled program, and the variables that there were when it was recorded. */
-interface Recording {
-  compiled: CompiledProgram;
+interface Recording<Program> {
+  compiled: Program;
   key: string;
   /** A new variable may be one that the function would read. */
   variables: VariableCensus;
@@ -33,31 +33,31 @@ const RECORDINGS_PER_KEY = 4;
 /**
  * Compiles `fn`: the first call with arguments of a kind (structure, shapes, dtypes, static values) records what it
  * computes; later calls replay that without calling `fn`. A variable that is disposed, changes its trainability, or
- * comes new makes it record anew; a recording that turns out equal keeps its sessions.
+ * comes new makes it record anew; a recording that turns out equal keeps its program.
  */
-export function compileFunction<Args extends unknown[], Result>(
-  services: CompileServices,
+export function compileFunction<Args extends unknown[], Result, Program extends CompiledTrace>(
+  services: CompileServices<Program>,
   fn: (...args: Args) => Result,
 ): CompiledFunction<Args, Result> {
-  const recordings = new Map<string, Recording[]>();
+  const recordings = new Map<string, Recording<Program>[]>();
   let disposed = false;
   let running = 0;
   const release = () => {
-    for (const { compiled } of [...recordings.values()].flat()) services.sessions.release(compiled);
+    for (const { compiled } of [...recordings.values()].flat()) services.budget.release(compiled);
     recordings.clear();
   };
 
-  /** Drops recordings whose sessions were released or that can never be used again, and the oldest of too many. */
+  /** Drops recordings that were released or that can never be used again, and the oldest of too many. */
   const prune = () => {
     for (const [key, list] of recordings) {
       const kept = list.filter(({ compiled }) => compiled.isValid).slice(0, RECORDINGS_PER_KEY);
-      for (const dropped of list) if (!kept.includes(dropped)) services.sessions.release(dropped.compiled);
+      for (const dropped of list) if (!kept.includes(dropped)) services.budget.release(dropped.compiled);
       if (kept.length > 0) recordings.set(key, kept);
       else recordings.delete(key);
     }
   };
 
-  const find = (key: string, args: unknown[]): CompiledProgram => {
+  const find = (key: string, args: unknown[]): Program => {
     const list = recordings.get(key) ?? [];
     const variables = takeCensus();
     const current = list.find((recording) => recording.compiled.isValid && sameCensus(recording.variables, variables));
@@ -69,20 +69,20 @@ export function compileFunction<Args extends unknown[], Result>(
       same.variables = variables;
       return same.compiled;
     }
-    const compiled = new CompiledProgram(services, trace);
+    const compiled = services.compileTrace(trace);
     services.counters.compiled.recorded++;
     recordings.set(key, [{ compiled, key: trace.key, variables }, ...list]);
     prune();
-    shareMemory([...recordings.values()].flat().map((recording) => recording.compiled));
+    services.recorded?.([...recordings.values()].flat().map((recording) => recording.compiled));
     return compiled;
   };
 
   const call = (...args: Args): Result => {
-    if (disposed) refuseDisposed();
+    if (disposed) refuseDisposed(services.label);
     // Inside another compiled function it is part of that one.
     if (services.isRecording) return fn(...args);
     const { key, tensors } = flatten(args, 'compile: arguments');
-    // Before a program is chosen: this may release sessions, and read variables that the run changes in place.
+    // Before a program is chosen: this may release programs, and read variables that the run changes in place.
     services.flush();
     running++;
     try {
@@ -103,15 +103,6 @@ export function compileFunction<Args extends unknown[], Result>(
   });
 }
 
-/**
- * Sessions that keep their memory between runs add it up. One program keeps it, and the larger of two (a full batch and
- * a ragged last one); of more, as for texts of several lengths, none does.
- */
-function shareMemory(programs: CompiledProgram[]): void {
-  const largest = programs.reduce((most, program) => (program.workingBytes > most.workingBytes ? program : most));
-  for (const program of programs) program.keepsArena = programs.length <= 2 && program === largest;
-}
-
 function takeCensus(): VariableCensus {
   const variables = registeredVariables();
   return { count: variables.length, newest: variables.at(-1) };
@@ -119,4 +110,12 @@ function takeCensus(): VariableCensus {
 
 function sameCensus(a: VariableCensus, b: VariableCensus): boolean {
   return a.count === b.count && a.newest === b.newest;
+}
+
+function refuseDisposed(label: string): never {
+  throw new EngineError({
+    where: `${label}.compile`,
+    problem: 'the compiled function was called after dispose()',
+    remedy: 'compile it again',
+  });
 }

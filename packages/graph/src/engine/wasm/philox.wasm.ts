@@ -1,4 +1,4 @@
-// Made by scripts/build-wasm.mjs from philox.wat; do not edit.
+// Made by tooling/build-wasm.mjs from philox.wat; do not edit.
 
 /** WebAssembly binary of `philox.wat`, base64. */
 export const philoxWasm =

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { defaultSessionBytes, SessionBudget } from './session-budget.js';
+import { defaultProgramBytes, ProgramBudget } from './program-budget.js';
 
 /** A holder of so many bytes that notes its release. */
 function holder(bytes: number) {
@@ -13,9 +13,9 @@ function holder(bytes: number) {
   return made;
 }
 
-describe('SessionBudget', () => {
+describe('ProgramBudget', () => {
   it('releases what was not used for longest', () => {
-    const budget = new SessionBudget(100);
+    const budget = new ProgramBudget(100);
     const [a, b, c] = [holder(40), holder(40), holder(40)];
     budget.use(a);
     budget.use(b);
@@ -26,7 +26,7 @@ describe('SessionBudget', () => {
   });
 
   it('keeps what is in use, however large, and counts what grew', () => {
-    const budget = new SessionBudget(100);
+    const budget = new ProgramBudget(100);
     const [a, b] = [holder(30), holder(30)];
     budget.use(a);
     budget.use(b);
@@ -40,7 +40,7 @@ describe('SessionBudget', () => {
   });
 
   it('forgets what is released', () => {
-    const budget = new SessionBudget(100);
+    const budget = new ProgramBudget(100);
     const [a, b] = [holder(30), holder(30)];
     budget.use(a);
     budget.use(b);
@@ -52,7 +52,7 @@ describe('SessionBudget', () => {
   });
 
   it('takes a quarter of the memory, a gigabyte at least', () => {
-    expect(defaultSessionBytes(2 ** 35)).toBe(2 ** 33);
-    expect(defaultSessionBytes(2 ** 31)).toBe(2 ** 30);
+    expect(defaultProgramBytes(2 ** 35)).toBe(2 ** 33);
+    expect(defaultProgramBytes(2 ** 31)).toBe(2 ** 30);
   });
 });

@@ -1,18 +1,17 @@
-import { Value } from '@diptych/graph';
 import type * as tf from '@tensorflow/tfjs-core';
-import { type Datum, DeviceTensor } from '../execution/device-tensor.js';
+import { type DeviceData, isDeviceData, type TensorData, Value } from '../../value.js';
 import type { TensorStore } from './tensor-store.js';
 
 /**
  * Gives a variable new data, which may be memory that later steps update in place. Whoever shares its old data (a clone,
  * the tensor it was made from) keeps that: their tensors must not change when the variable does.
  */
-export function setVariable(store: TensorStore, variable: tf.Variable, data: Datum): void {
+export function setVariable(store: TensorStore, variable: tf.Variable, data: TensorData | DeviceData): void {
   separateVariable(store, variable);
   const entry = store.entryOf(variable.dataId);
   store.releaseDevice(entry.value);
   const { shape, dtype } = variable;
-  entry.value = data instanceof DeviceTensor ? Value.onDevice(data, shape, dtype) : Value.leaf(data, shape, dtype);
+  entry.value = isDeviceData(data) ? Value.onDevice(data, shape, dtype) : Value.leaf(data, shape, dtype);
 }
 
 /**

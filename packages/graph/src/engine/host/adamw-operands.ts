@@ -1,7 +1,23 @@
-import type { Node, NumericData, TensorData } from '@diptych/graph';
-import type { AdamWOptions, AdamWRates } from './adamw-arena.js';
+import type { Node, NumericData, TensorData } from '../../value.js';
 
-/** What a node of the kernel `AdamW` says beside its four arrays, see `fuseAdamW` of @diptych/graph for its forms. */
+/** What all elements of an update share. */
+export interface AdamWOptions {
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly eps: number;
+}
+
+/** What changes from step to step. */
+export interface AdamWRates {
+  readonly learningRate: number;
+  readonly weightDecay: number;
+  /** Updates that the parameter has had, with this one. */
+  readonly step: number;
+  /** Factor on the gradient; 1 leaves it. */
+  readonly scale?: number;
+}
+
+/** What a node of the kernel `AdamW` says beside its four arrays, see `fuseAdamW` for its forms. */
 export interface AdamWOperands {
   readonly rates: Required<AdamWRates>;
   readonly options: AdamWOptions;

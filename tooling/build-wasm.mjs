@@ -1,10 +1,14 @@
-// Compiles src/wasm/*.wat and writes the bytes into src/wasm/*.wasm.ts, so that neither installs nor bundlers need a
+// Compiles the *.wat of the engines and writes the bytes into *.wasm.ts beside them, so that neither installs nor bundlers need a
 // WebAssembly toolchain or an asset. Run after editing a .wat file; a test compares the bytes with a fresh compile.
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import wabtInit from 'wabt';
 
-const folder = new URL('../src/wasm/', import.meta.url);
+/** Every WebAssembly source of the repository. */
+export const sources = ['graph/src/engine/wasm/philox.wat', 'tfjs-backend-onnxruntime/src/wasm/adamw.wat'].map(
+  (path) => new URL(`../packages/${path}`, import.meta.url),
+);
 
 /** The WebAssembly binary of one WAT source text. */
 export async function compileWat(name, text) {
@@ -23,7 +27,7 @@ export function inlineSource(name, bytes) {
     .toString('base64')
     .replace(/.{1,100}/g, "  '$&' +\n")
     .slice(0, -3);
-  return `// Made by scripts/build-wasm.mjs from ${name}.wat; do not edit.
+  return `// Made by tooling/build-wasm.mjs from ${name}.wat; do not edit.
 
 /** WebAssembly binary of \`${name}.wat\`, base64. */
 export const ${name}Wasm =
@@ -32,10 +36,10 @@ ${base64};
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
-  for (const file of readdirSync(folder).filter((name) => name.endsWith('.wat'))) {
-    const name = file.slice(0, -'.wat'.length);
-    const bytes = await compileWat(file, readFileSync(new URL(file, folder), 'utf8'));
-    writeFileSync(new URL(`${name}.wasm.ts`, folder), inlineSource(name, bytes));
+  for (const source of sources) {
+    const name = basename(source.pathname, '.wat');
+    const bytes = await compileWat(name, readFileSync(source, 'utf8'));
+    writeFileSync(new URL(`${name}.wasm.ts`, source), inlineSource(name, bytes));
     console.log(`${name}: ${bytes.length} bytes`);
   }
 }

@@ -1,19 +1,17 @@
 import { EngineError } from '@diptych/core';
 import { registeredVariables, tidyNested } from '@diptych/core/tfjs';
-import {
-  type Entry,
-  extractProgram,
-  fingerprint,
-  hashData,
-  type NumericData,
-  type Program,
-  type TensorData,
-  Value,
-} from '@diptych/graph';
 import * as tf from '@tensorflow/tfjs-core';
-import type { TraceServices } from './services.js';
+import { fingerprint, hashData } from '../../fingerprint.js';
+import { extractProgram, type Program } from '../../program.js';
+import type { Entry, RecordingBackend } from '../../recording-backend.js';
+import { type NumericData, type TensorData, Value } from '../../value.js';
 import { flatten, type Nested, replaceTensors } from './structure.js';
+import type { TensorStore } from './tensor-store.js';
 import { separateVariable } from './variables.js';
+
+/** What a trace needs beside. */
+export type TraceServices = TensorStore &
+  Pick<RecordingBackend, 'label' | 'flush' | 'incRef' | 'placeholder' | 'graphValue' | 'recordWhile'>;
 
 /** A variable whose value the function replaces. */
 export interface Assignment {
@@ -67,7 +65,7 @@ export function traceFunction(services: TraceServices, fn: (...args: never[]) =>
   try {
     const { result: found, gradients } = services.recordWhile(known, () => {
       result = tidyNested(() => fn(...traceArgs));
-      refusePromise(result);
+      refusePromise(services, result);
       traced = flatten(result, 'compile: result').tensors;
       const assignments = findAssignments(services, before, saved);
       const outputs = [
@@ -116,11 +114,11 @@ function restore(variable: tf.Variable, { tensor, entry, value }: SavedVariable)
   tensor.dispose();
 }
 
-function refusePromise(result: unknown): void {
+function refusePromise({ label }: TraceServices, result: unknown): void {
   if (!(result instanceof Promise)) return;
   result.catch(() => {});
   throw new EngineError({
-    where: 'onnxruntime.compile',
+    where: `${label}.compile`,
     expected: 'a function that returns tensors',
     got: 'one that returns a promise',
     remedy: 'await outside of the compiled function',
@@ -131,7 +129,7 @@ function findAssignments(services: TraceServices, before: tf.Variable[], saved: 
   const assigned = before.filter((variable, i) => {
     if (variable.isDisposed) {
       throw new EngineError({
-        where: 'onnxruntime.compile',
+        where: `${services.label}.compile`,
         problem: `variable '${variable.name}' was disposed inside the compiled function`,
         remedy: 'dispose variables outside',
       });

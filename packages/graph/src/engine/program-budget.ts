@@ -1,18 +1,18 @@
-/** Something that holds sessions. */
-export interface SessionHolder {
+/** Something that holds built programs: sessions, executables. */
+export interface ProgramHolder {
   /** Estimate of the memory that it holds at present. */
   readonly bytes: number;
-  /** Frees the sessions; whoever uses the holder builds them anew. */
+  /** Frees them; whoever uses the holder builds them anew. */
   dispose(): void;
 }
 
 /**
- * Bounds the memory of all sessions, of eager programs and of compiled functions: those that were not used for longest are
+ * Bounds the memory of all built programs, of eager work and of compiled functions: those that were not used for longest are
  * released first. What was used last stays, however large it is.
  */
-export class SessionBudget {
+export class ProgramBudget {
   /** Holders with their bytes as last counted. A Map keeps insertion order, so the newest use is at the end. */
-  readonly #held = new Map<SessionHolder, number>();
+  readonly #held = new Map<ProgramHolder, number>();
   #bytes = 0;
 
   constructor(private readonly maxBytes: number) {}
@@ -28,7 +28,7 @@ export class SessionBudget {
   }
 
   /** Call before each use: counts the holder as the newest, and releases old ones if that is too much. */
-  use(holder: SessionHolder): void {
+  use(holder: ProgramHolder): void {
     const { bytes } = holder;
     this.#bytes += bytes - (this.#held.get(holder) ?? 0);
     this.#held.delete(holder);
@@ -39,8 +39,8 @@ export class SessionBudget {
     }
   }
 
-  /** Frees a holder's sessions and forgets it. */
-  release(holder: SessionHolder): void {
+  /** Frees what a holder holds and forgets it. */
+  release(holder: ProgramHolder): void {
     this.#bytes -= this.#held.get(holder) ?? 0;
     this.#held.delete(holder);
     holder.dispose();
@@ -53,6 +53,6 @@ export class SessionBudget {
 }
 
 /** A part of the machine's memory, or of what its container may use: 1 GiB at least. */
-export function defaultSessionBytes(memory: number): number {
+export function defaultProgramBytes(memory: number): number {
   return Math.max(2 ** 30, memory / 4);
 }

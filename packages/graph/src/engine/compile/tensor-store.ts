@@ -1,5 +1,6 @@
-import type { Entry, RecordingBackend, TensorData } from '@diptych/graph';
 import type * as tf from '@tensorflow/tfjs-core';
+import type { Entry, RecordingBackend } from '../../recording-backend.js';
+import type { TensorData } from '../../value.js';
 
 /** Tensors and the data behind them: what those need who give variables other memory. */
 export interface TensorStore {

@@ -1,7 +1,7 @@
-import type { HostKernel } from '../execution/host-kernel.js';
-import { readOperands } from './operands.js';
+import { readOperands } from './adamw-operands.js';
+import type { HostKernel } from './host-kernel.js';
 
-/** The kernel `AdamW` on plain arrays, for programs that are not compiled: the arithmetic of the SIMD code, in float64. */
+/** The kernel `AdamW` on plain arrays, for programs that are not compiled: computed in float64. */
 export const adamW: HostKernel = (inputs, node) => {
   const { rates, options, healthy } = readOperands(node, inputs);
   const [p, g, m, v] = inputs as Float32Array[];

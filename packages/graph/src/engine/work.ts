@@ -1,4 +1,5 @@
-import { countElements, type Program } from '@diptych/graph';
+import { countElements } from '../passes/simplify.js';
+import type { Program } from '../program.js';
 
 /** Operations whose work is far more than their result's size. */
 const HEAVY: Readonly<Record<string, number>> = {

@@ -1,16 +1,8 @@
-import {
-  allocate,
-  type Node,
-  type NumericData,
-  sizeOf,
-  type TensorData,
-  type Value,
-  type Window,
-} from '@diptych/graph';
-import { sumOfSquares } from '../adamw/adamw-arena.js';
-import { adamW } from '../adamw/host-kernel.js';
-import { shares } from '../lowering/pooling.js';
+import type { Window } from '../../recorders/convolution.js';
+import { allocate, type Node, type NumericData, sizeOf, type TensorData, type Value } from '../../value.js';
+import { shares } from '../../window-shares.js';
 import type { Picks } from '../wasm/philox-uniform.js';
+import { adamW } from './adamw.js';
 import type { HostKernel, HostTools } from './host-kernel.js';
 import { type PlainTensor, runPortable } from './portable-kernels.js';
 import { addRows } from './segment-sum.js';
@@ -41,6 +33,13 @@ const philox: HostKernel = ([state], { outputs, attrs }, { philox: draw, roomFor
   return [out];
 };
 
+/** In float64. */
+function sumOfSquares(x: Float32Array): number {
+  let sum = 0;
+  for (const value of x) sum += value * value;
+  return sum;
+}
+
 const sumsOfSquares: HostKernel = (inputs) => [Float32Array.from(inputs as Float32Array[], sumOfSquares)];
 
 /**
@@ -67,8 +66,8 @@ const segmentSum: HostKernel = ([x, ids], { outputs }) => {
   return [sums];
 };
 
-/** Operations that run here although ONNX might express them, or because tfjs has no kernel of the name. */
-export const HOST_KERNELS: Readonly<Record<string, HostKernel>> = {
+/** Operations of which tfjs has no kernel, or one that is slow or wrong. */
+const HOST_KERNELS: Readonly<Record<string, HostKernel>> = {
   PhiloxUniform: philox,
   PhiloxMask: philox,
   AvgPoolGrad: avgPoolGrad,
@@ -93,9 +92,9 @@ function fillOf(output: Value & { node: Node | null }): TensorData[] {
   return [data.fill(output.node!.attrs.value as number)];
 }
 
-/** Runs any node outside ONNX Runtime: by a host kernel, or by tfjs-backend-cpu's. */
+/** Runs any node in JavaScript: by a host kernel, or by tfjs-backend-cpu's. */
 export function runOnHost(node: Node, inputs: readonly TensorData[], tools: HostTools): TensorData[] {
-  const host = HOST_KERNELS[node.op];
+  const host = tools.kernels?.[node.op] ?? HOST_KERNELS[node.op];
   if (host) return host(inputs, node, tools);
   const tensors = node.inputs.map(({ shape, dtype }, i) => ({ data: inputs[i]!, shape, dtype }));
   const isList = node.inputNames[0] === '0';

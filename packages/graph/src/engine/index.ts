@@ -1,0 +1,20 @@
+// What engines that run recorded graphs share: compiling by recording, variables as state, what runs in JavaScript. Knows no engine.
+export { type CompiledFunction, compileFunction } from './compile/compile-function.js';
+export { type Assignment, type Trace, type TraceServices, traceFunction } from './compile/recording.js';
+export { replacedLeaves } from './compile/replaced-leaves.js';
+export type { CompileCounters, CompiledTrace, CompileServices } from './compile/services.js';
+export { flatten, type Nested, replaceTensors } from './compile/structure.js';
+export type { TensorStore } from './compile/tensor-store.js';
+export { separateVariable, setVariable } from './compile/variables.js';
+export { EngineBackend, type EngineCounters, type KernelCalls } from './engine-backend.js';
+export { type AdamWOptions, type AdamWRates, readOperands } from './host/adamw-operands.js';
+export type { HostKernel, HostTools } from './host/host-kernel.js';
+export { DRAWN, runOnHost } from './host/host-kernels.js';
+export { addRows, SparseGradient } from './host/segment-sum.js';
+export { type EnginePart, type HostPart, type Part, partition, type Readers, readersOf } from './partition.js';
+export { defaultProgramBytes, ProgramBudget, type ProgramHolder } from './program-budget.js';
+export { type BuiltProgram, type FoundProgram, ProgramCache } from './program-cache.js';
+export { registerKernels } from './register-kernels.js';
+export { type Pass, type PassTable, type Rewrite, runPasses, skippedPasses } from './run-passes.js';
+export { compileInlined, instantiate, PAGE_BYTES } from './wasm/instantiate.js';
+export { workOf } from './work.js';
