@@ -1,7 +1,8 @@
 /** Entries that no user calls by hand, each with the reason. */
 export const EXEMPT_ENTRIES: Readonly<Record<string, string>> = {
   '@diptych/graph': 'what an engine is made of: called for each kernel, with what its own functions give',
-  '@diptych/graph/engine': 'what engines share: called by the backends of this repository, and by those who write another, with traces and programs',
+  '@diptych/graph/engine':
+    'what engines share: called by the backends of this repository, and by those who write another, with traces and programs',
   '@diptych/core/tfjs': 'what the packages ask of tfjs-core, called inside of every operation',
   '@diptych/core/node': 'files and locks for the packages, which check the paths that users give',
   '@diptych/core/http': 'the one fetch of data and weights, which check the addresses and options that users give',
