@@ -1,6 +1,9 @@
 import type { PartDescription } from './description.js';
 import type { SampleContext } from './random.js';
 
+/** Most bytes of an encoded picture that are read where nothing else is said: 256 MiB. */
+export const MAX_ENCODED_BYTES = 256 * 2 ** 20;
+
 /** Where an encoded image comes from. */
 export type ImageSource = string | URL | Uint8Array | ArrayBuffer;
 

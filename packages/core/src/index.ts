@@ -66,7 +66,7 @@ export {
   makeHalfTable,
 } from './half.js';
 export type { Head, LabelNumbers } from './head.js';
-export type { ImageSource, ImageTransform, RgbImage } from './image-transform.js';
+export { type ImageSource, type ImageTransform, MAX_ENCODED_BYTES, type RgbImage } from './image-transform.js';
 export {
   type BuildContext,
   type BuildPartOptions,

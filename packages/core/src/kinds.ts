@@ -7,6 +7,8 @@ import { isStateful } from './stateful.js';
 export interface BuildContext {
   /** Folder with the part's own files (a vocabulary), where it is built from a saved model. */
   readonly folder?: string;
+  /** Texts of those files by their names, where no folder holds them. */
+  readonly files?: Readonly<Record<string, string>>;
   /** Builds a part that is described inside this one. */
   build<Part>(description: PartDescription): Part;
 }
@@ -72,6 +74,8 @@ export interface BuildPartOptions {
   readonly kinds: Kinds;
   /** Folder with the part's own files. */
   readonly folder?: string;
+  /** Texts of those files by their names, where no folder holds them. */
+  readonly files?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -82,11 +86,11 @@ export interface BuildPartOptions {
 export function buildPart<Part>(description: PartDescription, options: BuildPartOptions): Part {
   checkFields('core.buildPart', 'options', options, ['where', 'kinds']);
   checkKinds([description], options);
-  const { folder } = options;
+  const { folder, files } = options;
   const built: unknown[] = [];
   const build = <Inner>(inner: PartDescription): Inner => {
     if (typeof inner?.kind !== 'string' || !isObject(inner.options)) throw noDescription(options.where, inner);
-    const part = builderOf(inner.kind, options.kinds)!(inner.options, { folder, build });
+    const part = builderOf(inner.kind, options.kinds)!(inner.options, { folder, files, build });
     built.push(part);
     return part as Inner;
   };

@@ -1,5 +1,5 @@
-import { checkFields, type RgbImage } from '@diptych/core';
-import { type FilePart, MAX_ENCODED_BYTES, readBounded, UnreadableFile } from '@diptych/core/node';
+import { checkFields, MAX_ENCODED_BYTES, type RgbImage } from '@diptych/core';
+import { type FilePart, readBounded, UnreadableFile } from '@diptych/core/node';
 import { DataError } from './data-error.js';
 import { fileError } from './io/open.js';
 import { checkRealPath } from './io/real-path.js';

@@ -1,4 +1,5 @@
 import {
+  type BuildContext,
   buildPart,
   checkKinds,
   type Fusion,
@@ -11,6 +12,9 @@ import type { MultiModalEncoder } from '@diptych/train';
 import { withCurrentOptions } from '@diptych/weights';
 import { kinds } from './kinds.js';
 
+/** Where the tokenizer's files are. */
+export type TokenizerPlace = Pick<BuildContext, 'folder' | 'files'>;
+
 /** What a saved model is made of. */
 export interface DescribedParts {
   readonly model: PartDescription;
@@ -22,13 +26,12 @@ export interface DescribedParts {
  * Builds the parts of a saved model, of today's or of before; the encoder's weights are not loaded yet.
  *
  * @param own builders for this call, which go before diptych's
- * @param folder with the tokenizer's files
  * @throws ConfigError that names every kind that nobody knows
  */
-export function buildParts(described: DescribedParts, own: Kinds, folder: string) {
+export function buildParts(described: DescribedParts, own: Kinds, place: TokenizerPlace) {
   const { transform, tokenizer } = described;
   const model = withCurrentOptions(described.model);
-  const options = { where: 'diptych.load', kinds: { ...kinds, ...own }, folder };
+  const options = { where: 'diptych.load', kinds: { ...kinds, ...own }, ...place };
   checkKinds([transform, tokenizer, model], options);
   return {
     transform: buildPart<ImageTransform>(transform, options),

@@ -25,5 +25,6 @@ export type { ExportedPart } from './export-onnx.js';
 export { type BatchOptions, JointModel, type JointModelParts, type Picture } from './joint-model.js';
 // of all packages; the ones that they export under this name are their own parts'
 export { kinds } from './kinds.js';
-export { type LoadModelOptions, load, save } from './model-folder.js';
+export type { LoadModelOptions } from './load-options.js';
+export { load, type SaveOptions, save } from './model-folder.js';
 export { type SeedModelOptions, seedLoss, seedModel } from './seed-model.js';

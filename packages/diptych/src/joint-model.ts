@@ -42,8 +42,11 @@ export interface BatchOptions {
   readonly batchSize?: number;
 }
 
-/** A picture: a path, URL or encoded bytes, or decoded pixels. */
-export type Picture = ImageSource | RgbImage;
+/**
+ * A picture: a path or `file:` URL (in browsers: an address), a file that a person chose (`Blob`), encoded bytes, or decoded
+ * pixels.
+ */
+export type Picture = ImageSource | Blob | RgbImage;
 
 const BATCH_SIZE = 32;
 
@@ -250,7 +253,12 @@ export class JointModel {
     const [height, width, channels] = this.transform.outputShape;
     const size = height * width * channels;
     const data = new Float32Array(images.length * size);
-    await Promise.all(images.map((image, row) => this.transform.into(image, data, row * size, plainSample)));
+    await Promise.all(
+      images.map(async (image, row) => {
+        const source = image instanceof Blob ? await image.arrayBuffer() : image;
+        await this.transform.into(source, data, row * size, plainSample);
+      }),
+    );
     return { data, shape: [images.length, height, width, channels] };
   }
 

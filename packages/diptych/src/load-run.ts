@@ -55,7 +55,7 @@ export async function loadRun(folder: string, parts: Kinds): Promise<JointModel 
       await writeFile(join(files, basename(name)), content);
     // as describe() of the model gave it
     const model = settings.model as unknown as PartDescription;
-    const { encoder, ...made } = buildParts({ model, transform, tokenizer }, parts, files);
+    const { encoder, ...made } = buildParts({ model, transform, tokenizer }, parts, { folder: files });
     try {
       const own = [...snapshot.tensors.model!].filter(([name]) => !name.startsWith('loss.'));
       loadState(encoder, new Map(own));

@@ -1,89 +1,101 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync } from 'node:fs';
+import { mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  CheckpointError,
-  ConfigError,
-  checkOptions,
-  describeTokenizer,
-  type Kinds,
-  type PartDescription,
-  type TokenizeOptions,
-  tokenizerFiles,
-} from '@diptych/core';
+import { ConfigError, checkOptions, describeTokenizer, type OptionNames, tokenizerFiles } from '@diptych/core';
+import { isRemote } from '@diptych/core/http';
 import { writeFileAtomically } from '@diptych/core/node';
-import { adapters, loadState, stateDict } from '@diptych/weights';
-import { openSafetensors, writeSafetensors } from '@diptych/weights/node';
+import { adapters, type ListedFile, loadState, openSharded, stateDict } from '@diptych/weights';
+import { folderSource, openSafetensors, writeSharded } from '@diptych/weights/node';
 import { buildParts } from './build-parts.js';
 import { checkParts, JointModel, type JointModelParts } from './joint-model.js';
+import { LOAD_OPTIONS, type LoadModelOptions } from './load-options.js';
 import { loadRun } from './load-run.js';
+import { loadUrl } from './load-url.js';
+import {
+  FORMAT,
+  MANIFEST,
+  type Manifest,
+  parseManifest,
+  TOKENIZER,
+  VERSION,
+  WEIGHTS,
+  WEIGHTS_INDEX,
+} from './manifest.js';
 
-/** Says what a folder holds and how to build it. Written last, so a folder that has it is complete. */
-export const MANIFEST = 'model.json';
-const WEIGHTS = 'model.safetensors';
-const TOKENIZER = 'tokenizer';
-const FORMAT = 'diptych-model';
-/** 2: each part has one word, `image.*`, `text.*`, `fusion.*`. 1: `image_encoder.*`, `text_encoder.*`, `fusion_layer.*`. */
-const VERSION = 2;
-
-interface Manifest {
-  readonly format: typeof FORMAT;
-  readonly version: 1 | typeof VERSION;
-  readonly model: PartDescription;
-  readonly transform: PartDescription;
-  readonly tokenizer: PartDescription;
-  readonly tokenize: TokenizeOptions;
+/** Options of {@link save}. */
+export interface SaveOptions {
+  /** Spreads larger weights over several files, for servers that limit them (GitHub Pages: 100 MB). Default: one file. */
+  readonly maxShardBytes?: number;
 }
 
+const SAVE_OPTIONS: OptionNames<SaveOptions> = { maxShardBytes: 'optional' };
+
 /**
- * Writes a model folder that `load` opens with no further options: `model.json` (what it is made of), `model.safetensors`
- * (weights under PyTorch's names), `tokenizer/` (its vocabulary). Each file is written whole or not at all.
+ * Writes a model folder that `load` opens with no further options, from disk or from a web server: `model.json` (what it is made
+ * of), `model.safetensors` (weights under PyTorch's names), `tokenizer/` (its vocabulary). Each file is written whole or not at
+ * all.
  *
  * @throws ConfigError if a part has no `describe()`
  */
-export async function save(folder: string, model: JointModel | JointModelParts): Promise<void> {
+export async function save(
+  folder: string,
+  model: JointModel | JointModelParts,
+  options: SaveOptions = {},
+): Promise<void> {
   checkFolder('diptych.save', folder);
   checkParts('diptych.save', model);
+  checkOptions('diptych.save', options, SAVE_OPTIONS);
   const { encoder, transform, tokenizer, tokenize = {} } = model;
-  const manifest: Manifest = {
-    format: FORMAT,
-    version: VERSION,
+  const described = {
     model: encoder.describe(),
     transform: transform.describe(),
     tokenizer: describeTokenizer(tokenizer),
     tokenize,
   };
   await mkdir(join(folder, TOKENIZER), { recursive: true });
+  const written: string[] = [];
   for (const [name, content] of Object.entries(tokenizerFiles(tokenizer))) {
     await writeFileAtomically(join(folder, TOKENIZER, name), [encode(content)]);
+    written.push(`${TOKENIZER}/${name}`);
   }
-  await writeSafetensors(join(folder, WEIGHTS), await stateDict(encoder), { metadata: { format: 'pt' } });
+  const { maxShardBytes = Number.POSITIVE_INFINITY } = options;
+  const weights = await writeSharded(folder, await stateDict(encoder), { metadata: { format: 'pt' }, maxShardBytes });
+  const files: Record<string, ListedFile> = {};
+  for (const path of [...written, ...weights]) files[path] = await listed(join(folder, path));
+  const manifest: Manifest = { format: FORMAT, version: VERSION, ...described, files };
   await writeFileAtomically(join(folder, MANIFEST), [encode(`${JSON.stringify(manifest, null, 2)}\n`)]);
-}
-
-/** Options of {@link load}. */
-export interface LoadModelOptions {
-  /** Builders of parts of your own, by kind, for this call; `registerKinds` makes them known to all. */
-  readonly parts?: Kinds;
+  // of a model that was saved here before
+  for (const old of [WEIGHTS, WEIGHTS_INDEX]) if (!weights.includes(old)) await rm(join(folder, old), { force: true });
 }
 
 /**
  * Opens a model folder: what {@link save} wrote, or a folder with a trainer's checkpoints, of which it takes the best, or the last where none was
- * validated.
+ * validated. An address (`https://…`) is that of a folder on a web server; browsers open nothing else.
  *
  * @throws CheckpointError if the folder holds no model, or a damaged one
  * @throws ConfigError if it holds parts of kinds that nobody here knows, naming all of them
+ * @throws WeightsError, HubError if a file on a web server is missing, another one, or cannot be fetched
  */
-export async function load(folder: string, options: LoadModelOptions = {}): Promise<JointModel> {
-  checkFolder('diptych.load', folder);
-  checkOptions('diptych.load', options, { parts: 'optional' });
-  const { parts = {} } = options;
+export async function load(folder: string | URL, options: LoadModelOptions = {}): Promise<JointModel> {
+  const isAddress = folder instanceof URL || (typeof folder === 'string' && isRemote(folder));
+  if (!isAddress) checkFolder('diptych.load', folder);
+  checkOptions('diptych.load', options, LOAD_OPTIONS);
+  return isAddress ? loadUrl(folder, options) : loadFolder(folder, options);
+}
+
+async function loadFolder(folder: string, { parts = {} }: LoadModelOptions): Promise<JointModel> {
   const run = await loadRun(folder, parts);
   if (run) return run;
   const manifest = await readManifest(folder);
-  const { encoder, transform, tokenizer } = buildParts(manifest, parts, join(folder, TOKENIZER));
+  const { encoder, transform, tokenizer } = buildParts(manifest, parts, { folder: join(folder, TOKENIZER) });
   try {
     const adapter = manifest.version === 1 ? adapters.fromFormat1 : undefined;
-    loadState(encoder, openSafetensors(join(folder, WEIGHTS)), { adapter });
+    const sharded = existsSync(join(folder, WEIGHTS_INDEX));
+    const weights = sharded
+      ? await openSharded(folderSource(folder), WEIGHTS_INDEX)
+      : openSafetensors(join(folder, WEIGHTS));
+    loadState(encoder, weights, { adapter });
     return new JointModel({ encoder, transform, tokenizer, tokenize: manifest.tokenize });
   } catch (error) {
     encoder.dispose();
@@ -91,7 +103,7 @@ export async function load(folder: string, options: LoadModelOptions = {}): Prom
   }
 }
 
-function checkFolder(where: string, folder: string): void {
+function checkFolder(where: string, folder: unknown): asserts folder is string {
   if (typeof folder === 'string' && folder !== '') return;
   throw new ConfigError({
     where,
@@ -103,30 +115,18 @@ function checkFolder(where: string, folder: string): void {
 
 async function readManifest(folder: string): Promise<Manifest> {
   const where = join(folder, MANIFEST);
-  let manifest: Partial<Manifest>;
-  try {
-    manifest = JSON.parse(await readFile(where, 'utf8')) as Partial<Manifest>;
-  } catch (cause) {
-    throw new CheckpointError(
-      {
-        where,
-        expected: 'a model folder, as save() or a finished training run writes it',
-        got: cause instanceof SyntaxError ? 'a file that is not JSON' : 'no such file',
-        remedy: 'check the path; an interrupted run has no model yet',
-      },
-      { cause },
-    );
-  }
-  const readable = manifest.version === 1 || manifest.version === VERSION;
-  if (manifest.format !== FORMAT || !readable || !manifest.model) {
-    throw new CheckpointError({
-      where,
-      expected: `format ${FORMAT}, version 1 or ${VERSION}`,
-      got: `format ${manifest.format}, version ${manifest.version}`,
-      remedy: 'open it with the version of diptych that wrote it',
-    });
-  }
-  return manifest as Manifest;
+  let problem: unknown;
+  const text = await readFile(where, 'utf8').catch((error: unknown) => {
+    problem = error;
+    return undefined;
+  });
+  return parseManifest(text, where, problem);
+}
+
+async function listed(path: string): Promise<ListedFile> {
+  const hash = createHash('sha256');
+  for await (const piece of createReadStream(path)) hash.update(piece as Uint8Array);
+  return { bytes: (await stat(path)).size, sha256: hash.digest('hex') };
 }
 
 function encode(text: string): Uint8Array {

@@ -13,15 +13,10 @@ import {
   toSnapshot,
   wrongHash,
 } from './hub-repository.js';
+import { openCache, type ResponseCache } from './response-cache.js';
 import { parseSafetensors } from './safetensors.js';
 import { missingFile, type WeightSource } from './weight-source.js';
 import { withToken } from './with-token.js';
-
-/** The part of the browser's `Cache` that is used. */
-export interface ResponseCache {
-  match(url: string): Promise<Response | undefined>;
-  put(url: string, response: Response): Promise<void>;
-}
 
 /** Options of the hub in browsers. */
 export interface BrowserHubOptions extends HubOptions {
@@ -116,15 +111,6 @@ export function browserHubSource(id: string, options: BrowserHubOptions = {}): W
     openTensors: async (path) => parseSafetensors(await load(path), `${name}/${path}`),
   };
   return source;
-}
-
-async function openCache(): Promise<ResponseCache | undefined> {
-  try {
-    return await globalThis.caches?.open('diptych');
-  } catch {
-    // Blocked by the browser's settings.
-    return undefined;
-  }
 }
 
 /** The content's hash; undefined on pages that are not served securely, where browsers offer no Web Crypto. */

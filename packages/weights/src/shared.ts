@@ -10,7 +10,7 @@ export {
 } from './adapter.js';
 export * as adapters from './adapters/index.js';
 export { withCurrentOptions } from './adapters/option-names.js';
-export { type BrowserHubOptions, browserHubSource, type ResponseCache } from './browser-hub-source.js';
+export { type BrowserHubOptions, browserHubSource } from './browser-hub-source.js';
 export { type EncodeOptions, encodeSafetensors, type NamedTensors } from './encode-safetensors.js';
 export { HubConfig, isJsonObject } from './hub-config.js';
 export { type HubId, parseHubId } from './hub-id.js';
@@ -47,6 +47,7 @@ export {
   type TokenizerSettings,
 } from './pretrained.js';
 export { replaceTensors } from './replace-tensors.js';
+export type { ResponseCache } from './response-cache.js';
 export { type ByteReader, parseSafetensors, Safetensors } from './safetensors.js';
 export { MAX_HEADER_BYTES } from './safetensors-header.js';
 export {
@@ -57,4 +58,5 @@ export {
 } from './sentence-transformers.js';
 export { stateDict } from './state-dict.js';
 export type { TensorCollection, TensorData, TensorInfo } from './tensor-collection.js';
+export { type ListedFile, type UrlSourceOptions, urlSource } from './url-source.js';
 export { hasFile, readJson, readJsonValue, readText, type WeightSource } from './weight-source.js';

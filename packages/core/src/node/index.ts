@@ -5,7 +5,6 @@ export { isAlive, ownIdentity, type ProcessIdentity } from './process-identity.j
 export { readAt } from './read-at.js';
 export {
   type FilePart,
-  MAX_ENCODED_BYTES,
   readBounded,
   UnreadableFile,
   type UnreadableReason,

@@ -2,9 +2,6 @@ import { closeSync, openSync } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { readAt } from './read-at.js';
 
-/** Most bytes of an encoded picture that are read where nothing else is said: 256 MiB. */
-export const MAX_ENCODED_BYTES = 256 * 2 ** 20;
-
 /** Files and parts up to this size are read at once, while this thread waits. */
 const SMALL_BYTES = 2 ** 16;
 

@@ -1,31 +1,10 @@
-import { ConfigError, checkOptions, InputError, type OptionNames, type RgbImage } from '@diptych/core';
-import { MAX_ENCODED_BYTES } from '@diptych/core/node';
+import type { RgbImage } from '@diptych/core';
 import sharp from 'sharp';
-import { type Color, rgbOf } from './color.js';
+import type { DecodeSource } from './bytes-of-source.js';
+import { decodeError } from './decode-error.js';
+import { type CheckedDecodeOptions, checkDecodeOptions, type DecodeOptions } from './decode-options.js';
+import { type EncodedImage, readImage } from './encoded-image.js';
 import { cmykToRgb, compositeOnto } from './pixel-formats.js';
-import { type DecodeSource, type NamedBytes, readSource } from './read-source.js';
-import { type ImageFormat, sniff } from './sniff.js';
-
-/** How encoded images are read. JSON, so that a transform's description can hold it. */
-export interface DecodeOptions {
-  /** Apply the EXIF orientation. Off by default, as in PIL and torchvision. */
-  readonly orient?: boolean;
-  /** Composite transparent pictures onto this colour. By default alpha is dropped and hidden colours stay, as in PIL's `convert('RGB')`. */
-  readonly onto?: Color;
-  /** Most pixels (width x height) that are decoded. Default 89,478,485, where PIL begins to warn of bombs. */
-  readonly maxPixels?: number;
-  /** Most encoded bytes that are read. Default 256 MiB. */
-  readonly maxBytes?: number;
-}
-
-const OPTIONS: OptionNames<DecodeOptions> = {
-  orient: 'optional',
-  onto: 'optional',
-  maxPixels: 'optional',
-  maxBytes: 'optional',
-};
-
-const MAX_PIXELS = 89_478_485;
 
 /**
  * Decodes JPEG, PNG, WebP, GIF (first frame), TIFF (first page) or AVIF to 8-bit RGB, with the values of PIL's
@@ -40,28 +19,6 @@ export async function decodeImage(source: DecodeSource, options: DecodeOptions =
   return decodeBytes(await readImage(source, checked.maxBytes), checked);
 }
 
-/** Encoded bytes of a known format. */
-export interface EncodedImage extends NamedBytes {
-  readonly format: ImageFormat;
-}
-
-/**
- * Reads a source to its end and recognises its format.
- *
- * @throws InputError if it cannot be read, is larger than `maxBytes`, or is no image
- */
-export async function readImage(source: DecodeSource, maxBytes: number): Promise<EncodedImage> {
-  const { bytes, name } = await readSource(source, maxBytes);
-  const found = sniff(bytes);
-  if ('format' in found) return { bytes, name, format: found.format };
-  throw new InputError({
-    where: name,
-    expected: 'a JPEG, PNG, WebP, GIF, TIFF or AVIF image',
-    got: found.instead,
-    remedy: 'check where the file came from, or convert it',
-  });
-}
-
 /**
  * Decodes with sharp.
  *
@@ -69,7 +26,7 @@ export async function readImage(source: DecodeSource, maxBytes: number): Promise
  */
 export async function decodeBytes(
   { bytes, name, format }: EncodedImage,
-  { orient, onto, maxPixels }: ReturnType<typeof checkDecodeOptions>,
+  { orient, onto, maxPixels }: CheckedDecodeOptions,
 ): Promise<RgbImage> {
   try {
     const readable = format === 'tiff' ? withKnownOrientation(bytes) : bytes;
@@ -93,23 +50,6 @@ export async function decodeBytes(
   } catch (error) {
     throw decodeError(error, name, format, maxPixels);
   }
-}
-
-/**
- * Fills in the defaults.
- *
- * @throws ConfigError for options out of range or unknown
- */
-export function checkDecodeOptions(options: DecodeOptions) {
-  const where = 'preprocess.decodeImage';
-  checkOptions(where, options, OPTIONS);
-  const { orient = false, onto, maxPixels = MAX_PIXELS, maxBytes = MAX_ENCODED_BYTES } = options;
-  for (const [key, value] of Object.entries({ maxPixels, maxBytes })) {
-    if (!Number.isSafeInteger(value) || value < 1) {
-      throw new ConfigError({ where, expected: `${key} to be a positive integer`, got: String(value) });
-    }
-  }
-  return { orient, onto: onto === undefined ? undefined : rgbOf(onto, where), maxPixels, maxBytes };
 }
 
 /**
@@ -153,28 +93,4 @@ function jpegComponents(bytes: Uint8Array): number {
     at += hasNoLength ? 2 : 2 + ((bytes[at + 2]! << 8) | bytes[at + 3]!);
   }
   return 0;
-}
-
-function decodeError(error: unknown, where: string, format: string, maxPixels: number): InputError {
-  const message = error instanceof Error ? error.message : String(error);
-  const reason = message.split('\n')[0]!.trim();
-  if (/pixel limit/i.test(reason)) {
-    return new InputError(
-      {
-        where,
-        expected: `a picture of at most ${maxPixels} pixels`,
-        got: `a larger ${format.toUpperCase()}`,
-        remedy: 'raise maxPixels if the file is trusted',
-      },
-      { cause: error },
-    );
-  }
-  return new InputError(
-    {
-      where,
-      problem: `the ${format.toUpperCase()} data is damaged, cut short or of an unsupported kind (${reason})`,
-      remedy: 'replace the file or leave it out',
-    },
-    { cause: error },
-  );
 }

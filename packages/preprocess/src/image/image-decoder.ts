@@ -1,10 +1,12 @@
 import { availableParallelism } from 'node:os';
 import { isMainThread } from 'node:worker_threads';
 import type { RgbImage } from '@diptych/core';
-import { checkDecodeOptions, type DecodeOptions, decodeBytes, type EncodedImage, readImage } from './decode.js';
+import type { DecodeSource } from './bytes-of-source.js';
+import { decodeBytes } from './decode.js';
+import { type CheckedDecodeOptions, checkDecodeOptions, type DecodeOptions } from './decode-options.js';
+import { type EncodedImage, readImage } from './encoded-image.js';
 import { JpegDecoder } from './jpeg-decoder.js';
 import { decodePlainPng } from './png-decoder.js';
-import type { DecodeSource } from './read-source.js';
 
 /** Most pixels of a PNG that takes this thread no longer than to hand it over to another one. */
 const SMALL_PIXELS = 2 ** 12;
@@ -15,7 +17,7 @@ const SMALL_PIXELS = 2 ** 12;
  * go to those threads where there are cores for them, but for the smallest PNG files.
  */
 export class ImageDecoder {
-  readonly #options: ReturnType<typeof checkDecodeOptions>;
+  readonly #options: CheckedDecodeOptions;
   readonly #jpeg = new JpegDecoder();
   /** Threads beside this one pay: worker threads have a core each, and on two cores the hand-over costs more than it gives. */
   readonly #hasThreads = isMainThread && availableParallelism() >= 4;

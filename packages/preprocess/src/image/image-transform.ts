@@ -1,7 +1,6 @@
-import { fileURLToPath } from 'node:url';
 import { ConfigError, checkOptions, type JsonObject, type OptionNames } from '@diptych/core';
 import { centerCrop } from './crop.js';
-import type { DecodeOptions } from './decode.js';
+import type { DecodeOptions } from './decode-options.js';
 import { stepsFromConfig } from './hub-config.js';
 import { normalize } from './normalize.js';
 import { compose, type ImagePipeline, type Step } from './pipeline.js';
@@ -55,7 +54,7 @@ export function imageTransform(
 }
 
 function stepsOf(source: string | URL | JsonObject): Step[] {
-  if (source instanceof URL) return stepsFromConfig(readConfig(fileURLToPath(source)));
+  if (source instanceof URL) return stepsFromConfig(readConfig(source));
   if (typeof source === 'object' && source !== null) return stepsFromConfig(source);
   if (typeof source !== 'string') {
     throw new ConfigError({

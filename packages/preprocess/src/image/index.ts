@@ -1,8 +1,10 @@
+export type { DecodeSource } from './bytes-of-source.js';
 export type { SizeArgument } from './check.js';
 export type { Color } from './color.js';
 export { type ColorJitterOptions, colorJitter, type JitterRange } from './color-jitter.js';
 export { type CenterCropOptions, type CenterCropStep, centerCrop } from './crop.js';
-export { type DecodeOptions, decodeImage } from './decode.js';
+export { decodeImage } from './decode.js';
+export type { DecodeOptions } from './decode-options.js';
 export { adjustBrightness, adjustContrast, adjustSaturation, adjustSharpness } from './enhance.js';
 export { flipHorizontally, flipVertically, randomHorizontalFlip, randomVerticalFlip } from './flip.js';
 export { stepsFromConfig } from './hub-config.js';
@@ -25,7 +27,7 @@ export { type ComposeOptions, compose, ImagePipeline, type PlainPixelFunction, t
 export { type RandAugmentOptions, randAugment } from './rand-augment.js';
 export { type RandomResizedCropOptions, randomResizedCrop } from './random-resized-crop.js';
 export { type RandomShiftOptions, randomShift } from './random-shift.js';
-export type { DecodeSource } from './read-source.js';
+
 export type { Interpolation } from './resample-filters.js';
 export { type ResizeOptions, type ResizeStep, resize } from './resize.js';
 export { type ImageFormat, type Sniffed, sniff } from './sniff.js';

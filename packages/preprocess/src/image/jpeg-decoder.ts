@@ -1,4 +1,5 @@
 import type { RgbImage } from '@diptych/core';
+import { fromBase64 } from '../bytes.js';
 import { jpegDecoderWasm } from './jpeg-decoder.wasm.js';
 
 /** Exports of wasm/jpeg-decoder.c. */
@@ -10,7 +11,7 @@ interface JpegExports {
   height(): number;
 }
 
-/** Most pixels that are decoded here: the memory of a decoder never shrinks, and a larger picture is better off elsewhere. */
+/** Most pixels that are decoded here unless it is said: the memory of a decoder never shrinks, and sharp is better with large pictures. */
 const MAX_PIXELS = 2 ** 22;
 
 /**
@@ -28,10 +29,15 @@ const MAX_PIXELS = 2 ** 22;
 export class JpegDecoder {
   #module: WebAssembly.Module | undefined;
   #exports: JpegExports | undefined;
+  readonly #maxPixels: number;
+
+  constructor(maxPixels = MAX_PIXELS) {
+    this.#maxPixels = maxPixels;
+  }
 
   /**
    * @returns the picture, borrowed: its bytes are overwritten by the next call. undefined if another decoder has to judge the
-   *   file: another kind, more pixels than `maxPixels` or 2^22, damaged or cut short
+   *   file: another kind, more pixels than `maxPixels` or than this decoder takes, damaged or cut short
    */
   decode(bytes: Uint8Array, maxPixels: number): RgbImage | undefined {
     this.#exports ??= this.#instantiate();
@@ -39,7 +45,7 @@ export class JpegDecoder {
     try {
       const input = open(bytes.length);
       new Uint8Array(memory.buffer, input, bytes.length).set(bytes);
-      const pixels = decode(input, bytes.length, Math.min(maxPixels, MAX_PIXELS));
+      const pixels = decode(input, bytes.length, Math.min(maxPixels, this.#maxPixels));
       if (pixels === 0) return undefined;
       const size = { width: width(), height: height() };
       return { data: new Uint8Array(memory.buffer, pixels, size.width * size.height * 3), ...size };
@@ -51,7 +57,7 @@ export class JpegDecoder {
   }
 
   #instantiate(): JpegExports {
-    this.#module ??= new WebAssembly.Module(Buffer.from(jpegDecoderWasm, 'base64'));
+    this.#module ??= new WebAssembly.Module(fromBase64(jpegDecoderWasm));
     const fail = () => {
       throw new Error('not a plain JPEG');
     };

@@ -12,7 +12,7 @@ import {
   ShapeError,
 } from '@diptych/core';
 import type { CenterCropStep } from './crop.js';
-import type { DecodeOptions } from './decode.js';
+import type { DecodeOptions } from './decode-options.js';
 import { ImageDecoder } from './image-decoder.js';
 import type { Normalization, NormalizeStep } from './normalize.js';
 import { type Argument, printCall } from './print-call.js';

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { ConfigError, InputError, type JsonObject } from '@diptych/core';
 
 /** Files of a hub folder that say how images are prepared; the first that does counts, in transformers' order. */
@@ -11,7 +12,8 @@ const CONFIG_FILES = ['processor_config.json', 'preprocessor_config.json', 'open
  *
  * @throws InputError if there is none, or it is no JSON object
  */
-export function readConfig(path: string): JsonObject {
+export function readConfig(source: string | URL): JsonObject {
+  const path = source instanceof URL ? fileURLToPath(source) : source;
   if (!existsSync(path)) {
     throw new ConfigError({
       where: 'preprocess.imageTransform',

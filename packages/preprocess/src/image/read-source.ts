@@ -1,15 +1,7 @@
 import { fileURLToPath } from 'node:url';
-import { type ImageSource, InputError } from '@diptych/core';
+import { InputError } from '@diptych/core';
 import { readBounded, UnreadableFile } from '@diptych/core/node';
-
-/** Anything that encoded image bytes can be read from: a path, a `file:` URL, bytes, or a stream of bytes. */
-export type DecodeSource = ImageSource | AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>;
-
-/** Encoded bytes and the name that errors give them. */
-export interface NamedBytes {
-  readonly bytes: Uint8Array;
-  readonly name: string;
-}
+import { type DecodeSource, type NamedBytes, readInMemory, tooLarge } from './bytes-of-source.js';
 
 /**
  * Reads a source to its end, but never more than `maxBytes`.
@@ -21,17 +13,7 @@ export async function readSource(source: DecodeSource, maxBytes: number): Promis
     const name = toPath(source);
     return { bytes: await readFile(name, maxBytes), name };
   }
-  if (source instanceof Uint8Array) return { bytes: checkSize(source, maxBytes), name: nameBytes(source) };
-  if (source instanceof ArrayBuffer) {
-    const bytes = new Uint8Array(source);
-    return { bytes: checkSize(bytes, maxBytes), name: nameBytes(bytes) };
-  }
-  if (isAsyncIterable(source)) return readStream(source, maxBytes);
-  throw new InputError({
-    where: 'preprocess.decodeImage',
-    expected: 'a path, file URL, Uint8Array, ArrayBuffer, or stream of bytes',
-    got: source === null ? 'null' : typeof source,
-  });
+  return readInMemory(source, maxBytes);
 }
 
 function toPath(source: string | URL): string {
@@ -75,51 +57,4 @@ function unreadable(where: string, failure: UnreadableFile, maxBytes: number): I
     default:
       return new InputError({ where, problem: message }, { cause });
   }
-}
-
-async function readStream(stream: AsyncIterable<Uint8Array>, maxBytes: number): Promise<NamedBytes> {
-  const name = 'image from a stream';
-  try {
-    return { bytes: await collect(stream, maxBytes, name), name };
-  } catch (error) {
-    if (error instanceof InputError) throw error;
-    const problem = `the stream broke off: ${error instanceof Error ? error.message : String(error)}`;
-    throw new InputError({ where: name, problem }, { cause: error });
-  }
-}
-
-async function collect(chunks: AsyncIterable<Uint8Array>, maxBytes: number, name: string): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of chunks) {
-    if (!(chunk instanceof Uint8Array)) {
-      throw new InputError({ where: name, expected: 'chunks of bytes', got: `a chunk of type ${typeof chunk}` });
-    }
-    size += chunk.length;
-    if (size > maxBytes) throw tooLarge(name, `more than ${maxBytes} bytes`, maxBytes);
-    parts.push(chunk);
-  }
-  return parts.length === 1 ? parts[0]! : Buffer.concat(parts, size);
-}
-
-function checkSize(bytes: Uint8Array, maxBytes: number): Uint8Array {
-  if (bytes.length > maxBytes) throw tooLarge(nameBytes(bytes), `${bytes.length} bytes`, maxBytes);
-  return bytes;
-}
-
-function tooLarge(where: string, got: string, maxBytes: number): InputError {
-  return new InputError({
-    where,
-    expected: `an encoded image of at most ${maxBytes} bytes`,
-    got,
-    remedy: 'raise maxBytes if the file is trusted',
-  });
-}
-
-function nameBytes(bytes: Uint8Array): string {
-  return `image of ${bytes.length} bytes`;
-}
-
-function isAsyncIterable(value: unknown): value is AsyncIterable<Uint8Array> {
-  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
 }

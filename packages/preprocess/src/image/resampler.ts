@@ -1,4 +1,5 @@
 import { InputError, type RgbImage } from '@diptych/core';
+import { fromBase64 } from '../bytes.js';
 import { type AxisCoefficients, axisCoefficients } from './resample-coefficients.js';
 import { type Interpolation, resampleFilters } from './resample-filters.js';
 import { resampleKernelWasm } from './resample-kernel.wasm.js';
@@ -60,7 +61,7 @@ const PAGE = 65536;
 /** Largest memory of one call; a picture that needs more is refused. */
 const MAX_BYTES = 2 ** 30;
 
-const kernelModule = new WebAssembly.Module(Buffer.from(resampleKernelWasm, 'base64'));
+const kernelModule = new WebAssembly.Module(fromBase64(resampleKernelWasm));
 
 /**
  * Pillow's antialiased two-pass resampler for 8-bit RGB: horizontal first, bytes between the passes, 22-bit fixed-point

@@ -2,7 +2,7 @@ import { type BuildContext, ConfigError, checkFields, type JsonObject } from '@d
 import type { SizeArgument } from './check.js';
 import { type ColorJitterOptions, colorJitter } from './color-jitter.js';
 import { type CenterCropOptions, centerCrop } from './crop.js';
-import type { DecodeOptions } from './decode.js';
+import type { DecodeOptions } from './decode-options.js';
 import { randomHorizontalFlip, randomVerticalFlip } from './flip.js';
 import { type LetterboxOptions, letterbox } from './letterbox.js';
 import { type Normalization, normalize } from './normalize.js';

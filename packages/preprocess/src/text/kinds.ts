@@ -3,7 +3,8 @@ import { tokenizerFromOptions } from './tokenizer.js';
 
 /** Builders of this entry's parts by kind. */
 export const kinds: Kinds = {
-  'preprocess/tokenizer': (options, { folder }) => tokenizerFromOptions(options, folder),
+  'preprocess/tokenizer': (options, { folder, files }) =>
+    tokenizerFromOptions(files ? { ...options, files } : options, folder),
 };
 
 // for worker threads, which import the package

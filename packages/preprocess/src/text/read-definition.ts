@@ -1,5 +1,3 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
 import { InputError, type JsonObject } from '@diptych/core';
 import {
   isObject,
@@ -11,53 +9,10 @@ import {
 import { fileOfVersion } from './transformers/versioned-files.js';
 
 /** One of these must exist; where several do, transformers takes the first. */
-const VOCABULARY_FILES: readonly TokenizerFile[] = ['tokenizer.json', 'vocab.txt', 'vocab.json'];
+export const VOCABULARY_FILES: readonly TokenizerFile[] = ['tokenizer.json', 'vocab.txt', 'vocab.json'];
 
-/**
- * Reads a hub folder, or one vocabulary file of whatever name (JSON is a `tokenizer.json`, `.model` a SentencePiece model, else
- * a `vocab.txt`) with the settings beside it.
- *
- * @throws InputError if there is no such file, or it is not UTF-8
- */
-export function readDefinition(path: string): TokenizerDefinition {
-  if (!existsSync(path)) {
-    throw new InputError({
-      where: path,
-      expected: 'a folder with tokenizer.json, vocab.txt or a SentencePiece model, or one of these files',
-      problem: 'there is no such file',
-      remedy: 'download the files of the model first',
-    });
-  }
-  const name = basename(path);
-  const isFolder = statSync(path).isDirectory();
-  const settings = TOKENIZER_FILES.filter((file) => !VOCABULARY_FILES.includes(file));
-  if (!isFolder && name.endsWith('.model')) {
-    const files = readFiles(dirname(path), settings);
-    return { files, sentencePiece: { name, bytes: readBytes(path) }, overrides: {}, path };
-  }
-  if (!isFolder && !(settings as readonly string[]).includes(name)) {
-    const file =
-      name.endsWith('.json') && name !== 'vocab.json' ? 'tokenizer.json' : name === 'vocab.json' ? name : 'vocab.txt';
-    return { files: { ...readFiles(dirname(path), settings), [file]: readText(path) }, overrides: {}, path };
-  }
-  const folder = isFolder ? path : dirname(path);
-  const files = readFiles(folder, TOKENIZER_FILES);
-  const versioned = fileOfVersion(files['tokenizer_config.json']);
-  if (versioned !== undefined && existsSync(join(folder, versioned))) {
-    files['tokenizer.json'] = readText(join(folder, versioned));
-  }
-  if (VOCABULARY_FILES.some((file) => files[file] !== undefined)) return { files, overrides: {}, path };
-  const model = SENTENCEPIECE_FILES.find((file) => existsSync(join(folder, file)));
-  if (model === undefined) throw noVocabulary(folder);
-  return { files, sentencePiece: { name: model, bytes: readBytes(join(folder, model)) }, overrides: {}, path };
-}
-
-type Files = { [name in TokenizerFile]?: string };
-
-function readFiles(folder: string, names: readonly TokenizerFile[]): Files {
-  const existing = names.filter((name) => existsSync(join(folder, name)));
-  return Object.fromEntries(existing.map((name) => [name, readText(join(folder, name))]));
-}
+/** Texts of a tokenizer's files while they are read. */
+export type Files = { [name in TokenizerFile]?: string };
 
 /** Where a model's files are: a `WeightSource` of `@diptych/weights`, or anything of this shape. */
 export interface TokenizerSource {
@@ -90,7 +45,8 @@ export async function readDefinitionFrom(source: TokenizerSource): Promise<Token
   return { files, sentencePiece: { name: model, bytes: await source.read(model) }, overrides: {} };
 }
 
-function noVocabulary(where: string): InputError {
+/** The error of a place without a vocabulary. */
+export function noVocabulary(where: string): InputError {
   return new InputError({
     where,
     expected: 'tokenizer.json, vocab.txt, vocab.json with merges.txt, or a SentencePiece model such as spiece.model',
@@ -116,20 +72,8 @@ export function parseJson(text: string, where: string): JsonObject {
   throw new InputError({ where, expected: 'a JSON object', got: Array.isArray(value) ? 'an array' : typeof value });
 }
 
-function readText(file: string): string {
-  return decodeUtf8(readBytes(file), file);
-}
-
-function readBytes(file: string): Uint8Array {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    const problem = error instanceof Error ? error.message : String(error);
-    throw new InputError({ where: file, expected: 'a readable file', problem }, { cause: error });
-  }
-}
-
-function decodeUtf8(bytes: Uint8Array, where: string): string {
+/** @throws InputError if they are no UTF-8 */
+export function decodeUtf8(bytes: Uint8Array, where: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (error) {

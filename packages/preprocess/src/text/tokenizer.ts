@@ -1,10 +1,10 @@
-import { fileURLToPath } from 'node:url';
 import { ConfigError, checkFields, checkMethods, checkOptions, type JsonObject, type OptionNames } from '@diptych/core';
 import type { BuiltTokenizer } from './built-tokenizer.js';
 import { isObject, type TokenizerDefinition } from './definition.js';
 import { Pipeline } from './pipeline/pipeline.js';
 import { WordPieces } from './pipeline/word-pieces.js';
-import { readDefinition, readDefinitionFrom, type TokenizerSource } from './read-definition.js';
+import { readDefinitionFrom, type TokenizerSource } from './read-definition.js';
+import { readDefinition } from './read-folder.js';
 import { layoutSettings } from './settings.js';
 import { templateFromJson } from './template-from-json.js';
 import { TextTokenizer } from './text-tokenizer.js';
@@ -89,8 +89,7 @@ export async function tokenizerFromSource(
 }
 
 function definitionOf(source: string | URL | JsonObject): TokenizerDefinition {
-  if (source instanceof URL) return readDefinition(fileURLToPath(source));
-  if (typeof source === 'string') return readDefinition(source.startsWith('file:') ? fileURLToPath(source) : source);
+  if (source instanceof URL || typeof source === 'string') return readDefinition(source);
   if (isObject(source) && isObject(source.model)) {
     return { files: { 'tokenizer.json': JSON.stringify(source) }, overrides: {} };
   }

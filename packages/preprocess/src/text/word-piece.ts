@@ -1,3 +1,4 @@
+import { ownText } from '../bytes.js';
 import { type BertNormalizerOptions, normalizeBert } from './bert-normalizer.js';
 import { characterClasses, PUNCTUATION } from './character-classes.js';
 import type { AddedTokens } from './pipeline/added-tokens.js';
@@ -97,8 +98,7 @@ export class WordPiece implements TokenModel {
     const ids: number[] = [];
     this.#chunk(chunk, ids, Number.POSITIVE_INFINITY);
     if (this.#cache.size >= CACHE_SIZE) this.#cache.clear();
-    // A slice keeps the text that it was cut from in memory; a key from parts of its own does not.
-    this.#cache.set(Buffer.from(chunk, 'utf16le').toString('utf16le'), ids.length === 0 ? NO_IDS : ids);
+    this.#cache.set(ownText(chunk), ids.length === 0 ? NO_IDS : ids);
     return ids;
   }
 

@@ -1,3 +1,5 @@
+import { utf8Bytes } from '../../bytes.js';
+
 /** GPT-2's character for each byte: printable Latin-1 stands for itself, the rest is moved to U+0100 and on. */
 export const BYTE_CHARACTERS: readonly string[] = (() => {
   let moved = 0;
@@ -10,6 +12,6 @@ export const BYTE_CHARACTERS: readonly string[] = (() => {
 /** The UTF-8 bytes of a text, a character a byte. */
 export function bytesAsCharacters(text: string): string {
   let result = '';
-  for (const byte of Buffer.from(text, 'utf8')) result += BYTE_CHARACTERS[byte];
+  for (const byte of utf8Bytes(text)) result += BYTE_CHARACTERS[byte];
   return result;
 }

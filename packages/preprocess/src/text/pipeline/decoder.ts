@@ -1,4 +1,5 @@
 import { ConfigError, type Json } from '@diptych/core';
+import { joinBytes, utf8Bytes, utf8Text } from '../../bytes.js';
 import { isObject } from '../definition.js';
 import { BYTE_CHARACTERS } from './byte-characters.js';
 import { cleanUpWordPiece, joinWordPiece } from './decode-word-pieces.js';
@@ -36,7 +37,7 @@ function stepFromJson(json: Json | undefined): Step {
         });
     }
     case 'ByteLevel':
-      return (tokens) => [Buffer.concat(tokens.map(bytesOf)).toString('utf8')];
+      return (tokens) => [utf8Text(joinBytes(tokens.map(bytesOf)))];
     case 'Metaspace': {
       const mark = typeof json.replacement === 'string' ? json.replacement : '\u2581';
       const keepsFirst = json.prepend_scheme === 'never' || json.add_prefix_space === false;
@@ -59,19 +60,19 @@ function stepFromJson(json: Json | undefined): Step {
           strip(token, String(json.content ?? ' '), Number(json.start ?? 0), Number(json.stop ?? 0)),
         );
     case 'ByteFallback':
-      return joinBytes;
+      return joinByteTokens;
     default:
       throw unknown(json.type);
   }
 }
 
 /** Bytes that a token's characters stand for; a token of other characters is its own bytes. */
-function bytesOf(token: string): Buffer {
+function bytesOf(token: string): Uint8Array {
   const bytes = Array.from(token, (char) => BYTES.get(char));
-  return bytes.includes(undefined) ? Buffer.from(token, 'utf8') : Buffer.from(bytes as number[]);
+  return bytes.includes(undefined) ? utf8Bytes(token) : Uint8Array.from(bytes as number[]);
 }
 
-function joinBytes(tokens: readonly string[]): string[] {
+function joinByteTokens(tokens: readonly string[]): string[] {
   const result: string[] = [];
   let run: number[] = [];
   const flush = () => {

@@ -1,4 +1,5 @@
 import { ConfigError } from '@diptych/core';
+import { fromBase64, utf8Bytes, utf8Text } from '../../bytes.js';
 
 /** Longer clusters of characters are looked up one character at a time. */
 const LONGEST_CLUSTER = 6;
@@ -12,8 +13,9 @@ const CACHE_SIZE = 16384;
  * @throws ConfigError for a table that is cut off
  */
 export function precompiledNormalizer(base64: string): (text: string) => string {
-  const bytes = Buffer.from(base64, 'base64');
-  const size = bytes.length >= 4 ? bytes.readUInt32LE(0) : -1;
+  const bytes = fromBase64(base64);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const size = bytes.length >= 4 ? view.getUint32(0, true) : -1;
   if (size < 4 || size % 4 !== 0 || size + 4 > bytes.length) {
     throw new ConfigError({
       where: 'tokenizer.json: normalizer Precompiled',
@@ -22,12 +24,12 @@ export function precompiledNormalizer(base64: string): (text: string) => string 
     });
   }
   const units = new Uint32Array(size / 4);
-  for (let i = 0; i < units.length; i++) units[i] = bytes.readUInt32LE(4 + 4 * i);
+  for (let i = 0; i < units.length; i++) units[i] = view.getUint32(4 + 4 * i, true);
   const texts = bytes.subarray(4 + size);
 
   const find = (part: string): string | undefined => {
     let at = offset(units[0]!);
-    for (const byte of Buffer.from(part, 'utf8')) {
+    for (const byte of utf8Bytes(part)) {
       if (byte === 0) return undefined;
       at ^= byte;
       const unit = units[at];
@@ -36,7 +38,7 @@ export function precompiledNormalizer(base64: string): (text: string) => string 
       if ((unit >>> 8) & 1) {
         const start = units[at]! & 0x7fffffff;
         const end = texts.indexOf(0, start);
-        return texts.toString('utf8', start, end < 0 ? texts.length : end);
+        return utf8Text(texts.subarray(start, end < 0 ? texts.length : end));
       }
     }
     return undefined;
@@ -46,7 +48,7 @@ export function precompiledNormalizer(base64: string): (text: string) => string 
   const cluster = (text: string): string => {
     const known = cache.get(text);
     if (known !== undefined) return known;
-    const whole = Buffer.byteLength(text) < LONGEST_CLUSTER ? find(text) : undefined;
+    const whole = utf8Bytes(text).length < LONGEST_CLUSTER ? find(text) : undefined;
     const result = whole ?? Array.from(text, (char) => find(char) ?? char).join('');
     if (cache.size >= CACHE_SIZE) cache.clear();
     cache.set(text, result);

@@ -1,3 +1,5 @@
+import { ownText, utf8Bytes } from '../../bytes.js';
+
 /** What makes ids of one word: the `model` of a `tokenizer.json`. */
 export interface WordModel {
   /** Id of each token, without those that were added. */
@@ -21,8 +23,7 @@ export function remembering(word: (text: string) => readonly number[]): (text: s
       found = word(text);
       if (text.length <= LONGEST_KEPT) {
         if (known.size >= MOST_KEPT) known.clear();
-        // A slice keeps the text that it was cut from in memory; a key from parts of its own does not.
-        known.set(Buffer.from(text, 'utf16le').toString('utf16le'), found);
+        known.set(ownText(text), found);
       }
     }
     for (let i = 0; i < found.length; i++) ids.push(found[i]!);
@@ -32,7 +33,7 @@ export function remembering(word: (text: string) => readonly number[]): (text: s
 /** Ids of the bytes of a text by their tokens `<0x00>` to `<0xFF>`; undefined where one is missing. */
 export function byteTokens(text: string, vocabulary: ReadonlyMap<string, number>): number[] | undefined {
   const ids: number[] = [];
-  for (const byte of Buffer.from(text, 'utf8')) {
+  for (const byte of utf8Bytes(text)) {
     const id = vocabulary.get(`<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`);
     if (id === undefined) return undefined;
     ids.push(id);

@@ -1,4 +1,5 @@
 import { InputError } from '@diptych/core';
+import { toBase64 } from '../../bytes.js';
 
 /** Kinds of pieces (`SentencePiece.Type` of sentencepiece_model.proto). */
 export const PIECE_TYPES = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
@@ -83,7 +84,7 @@ function modelOf(bytes: Uint8Array): SentencePieceModel {
     unkPiece: trainer.text(45, '<unk>'),
     bosPiece: trainer.text(46, '<s>'),
     eosPiece: trainer.text(47, '</s>'),
-    charsmap: charsmap && charsmap.length > 0 ? Buffer.from(charsmap).toString('base64') : undefined,
+    charsmap: charsmap && charsmap.length > 0 ? toBase64(charsmap) : undefined,
     addDummyPrefix: normalizer.flag(3, true),
     removeExtraWhitespaces: normalizer.flag(4, true),
     escapeWhitespaces: normalizer.flag(5, true),
