@@ -13,6 +13,13 @@ export interface Head extends Stateful {
   readonly on: 'fused' | 'image' | 'text';
   /** [B, embedDim] -> what {@link loss}, {@link metrics} and {@link values} take, [B, C]. */
   forward(vectors: Tensor2D): Tensor;
+  /**
+   * Looks over a batch's labels before a step.
+   *
+   * @param rows pairs of the batch
+   * @throws ShapeError, InputError for labels that the head cannot learn: a class that it does not have
+   */
+  checkLabels?(labels: LabelNumbers, rows: number): void;
   /** A scalar; rows without a label do not count. `labels` is [B] or [B, C]. */
   loss(predictions: Tensor, labels: Tensor): Tensor;
   /** Numbers of an evaluation by name; rows without a label do not count. */

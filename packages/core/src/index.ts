@@ -85,6 +85,7 @@ export {
   type Loss,
   type LossBatch,
   type LossOutput,
+  type LossSetting,
   type LossValues,
   type NegativeRows,
   type TowerOutputs,

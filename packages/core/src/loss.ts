@@ -53,6 +53,18 @@ export interface NegativeRows {
   readonly ids: Tensor1D | Tensor2D;
 }
 
+/** What is known of a run before its first step. What is not known yet is undefined. */
+export interface LossSetting {
+  /** Width of both towers' vectors. */
+  readonly embedDim?: number;
+  /** The model's heads by name; empty where it has none. */
+  readonly heads?: { readonly [name: string]: Head };
+  /** Names of the columns of labels that batches bring. */
+  readonly labels?: readonly string[];
+  /** Widths of the rows that batches bring as `targets`, by name; empty where they bring none. */
+  readonly targets?: { readonly [name: string]: number };
+}
+
 /** A loss and its named parts for the log. All hold one number; the trainer checks it. */
 export interface LossOutput {
   readonly loss: Tensor;
@@ -71,10 +83,21 @@ export interface LossValues extends LossOutput {
  */
 export interface Loss<Outputs extends TowerOutputs = TowerOutputs> extends Stateful {
   /**
-   * Parts of the model that it reads beside the towers (`fusion`, `matcher`, `logitBias`): a trainer refuses a model that lacks one
-   * before the first step.
+   * Parts of the model that it reads beside the towers (`fusion`, `matcher`, `logitBias`, `heads`, or `heads.group` for one of them): a
+   * trainer refuses a model that lacks one before the first step.
    */
   readonly needs?: readonly string[];
+  /**
+   * Parts that it never reads (`fusion`, `matcher`, `heads`): a trainer says before the first step that one of them would not train,
+   * and not after it.
+   */
+  readonly ignores?: readonly string[];
+  /**
+   * Looks over everything else that is known before the first step.
+   *
+   * @throws ConfigError if the loss cannot be computed so
+   */
+  readonly check?: (setting: LossSetting) => void;
   // a property, not a method: methods are checked loosely, and a loss that needs a fusion would pass for one that does not
   readonly compute: (outputs: Outputs, batch: LossBatch, context: Context) => LossOutput;
 }

@@ -118,6 +118,11 @@ export class DataLoader {
     return { epoch, batches, pairs: this.#pairs, bad, workerDeaths: this.#pool?.deaths ?? 0 };
   }
 
+  /** Names of the columns of labels in its batches: those that the source declares. */
+  get labels(): readonly string[] {
+    return Object.keys(this.source.labels ?? {});
+  }
+
   /**
    * The names of the classes of the source's labels, in the order of their numbers in batches: as the options say, or a
    * resumed state, else those in the source. Empty where it has no labels.

@@ -1,6 +1,6 @@
 export type { BatchSource } from './batches/batch-source.js';
 export type { HostRows } from './batches/device-batch.js';
-export { type StoredEmbeddings, storedTargets } from './batches/stored-targets.js';
+export { type StoredEmbeddings, storedTargets, type TargetRows } from './batches/stored-targets.js';
 export { mapBatches, withNegatives } from './batches/with-negatives.js';
 export {
   attentionMaps,

@@ -8,3 +8,8 @@ export function towerOf(name: string): string {
   checkText('train.towerOf', 'the name of a parameter', name);
   return name.split('.', 1)[0]!;
 }
+
+/** True for a parameter or part that is one of these parts, or stands below one: `heads.group.linear.weight` below `heads` and `heads.group`. */
+export function isUnder(parts: readonly string[], name: string): boolean {
+  return parts.some((part) => name === part || name.startsWith(`${part}.`));
+}

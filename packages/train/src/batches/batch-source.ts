@@ -22,6 +22,8 @@ export interface BatchSource {
   inOrder?(): AsyncIterable<PairBatch> | Iterable<PairBatch>;
   /** Number of batches of an epoch, where it is known: for the ETA. */
   readonly batchesPerEpoch?: number | undefined;
+  /** Names of the columns of labels in its batches, where they are known: a loss without its labels is refused before the first batch. */
+  readonly labels?: readonly string[] | undefined;
   /** Where it stands after the last batch that it gave, as plain JSON. */
   state?(): unknown;
   /** Makes the next `epoch` of that state go on after it. Without it, a resumed run skips the batches that it has had. */

@@ -1,5 +1,6 @@
 import { ConfigError, InputError, type PairBatch, pixelShape, ShapeError, tokenShape } from '@diptych/core';
 import type { BatchSource } from './batch-source.js';
+import type { HostRows } from './device-batch.js';
 
 /**
  * Looks a batch over on the host, before a step computes on it.
@@ -35,6 +36,20 @@ export function checkBatch(batch: PairBatch, where: string, vocabSize: number | 
   if (vocabSize === undefined || tokens.features) return;
   checkIds(tokens.inputIds, vocabSize, where);
   if (negatives?.text) checkIds(negatives.text.tokens.inputIds, vocabSize, `${where}: negatives.text`);
+}
+
+/** @throws ShapeError unless there is a row for each pair */
+export function checkTargets(targets: Readonly<Record<string, HostRows>>, size: number): void {
+  for (const [name, rows] of Object.entries(targets)) {
+    const { data, shape } = rows ?? {};
+    const entries = Array.isArray(shape) ? shape.reduce((product, side) => product * side, 1) : Number.NaN;
+    if (ArrayBuffer.isView(data) && data.length === entries && shape[0] === size) continue;
+    throw new ShapeError({
+      where: `train: targets.${name}`,
+      expected: `{ data, shape: [${size}, width] }, a row for each pair`,
+      got: Array.isArray(shape) ? `shape [${shape}], ${data?.length} numbers` : typeof rows,
+    });
+  }
 }
 
 function checkIds(inputIds: Int32Array, vocabSize: number, where: string): void {

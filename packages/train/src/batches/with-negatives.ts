@@ -48,6 +48,7 @@ export function mapBatches<Source extends BatchSource>(
   return new Proxy(source, {
     get: (_, key) => {
       if (key === 'epoch') return (n: number) => changed(source.epoch(n));
+      if (key === 'labels') return undefined; // what is changed may have others
       if (key === 'inOrder') return source.inOrder && (() => changed(source.inOrder!()));
       const value = Reflect.get(source, key, source);
       if (typeof value !== 'function') return value;

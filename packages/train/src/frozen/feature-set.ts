@@ -79,6 +79,8 @@ export class FeatureSet {
     const batches = this.#batches.bind(this);
     return {
       batchesPerEpoch: count,
+      labels: Object.keys(this.labels),
+      inOrder: () => batches(undefined, batchSize, Math.ceil(total / batchSize)),
       epoch: (epoch) =>
         batches(shuffle ? permutation(total, seed, epoch, 'train.FeatureSet.shuffle') : undefined, batchSize, count),
     };

@@ -132,6 +132,8 @@ describe('cacheFeatures', () => {
     expect(order(0, 1)).not.toEqual(order(0, 0));
     expect(order(1, 0)).not.toEqual(order(0, 0));
     expect([...order(0, 0)].sort()).toEqual([...features.ids].sort());
+    const { inOrder } = features.source({ batchSize: 4 });
+    expect([...(inOrder!() as Iterable<{ ids: string[] }>)].flatMap(({ ids }) => ids)).toEqual(features.ids);
     expect(() => features.source({ batchSize: 11 })).toThrow(/between 1 and 10/);
   });
 

@@ -1,8 +1,8 @@
 import {
   ConfigError,
   checkOptions,
-  checkPositive,
   type Head,
+  InputError,
   type LabelNumbers,
   Matrix,
   type MatrixData,
@@ -10,19 +10,15 @@ import {
   type PartDescription,
 } from '@diptych/core';
 import { accuracy, auroc, macroF1 } from '@diptych/metrics';
-import { generatorOf, Linear, Module, type RandomWeights } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { binaryCrossEntropy, crossEntropy } from './label-losses.js';
-import { rowsWith } from './label-rows.js';
+import { checkLabelCount, rowsWith } from './label-rows.js';
+import { LinearHead, type LinearHeadOptions } from './linear-head.js';
 
 /** Options of {@link Classification}. */
-export interface ClassificationOptions extends RandomWeights {
-  /** Width of the vectors that it reads. */
-  readonly embedDim: number;
+export interface ClassificationOptions extends LinearHeadOptions {
   /** How many classes there are, or their names in the order of their numbers. */
   readonly classes: number | readonly string[];
-  /** The joint vector, or a tower's. Default `fused`. */
-  readonly on?: Head['on'];
   /** An item may have any number of the classes; labels are then [N, C] of 0 and 1. Default false. */
   readonly multiLabel?: boolean;
   /** How much an item of each class counts (torch's `weight`); with `multiLabel` how much a positive counts (`pos_weight`). */
@@ -30,6 +26,8 @@ export interface ClassificationOptions extends RandomWeights {
   /** Share of the target that is spread over all classes, in [0, 1). Default 0. */
   readonly labelSmoothing?: number;
 }
+
+const WHERE = 'train.Classification';
 
 const OPTIONS: OptionNames<ClassificationOptions> = {
   embedDim: 'required',
@@ -48,10 +46,7 @@ const OPTIONS: OptionNames<ClassificationOptions> = {
  *
  * Loss: torch's `cross_entropy`, or `binary_cross_entropy_with_logits`. Metrics: `accuracy`, `macroF1`, `auroc`.
  */
-export class Classification extends Module implements Head {
-  readonly linear: Linear;
-  readonly embedDim: number;
-  readonly on: Head['on'];
+export class Classification extends LinearHead implements Head {
   /** Names by class number; undefined where only their number was given. */
   readonly classNames: readonly string[] | undefined;
   readonly multiLabel: boolean;
@@ -60,44 +55,49 @@ export class Classification extends Module implements Head {
 
   /** @throws ConfigError if there are no classes (one at least with `multiLabel`, else two), or an option is out of range */
   constructor(options: ClassificationOptions) {
-    super();
-    checkOptions('train.Classification', options, OPTIONS);
-    const { embedDim, classes, on = 'fused', multiLabel = false, classWeights, labelSmoothing = 0 } = options;
-    checkPositive('train.Classification', 'embedDim', embedDim);
+    checkOptions(WHERE, options, OPTIONS);
+    const { classes, multiLabel = false, classWeights, labelSmoothing = 0 } = options;
     const count = typeof classes === 'number' ? classes : Array.isArray(classes) ? classes.length : Number.NaN;
     if (!(Number.isInteger(count) && count >= (multiLabel ? 1 : 2))) {
       throw new ConfigError({
-        where: 'train.Classification',
+        where: WHERE,
         expected: multiLabel ? 'one class or more' : 'two classes or more',
         got: String(typeof classes === 'object' && classes ? count : classes),
       });
     }
     if (classWeights && (classWeights.length !== count || !classWeights.every((weight) => weight >= 0))) {
       throw new ConfigError({
-        where: 'train.Classification',
+        where: WHERE,
         expected: `${count} classWeights from 0`,
         got: `[${classWeights.join(', ')}]`,
       });
     }
     if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
       throw new ConfigError({
-        where: 'train.Classification',
+        where: WHERE,
         expected: 'labelSmoothing in [0, 1)',
         got: String(labelSmoothing),
       });
     }
-    this.embedDim = embedDim;
-    this.on = on;
+    super(WHERE, options, count, 'train/classification');
     this.classNames = typeof classes === 'number' ? undefined : [...classes];
     this.multiLabel = multiLabel;
     this.classWeights = classWeights;
     this.labelSmoothing = labelSmoothing;
-    this.linear = new Linear(embedDim, count, { generator: generatorOf(options, 'train/classification') });
   }
 
-  /** [B, embedDim] -> logits [B, C]. */
-  forward(vectors: tf.Tensor2D): tf.Tensor2D {
-    return this.linear.forward(vectors);
+  /** @throws InputError for a class number that there is not, ShapeError unless there is one a row, or with `multiLabel` one a class */
+  checkLabels(labels: LabelNumbers, rows: number): void {
+    const { outFeatures: count } = this.linear;
+    checkLabelCount(WHERE, labels, [rows, this.multiLabel ? count : 1]);
+    const outside = this.multiLabel ? undefined : labels.find((label: number) => label >= count);
+    if (outside === undefined) return;
+    throw new InputError({
+      where: `${WHERE}: labels`,
+      expected: `class numbers up to ${count - 1}, for its ${count} classes`,
+      got: String(outside),
+      remedy: "build the head with the names of the training's loader: classes: (await loader.labelNames()).group",
+    });
   }
 
   loss(logits: tf.Tensor2D, labels: tf.Tensor): tf.Scalar {

@@ -3,6 +3,7 @@ import {
   checkOptions,
   type LossBatch,
   type LossOutput,
+  type LossSetting,
   type OptionNames,
   type TowerOutputs,
 } from '@diptych/core';
@@ -42,12 +43,40 @@ export class LabelLoss extends StatelessLoss {
     return ['heads', ...Object.keys(this.weights).map((name) => `heads.${name}`)];
   }
 
+  /** Heads of weight 0, and the matcher. */
+  get ignores(): readonly string[] {
+    const without = Object.keys(this.weights).filter((name) => this.weights[name] === 0);
+    return ['matcher', ...without.map((name) => `heads.${name}`)];
+  }
+
+  /** @throws ConfigError if no head of the model learns, or the batches have no labels for one that does */
+  check({ heads, labels }: LossSetting): void {
+    if (!heads) return;
+    const used = this.#usedOf(heads);
+    const missing = labels && used.find((name) => !labels.includes(name));
+    if (missing !== undefined) throw noLabels(missing, labels!);
+  }
+
   /** @throws ConfigError if the model has no heads, or the batch no labels for one */
   override compute(outputs: TowerOutputs, batch: LossBatch): LossOutput {
     const { heads = {} } = outputs;
-    const used = Object.keys(heads).filter((name) => this.weights[name] !== 0);
-    const unknown = Object.keys(this.weights).find((name) => !Object.hasOwn(heads, name));
-    if (used.length === 0 || unknown !== undefined) {
+    const used = this.#usedOf(heads);
+    const predictions = predictionsOf(outputs, used);
+    const parts: Record<string, tf.Tensor> = {};
+    const terms = used.map((name) => {
+      const labels = batch.labels?.[name];
+      if (!labels) throw noLabels(name, Object.keys(batch.labels ?? {}));
+      parts[name] = heads[name]!.loss(predictions[name]!, labels);
+      return tf.mul(parts[name], this.weights[name] ?? 1);
+    });
+    return { loss: tf.addN(terms), parts };
+  }
+
+  /** Names of the heads that learn. */
+  #usedOf(heads: NonNullable<TowerOutputs['heads']>): readonly string[] {
+    const names = Object.keys(heads);
+    const unknown = Object.keys(this.weights).find((name) => !names.includes(name));
+    if (names.length === 0 || unknown !== undefined) {
       throw new ConfigError({
         where: 'train.LabelLoss',
         problem: unknown === undefined ? 'the model has no heads' : `the model has no head ${JSON.stringify(unknown)}`,
@@ -55,22 +84,22 @@ export class LabelLoss extends StatelessLoss {
           'build it with one: new MultiModalEncoder({ image, text, fusion, heads: { group: new Classification({ … }) } })',
       });
     }
-    const predictions = predictionsOf(outputs, used);
-    const parts: Record<string, tf.Tensor> = {};
-    const terms = used.map((name) => {
-      const labels = batch.labels?.[name];
-      if (!labels) {
-        const columns = Object.keys(batch.labels ?? {});
-        throw new ConfigError({
-          where: `train.LabelLoss: ${name}`,
-          expected: `a column ${JSON.stringify(name)} of labels in the batch`,
-          got: columns.length > 0 ? columns.join(', ') : 'no labels',
-          remedy: 'name the column in the source, or give the head weight 0',
-        });
-      }
-      parts[name] = heads[name]!.loss(predictions[name]!, labels);
-      return tf.mul(parts[name], this.weights[name] ?? 1);
+    const used = names.filter((name) => this.weights[name] !== 0);
+    if (used.length > 0) return used;
+    throw new ConfigError({
+      where: 'train.LabelLoss: weights',
+      expected: `a weight above 0 for one of the heads ${names.join(', ')}`,
+      got: JSON.stringify(this.weights),
+      remedy: 'raise one, or leave the loss out',
     });
-    return { loss: tf.addN(terms), parts };
   }
+}
+
+function noLabels(head: string, columns: readonly string[]): ConfigError {
+  return new ConfigError({
+    where: `train.LabelLoss: ${head}`,
+    expected: `a column ${JSON.stringify(head)} of labels in the batches`,
+    got: columns.length > 0 ? columns.join(', ') : 'no labels',
+    remedy: `name the column in the source (labels: { ${head}: 'class' }), or give the head weight 0`,
+  });
 }

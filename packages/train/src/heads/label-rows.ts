@@ -7,6 +7,16 @@ export interface LabelledRows {
   readonly right: Matrix;
 }
 
+/** @throws ShapeError unless there are `width` labels for each row */
+export function checkLabelCount(where: string, labels: LabelNumbers, [rows, width]: readonly [number, number]): void {
+  if (labels.length === rows * width) return;
+  throw new ShapeError({
+    where,
+    expected: `labels of shape [${rows}${width > 1 ? `,${width}` : ''}]`,
+    got: `${labels.length} numbers`,
+  });
+}
+
 /**
  * Leaves out the items without a label: a class number below 0, or a NaN among an item's numbers.
  *
@@ -16,13 +26,7 @@ export interface LabelledRows {
 export function rowsWith(predictions: MatrixData, labels: LabelNumbers, wide: boolean): LabelledRows {
   const [rows, count] = predictions.shape;
   const width = wide ? count : 1;
-  if (labels.length !== rows * width) {
-    throw new ShapeError({
-      where: 'train.heads',
-      expected: `labels of shape [${rows}${wide ? `,${count}` : ''}]`,
-      got: `${labels.length} numbers`,
-    });
-  }
+  checkLabelCount('train.heads', labels, [rows, width]);
   const column = new Matrix(Float32Array.from(labels), [rows, width]);
   const known = Array.from({ length: rows }, (_, row) => row).filter((row) =>
     column.row(row).every((value) => !Number.isNaN(value) && (wide || value >= 0)),

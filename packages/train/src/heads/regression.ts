@@ -9,20 +9,18 @@ import {
   type PartDescription,
 } from '@diptych/core';
 import { r2 } from '@diptych/metrics';
-import { generatorOf, Linear, Module, type RandomWeights } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { meanSquaredError } from './label-losses.js';
-import { rowsWith } from './label-rows.js';
+import { checkLabelCount, rowsWith } from './label-rows.js';
+import { LinearHead, type LinearHeadOptions } from './linear-head.js';
 
 /** Options of {@link Regression}. */
-export interface RegressionOptions extends RandomWeights {
-  /** Width of the vectors that it reads. */
-  readonly embedDim: number;
+export interface RegressionOptions extends LinearHeadOptions {
   /** Numbers an item, default 1. */
   readonly outputs?: number;
-  /** The joint vector, or a tower's. Default `fused`. */
-  readonly on?: Head['on'];
 }
+
+const WHERE = 'train.Regression';
 
 const OPTIONS: OptionNames<RegressionOptions> = {
   embedDim: 'required',
@@ -38,25 +36,18 @@ const OPTIONS: OptionNames<RegressionOptions> = {
  *
  * Loss: torch's `mse_loss`. Metrics: `r2`, `rmse`.
  */
-export class Regression extends Module implements Head {
-  readonly linear: Linear;
-  readonly embedDim: number;
-  readonly on: Head['on'];
-
+export class Regression extends LinearHead implements Head {
+  /** @throws ConfigError if a width is not a whole number above 0 */
   constructor(options: RegressionOptions) {
-    super();
-    checkOptions('train.Regression', options, OPTIONS);
-    const { embedDim, outputs = 1, on = 'fused' } = options;
-    checkPositive('train.Regression', 'embedDim', embedDim);
-    checkPositive('train.Regression', 'outputs', outputs);
-    this.embedDim = embedDim;
-    this.on = on;
-    this.linear = new Linear(embedDim, outputs, { generator: generatorOf(options, 'train/regression') });
+    checkOptions(WHERE, options, OPTIONS);
+    const { outputs = 1 } = options;
+    checkPositive(WHERE, 'outputs', outputs);
+    super(WHERE, options, outputs, 'train/regression');
   }
 
-  /** [B, embedDim] -> [B, outputs]. */
-  forward(vectors: tf.Tensor2D): tf.Tensor2D {
-    return this.linear.forward(vectors);
+  /** @throws ShapeError unless there are as many numbers a row as the head gives */
+  checkLabels(labels: LabelNumbers, rows: number): void {
+    checkLabelCount(WHERE, labels, [rows, this.linear.outFeatures]);
   }
 
   loss(predictions: tf.Tensor2D, labels: tf.Tensor): tf.Scalar {

@@ -5,6 +5,7 @@ import {
   checkShape,
   type LossBatch,
   type LossOutput,
+  type LossSetting,
   type OptionNames,
   type TowerOutputs,
 } from '@diptych/core';
@@ -74,6 +75,7 @@ const OPTIONS: OptionNames<DistillationOptions> = { mode: 'optional', temperatur
  * Parts: `image` and `text` (cosine), or `affinity`.
  */
 export class Distillation extends StatelessLoss {
+  readonly ignores: readonly string[] = ['fusion', 'matcher', 'heads'];
   readonly mode: 'cosine' | 'affinity';
   readonly temperature: number;
 
@@ -89,6 +91,22 @@ export class Distillation extends StatelessLoss {
     this.temperature = temperature;
   }
 
+  /** @throws ConfigError if batches bring no teacher's vectors, or in mode `cosine` of another width than the model's */
+  check({ targets, embedDim }: LossSetting): void {
+    if (!targets) return;
+    const { mode } = this;
+    const sides = (['image', 'text'] as const).filter((side) => targets[side] !== undefined);
+    if (mode === 'cosine' ? sides.length === 0 : sides.length < 2) throw noTeacher(mode, Object.keys(targets));
+    const other = sides.find((side) => targets[side] !== embedDim);
+    if (mode !== 'cosine' || embedDim === undefined || other === undefined) return;
+    throw new ConfigError({
+      where: `train.Distillation: targets.${other}`,
+      expected: `vectors of the model's embedDim, ${embedDim}`,
+      got: `${targets[other]} numbers a vector`,
+      remedy: "build the model with the teacher's width, or new Distillation({ mode: 'affinity' }), which takes any",
+    });
+  }
+
   /** @throws ConfigError if the batch brings no teacher's vectors */
   override compute({ image, text }: TowerOutputs, { targets = {} }: LossBatch): LossOutput {
     const [forImage, forText] = [targets.image, targets.text] as (tf.Tensor2D | undefined)[];
@@ -100,14 +118,16 @@ export class Distillation extends StatelessLoss {
     const parts: Record<string, tf.Scalar> = {};
     if (this.mode === 'cosine' && forImage) parts.image = distillCosine(image.pooled, forImage);
     if (this.mode === 'cosine' && forText) parts.text = distillCosine(text.pooled, forText);
-    if (Object.keys(parts).length === 0) {
-      throw new ConfigError({
-        where: 'train.Distillation',
-        expected: this.mode === 'cosine' ? 'targets.image or targets.text' : 'targets.image and targets.text',
-        got: Object.keys(targets).join(', ') || 'no targets',
-        remedy: 'give the Trainer the option `targets: storedTargets(embeddings)`',
-      });
-    }
+    if (Object.keys(parts).length === 0) throw noTeacher(this.mode, Object.keys(targets));
     return { loss: tf.addN(Object.values(parts)), parts };
   }
+}
+
+function noTeacher(mode: Distillation['mode'], names: readonly string[]): ConfigError {
+  return new ConfigError({
+    where: 'train.Distillation',
+    expected: mode === 'cosine' ? 'targets.image or targets.text' : 'targets.image and targets.text',
+    got: names.length > 0 ? `targets ${names.join(', ')}` : 'no targets',
+    remedy: 'give the Trainer the option `targets: storedTargets({ ids, image, text })`',
+  });
 }

@@ -41,6 +41,7 @@ export function matchingLossTwoClasses(logits: tf.Tensor2D, labels: tf.Tensor1D)
  */
 export class ImageTextMatching extends StatelessLoss<FusedOutputs> {
   readonly needs = ['fusion', 'matcher'];
+  readonly ignores: readonly string[] = ['heads'];
 
   override compute(outputs: FusedOutputs, batch: LossBatch, context: Context): LossOutput {
     const { size } = batch;

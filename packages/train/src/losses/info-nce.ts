@@ -142,6 +142,7 @@ const OPTIONS: OptionNames<InfoNCEOptions> = { temperature: 'optional', labelSmo
  * Parts: `infoNCE` (the loss) and `scale` (the factor on similarities).
  */
 export class InfoNCE extends StatelessLoss {
+  readonly ignores: readonly string[] = ['fusion', 'matcher', 'heads'];
   readonly temperature: number | undefined;
   readonly labelSmoothing: number;
 

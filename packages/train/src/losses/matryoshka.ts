@@ -6,6 +6,7 @@ import {
   type Loss,
   type LossBatch,
   type LossOutput,
+  type LossSetting,
   type NegativeRows,
   type OptionNames,
   type TowerOutputs,
@@ -22,6 +23,9 @@ export interface MatryoshkaOptions {
   readonly weights?: readonly number[];
 }
 
+/** Parts that read vectors of the model's own width. */
+const WHOLE = ['fusion', 'matcher', 'heads'];
+
 const OPTIONS: OptionNames<MatryoshkaOptions> = { loss: 'required', dims: 'required', weights: 'optional' };
 
 /**
@@ -33,7 +37,7 @@ export class Matryoshka implements Loss<TowerOutputs> {
   readonly dims: readonly number[];
   readonly weights: readonly number[];
 
-  /** @throws ConfigError if widths are no rising whole numbers, or the weights are not as many */
+  /** @throws ConfigError if widths are no rising whole numbers, the weights are not as many, or the loss reads more than the towers */
   constructor(options: MatryoshkaOptions) {
     checkOptions('train.Matryoshka', options, OPTIONS);
     const { loss, dims } = options;
@@ -43,6 +47,15 @@ export class Matryoshka implements Loss<TowerOutputs> {
         expected: 'a loss and a list of widths',
         got: `loss ${typeof loss}, dims ${typeof dims}`,
         remedy: 'new Matryoshka({ loss: new InfoNCE(), dims: [64, 128, 256] })',
+      });
+    }
+    const more = loss.needs?.map((need) => need.split('.', 1)[0]!).find((part) => WHOLE.includes(part));
+    if (more !== undefined) {
+      throw new ConfigError({
+        where: 'train.Matryoshka: loss',
+        expected: "a loss on the towers' vectors alone, which are cut",
+        got: `one that reads ${more}, which takes them whole`,
+        remedy: 'put it beside: new WeightedSum([{ name: "widths", loss: new Matryoshka({ … }) }, { name: "whole", loss }])',
       });
     }
     const { weights = dims.map(() => 1 / dims.length) } = options;
@@ -63,16 +76,19 @@ export class Matryoshka implements Loss<TowerOutputs> {
     return this.loss.needs ?? [];
   }
 
+  get ignores(): readonly string[] {
+    return this.loss.ignores ?? [];
+  }
+
+  /** @throws ConfigError if a width exceeds the model's, or the loss cannot be computed at one of them */
+  check(setting: LossSetting): void {
+    if (setting.embedDim !== undefined) this.#checkWidths(setting.embedDim);
+    for (const embedDim of this.dims) this.loss.check?.({ ...setting, embedDim });
+  }
+
   /** @throws ConfigError if a width exceeds the model's */
   compute(outputs: TowerOutputs, batch: LossBatch, context: Context): LossOutput {
-    const width = outputs.image.pooled.shape[1];
-    if (this.dims.at(-1)! > width) {
-      throw new ConfigError({
-        where: 'train.Matryoshka',
-        expected: `widths of at most ${width}, the model's embedDim`,
-        got: `[${this.dims.join(', ')}]`,
-      });
-    }
+    this.#checkWidths(outputs.image.pooled.shape[1]);
     const parts: Record<string, tf.Tensor> = {};
     const weighted = this.dims.map((dim, i) => {
       const cut = { ...outputs, image: cutTo(outputs.image, dim), text: cutTo(outputs.text, dim) };
@@ -81,6 +97,16 @@ export class Matryoshka implements Loss<TowerOutputs> {
       return tf.mul(loss, this.weights[i]!);
     });
     return { loss: tf.addN(weighted), parts };
+  }
+
+  #checkWidths(embedDim: number): void {
+    if (this.dims.at(-1)! <= embedDim) return;
+    throw new ConfigError({
+      where: 'train.Matryoshka: dims',
+      expected: `widths of at most ${embedDim}, the model's embedDim`,
+      got: `[${this.dims.join(', ')}]`,
+      remedy: 'leave out the wider ones, or build the model with a larger embedDim',
+    });
   }
 
   namedParameters() {

@@ -38,6 +38,7 @@ export function sigLIP(
  */
 export class SigLIP extends StatelessLoss {
   readonly needs = ['logitBias'];
+  readonly ignores: readonly string[] = ['fusion', 'matcher', 'heads'];
 
   /** @throws ConfigError if the model has no `logit_bias` */
   override compute({ image, text, logitScale, logitBias }: TowerOutputs, batch: LossBatch): LossOutput {

@@ -1,7 +1,7 @@
 import type { Context, LossBatch, Loss as LossInterface, LossOutput, TowerOutputs } from '@diptych/core';
 import type { Variable } from '@tensorflow/tfjs-core';
 
-/** A loss without parameters of its own: subclasses write `compute`. */
+/** A loss without parameters of its own: subclasses write `compute`, and `needs`, `ignores` and `check` where there is something to say. */
 export abstract class StatelessLoss<Outputs extends TowerOutputs = TowerOutputs> implements LossInterface<Outputs> {
   abstract compute(outputs: Outputs, batch: LossBatch, context: Context): LossOutput;
 

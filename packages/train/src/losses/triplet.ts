@@ -57,6 +57,7 @@ const OPTIONS: OptionNames<TripletOptions> = { margin: 'optional', hinges: 'opti
 
 /** {@link triplet} on the two towers. Part: `triplet`. */
 export class Triplet extends StatelessLoss {
+  readonly ignores: readonly string[] = ['fusion', 'matcher', 'heads'];
   readonly margin: number;
   readonly hinges: 'sum' | 'max';
 

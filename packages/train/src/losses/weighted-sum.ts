@@ -7,11 +7,13 @@ import {
   type Loss,
   type LossBatch,
   type LossOutput,
+  type LossSetting,
   type OptionNames,
   parametersOf,
   type TowerOutputs,
 } from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { isUnder } from '../tower-of.js';
 
 /** One term of a {@link WeightedSum}. */
 export interface WeightedTerm<Outputs extends TowerOutputs = TowerOutputs> {
@@ -66,6 +68,17 @@ export class WeightedSum<Outputs extends TowerOutputs = TowerOutputs> implements
   /** What its terms need. */
   get needs(): readonly string[] {
     return [...new Set(this.terms.flatMap(({ loss }) => loss.needs ?? []))];
+  }
+
+  /** What all of its terms ignore. */
+  get ignores(): readonly string[] {
+    const ignored = this.terms.map(({ loss }) => loss.ignores ?? []);
+    return [...new Set(ignored.flat())].filter((part) => ignored.every((parts) => isUnder(parts, part)));
+  }
+
+  /** @throws ConfigError if a term cannot be computed so */
+  check(setting: LossSetting): void {
+    for (const { loss } of this.terms) loss.check?.(setting);
   }
 
   compute(outputs: Outputs, batch: LossBatch, context: Context): LossOutput {

@@ -34,6 +34,7 @@ export function checkTrainerOptions<Outputs extends TowerOutputs>(given: Trainer
   checkOptions(where, options, TRAINER);
   const { schedule, targets, seed, equalCaptions, rhythmEvery, ema, freeze, nonFinite, unusedParameters } = options;
   check(where, { schedule }, isFunction, 'a function of the step', 'warmupCosine({ total, warmup })');
+  if (schedule) checkFactor(where, schedule(0));
   check(where, { targets }, isFunction, 'a function of the batch', 'storedTargets(embeddings)');
   check(where, { seed }, Number.isInteger, 'a whole number');
   check(where, { equalCaptions }, isBoolean, 'true or false');
@@ -47,6 +48,11 @@ export function checkTrainerOptions<Outputs extends TowerOutputs>(given: Trainer
     const { fromStep, untilStep } = rule;
     check(`${where}: freeze[${i}]`, { fromStep, untilStep }, isStep, 'a number of steps from 0');
   }
+}
+
+function checkFactor(where: string, first: unknown): void {
+  if (typeof first === 'number' && first >= 0 && first < Number.POSITIVE_INFINITY) return;
+  refuse(where, 'schedule', 'a factor from 0 for step 0', first, 'warmupCosine({ total, warmup })');
 }
 
 const FREEZE_REMEDY = "freeze: [{ match: 'text', untilStep: 100 }]";

@@ -1,6 +1,6 @@
-import type { Loss, Optimizer, PairBatch, TowerOutputs } from '@diptych/core';
+import type { Loss, Optimizer, TowerOutputs } from '@diptych/core';
 import type { ParameterPattern } from '@diptych/nn';
-import type { HostRows } from '../batches/device-batch.js';
+import type { TargetRows } from '../batches/stored-targets.js';
 import type { Schedule } from '../schedules/schedules.js';
 import type { EmaOptions } from './ema.js';
 import type { FreezeRule } from './freeze-schedule.js';
@@ -26,7 +26,7 @@ export interface TrainerOptions<Outputs extends TowerOutputs = TowerOutputs> {
   /** Gradients are scaled down to this global norm. Default: no clipping. */
   readonly clipNorm?: number;
   /** Extra rows that the loss reads as `batch.targets`, e.g. a teacher's embeddings of these ids. */
-  readonly targets?: (batch: PairBatch) => Readonly<Record<string, HostRows>>;
+  readonly targets?: TargetRows;
   /**
    * Takes the batch through the towers in chunks of this many pairs: the step of the whole batch in the memory of a chunk
    * (GradCache). Equal to it up to rounding, but for batch norm in training, which sees chunks.

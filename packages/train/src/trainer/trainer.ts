@@ -20,6 +20,8 @@ import { type Listeners, RunEvents, type StepReport } from './run/run-events.js'
 import { describeRun, type RunSettings, type SettingChange } from './run/run-settings.js';
 import { restoreSnapshot, type SnapshotParts, takeSnapshot } from './run/snapshot.js';
 import { StepChecks } from './run/step-checks.js';
+import { checkLoss } from './step/check-loss.js';
+import { checkTrains } from './step/differentiate.js';
 import { StepRunner } from './step/step-runner.js';
 import { Validation } from './validation.js';
 
@@ -59,6 +61,7 @@ export class Trainer<Outputs extends TowerOutputs> {
     const { loss, optimizer, clipNorm, chunkSize, recompute, equalCaptions } = options;
     this.#runner = new StepRunner({ model, loss, optimizer, clipNorm, chunkSize, recompute, equalCaptions });
     this.optimizer = this.#runner.optimizer;
+    checkLoss(loss, model, { targets: this.#targetWidths });
     const { parameters, buffers } = this.#runner.parts;
     this.#freeze = new FreezeSchedule(options.freeze ?? [], model, parameters);
     this.#ema = options.ema && new Ema([...parameters, ...buffers], options.ema);
@@ -86,6 +89,7 @@ export class Trainer<Outputs extends TowerOutputs> {
   async fit(batches: BatchSource | readonly PairBatch[], options: FitOptions): Promise<FitResult> {
     const source = asSource(batches);
     checkFitOptions(options);
+    checkLoss(this.options.loss, this.model, { targets: this.#targetWidths, labels: source.labels });
     const { checkpoint } = options;
     if (this.#busy) throw new ConfigError({ where: 'train.Trainer.fit', problem: 'this trainer is training already' });
     const events = new RunEvents(options);
@@ -227,6 +231,7 @@ export class Trainer<Outputs extends TowerOutputs> {
     const onChange = (change: SettingChange) => events.tell({ kind: 'resumed', step: this.#step, changes: [change] });
 
     this.#freeze.apply(this.#step);
+    checkTrains(this.#runner.parts.parameters);
     if (this.#step === 0) await this.#checks.begin(events);
     while (place.epoch < epochs && this.#step < steps) {
       for await (const batch of place.batches(source, onChange)) {
@@ -308,6 +313,12 @@ export class Trainer<Outputs extends TowerOutputs> {
       emaDecay: ema?.decay,
       freeze: freeze?.map(({ match, fromStep, untilStep }) => ({ match: String(match), fromStep, untilStep })) ?? [],
     });
+  }
+
+  /** What batches bring as `targets`; undefined where the option does not say. */
+  get #targetWidths(): Readonly<Record<string, number>> | undefined {
+    const { targets } = this.options;
+    return targets ? targets.widths : {};
   }
 
   /** About what a checkpoint takes on a disk: parameters with two moments, averages, buffers. */

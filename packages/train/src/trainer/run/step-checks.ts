@@ -3,17 +3,23 @@ import { BatchNorm2d, Module } from '@diptych/nn';
 import type { Variable } from '@tensorflow/tfjs-core';
 import { equalCaptionsMessage } from '../../batches/caption-keys.js';
 import type { TrainerOptions } from '../options.js';
+import { isUnder } from '../../tower-of.js';
 import { formatParts, frozenParts, unusedError, unusedParts } from '../step/unused-parameters.js';
 import type { RunEvents } from './run-events.js';
 
 /** Steps in a row that `nonFinite: 'skip'` puts up with. */
 const MOST_SKIPS = 10;
 
+/** What the checks need to know of a trainer's options. */
+type Checked = Pick<TrainerOptions, 'chunkSize' | 'equalCaptions' | 'nonFinite' | 'unusedParameters'> & {
+  readonly loss: Pick<TrainerOptions['loss'], 'ignores'>;
+};
+
 /** What is looked at in the steps of a run, told as events, and ends the run where it must. */
 export class StepChecks {
   readonly #model: object;
   readonly #parameters: readonly (readonly [string, Variable])[];
-  readonly #options: Pick<TrainerOptions, 'chunkSize' | 'equalCaptions' | 'nonFinite' | 'unusedParameters'>;
+  readonly #options: Checked;
   #reportedCaptions = false;
   /** What does not train, as it was said last; undefined before the first step. */
   #frozen: string | undefined;
@@ -23,15 +29,20 @@ export class StepChecks {
   constructor(
     model: object,
     parameters: readonly (readonly [string, Variable])[],
-    options: Pick<TrainerOptions, 'chunkSize' | 'equalCaptions' | 'nonFinite' | 'unusedParameters'>,
+    options: Checked,
   ) {
     this.#model = model;
     this.#parameters = parameters;
     this.#options = options;
   }
 
-  /** Once a run, before its first step: batch norm layers that would see chunks in place of the batch. */
+  /**
+   * Once a run, before its first step: parts that the loss ignores, batch norm layers that would see chunks in place of the batch.
+   *
+   * @throws ConfigError if something that trains is ignored, unless that is a warning only
+   */
   async begin(events: RunEvents): Promise<void> {
+    this.#refuseIgnored(0);
     const { chunkSize } = this.#options;
     if (chunkSize === undefined || !(this.#model instanceof Module)) return;
     const norms = [...this.#model.namedModules()].filter(
@@ -57,6 +68,17 @@ export class StepChecks {
     if (parts.length > 0 || this.#frozen !== undefined) await events.tell({ kind: 'frozen', step, parts });
     this.#frozen = key;
     this.#usageChecked = false;
+    this.#refuseIgnored(step);
+  }
+
+  /** What the loss says of itself; what it does not say shows after the step. */
+  #refuseIgnored(step: number): void {
+    const { loss, unusedParameters } = this.#options;
+    if (unusedParameters === 'warn') return;
+    const { ignores = [] } = loss;
+    const read = [...this.#parameters.entries()].flatMap(([i, [name]]) => (isUnder(ignores, name) ? [] : [i]));
+    const unused = unusedParts(this.#model, this.#parameters, read);
+    if (unused.size > 0) throw unusedError(unused, step + 1);
   }
 
   /**

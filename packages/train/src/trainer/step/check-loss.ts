@@ -1,4 +1,4 @@
-import { ConfigError, type Loss, type TowerOutputs } from '@diptych/core';
+import { ConfigError, type Loss, type LossSetting, type TowerOutputs } from '@diptych/core';
 import type { TrainableModel } from '../../trainable-model.js';
 
 const REMEDIES: Readonly<Record<string, string>> = {
@@ -11,11 +11,16 @@ const REMEDIES: Readonly<Record<string, string>> = {
 
 /**
  * Checks that a model has what a loss reads, where both say so: a loss by `needs`, a model by properties of these names. `heads` stands
- * for any head, `heads.group` for that of this name.
+ * for any head, `heads.group` for that of this name. Then the loss looks over the rest by itself.
  *
- * @throws ConfigError if it lacks some of it, or the loss is none
+ * @param batches what is known of them
+ * @throws ConfigError if the model lacks some of it, the loss cannot be computed so, or it is none
  */
-export function checkLoss<Outputs extends TowerOutputs>(loss: Loss<Outputs>, model: object): void {
+export function checkLoss<Outputs extends TowerOutputs>(
+  loss: Loss<Outputs>,
+  model: object,
+  batches: Pick<LossSetting, 'labels' | 'targets'> = {},
+): void {
   if (typeof loss?.compute !== 'function') {
     throw new ConfigError({
       where: 'train.Trainer: loss',
@@ -26,13 +31,16 @@ export function checkLoss<Outputs extends TowerOutputs>(loss: Loss<Outputs>, mod
   }
   const lacking = (loss.needs ?? []).filter((need) => !offers(model, need));
   const [first] = lacking;
-  if (first === undefined) return;
-  throw new ConfigError({
-    where: `train.Trainer: ${loss.constructor.name}`,
-    expected: `a model with ${lacking.join(' and ')}`,
-    got: 'one without',
-    remedy: REMEDIES[first.split('.', 1)[0]!] ?? 'build it with one',
-  });
+  if (first !== undefined) {
+    throw new ConfigError({
+      where: `train.Trainer: ${loss.constructor.name}`,
+      expected: `a model with ${lacking.join(' and ')}`,
+      got: 'one without',
+      remedy: REMEDIES[first.split('.', 1)[0]!] ?? 'build it with one',
+    });
+  }
+  const { embedDim, heads } = model as Pick<TrainableModel, 'heads'> & { readonly embedDim?: number };
+  loss.check?.({ embedDim, ...('heads' in model && { heads: heads?.byName ?? {} }), ...batches });
 }
 
 /** False where a model says of itself that it lacks something. */

@@ -24,14 +24,7 @@ export function differentiate(
 ): LossGradients & { readonly ofTensors: readonly (tf.Tensor | undefined)[] } {
   const training = parameters.map(([, variable]) => variable).filter((variable) => variable.trainable);
   const sources = [...tensors, ...training];
-  if (sources.length === 0) {
-    throw new ConfigError({
-      where: 'train.Trainer.fit',
-      expected: 'parameters that train',
-      got: `${parameters.length} parameters, all of them frozen`,
-      remedy: 'let some train: a rule of `freeze` that ends (untilStep) or matches less, or variable.trainable = true',
-    });
-  }
+  if (sources.length === 0) checkTrains(parameters);
   let kept: [string, tf.Scalar][] = [];
   const compute = () =>
     tf.engine().gradients(
@@ -57,4 +50,15 @@ export function differentiate(
     gradients: parameters.map(([, variable]) => gradientOf.get(variable)),
     ofTensors: tensors.map((tensor) => gradientOf.get(tensor)),
   };
+}
+
+/** @throws ConfigError if nothing trains */
+export function checkTrains(parameters: StepParts['parameters']): void {
+  if (parameters.some(([, { trainable }]) => trainable)) return;
+  throw new ConfigError({
+    where: 'train.Trainer.fit',
+    expected: 'parameters that train',
+    got: `${parameters.length} parameters, all of them frozen`,
+    remedy: 'let some train: a rule of `freeze` that ends (untilStep) or matches less, or variable.trainable = true',
+  });
 }

@@ -13,7 +13,7 @@ import {
 import { disposeNested } from '@diptych/core/tfjs';
 import { type Compiled, compile } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
-import { checkBatch } from '../../batches/check-batch.js';
+import { checkBatch, checkTargets } from '../../batches/check-batch.js';
 import { type DeviceBatch, type HostRows, trainingBatch } from '../../batches/device-batch.js';
 import { checkModel, vocabSizeOf } from '../../check-model.js';
 import { AdamW } from '../../optimizers/adamw.js';
@@ -144,6 +144,15 @@ export class StepRunner<Outputs extends TowerOutputs> {
     const { optimizer, parameters, model } = this.parts;
     checkBatch(batch, 'train.StepRunner.run: batch', vocabSizeOf(model));
     const { step, seed = 0, factor = 1, targets = {} } = position;
+    checkTargets(targets, batch.size);
+    for (const [name, head] of Object.entries(model.heads?.byName ?? {})) {
+      const labels = batch.labels?.[name];
+      if (labels) head.checkLabels?.(labels, batch.size);
+    }
+    checkLoss(this.parts.loss, model, {
+      labels: Object.keys(batch.labels ?? {}),
+      targets: Object.fromEntries(Object.entries(targets).map(([name, { shape }]) => [name, shape[1] ?? 1])),
+    });
     optimizer.prepare();
     const hyper = tf.tensor2d(optimizer.hyper(factor), [parameters.length, 3]);
     const state = tf.tensor1d(Int32Array.of(seed, step, 0), 'int32');
