@@ -45,7 +45,11 @@ export function storedTargets(stored: StoredEmbeddings): TargetRows {
   for (const [side, rows] of sides) {
     checkMatrix(where, side, rows);
     if (rows.shape[0] === ids.length) continue;
-    throw new ShapeError({ where, expected: `${ids.length} rows in ${side}, one for each id`, got: `${rows.shape[0]}` });
+    throw new ShapeError({
+      where,
+      expected: `${ids.length} rows in ${side}, one for each id`,
+      got: `${rows.shape[0]}`,
+    });
   }
   const rowOf = new Map(ids.map((id, row) => [id, row]));
   const rowsOf = (batch: PairBatch) => {

@@ -55,7 +55,8 @@ export class Matryoshka implements Loss<TowerOutputs> {
         where: 'train.Matryoshka: loss',
         expected: "a loss on the towers' vectors alone, which are cut",
         got: `one that reads ${more}, which takes them whole`,
-        remedy: 'put it beside: new WeightedSum([{ name: "widths", loss: new Matryoshka({ … }) }, { name: "whole", loss }])',
+        remedy:
+          'put it beside: new WeightedSum([{ name: "widths", loss: new Matryoshka({ … }) }, { name: "whole", loss }])',
       });
     }
     const { weights = dims.map(() => 1 / dims.length) } = options;

@@ -1,22 +1,11 @@
-import { createHash } from 'node:crypto';
-import {
-  createReadStream,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statfsSync,
-  statSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { CheckpointError, ConfigError, checkOptions, checkPath } from '@diptych/core';
-import { FolderLock, isAlive, ownIdentity, syncFolder, writeFileAtomically } from '@diptych/core/node';
-import type { TensorData } from '@diptych/weights';
-import { openSafetensors, writeSafetensors } from '@diptych/weights/node';
+import { FolderLock, isAlive, ownIdentity, syncFolder } from '@diptych/core/node';
+import { writeSafetensors } from '@diptych/weights/node';
 import type { CheckpointStore, OnDamaged, TrainingSnapshot } from '../trainer/run/checkpoint-store.js';
+import { type Manifest, readCheckpoint, tryManifest, writeCheckpoint } from './checkpoint-files.js';
 
 /** Options of {@link FolderCheckpoints}. */
 export interface FolderCheckpointsOptions {
@@ -28,30 +17,12 @@ export interface FolderCheckpointsOptions {
   readonly writeTensors?: typeof writeSafetensors;
 }
 
-/** What `checkpoint.json` holds: the state, and what the tensor files have to be. Written last. */
-interface Manifest {
-  readonly state: TrainingSnapshot['state'];
-  readonly score?: number;
-  /** Counts the saves in this folder: a run that went back to an earlier step has its newest checkpoint at a lower one. */
-  readonly sequence?: number;
-  readonly files: Readonly<Record<string, FileDigest>>;
-  /** The tokenizer's, in `tokenizer/`. */
-  readonly texts?: Readonly<Record<string, FileDigest>>;
-}
-
-interface FileDigest {
-  readonly bytes: number;
-  readonly sha256: string;
-}
-
 /** A checkpoint of the folder; without a manifest where that is damaged. */
 interface Entry {
   readonly name: string;
   readonly manifest: Manifest | undefined;
 }
 
-const MANIFEST = 'checkpoint.json';
-const TOKENIZER = 'tokenizer';
 const NAME = /^step-\d{9}$/;
 /** Not to be read, and not to be lost: see `#remove`. */
 const DAMAGED = /^step-\d{9}-damaged-\d+$/;
@@ -144,7 +115,7 @@ export class FolderCheckpoints implements CheckpointStore {
       mkdirSync(this.folder, { recursive: true });
       this.#clearLeftovers();
       mkdirSync(unfinished);
-      await this.#write(unfinished, snapshot);
+      await writeCheckpoint(unfinished, snapshot, this.#nextSequence(), this.#writeTensors);
       this.#remove(name);
       await rename(unfinished, join(this.folder, name));
       await syncFolder(this.folder);
@@ -169,11 +140,11 @@ export class FolderCheckpoints implements CheckpointStore {
     const entries = this.#entries();
     if (which !== 'latest' && which !== 'best') {
       if (!entries.some(({ name }) => name === which)) return undefined;
-      return this.#read(which);
+      return readCheckpoint(join(this.folder, which));
     }
     for (const { name } of which === 'latest' ? entries.reverse() : byScore(entries)) {
       try {
-        return await this.#read(name);
+        return await readCheckpoint(join(this.folder, name));
       } catch (error) {
         await onDamaged?.(name, (error as Error).message);
       }
@@ -192,47 +163,8 @@ export class FolderCheckpoints implements CheckpointStore {
       .sort((a, b) => (sequence(a) === sequence(b) ? 0 : sequence(a) - sequence(b)));
   }
 
-  async #write(folder: string, { tensors, state, score, files: contents = {} }: TrainingSnapshot): Promise<void> {
-    const files: Record<string, Manifest['files'][string]> = {};
-    for (const [part, values] of Object.entries(tensors)) {
-      const path = join(folder, `${part}.safetensors`);
-      await this.#writeTensors(path, values);
-      verifyEqual(path, values);
-      files[`${part}.safetensors`] = await digest(path);
-    }
-    const texts: Record<string, FileDigest> = {};
-    for (const [name, content] of Object.entries(contents)) {
-      const path = join(folder, TOKENIZER, name);
-      mkdirSync(join(folder, TOKENIZER), { recursive: true });
-      await writeFileAtomically(path, [new TextEncoder().encode(content)]);
-      texts[name] = await digest(path);
-    }
-    const sequence = 1 + Math.max(0, ...this.#entries().map(({ manifest }) => manifest?.sequence ?? 0));
-    const manifest: Manifest = { state, score, sequence, files, texts };
-    const text = JSON.stringify(manifest, null, 1);
-    await writeFileAtomically(join(folder, MANIFEST), [new TextEncoder().encode(`${text}\n`)]);
-    if (readFileSync(join(folder, MANIFEST), 'utf8') !== `${text}\n`) throw damaged(folder, MANIFEST);
-  }
-
-  async #read(name: string): Promise<TrainingSnapshot> {
-    const folder = join(this.folder, name);
-    const { state, score, files, texts = {} } = readManifest(folder);
-    const contents: Record<string, string> = {};
-    for (const [name, expected] of Object.entries(texts)) {
-      const path = join(folder, TOKENIZER, name);
-      await checkDigest(folder, path, expected);
-      contents[name] = readFileSync(path, 'utf8');
-    }
-    const tensors: Record<string, ReadonlyMap<string, TensorData>> = {};
-    for (const [file, expected] of Object.entries(files)) {
-      const path = join(folder, file);
-      await checkDigest(folder, path, expected);
-      const opened = openSafetensors(path);
-      tensors[file.replace(/\.safetensors$/, '')] = new Map(
-        [...opened.infos.keys()].map((key) => [key, opened.read(key)]),
-      );
-    }
-    return { tensors, state, score, files: contents };
+  #nextSequence(): number {
+    return 1 + Math.max(0, ...this.#entries().map(({ manifest }) => manifest?.sequence ?? 0));
   }
 
   /** @throws CheckpointError if that name is a checkpoint of another run */
@@ -341,63 +273,10 @@ function unwritable(folder: string, cause: unknown): CheckpointError {
   );
 }
 
-function tryManifest(folder: string): Manifest | undefined {
-  try {
-    return readManifest(folder);
-  } catch {
-    return undefined;
-  }
-}
-
-function readManifest(folder: string): Manifest {
-  try {
-    const manifest = JSON.parse(readFileSync(join(folder, MANIFEST), 'utf8')) as Manifest | null;
-    if (!Number.isInteger(manifest?.state?.step) || typeof manifest?.files !== 'object')
-      throw new Error('is not whole');
-    return manifest;
-  } catch (cause) {
-    throw damaged(folder, MANIFEST, cause);
-  }
-}
-
-/** Compares what is on the disk with what was to be written, byte by byte. */
-function verifyEqual(path: string, tensors: ReadonlyMap<string, TensorData>): void {
-  const opened = openSafetensors(path);
-  for (const [name, { data }] of tensors) {
-    const read = opened.read(name).data;
-    const bytes = (array: TensorData['data']) => Buffer.from(array.buffer, array.byteOffset, array.byteLength);
-    if (bytes(read).compare(bytes(data)) !== 0) throw damaged(path, name);
-  }
-}
-
-/** @throws CheckpointError unless the file is as it was written */
-async function checkDigest(folder: string, path: string, expected: FileDigest): Promise<void> {
-  if (!existsSync(path)) throw damaged(folder, basename(path));
-  const found = await digest(path);
-  if (found.bytes !== expected.bytes || found.sha256 !== expected.sha256) throw damaged(folder, basename(path));
-}
-
-async function digest(path: string): Promise<FileDigest> {
-  const hash = createHash('sha256');
-  let bytes = 0;
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
-    hash.update(chunk as Buffer);
-    bytes += (chunk as Buffer).length;
-  }
-  return { bytes, sha256: hash.digest('hex') };
-}
-
 function folderInUse(folder: string, holder: string): CheckpointError {
   return new CheckpointError({
     where: `train: run folder ${folder}`,
     problem: `${holder} is training in it`,
     remedy: 'wait for it or end it, or use another folder for this run',
   });
-}
-
-function damaged(folder: string, what: string, cause?: unknown): CheckpointError {
-  return new CheckpointError(
-    { where: `train: checkpoint ${folder}`, problem: `${what} is damaged`, remedy: 'use an older checkpoint' },
-    { cause },
-  );
 }

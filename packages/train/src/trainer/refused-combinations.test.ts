@@ -67,7 +67,7 @@ const table: [string, () => MultiModalEncoder, Options, RegExp][] = [
     /expected targets.image and targets.text, got targets image/,
   ],
   [
-    "a teacher of another width, by cosine",
+    'a teacher of another width, by cosine',
     plain,
     { loss: new Distillation(), targets: teacher(16, 'image', 'text') },
     /targets.image: expected vectors of the model's embedDim, 8, got 16 numbers a vector; .*affinity/,

@@ -2,8 +2,8 @@ import { type PairBatch, TrainingError } from '@diptych/core';
 import { BatchNorm2d, Module } from '@diptych/nn';
 import type { Variable } from '@tensorflow/tfjs-core';
 import { equalCaptionsMessage } from '../../batches/caption-keys.js';
-import type { TrainerOptions } from '../options.js';
 import { isUnder } from '../../tower-of.js';
+import type { TrainerOptions } from '../options.js';
 import { formatParts, frozenParts, unusedError, unusedParts } from '../step/unused-parameters.js';
 import type { RunEvents } from './run-events.js';
 
@@ -26,11 +26,7 @@ export class StepChecks {
   #usageChecked = false;
   #skips = 0;
 
-  constructor(
-    model: object,
-    parameters: readonly (readonly [string, Variable])[],
-    options: Checked,
-  ) {
+  constructor(model: object, parameters: readonly (readonly [string, Variable])[], options: Checked) {
     this.#model = model;
     this.#parameters = parameters;
     this.#options = options;
