@@ -1,31 +1,19 @@
-import { resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { CheckpointError, ConfigError, InputError, type PairBatch } from '@diptych/core';
 import { assembleBatches, type DecodedBatch, type SpareRow } from './assemble.js';
-import { BatchMemory } from './batch-memory.js';
 import { DataError } from './data-error.js';
-import {
-  canDecode,
-  type DecodeParts,
-  type DecodeResult,
-  type DecodeTask,
-  decodeRows,
-  givesBytes,
-  rowSizeOf,
-} from './decode-rows.js';
-import { DecodedCache } from './decoded-cache.js';
-import { collectLabelNames, LabelEncoder, type LabelNames } from './label-batch.js';
+import { type DecodeParts, givesBytes } from './decode-rows.js';
+import { collectLabelNames, LabelEncoder, type LabelNames, unknownLabel } from './label-batch.js';
 import { type DataLoaderOptions, type LoaderSettings, resolveOptions } from './loader-options.js';
-import { checkState, type LoaderState } from './loader-state.js';
+import { checkState, type LoaderState, settingsOf } from './loader-state.js';
 import { prefetch } from './prefetch.js';
 import { Quarantine, type QuarantineCounts } from './quarantine.js';
 import type { PairRecord } from './record.js';
+import { RowDecoder } from './row-decoder.js';
 import { type PlannedBatch, type PlannedRow, planBatches } from './sampling/plan.js';
 import { toRows } from './sampling/rows.js';
+import { tokenLengths } from './sampling/token-lengths.js';
 import { orderedRead } from './shuffle.js';
 import { type PairSource, plainRead } from './source.js';
-import { DecodePool } from './worker/decode-pool.js';
-import { portablePart } from './worker/import-kinds.js';
 
 /** What an epoch came to so far. */
 export interface LoaderStats {
@@ -55,9 +43,7 @@ export class DataLoader {
   readonly #options: LoaderSettings;
   readonly #quarantine: Quarantine;
   readonly #imageKeys = new Map<number, string>();
-  readonly #cache: DecodedCache | undefined;
-  readonly #memory = new BatchMemory();
-  #pool: DecodePool | undefined;
+  readonly #decoder: RowDecoder;
   #state: LoaderState;
   #resumed: LoaderState | undefined;
   #pairs = 0;
@@ -74,26 +60,7 @@ export class DataLoader {
     this.#given = options;
     this.#labelNames = options.labels;
     this.#quarantine = new Quarantine(options);
-    if (options.cache === 'decoded') {
-      if (!canDecode(options.transform)) {
-        throw new ConfigError({
-          where: 'data.DataLoader',
-          expected: "a transform with decode(image) for cache: 'decoded'",
-          got: `the kind ${JSON.stringify(options.transform.describe().kind)} without one`,
-          remedy: 'leave cache out, or decode the pictures and give them to pairs() as { data, width, height }',
-        });
-      }
-      this.#cache = new DecodedCache(this.#options.cacheBytes);
-    }
-    if (options.output === 'uint8' && !givesBytes(options.transform)) {
-      throw new ConfigError({
-        where: 'data.DataLoader',
-        expected: "a transform with intoBytes() for output: 'uint8'",
-        got: `the kind ${JSON.stringify(options.transform.describe().kind)} without one`,
-        remedy: "leave output out, or make the transform with @diptych/preprocess/image's compose or imageTransform",
-      });
-    }
-    if (options.workers) this.#checkPortable();
+    this.#decoder = new RowDecoder(this.#options);
     this.#state = this.#stateAt(0, 0, 0, []);
   }
 
@@ -115,7 +82,7 @@ export class DataLoader {
   get stats(): LoaderStats {
     const { epoch, batches } = this.#state;
     const bad = this.#quarantine.counts;
-    return { epoch, batches, pairs: this.#pairs, bad, workerDeaths: this.#pool?.deaths ?? 0 };
+    return { epoch, batches, pairs: this.#pairs, bad, workerDeaths: this.#decoder.deaths };
   }
 
   /** Names of the columns of labels in its batches: those that the source declares. */
@@ -166,7 +133,7 @@ export class DataLoader {
    * @throws CheckpointError if the state is damaged or belongs to other options
    */
   resume(state: unknown): void {
-    this.#resumed = checkState(state, this.#settings());
+    this.#resumed = checkState(state, settingsOf(this.source, this.#options));
     this.#labelNames = this.#resumed.labels ?? this.#labelNames;
     this.#state = this.#resumed;
   }
@@ -176,7 +143,7 @@ export class DataLoader {
    * it after each step. Without it, batches stay as they are.
    */
   recycle({ pixels }: PairBatch): void {
-    if (this.#options.workers === 0) this.#memory.takeBack(pixels.data);
+    this.#decoder.takeBack(pixels.data);
   }
 
   /**
@@ -219,7 +186,7 @@ export class DataLoader {
       const plan = this.#plan(epoch, from, labels, stop.signal);
       const spares = from ? await this.#replay(plan, from) : [];
       const { batchSize, transform, tokenizer, dropLast, tokenize, output } = this.#options;
-      const decoded = prefetch(plan, (planned) => this.#decode(planned), this.#options.prefetch);
+      const decoded = prefetch(plan, (planned) => this.#decoder.decode(planned), this.#options.prefetch);
       let batches = from?.batches ?? 0;
       let planned = from?.planned ?? 0;
       const assembled = assembleBatches(this.#counted(decoded, stop), {
@@ -237,7 +204,7 @@ export class DataLoader {
         planned = state.planned;
         this.#pairs += batch.size;
         this.#state = this.#stateAt(epoch, batches, planned, state.spares);
-        this.#memory.give(batch.pixels.data);
+        this.#decoder.give(batch.pixels.data);
         let left = true;
         try {
           yield batch;
@@ -281,9 +248,7 @@ export class DataLoader {
 
   /** Ends the worker threads. The loader can be used again; it then starts new ones. */
   async close(): Promise<void> {
-    const pool = this.#pool;
-    this.#pool = undefined;
-    await pool?.close();
+    await this.#decoder.close();
   }
 
   #plan(
@@ -310,7 +275,7 @@ export class DataLoader {
       batchSize,
       window,
       lengthsOf: this.#options.bucketByLength
-        ? (texts) => (lengthOf ? texts.map(lengthOf) : this.#tokenLengths(texts))
+        ? (texts) => (lengthOf ? texts.map(lengthOf) : tokenLengths(texts, this.#options))
         : undefined,
       shuffle,
       seed,
@@ -338,15 +303,7 @@ export class DataLoader {
         yield record;
         continue;
       }
-      const [label, name] = unknown;
-      const names = labels!.names[label]!;
-      reject(
-        new DataError('unknown-label', record.origin, {
-          expected: `the label ${JSON.stringify(label)} to be one of ${names.length} names`,
-          got: JSON.stringify(name.slice(0, 60)),
-          remedy: `train with this name too, or correct it; known are ${names.slice(0, 10).join(', ')}${names.length > 10 ? ', …' : ''}`,
-        }),
-      );
+      reject(unknownLabel(record.origin, unknown, labels!.names));
     }
   }
 
@@ -369,54 +326,13 @@ export class DataLoader {
     }
     if (spares.length === 0) return [];
     const rows = spares.map(([batch, row]) => waiting.get(`${batch},${row}`)).filter((row) => row !== undefined);
-    const { result } = await this.#decode({ number: -1, rows });
-    const rowSize = this.#rowSize;
+    const { result } = await this.#decoder.decode({ number: -1, rows });
+    const { rowSize } = this.#decoder;
     const failed = new Set(result.failures.map(({ row }) => row));
     return rows.flatMap((row, i) => {
       const place = spares[i]!;
       return failed.has(i) ? [] : [{ place, row, pixels: result.pixels.subarray(i * rowSize, (i + 1) * rowSize) }];
     });
-  }
-
-  async #decode(planned: PlannedBatch): Promise<DecodedBatch> {
-    const { rows } = planned;
-    const task: DecodeTask = {
-      rows: rows.map(({ record, text, context }) => ({
-        image: this.#cache?.lookUp(record.item, record.image) ?? record.image,
-        text,
-        origin: record.origin,
-        context,
-      })),
-      keepDecoded: this.#cache !== undefined && !this.#cache.full,
-    };
-    const result = await this.#run(task);
-    for (const [i, image] of result.decoded?.entries() ?? []) {
-      if (image) this.#cache?.keep(rows[i]!.record.item, image);
-    }
-    return { planned, result };
-  }
-
-  async #run(task: DecodeTask): Promise<DecodeResult> {
-    const { transform, tokenizer, workers, tokenize, output, maxImageBytes, taskTimeout } = this.#options;
-    if (workers === 0) {
-      const parts: DecodeParts = { transform, tokenizer, tokenize, output, maxImageBytes };
-      return decodeRows(task, parts, this.#memory.reuse(task.rows.length * this.#rowSize));
-    }
-    this.#pool ??= new DecodePool({
-      workers,
-      setup: {
-        transform: portablePart('transform', transform.describe()),
-        tokenizer: portablePart('tokenizer', tokenizer.describe()),
-        tokenize,
-        output,
-        maxImageBytes,
-        resolveFrom: [process.argv[1], resolve('package.json')].filter((file) => file !== undefined),
-      },
-      workerFile: workerPath(this.#options.workerFile),
-      taskTimeout,
-      rowSize: this.#rowSize,
-    });
-    return this.#pool.run(task);
   }
 
   /** Rejects the rows that failed, in the order of the batches, and stops where nearly all do. */
@@ -465,18 +381,6 @@ export class DataLoader {
     });
   }
 
-  #tokenLengths(texts: readonly string[]): number[] {
-    const tokens = this.#options.tokenizer.encode(texts, { ...this.#options.tokenize, padding: 'longest' });
-    const { inputIds, attentionMask } = tokens;
-    const [rows, length] = tokens.shape as [number, number];
-    if (attentionMask.length !== inputIds.length) return new Array<number>(rows).fill(length);
-    return Array.from({ length: rows }, (_, row) => {
-      let sum = 0;
-      for (let i = row * length; i < (row + 1) * length; i++) sum += attentionMask[i]!;
-      return sum;
-    });
-  }
-
   /** @throws CheckpointError if the source holds something else than that of a resumed state */
   async #checkContent(saved: string): Promise<void> {
     const now = this.#content ?? (await this.fingerprint());
@@ -489,29 +393,11 @@ export class DataLoader {
     });
   }
 
-  /** Everything that the sequence of batches depends on, but for what the source holds. */
-  #settings(): LoaderState['settings'] {
-    const { batchSize, seed, shuffle, training, dropLast, captions, unique, window, buffer, reader } = this.#options;
-    return {
-      size: this.source.size ?? -1,
-      batchSize,
-      seed,
-      shuffle,
-      training,
-      dropLast,
-      captions,
-      unique,
-      window,
-      buffer: `${buffer.records}/${buffer.bytes}`,
-      shard: `${reader.index}/${reader.count}`,
-    };
-  }
-
   #stateAt(epoch: number, batches: number, planned: number, spares: LoaderState['spares']): LoaderState {
     const labels = this.source.labels && this.#labelNames;
     return {
       version: 1,
-      settings: this.#settings(),
+      settings: settingsOf(this.source, this.#options),
       ...(this.#content !== undefined && { content: this.#content }),
       ...(labels && { labels }),
       epoch,
@@ -520,22 +406,7 @@ export class DataLoader {
       spares,
     };
   }
-
-  #checkPortable(): void {
-    for (const what of ['transform', 'tokenizer'] as const) {
-      portablePart(what, this.#options[what].describe());
-    }
-  }
-
-  get #rowSize(): number {
-    return rowSizeOf(this.#options.transform);
-  }
 }
 
 /** Below this number of items, a share of bad ones says little. */
 const ENOUGH_TO_JUDGE = 256;
-
-function workerPath(file: string | URL | undefined): string {
-  const place = file ?? new URL('./worker.js', import.meta.url);
-  return place instanceof URL || place.startsWith('file:') ? fileURLToPath(place) : place;
-}

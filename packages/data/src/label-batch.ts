@@ -1,5 +1,7 @@
 import type { PairBatch } from '@diptych/core';
+import { DataError } from './data-error.js';
 import type { LabelKinds, LabelValues } from './labels.js';
+import type { Origin } from './origin.js';
 import type { PairRecord } from './record.js';
 
 /** The names of each label's classes, in the order of their numbers. Numbers have none. */
@@ -51,6 +53,20 @@ export class LabelEncoder {
       }),
     );
   }
+}
+
+/** Why a pair cannot be used whose label has no number. */
+export function unknownLabel(
+  origin: Origin,
+  [label, name]: readonly [label: string, name: string],
+  known: LabelNames,
+): DataError {
+  const names = known[label]!;
+  return new DataError('unknown-label', origin, {
+    expected: `the label ${JSON.stringify(label)} to be one of ${names.length} names`,
+    got: JSON.stringify(name.slice(0, 60)),
+    remedy: `train with this name too, or correct it; known are ${names.slice(0, 10).join(', ')}${names.length > 10 ? ', …' : ''}`,
+  });
 }
 
 /** All names of labels in some records, sorted: whole numbers by size, all else by code unit. */

@@ -1,5 +1,7 @@
 import { CheckpointError } from '@diptych/core';
 import type { LabelNames } from './label-batch.js';
+import type { LoaderSettings } from './loader-options.js';
+import type { PairSource } from './source.js';
 
 /**
  * Where a loader stands, as plain JSON of a few hundred bytes: give it to `resume` of a loader with the same source and
@@ -20,6 +22,24 @@ export interface LoaderState {
   readonly planned: number;
   /** Rows of these that still wait for a batch: [planned batch, row]. */
   readonly spares: readonly (readonly [number, number])[];
+}
+
+/** Everything that the sequence of batches depends on, but for what the source holds. */
+export function settingsOf({ size = -1 }: PairSource, options: LoaderSettings): LoaderState['settings'] {
+  const { batchSize, seed, shuffle, training, dropLast, captions, unique, window, buffer, reader } = options;
+  return {
+    size,
+    batchSize,
+    seed,
+    shuffle,
+    training,
+    dropLast,
+    captions,
+    unique,
+    window,
+    buffer: `${buffer.records}/${buffer.bytes}`,
+    shard: `${reader.index}/${reader.count}`,
+  };
 }
 
 /**
