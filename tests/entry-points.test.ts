@@ -8,7 +8,7 @@ import { isDiptychError } from '@diptych/core';
 import { disposeNested } from '@diptych/core/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { EXEMPT, EXEMPT_ENTRIES } from './entry-points-exempt.js';
 
 const root = resolve(import.meta.dirname, '..');
@@ -72,19 +72,16 @@ const rows = loaded.flatMap(([entry, exported]) =>
 
 describe('what the packages export', () => {
   const before = process.cwd();
-  const environment = { HF_HUB_OFFLINE: process.env.HF_HUB_OFFLINE, HF_HOME: process.env.HF_HOME };
   beforeAll(async () => {
     // calls that take `a` for a path write there, and none asks a hub
     process.chdir(mkdtempSync(join(tmpdir(), 'diptych-entry-points-')));
-    Object.assign(process.env, { HF_HUB_OFFLINE: '1', HF_HOME: process.cwd() });
+    vi.stubEnv('HF_HUB_OFFLINE', '1');
+    vi.stubEnv('HF_HOME', process.cwd());
     await tf.setBackend('cpu');
   });
   afterAll(() => {
     process.chdir(before);
-    for (const [name, value] of Object.entries(environment)) {
-      if (value === undefined) delete process.env[name];
-      else process.env[name] = value;
-    }
+    vi.unstubAllEnvs();
   });
 
   it.each(rows.filter(([name]) => !Object.hasOwn(EXEMPT, name)))('%s', async (_, target) => {

@@ -111,7 +111,11 @@ function runModule(name, source, folder, environment) {
   copyFileSync(join(project, 'readers-own.mjs'), join(folder, 'readers-own.mjs'));
   const used = [...new Set(source.match(/\b[A-Za-z]+\b/g))].join(' ');
   return new Promise((done) => {
-    const options = { cwd: folder, env: { ...environment, READERS_OWN: used }, timeout: SECONDS_A_BLOCK * 1000 };
+    const options = {
+      cwd: folder,
+      env: { ...environment, DIPTYCH_READERS_OWN: used },
+      timeout: SECONDS_A_BLOCK * 1000,
+    };
     execFile('node', ['--no-warnings', '--import', './readers-own.mjs', file], options, (error, stdout, stderr) => {
       const late = error?.killed ? `took more than ${SECONDS_A_BLOCK} s\n` : '';
       done({ ok: error === null, output: `${late}${stdout}${stderr}` });

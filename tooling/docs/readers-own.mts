@@ -99,7 +99,7 @@ declare global {
   const input: Own<'input'>;
 }
 
-for (const name of process.env.READERS_OWN?.split(' ') ?? []) {
+for (const name of process.env.DIPTYCH_READERS_OWN?.split(' ') ?? []) {
   const make = MAKERS[name as keyof typeof MAKERS];
   if (make) Object.defineProperty(globalThis, name, { value: await make(), configurable: true });
 }

@@ -1,94 +1,19 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { isDiptychError, type PairBatch, registerKinds } from '@diptych/core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readFileSync, writeFileSync } from 'node:fs';
+import type { PairBatch } from '@diptych/core';
+import { describe, expect, it } from 'vitest';
 import { serve } from '../../core/test/flaky-server.js';
-import { buildWorker } from '../test/build-worker.js';
-import {
-  FakeTokenizer,
-  FakeTransform,
-  type FakeTransformOptions,
-  fakeImage,
-  kinds,
-  makeTransform,
-} from '../test/fake-parts.js';
+import { FakeTokenizer, FakeTransform, fakeImage } from '../test/fake-parts.js';
+import { allOf, codeOf, idsOf, plain, someItems, useLoaders } from '../test/loaders.js';
 import { makeTar, type TarMember } from '../test/make-tar.js';
 import { DataLoader } from './data-loader.js';
 import type { DataLoaderOptions } from './loader-options.js';
-import type { LoaderState } from './loader-state.js';
-import type { PairSource } from './source.js';
 import { iterable } from './sources/iterable.js';
 import { jsonl } from './sources/jsonl.js';
 import { mix } from './sources/mix.js';
 import { type PairInput, pairs } from './sources/pairs.js';
 import { webdataset } from './sources/webdataset.js';
 
-let folder: string;
-let workerFile: string;
-const loaders: DataLoader[] = [];
-
-beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'diptych-loader-'));
-  const built = await buildWorker(folder);
-  workerFile = built.workerFile;
-  // as a program's own module does it, by its address
-  registerKinds(kinds, built.module);
-});
-
-afterAll(async () => {
-  await Promise.all(loaders.map((loader) => loader.close()));
-  rmSync(folder, { recursive: true });
-});
-
-const words = ['a', 'bb', 'ccc', 'dddd'];
-
-function someItems(count: number, bad: (i: number) => boolean = () => false): PairInput[] {
-  return Array.from({ length: count }, (_, i) => ({
-    id: `id${i}`,
-    image: bad(i) ? Uint8Array.of(1, 2, 3) : fakeImage(i % 256),
-    text: [`first ${i}`, `second of ${i} ${words.slice(0, i % 4).join(' ')}`],
-  }));
-}
-
-function makeLoader(
-  source: PairSource,
-  options: Partial<DataLoaderOptions> = {},
-  transform: FakeTransformOptions = {},
-): DataLoader {
-  const loader = new DataLoader(source, {
-    transform: new FakeTransform(transform),
-    tokenizer: new FakeTokenizer(),
-    batchSize: 4,
-    quarantine: false,
-    workerFile,
-    ...options,
-  });
-  loaders.push(loader);
-  return loader;
-}
-
-/** Everything of a batch in a form that `toEqual` compares. */
-function plain({ size, pixels, tokens, ids }: PairBatch) {
-  return { size, ids: [...ids], pixels: [...pixels.data], shape: pixels.shape, tokens: [...tokens.inputIds] };
-}
-
-async function allOf(loader: DataLoader, epoch = 0) {
-  const batches: ReturnType<typeof plain>[] = [];
-  for await (const batch of loader.epoch(epoch)) batches.push(plain(batch));
-  return batches;
-}
-
-const idsOf = (batches: { ids: readonly string[] }[]) => batches.map(({ ids }) => ids.join(' '));
-
-async function codeOf(run: () => Promise<unknown> | unknown): Promise<string> {
-  try {
-    await run();
-  } catch (error) {
-    return isDiptychError(error) ? `${error.code}: ${error.message}` : String(error);
-  }
-  return 'nothing was thrown';
-}
+const { at, makeLoader } = useLoaders();
 
 describe('a loader', () => {
   it('says what is missing, before it reads', async () => {
@@ -115,8 +40,8 @@ describe('a loader', () => {
     expect(await print(4)).toBe(await print(4));
     expect(await print(4)).not.toBe(await print(5));
     const file = (name: string, text: string) => {
-      writeFileSync(join(folder, name), JSON.stringify({ image: 'a.png', text }));
-      return makeLoader(jsonl(join(folder, name))).fingerprint();
+      writeFileSync(at(name), JSON.stringify({ image: 'a.png', text }));
+      return makeLoader(jsonl(at(name))).fingerprint();
     };
     const first = await file('print.jsonl', 'one');
     expect(await file('print.jsonl', 'two')).not.toBe(first);
@@ -206,202 +131,6 @@ describe('inOrder', () => {
   });
 });
 
-describe('workers', () => {
-  const settings: Partial<DataLoaderOptions> = { shuffle: true, seed: 3, unique: true, bucketByLength: { window: 3 } };
-  const source = () => pairs(someItems(61, (i) => i % 9 === 5));
-
-  it('give the same batches as the main thread, whatever their number', async () => {
-    const expected = await allOf(makeLoader(source(), settings), 2);
-    expect(expected.length).toBeGreaterThan(10);
-    for (const workers of [1, 3]) {
-      const loader = makeLoader(source(), { ...settings, workers });
-      expect(await allOf(loader, 2)).toEqual(expected);
-      expect(loader.stats.bad).toEqual({ total: 7, byReason: { 'undecodable-image': 7 } });
-    }
-  });
-
-  it('are replaced when they die, and their batch is done again', async () => {
-    const expected = await allOf(makeLoader(pairs(someItems(40)), { shuffle: true }));
-    const loader = makeLoader(
-      pairs(someItems(40)),
-      { shuffle: true, workers: 2 },
-      { dieOn: 17, onceFlag: join(folder, 'died') },
-    );
-    expect(await allOf(loader)).toEqual(expected);
-    expect(loader.stats.workerDeaths).toBeGreaterThan(0);
-    expect(loader.stats.bad.total).toBe(0);
-  });
-
-  it('that always die on one picture lose that pair only', async () => {
-    const loader = makeLoader(pairs(someItems(24)), { workers: 2 }, { dieOn: 9 });
-    const ids = (await allOf(loader)).flatMap(({ ids }) => ids);
-    expect([...ids].sort()).toEqual(
-      someItems(24)
-        .flatMap(({ id }) => (id === 'id9' ? [] : [id!]))
-        .sort(),
-    );
-    expect(loader.stats.bad.byReason).toEqual({ 'worker-died': 1 });
-  });
-
-  it('that die on the first of many pictures in a batch still lose that pair only', async () => {
-    const items = someItems(300).map((item, i) => ({ ...item, image: fakeImage(i === 0 ? 255 : i % 200) }));
-    const loader = makeLoader(pairs(items), { workers: 1, batchSize: 256, prefetch: 1 }, { dieOn: 255 });
-    const ids = (await allOf(loader)).flatMap(({ ids }) => ids);
-    expect([...ids].sort()).toEqual(
-      items
-        .slice(1)
-        .map(({ id }) => id!)
-        .sort(),
-    );
-    expect(loader.stats.bad.byReason).toEqual({ 'worker-died': 1 });
-  }, 60_000);
-
-  it('that hang are ended after taskTimeout', async () => {
-    const loader = makeLoader(pairs(someItems(8)), { workers: 1, taskTimeout: 1200 }, { hangOn: 6 });
-    expect(idsOf(await allOf(loader))).toEqual(['id0 id1 id2 id3', 'id4 id5 id7']);
-    expect(loader.stats.bad.byReason).toEqual({ 'worker-died': 1 });
-  }, 60_000);
-
-  it('say so where they cannot start', async () => {
-    const broken = join(folder, 'broken.mjs');
-    writeFileSync(broken, 'process.exit(3);');
-    const throwing = join(folder, 'throwing.mjs');
-    writeFileSync(throwing, "throw new Error('not today');");
-    for (const workerFile of [join(folder, 'nowhere.mjs'), throwing, broken]) {
-      const loader = makeLoader(source(), { workers: 1, workerFile });
-      expect(await codeOf(() => allOf(loader))).toMatch(/^(config|engine): .*(worker threads to start|died)/);
-    }
-  }, 120_000);
-
-  it('need parts that can be built elsewhere', async () => {
-    const code = await codeOf(() => makeLoader(source(), { workers: 1 }, { kind: 'test/nobody-knows' }));
-    expect(code).toMatch(/^config: .*no module is known.*registerKinds.*workers: 0/);
-    registerKinds({ 'test/nowhere': makeTransform }, 'file:///nowhere/parts.mjs');
-    const missing = makeLoader(source(), { workers: 1 }, { kind: 'test/nowhere' });
-    expect(await codeOf(() => allOf(missing))).toMatch(/^config: .*nowhere/s);
-  });
-
-  it('build parts by the module that registered their kinds, which no description names', async () => {
-    expect(JSON.stringify(new FakeTransform().describe())).not.toMatch(/file:|module/);
-    expect(await allOf(makeLoader(source(), { workers: 1 }))).toEqual(await allOf(makeLoader(source())));
-  });
-});
-
-describe('resume', () => {
-  const settings: Partial<DataLoaderOptions>[] = [
-    { shuffle: true, seed: 5 },
-    { shuffle: true, seed: 5, dropLast: true, unique: true },
-    { shuffle: true, seed: 5, bucketByLength: { window: 4 }, captions: 'all' },
-    {},
-  ];
-  const sources = {
-    'in memory': () => pairs(someItems(57, (i) => i % 7 === 3)),
-    'a stream': () => iterable(() => someItems(57, (i) => i % 7 === 3)),
-    shards: () => webdataset(join(folder, 'resume-{0..3}.tar')),
-    'a mix': () =>
-      mix(
-        [
-          { source: pairs(someItems(30, (i) => i % 7 === 3)), weight: 3 },
-          { source: iterable(() => someItems(9)), weight: 1 },
-        ],
-        { until: 'all' },
-      ),
-  };
-  beforeAll(async () => {
-    for (let shard = 0; shard < 4; shard++) {
-      const members = Array.from({ length: 12 + shard }, (_, i): TarMember[] => [
-        [`${shard}-${i}.jpg`, i % 5 === 2 ? 'no picture' : fakeImage(i)],
-        [`${shard}-${i}.txt`, `${words.slice(0, i % 4).join(' ')} caption ${i} of ${shard}`],
-      ]).flat();
-      writeFileSync(join(folder, `resume-${shard}.tar`), await makeTar(members));
-    }
-  });
-  for (const [name, source] of Object.entries(sources)) {
-    it.each(settings)(`after any batch gives the rest of the uninterrupted run, ${name}, %j`, async (options) => {
-      const shuffled = { ...options, buffer: { records: 16 } };
-      const whole = makeLoader(source(), shuffled);
-      const expected: ReturnType<typeof plain>[] = [];
-      const states: string[] = [JSON.stringify(whole.state())];
-      for await (const batch of whole.epoch(0)) {
-        expected.push(plain(batch));
-        states.push(JSON.stringify(whole.state()));
-      }
-      for (const [given, state] of states.entries()) {
-        expect(state.length).toBeLessThan(1000);
-        const rest = makeLoader(source(), shuffled);
-        rest.resume(JSON.parse(state) as LoaderState);
-        expect(await allOf(rest, 0)).toEqual(expected.slice(given));
-      }
-    });
-  }
-
-  it('goes on with another number of workers', async () => {
-    const make = (workers: number) => makeLoader(sources.shards(), { shuffle: true, unique: true, workers });
-    const expected = await allOf(make(0), 1);
-    const first = make(2);
-    const given: ReturnType<typeof plain>[] = [];
-    for await (const batch of first.epoch(1)) {
-      given.push(plain(batch));
-      if (given.length === 5) break;
-    }
-    const second = make(1);
-    second.resume(JSON.parse(JSON.stringify(first.state())));
-    expect([...given, ...(await allOf(second, 1))]).toEqual(expected);
-  });
-
-  it('keeps later epochs as they were', async () => {
-    const make = () => makeLoader(pairs(someItems(20)), { shuffle: true });
-    const loader = make();
-    const iterator = loader.epoch(3);
-    await iterator.next();
-    const state = loader.state();
-    await iterator.return();
-    const resumed = make();
-    resumed.resume(state);
-    expect(await codeOf(() => allOf(resumed, 4))).toMatch(/^checkpoint: .*expected epoch\(3\)/);
-    expect((await allOf(resumed, 3)).length).toBe(4);
-    expect(await allOf(resumed, 4)).toEqual(await allOf(make(), 4));
-  });
-
-  it('knows the source by what it holds, not by its name', async () => {
-    const named = (name: string, count = 20) => makeLoader(pairs(someItems(count), { name }), { seed: 1 });
-    const first = named('https://example.org/a.jsonl?signature=secret');
-    expect(JSON.stringify(first.state())).not.toMatch(/a\.jsonl|secret/);
-    const fingerprint = await first.fingerprint();
-    const batches = first.epoch(0);
-    await batches.next();
-    const state = first.state();
-    await batches.return();
-    expect(state.content).toBe(fingerprint);
-    expect(JSON.stringify(state)).not.toMatch(/a\.jsonl|secret/);
-    const moved = named('b.jsonl');
-    moved.resume(state);
-    expect(await allOf(moved, 0)).toEqual((await allOf(named('c'), 0)).slice(1));
-    const other = { ...state, content: 'other' };
-    const refused = named('a');
-    refused.resume(other);
-    expect(await codeOf(() => allOf(refused, 0))).toMatch(
-      /^checkpoint: .*expected a source with the fingerprint other/,
-    );
-    // a state of before November 2026
-    const { content: _, ...old } = { ...state, settings: { ...state.settings, source: 'pairs(a.jsonl)' } };
-    const going = named('b.jsonl');
-    going.resume(old);
-    expect((await allOf(going, 0)).length).toBe(4);
-  });
-
-  it('refuses a state of other options, another source, or no state', async () => {
-    const state = makeLoader(pairs(someItems(20)), { seed: 1 }).state();
-    expect(await codeOf(() => makeLoader(pairs(someItems(20)), { seed: 2 }).resume(state))).toMatch(
-      /^checkpoint: .*expected seed 1, got seed 2/,
-    );
-    expect(await codeOf(() => makeLoader(pairs(someItems(21)), { seed: 1 }).resume(state))).toMatch(/size 20/);
-    for (const wrong of [null, 3, {}, { ...state, planned: -1 }, { ...state, spares: [[1]] }]) {
-      expect(await codeOf(() => makeLoader(pairs(someItems(20)), { seed: 1 }).resume(wrong))).toMatch(/^checkpoint/);
-    }
-  });
-});
-
 describe('samplers', () => {
   it('unique keeps equal captions and images apart and loses no pair', async () => {
     const items = Array.from({ length: 60 }, (_, i) => ({
@@ -446,11 +175,11 @@ describe('samplers', () => {
 
 describe('bad items', () => {
   it('are passed over, counted, noted once with their place; batches stay full', async () => {
-    const quarantine = join(folder, 'quarantine.jsonl');
+    const quarantine = at('quarantine.jsonl');
     const items: PairInput[] = someItems(30, (i) => i === 3 || i === 11);
     items[5] = { image: fakeImage(5), text: '   ' };
     items[6] = { image: fakeImage(6), text: 'is UNTOKENIZABLE indeed' };
-    items[7] = { image: join(folder, 'nowhere.png'), text: 'missing' };
+    items[7] = { image: at('nowhere.png'), text: 'missing' };
     items[8] = { image: new Uint8Array(0), text: 'empty' };
     const seen: string[] = [];
     const loader = makeLoader(pairs(items), { quarantine, onBad: ({ message }) => seen.push(message) });
