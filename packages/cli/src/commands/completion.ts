@@ -1,5 +1,6 @@
 import { buildChoiceParser, buildCommand } from '@stricli/core';
 import { SHELLS, type Shell } from '../completion/scripts.js';
+import { about } from './flags.js';
 
 /** `completion`: prints what a shell has to run. */
 export const completionCommand = buildCommand<Record<never, never>, [shell: Shell]>({
@@ -21,12 +22,9 @@ export const completionCommand = buildCommand<Record<never, never>, [shell: Shel
     },
     flags: {},
   },
-  docs: {
-    brief: 'Print what lets a shell complete commands and flags',
-    customUsage: [
-      { input: 'bash', brief: 'in ~/.bashrc: eval "$(diptych completion bash)"' },
-      { input: 'zsh', brief: 'in ~/.zshrc, after compinit: eval "$(diptych completion zsh)"' },
-      { input: 'fish', brief: 'once: diptych completion fish > ~/.config/fish/completions/diptych.fish' },
-    ],
-  },
+  docs: about('Print what lets a shell complete commands and flags', {
+    bash: 'in ~/.bashrc: eval "$(diptych completion bash)"',
+    zsh: 'in ~/.zshrc, after compinit: eval "$(diptych completion zsh)"',
+    fish: 'once: diptych completion fish > ~/.config/fish/completions/diptych.fish',
+  }),
 });

@@ -1,7 +1,7 @@
 import { buildCommand } from '@stricli/core';
 import { BACKENDS } from '../engine/backends.js';
 import type { DoctorFlags } from './doctor-run.js';
-import { runFlags, toggle } from './flags.js';
+import { about, runFlags, toggle } from './flags.js';
 
 /** Flags of `doctor`. */
 export const doctorCommand = buildCommand<DoctorFlags>({
@@ -20,11 +20,8 @@ export const doctorCommand = buildCommand<DoctorFlags>({
       json: toggle('print what was found as JSON'),
     },
   },
-  docs: {
-    brief: 'Look over what commands need: Node, engine, GPU, memory, disk, hub; each finding with a remedy',
-    customUsage: [
-      { input: '', brief: 'ok, note or MEND for each thing; exit code 1 where something has to be mended' },
-      { input: '--json', brief: 'for reports of bugs' },
-    ],
-  },
+  docs: about('Look over what commands need: Node, engine, GPU, memory, disk, hub; each finding with a remedy', {
+    '': 'ok, note or MEND for each thing; exit code 1 where something has to be mended',
+    '--json': 'for reports of bugs',
+  }),
 });

@@ -1,7 +1,7 @@
 import { buildCommand } from '@stricli/core';
 import { userPath } from '../terminal/user-path.js';
 import type { EmbedFlags } from './embed-run.js';
-import { backendFlag, picturesArgument, runFlags, toggle } from './flags.js';
+import { about, backendFlag, picturesArgument, runFlags, toggle } from './flags.js';
 
 /** Flags of `embed`. */
 export const embedCommand = buildCommand<EmbedFlags, [data: string]>({
@@ -25,11 +25,8 @@ export const embedCommand = buildCommand<EmbedFlags, [data: string]>({
       json: toggle('print what was written as JSON'),
     },
   },
-  docs: {
-    brief: 'Embed pictures or captions with a finished run, into safetensors',
-    customUsage: [
-      { input: 'pictures', brief: 'every picture below a folder' },
-      { input: 'pairs.jsonl --towers both --out mine', brief: 'pictures and captions' },
-    ],
-  },
+  docs: about('Embed pictures or captions with a finished run, into safetensors', {
+    pictures: 'every picture below a folder',
+    'pairs.jsonl --towers both --out mine': 'pictures and captions',
+  }),
 });

@@ -1,7 +1,7 @@
 import { buildChoiceParser, buildCommand } from '@stricli/core';
 import { userPath } from '../terminal/user-path.js';
 import { EXPORT_FORMATS, type ExportFlags, type ExportFormat } from './export-formats.js';
-import { runFlags, toggle } from './flags.js';
+import { about, runFlags, toggle } from './flags.js';
 
 /** Flags of `export`. */
 export const exportCommand = buildCommand<ExportFlags, [format: ExportFormat]>({
@@ -30,11 +30,8 @@ export const exportCommand = buildCommand<ExportFlags, [format: ExportFormat]>({
       json: toggle('print what was written as JSON'),
     },
   },
-  docs: {
-    brief: 'Write the model of a finished run for other runtimes, and compare it with the original',
-    customUsage: [
-      { input: 'onnx', brief: 'image.onnx, text.onnx, … of the newest finished run, for any ONNX runtime' },
-      { input: 'onnx --run 001 --out model-onnx --json', brief: 'of a certain run' },
-    ],
-  },
+  docs: about('Write the model of a finished run for other runtimes, and compare it with the original', {
+    onnx: 'image.onnx, text.onnx, … of the newest finished run, for any ONNX runtime',
+    'onnx --run 001 --out model-onnx --json': 'of a certain run',
+  }),
 });

@@ -1,3 +1,4 @@
+import { CAPTIONS } from '../data/open-data.js';
 import { BACKENDS } from '../engine/backends.js';
 import { towerName, userPath } from '../terminal/user-path.js';
 
@@ -6,9 +7,19 @@ export function optional<Value>(parse: (text: string) => Value, brief: string, p
   return { kind: 'parsed', parse, brief, placeholder, optional: true } as const;
 }
 
+/** A flag with one of some values, which may be left out. */
+export function choice<const Values extends readonly string[]>(values: Values, brief: string) {
+  return { kind: 'enum', values, brief, optional: true } as const;
+}
+
 /** A flag that is off unless it is given. */
 export function toggle(brief: string) {
   return { kind: 'boolean', brief, default: false, withNegated: false } as const;
+}
+
+/** What a command is for, and ways to call it with what each does. */
+export function about(brief: string, uses: Readonly<Record<string, string>>) {
+  return { brief, customUsage: Object.entries(uses).map(([input, use]) => ({ input, brief: use })) };
 }
 
 /** Flags of every command that works on a finished run. */
@@ -24,6 +35,9 @@ export interface RunFlags {
   readonly runs?: string;
   readonly run?: string;
 }
+
+/** What of a text file is a caption. */
+export const captionsFlag = choice(CAPTIONS, 'what of a .txt beside a picture is its caption (default lines: each)');
 
 /** Which trained towers are taken. */
 export const towerFlags = {

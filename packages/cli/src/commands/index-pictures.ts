@@ -1,6 +1,6 @@
 import { buildCommand } from '@stricli/core';
 import { userPath } from '../terminal/user-path.js';
-import { backendFlag, picturesArgument, runFlags, toggle } from './flags.js';
+import { about, backendFlag, picturesArgument, runFlags, toggle } from './flags.js';
 import type { IndexFlags } from './index-pictures-run.js';
 
 /** Where an index is, unless it is said. */
@@ -33,11 +33,8 @@ export const indexCommand = buildCommand<IndexFlags, [data: string]>({
       json: toggle('print what was done as JSON'),
     },
   },
-  docs: {
-    brief: 'Embed pictures into an index, for serve; again, only what has changed',
-    customUsage: [
-      { input: 'pictures', brief: 'every picture below a folder' },
-      { input: 'pairs.jsonl --out mine.index --run 001', brief: 'of a table, with the model of a run' },
-    ],
-  },
+  docs: about('Embed pictures into an index, for serve; again, only what has changed', {
+    pictures: 'every picture below a folder',
+    'pairs.jsonl --out mine.index --run 001': 'of a table, with the model of a run',
+  }),
 });

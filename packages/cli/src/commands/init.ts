@@ -1,6 +1,6 @@
 import { buildCommand } from '@stricli/core';
 import { userPath } from '../terminal/user-path.js';
-import { optional, runFlags, toggle, towerFlags } from './flags.js';
+import { about, optional, runFlags, toggle, towerFlags } from './flags.js';
 import type { InitFlags } from './init-run.js';
 
 /** Flags of `init`; what is left out is asked for on a terminal. */
@@ -21,15 +21,9 @@ export const initCommand = buildCommand<InitFlags>({
       force: toggle('write over a configuration that is there'),
     },
   },
-  docs: {
-    brief: 'Ask four questions and write diptych.config.ts',
-    customUsage: [
-      { input: '', brief: 'asks for data, towers, split, and where runs go' },
-      { input: '--data pictures --yes', brief: 'asks nothing' },
-      {
-        input: '--data pairs.csv --model openai/clip-vit-base-patch32 --split random --force',
-        brief: 'in place of another',
-      },
-    ],
-  },
+  docs: about('Ask four questions and write diptych.config.ts', {
+    '': 'asks for data, towers, split, and where runs go',
+    '--data pictures --yes': 'asks nothing',
+    '--data pairs.csv --model openai/clip-vit-base-patch32 --split random --force': 'in place of another',
+  }),
 });

@@ -1,7 +1,6 @@
 import { buildCommand } from '@stricli/core';
-import { CAPTIONS } from '../data/open-data.js';
 import { towerName, userPath } from '../terminal/user-path.js';
-import { optional, runFlags, toggle } from './flags.js';
+import { about, captionsFlag, optional, runFlags, toggle } from './flags.js';
 import type { InspectFlags } from './inspect-run.js';
 import { wholeNumber } from './parse.js';
 
@@ -22,12 +21,7 @@ export const inspectCommand = buildCommand<InspectFlags, [data?: string]>({
     },
     flags: {
       config: runFlags.config,
-      captions: {
-        kind: 'enum',
-        values: CAPTIONS,
-        brief: 'what of a .txt beside a picture is its caption (default lines)',
-        optional: true,
-      },
+      captions: captionsFlag,
       text: optional(
         towerName,
         "text tower whose tokens are counted: a folder or a hub id (default: bert-base-uncased's tokens)",
@@ -41,13 +35,10 @@ export const inspectCommand = buildCommand<InspectFlags, [data?: string]>({
       json: toggle('print what was found as JSON'),
     },
   },
-  docs: {
-    brief: 'Look captioned pictures over: counts, sizes, repetitions, what cannot be used and why',
-    customUsage: [
-      { input: 'pictures', brief: 'every picture below a folder, with its captions' },
-      { input: 'pairs.csv --quarantine bad.jsonl', brief: 'with a list of what cannot be used' },
-      { input: 'pairs.parquet --headers --limit 10000', brief: 'a quick look' },
-      { input: 'pictures | grep duplicates', brief: 'in a pipe: a name and a value a line' },
-    ],
-  },
+  docs: about('Look captioned pictures over: counts, sizes, repetitions, what cannot be used and why', {
+    pictures: 'every picture below a folder, with its captions',
+    'pairs.csv --quarantine bad.jsonl': 'with a list of what cannot be used',
+    'pairs.parquet --headers --limit 10000': 'a quick look',
+    'pictures | grep duplicates': 'in a pipe: a name and a value a line',
+  }),
 });

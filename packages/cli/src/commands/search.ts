@@ -1,6 +1,6 @@
 import { buildCommand } from '@stricli/core';
 import { userPath } from '../terminal/user-path.js';
-import { optional, runFlags, toggle } from './flags.js';
+import { about, optional, runFlags, toggle } from './flags.js';
 import { wholeNumber } from './parse.js';
 import type { SearchFlags } from './search-run.js';
 
@@ -35,12 +35,9 @@ export const searchCommand = buildCommand<SearchFlags, string[]>({
       run: optional(String, 'the run to search; default: the newest finished one', 'name'),
     },
   },
-  docs: {
-    brief: 'Search the pictures of a finished run by words or by a picture',
-    customUsage: [
-      { input: '"a red heart"', brief: 'pictures for words' },
-      { input: '"a red heart" --rerank 50', brief: 'the same, looked at again by the fused matcher' },
-      { input: '--image some/picture.png --html', brief: 'pictures like a picture, as a page' },
-    ],
-  },
+  docs: about('Search the pictures of a finished run by words or by a picture', {
+    '"a red heart"': 'pictures for words',
+    '"a red heart" --rerank 50': 'the same, looked at again by the fused matcher',
+    '--image some/picture.png --html': 'pictures like a picture, as a page',
+  }),
 });

@@ -1,6 +1,6 @@
 import { buildCommand } from '@stricli/core';
 import { userPath } from '../terminal/user-path.js';
-import { optional, runFlags, toggle } from './flags.js';
+import { about, optional, runFlags, toggle } from './flags.js';
 import { wholeNumber } from './parse.js';
 import type { ServeFlags } from './serve-run.js';
 
@@ -38,11 +38,8 @@ export const serveCommand = buildCommand<ServeFlags, [index?: string]>({
       json: toggle('print the address as JSON'),
     },
   },
-  docs: {
-    brief: 'Serve a model and an index over HTTP, with a search page',
-    customUsage: [
-      { input: '', brief: 'the search page of pictures.index at http://127.0.0.1:8080' },
-      { input: 'mine.index --port 9000', brief: 'another index, elsewhere' },
-    ],
-  },
+  docs: about('Serve a model and an index over HTTP, with a search page', {
+    '': 'the search page of pictures.index at http://127.0.0.1:8080',
+    'mine.index --port 9000': 'another index, elsewhere',
+  }),
 });

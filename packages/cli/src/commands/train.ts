@@ -1,10 +1,9 @@
 import { buildCommand } from '@stricli/core';
 import type { TrainFlags } from '../config/train-plan.js';
-import { CAPTIONS } from '../data/open-data.js';
 import { BACKENDS } from '../engine/backends.js';
 import { TUNES } from '../job/towers/tower-names.js';
 import { userPath } from '../terminal/user-path.js';
-import { optional, runFlags, toggle, towerFlags } from './flags.js';
+import { about, captionsFlag, choice, optional, runFlags, toggle, towerFlags } from './flags.js';
 import { wholeNumber } from './parse.js';
 
 /** Flags of `train`; what is left out comes from the configuration, then from defaults. */
@@ -22,27 +21,15 @@ export const trainCommand = buildCommand<TrainFlags, [data?: string]>({
         'path',
       ),
       config: runFlags.config,
-      captions: {
-        kind: 'enum',
-        values: CAPTIONS,
-        brief: 'what of a .txt beside a picture is its caption (default lines: each)',
-        optional: true,
-      },
+      captions: captionsFlag,
       ...towerFlags,
-      tune: { kind: 'enum', values: TUNES, brief: 'what trains of trained towers (default heads)', optional: true },
-      split: {
-        kind: 'enum',
-        values: ['random', 'base'],
-        brief: 'how pairs are held out (default base)',
-        optional: true,
-      },
+      tune: choice(TUNES, 'what trains of trained towers (default heads)'),
+      split: choice(['random', 'base'], 'how pairs are held out (default base)'),
       seed: optional(wholeNumber, 'seed of split, weights and order (default 0)', 'number'),
-      backend: {
-        kind: 'enum',
-        values: BACKENDS,
-        brief: 'compute engine (default onnxruntime); cpu is for comparison, it takes a quarter of an hour a step',
-        optional: true,
-      },
+      backend: choice(
+        BACKENDS,
+        'compute engine (default onnxruntime); cpu is for comparison, it takes a quarter of an hour a step',
+      ),
       steps: optional(wholeNumber, 'training steps instead of the recipe', 'number'),
       quick: toggle('a short run, for trying the path'),
       fresh: toggle('start a new run even if an interrupted one could go on'),
@@ -52,13 +39,10 @@ export const trainCommand = buildCommand<TrainFlags, [data?: string]>({
       name: optional(String, 'folder name of this run', 'name'),
     },
   },
-  docs: {
-    brief: 'Train on captioned pictures, evaluate, and make them searchable',
-    customUsage: [
-      { input: 'pictures', brief: 'a folder: captions beside the pictures, in them, or their names' },
-      { input: 'pairs.jsonl --dry-run', brief: 'what it would do and take' },
-      { input: 'pairs.csv --image my/efficientnet --text my/minilm', brief: 'heads on towers that lie here' },
-      { input: 'pictures --model openai/clip-vit-base-patch32 --tune lora', brief: 'CLIP, changed a little inside' },
-    ],
-  },
+  docs: about('Train on captioned pictures, evaluate, and make them searchable', {
+    pictures: 'a folder: captions beside the pictures, in them, or their names',
+    'pairs.jsonl --dry-run': 'what it would do and take',
+    'pairs.csv --image my/efficientnet --text my/minilm': 'heads on towers that lie here',
+    'pictures --model openai/clip-vit-base-patch32 --tune lora': 'CLIP, changed a little inside',
+  }),
 });
