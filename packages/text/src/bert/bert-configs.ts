@@ -1,4 +1,4 @@
-import type { Architectures } from '@diptych/core';
+import type { Architectures, OptionNames } from '@diptych/core';
 import type { Activation } from '@diptych/nn';
 
 /** Sizes and habits of a BERT-like encoder. */
@@ -28,6 +28,22 @@ export interface BertConfig {
    */
   readonly positions?: 'absolute' | 'roberta';
 }
+
+const OPTIONS: OptionNames<BertConfig> = {
+  vocabSize: 'required',
+  hiddenSize: 'required',
+  numLayers: 'required',
+  numHeads: 'required',
+  intermediateSize: 'required',
+  maxPositions: 'required',
+  typeVocabSize: 'optional',
+  activation: 'optional',
+  layerNormEps: 'optional',
+  dropout: 'optional',
+  attentionDropout: 'optional',
+  padTokenId: 'optional',
+  positions: 'optional',
+};
 
 /** Architectures by the names of their best-known checkpoints. */
 export type BertName = keyof typeof BERT_CONFIGS;
@@ -68,19 +84,5 @@ export const BERT_CONFIGS = {
 export const BERTS: Architectures<BertName, BertConfig> = {
   where: 'text.Bert',
   table: BERT_CONFIGS,
-  names: {
-    vocabSize: 'required',
-    hiddenSize: 'required',
-    numLayers: 'required',
-    numHeads: 'required',
-    intermediateSize: 'required',
-    maxPositions: 'required',
-    typeVocabSize: 'optional',
-    activation: 'optional',
-    layerNormEps: 'optional',
-    dropout: 'optional',
-    attentionDropout: 'optional',
-    padTokenId: 'optional',
-    positions: 'optional',
-  },
+  names: OPTIONS,
 };

@@ -1,4 +1,4 @@
-import type { Architectures } from '@diptych/core';
+import type { Architectures, OptionNames } from '@diptych/core';
 import { TEXT_TRANSFORMER, type TextTransformerConfig } from '../text-transformer.js';
 
 /** Shape of CLIP's text tower. Defaults: activation `quick_gelu`, layerNormEps 1e-5. */
@@ -8,6 +8,15 @@ export interface ClipTextConfig extends TextTransformerConfig {
   /** Id of the end token, whose first place in a row is pooled. Default: the last id of the vocabulary. */
   readonly eosTokenId?: number;
 }
+
+const OPTIONS: OptionNames<ClipTextConfig> = {
+  ...TEXT_TRANSFORMER,
+  projectionDim: 'required',
+  eosTokenId: 'optional',
+};
+
+/** A name of {@link CLIP_TEXT_CONFIGS}. */
+export type ClipTextName = keyof typeof CLIP_TEXT_CONFIGS;
 
 const VOCABULARY = { vocabSize: 49408, maxPositions: 77 } as const;
 const BASE = { ...VOCABULARY, hiddenSize: 512, numLayers: 12, numHeads: 8, projectionDim: 512 } as const;
@@ -29,16 +38,9 @@ export const CLIP_TEXT_CONFIGS = {
   },
 } as const satisfies Record<string, ClipTextConfig>;
 
-/** A name of {@link CLIP_TEXT_CONFIGS}. */
-export type ClipTextName = keyof typeof CLIP_TEXT_CONFIGS;
-
 /** What ClipText may be asked to be. */
 export const CLIP_TEXTS: Architectures<ClipTextName, ClipTextConfig> = {
   where: 'text.ClipText',
   table: CLIP_TEXT_CONFIGS,
-  names: {
-    ...TEXT_TRANSFORMER,
-    projectionDim: 'required',
-    eosTokenId: 'optional',
-  },
+  names: OPTIONS,
 };

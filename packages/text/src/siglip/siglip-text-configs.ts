@@ -1,4 +1,4 @@
-import type { Architectures } from '@diptych/core';
+import type { Architectures, OptionNames } from '@diptych/core';
 import { TEXT_TRANSFORMER, type TextTransformerConfig } from '../text-transformer.js';
 
 /** Shape of SigLIP's text tower. Defaults: activation `gelu_tanh`, layerNormEps 1e-6. */
@@ -6,6 +6,14 @@ export interface SiglipTextConfig extends TextTransformerConfig {
   /** Width of the result, default hiddenSize. */
   readonly projectionDim?: number;
 }
+
+const OPTIONS: OptionNames<SiglipTextConfig> = {
+  ...TEXT_TRANSFORMER,
+  projectionDim: 'optional',
+};
+
+/** A name of {@link SIGLIP_TEXT_CONFIGS}. */
+export type SiglipTextName = keyof typeof SIGLIP_TEXT_CONFIGS;
 
 const VOCABULARY = { vocabSize: 32000, maxPositions: 64 } as const;
 const BASE = { ...VOCABULARY, hiddenSize: 768, numLayers: 12, numHeads: 12 } as const;
@@ -24,15 +32,9 @@ export const SIGLIP_TEXT_CONFIGS = {
   'siglip-so400m-patch14-384': SO400M,
 } as const satisfies Record<string, SiglipTextConfig>;
 
-/** A name of {@link SIGLIP_TEXT_CONFIGS}. */
-export type SiglipTextName = keyof typeof SIGLIP_TEXT_CONFIGS;
-
 /** What SiglipText may be asked to be. */
 export const SIGLIP_TEXTS: Architectures<SiglipTextName, SiglipTextConfig> = {
   where: 'text.SiglipText',
   table: SIGLIP_TEXT_CONFIGS,
-  names: {
-    ...TEXT_TRANSFORMER,
-    projectionDim: 'optional',
-  },
+  names: OPTIONS,
 };

@@ -1,4 +1,4 @@
-import type { Architectures } from '@diptych/core';
+import type { Architectures, OptionNames } from '@diptych/core';
 import type { Activation } from '@diptych/nn';
 import { VISION_TOWER, type VisionTowerConfig } from '../vision-tower.js';
 
@@ -11,6 +11,16 @@ export interface ClipVisionConfig extends VisionTowerConfig {
   /** Of the normalisations, default 1e-5. */
   readonly layerNormEps?: number;
 }
+
+const OPTIONS: OptionNames<ClipVisionConfig> = {
+  ...VISION_TOWER,
+  projectionDim: 'required',
+  activation: 'optional',
+  layerNormEps: 'optional',
+};
+
+/** A name of {@link CLIP_VISION_CONFIGS}. */
+export type ClipVisionName = keyof typeof CLIP_VISION_CONFIGS;
 
 /** Published vision towers by the name that the hub gives the model, without its organisation. */
 export const CLIP_VISION_CONFIGS = {
@@ -57,17 +67,9 @@ export const CLIP_VISION_CONFIGS = {
   },
 } as const satisfies Record<string, ClipVisionConfig>;
 
-/** A name of {@link CLIP_VISION_CONFIGS}. */
-export type ClipVisionName = keyof typeof CLIP_VISION_CONFIGS;
-
 /** What ClipVision may be asked to be. */
 export const CLIP_VISIONS: Architectures<ClipVisionName, ClipVisionConfig> = {
   where: 'vision.ClipVision',
   table: CLIP_VISION_CONFIGS,
-  names: {
-    ...VISION_TOWER,
-    projectionDim: 'required',
-    activation: 'optional',
-    layerNormEps: 'optional',
-  },
+  names: OPTIONS,
 };

@@ -1,4 +1,4 @@
-import type { Architectures } from '@diptych/core';
+import type { Architectures, OptionNames } from '@diptych/core';
 
 /** Shape of a ConvNeXt. */
 export interface ConvNeXtConfig {
@@ -11,6 +11,16 @@ export interface ConvNeXtConfig {
   /** Colour channels of the pictures, default 3. */
   readonly inChannels?: number;
 }
+
+const OPTIONS: OptionNames<ConvNeXtConfig> = {
+  depths: 'required',
+  widths: 'required',
+  headEps: 'optional',
+  inChannels: 'optional',
+};
+
+/** A name of {@link CONVNEXT_CONFIGS}. */
+export type ConvNeXtName = keyof typeof CONVNEXT_CONFIGS;
 
 /**
  * timm's configurations by its names; atto to nano are its own small ones.
@@ -28,17 +38,9 @@ export const CONVNEXT_CONFIGS = {
   convnext_large: { depths: [3, 3, 27, 3], widths: [192, 384, 768, 1536] },
 } as const satisfies Record<string, ConvNeXtConfig>;
 
-/** A name of {@link CONVNEXT_CONFIGS}. */
-export type ConvNeXtName = keyof typeof CONVNEXT_CONFIGS;
-
 /** What ConvNeXt may be asked to be. */
 export const CONVNEXTS: Architectures<ConvNeXtName, ConvNeXtConfig> = {
   where: 'vision.ConvNeXt',
   table: CONVNEXT_CONFIGS,
-  names: {
-    depths: 'required',
-    widths: 'required',
-    headEps: 'optional',
-    inChannels: 'optional',
-  },
+  names: OPTIONS,
 };

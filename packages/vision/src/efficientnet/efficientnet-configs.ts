@@ -1,4 +1,4 @@
-import type { Architectures } from '@diptych/core';
+import type { Architectures, OptionNames } from '@diptych/core';
 import type { Activation } from '@diptych/nn';
 import { type MobileStage, roundChannels } from '../mobile-blocks.js';
 
@@ -18,6 +18,14 @@ export interface EfficientNetConfig {
   /** Colour channels of the pictures, default 3. */
   readonly inChannels?: number;
 }
+
+const OPTIONS: OptionNames<EfficientNetConfig> = {
+  widthMultiplier: 'optional',
+  depthMultiplier: 'optional',
+  lite: 'optional',
+  tensorflow: 'optional',
+  inChannels: 'optional',
+};
 
 const SIZES = {
   efficientnet_b0: {},
@@ -54,13 +62,7 @@ export const EFFICIENTNET_CONFIGS = Object.fromEntries(
 export const EFFICIENTNETS: Architectures<EfficientNetName, EfficientNetConfig> = {
   where: 'vision.EfficientNet',
   table: EFFICIENTNET_CONFIGS,
-  names: {
-    widthMultiplier: 'optional',
-    depthMultiplier: 'optional',
-    lite: 'optional',
-    tensorflow: 'optional',
-    inChannels: 'optional',
-  },
+  names: OPTIONS,
 };
 
 /** Rows of table 1 of the paper: expansion, channels, blocks, filter, stride. */

@@ -1,4 +1,4 @@
-import type { Architectures } from '@diptych/core';
+import type { Architectures, OptionNames } from '@diptych/core';
 import { type MobileStage, roundChannels } from '../mobile-blocks.js';
 
 /** Shape of a MobileNetV3. */
@@ -16,6 +16,18 @@ export interface MobileNetV3Config {
   readonly inChannels?: number;
 }
 
+const OPTIONS: OptionNames<MobileNetV3Config> = {
+  size: 'required',
+  widthMultiplier: 'optional',
+  headChannels: 'optional',
+  tensorflow: 'optional',
+  eps: 'optional',
+  inChannels: 'optional',
+};
+
+/** A name of {@link MOBILENET_V3_CONFIGS}. */
+export type MobileNetV3Name = keyof typeof MOBILENET_V3_CONFIGS;
+
 /**
  * timm's configurations by its names (`tf_` are TensorFlow's trainings), and torchvision's by its own.
  *
@@ -30,21 +42,11 @@ export const MOBILENET_V3_CONFIGS = {
   mobilenet_v3_large: { size: 'large', eps: 1e-3 },
 } as const satisfies Record<string, MobileNetV3Config>;
 
-/** A name of {@link MOBILENET_V3_CONFIGS}. */
-export type MobileNetV3Name = keyof typeof MOBILENET_V3_CONFIGS;
-
 /** What MobileNetV3 may be asked to be. */
 export const MOBILENETS_V3: Architectures<MobileNetV3Name, MobileNetV3Config> = {
   where: 'vision.MobileNetV3',
   table: MOBILENET_V3_CONFIGS,
-  names: {
-    size: 'required',
-    widthMultiplier: 'optional',
-    headChannels: 'optional',
-    tensorflow: 'optional',
-    eps: 'optional',
-    inChannels: 'optional',
-  },
+  names: OPTIONS,
 };
 
 /** Rows of tables 1 and 2 of the paper: expansions of the blocks, channels, filter, stride, squeeze, hard swish. */

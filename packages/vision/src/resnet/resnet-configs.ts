@@ -1,4 +1,4 @@
-import type { Architectures } from '@diptych/core';
+import type { Architectures, OptionNames } from '@diptych/core';
 
 /** Shape of a ResNet: which blocks, how many, how wide. */
 export interface ResNetConfig {
@@ -15,6 +15,18 @@ export interface ResNetConfig {
   /** Colour channels of the pictures, default 3. */
   readonly inChannels?: number;
 }
+
+const OPTIONS: OptionNames<ResNetConfig> = {
+  block: 'required',
+  layers: 'required',
+  width: 'optional',
+  groups: 'optional',
+  widthPerGroup: 'optional',
+  inChannels: 'optional',
+};
+
+/** A name of {@link RESNET_CONFIGS}. */
+export type ResNetName = keyof typeof RESNET_CONFIGS;
 
 /**
  * torchvision's configurations by its names.
@@ -35,19 +47,9 @@ export const RESNET_CONFIGS = {
   resnext101_64x4d: { block: 'bottleneck', layers: [3, 4, 23, 3], groups: 64, widthPerGroup: 4 },
 } as const satisfies Record<string, ResNetConfig>;
 
-/** A name of {@link RESNET_CONFIGS}. */
-export type ResNetName = keyof typeof RESNET_CONFIGS;
-
 /** What ResNet may be asked to be. */
 export const RESNETS: Architectures<ResNetName, ResNetConfig> = {
   where: 'vision.ResNet',
   table: RESNET_CONFIGS,
-  names: {
-    block: 'required',
-    layers: 'required',
-    width: 'optional',
-    groups: 'optional',
-    widthPerGroup: 'optional',
-    inChannels: 'optional',
-  },
+  names: OPTIONS,
 };

@@ -1,4 +1,4 @@
-import type { Architectures } from '@diptych/core';
+import type { Architectures, OptionNames } from '@diptych/core';
 import type { Activation } from '@diptych/nn';
 import { VISION_TOWER, type VisionTowerConfig } from '../vision-tower.js';
 
@@ -9,6 +9,15 @@ export interface SiglipVisionConfig extends VisionTowerConfig {
   /** Of the normalisations, default 1e-6. */
   readonly layerNormEps?: number;
 }
+
+const OPTIONS: OptionNames<SiglipVisionConfig> = {
+  ...VISION_TOWER,
+  activation: 'optional',
+  layerNormEps: 'optional',
+};
+
+/** A name of {@link SIGLIP_VISION_CONFIGS}. */
+export type SiglipVisionName = keyof typeof SIGLIP_VISION_CONFIGS;
 
 const BASE = { patchSize: 16, hiddenSize: 768, numLayers: 12, numHeads: 12 } as const;
 const LARGE = { patchSize: 16, hiddenSize: 1024, numLayers: 24, numHeads: 16 } as const;
@@ -26,16 +35,9 @@ export const SIGLIP_VISION_CONFIGS = {
   'siglip-so400m-patch14-384': { ...SO400M, imageSize: 384 },
 } as const satisfies Record<string, SiglipVisionConfig>;
 
-/** A name of {@link SIGLIP_VISION_CONFIGS}. */
-export type SiglipVisionName = keyof typeof SIGLIP_VISION_CONFIGS;
-
 /** What SiglipVision may be asked to be. */
 export const SIGLIP_VISIONS: Architectures<SiglipVisionName, SiglipVisionConfig> = {
   where: 'vision.SiglipVision',
   table: SIGLIP_VISION_CONFIGS,
-  names: {
-    ...VISION_TOWER,
-    activation: 'optional',
-    layerNormEps: 'optional',
-  },
+  names: OPTIONS,
 };

@@ -1,4 +1,4 @@
-import type { Architectures } from '@diptych/core';
+import type { Architectures, OptionNames } from '@diptych/core';
 
 /** Shape of a ViT. */
 export interface ViTConfig {
@@ -22,6 +22,22 @@ export interface ViTConfig {
   /** Colour channels of the pictures, default 3. */
   readonly inChannels?: number;
 }
+
+const OPTIONS: OptionNames<ViTConfig> = {
+  patchSize: 'required',
+  hiddenSize: 'required',
+  numLayers: 'required',
+  numHeads: 'required',
+  intermediateSize: 'optional',
+  imageSize: 'optional',
+  pooling: 'optional',
+  classToken: 'optional',
+  layerNormEps: 'optional',
+  inChannels: 'optional',
+};
+
+/** A name of {@link VIT_CONFIGS}. */
+export type ViTName = keyof typeof VIT_CONFIGS;
 
 /**
  * timm's configurations by its names; the last number is the side of the pictures.
@@ -62,23 +78,9 @@ export const VIT_CONFIGS = {
   deit_base_patch16_384: { patchSize: 16, hiddenSize: 768, numLayers: 12, numHeads: 12, imageSize: 384 },
 } as const satisfies Record<string, ViTConfig>;
 
-/** A name of {@link VIT_CONFIGS}. */
-export type ViTName = keyof typeof VIT_CONFIGS;
-
 /** What ViT may be asked to be. */
 export const VITS: Architectures<ViTName, ViTConfig> = {
   where: 'vision.ViT',
   table: VIT_CONFIGS,
-  names: {
-    patchSize: 'required',
-    hiddenSize: 'required',
-    numLayers: 'required',
-    numHeads: 'required',
-    intermediateSize: 'optional',
-    imageSize: 'optional',
-    pooling: 'optional',
-    classToken: 'optional',
-    layerNormEps: 'optional',
-    inChannels: 'optional',
-  },
+  names: OPTIONS,
 };
