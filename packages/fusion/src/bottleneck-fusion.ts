@@ -2,17 +2,16 @@ import {
   type Context,
   checkOptions,
   checkPositive,
-  type Encoded,
   type Fused,
-  type Fusion,
   type OptionNames,
   type PartDescription,
 } from '@diptych/core';
-import { generatorOf, LayerNorm, Module, normal, parameter } from '@diptych/nn';
+import { generatorOf, LayerNorm, normal, parameter } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { CrossAttentionBlock, type CrossAttentionSizes } from './cross-attention-block.js';
 import type { FusionOptions } from './fusion-options.js';
-import { MissingModality } from './missing-modality.js';
+import { MissingModality, type Pair } from './missing-modality.js';
+import { PairFusion } from './pair-fusion.js';
 import { joinTokens, withPooledToken } from './tokens.js';
 
 /** Options of {@link BottleneckFusion}. */
@@ -50,7 +49,7 @@ const OPTIONS: OptionNames<BottleneckFusionOptions> = {
  * Masks are honoured. Attention maps: `layer0` [B, heads, latents, (1 + patches) + (1 + tokens)], and so on; the
  * first key of each side is its pooled vector.
  */
-export class BottleneckFusion extends Module implements Fusion {
+export class BottleneckFusion extends PairFusion {
   readonly latents: tf.Variable<tf.Rank.R2>;
   readonly layers: readonly CrossAttentionBlock[];
   readonly norm: LayerNorm;
@@ -82,18 +81,7 @@ export class BottleneckFusion extends Module implements Fusion {
     this.missing = new MissingModality('fusion.BottleneckFusion', { ...options, generator });
   }
 
-  /** Whether a modality may be missing (option `placeholders`). */
-  get hasPlaceholders(): boolean {
-    return this.missing.hasPlaceholders;
-  }
-
-  /**
-   * @param image undefined where there is none (needs `placeholders`)
-   * @param text undefined where there is none
-   * @throws ShapeError if batches or widths differ
-   */
-  fuse(image: Encoded | undefined, text: Encoded | undefined, context: Context): Fused {
-    const pair = this.missing.complete(image, text, context);
+  protected override fusePair(pair: Pair, context: Context): Fused {
     const seen = joinTokens(
       withPooledToken('fusion.BottleneckFusion: image', pair.image),
       withPooledToken('fusion.BottleneckFusion: text', pair.text),

@@ -2,9 +2,7 @@ import {
   type Context,
   checkOptions,
   checkPositive,
-  type Encoded,
   type Fused,
-  type Fusion,
   type OptionNames,
   type PartDescription,
 } from '@diptych/core';
@@ -12,7 +10,8 @@ import { type Generator, generatorOf, LayerNorm, Linear, Module, tokenAt } from 
 import * as tf from '@tensorflow/tfjs-core';
 import { CrossAttentionBlock, type CrossAttentionSizes } from './cross-attention-block.js';
 import type { FusionOptions } from './fusion-options.js';
-import { MissingModality } from './missing-modality.js';
+import { MissingModality, type Pair } from './missing-modality.js';
+import { PairFusion } from './pair-fusion.js';
 import { withPooledToken } from './tokens.js';
 
 /** Options of {@link CoAttentionFusion}. */
@@ -58,7 +57,7 @@ const OPTIONS: OptionNames<CoAttentionFusionOptions> = {
  * Masks are honoured on both sides. Attention maps: `layer0.imageToText` [B, heads, 1 + patches, 1 + tokens],
  * `layer0.textToImage`, and so on.
  */
-export class CoAttentionFusion extends Module implements Fusion {
+export class CoAttentionFusion extends PairFusion {
   readonly layers: readonly CoAttentionLayer[];
   readonly normImage: LayerNorm;
   readonly normText: LayerNorm;
@@ -85,18 +84,7 @@ export class CoAttentionFusion extends Module implements Fusion {
     this.missing = new MissingModality('fusion.CoAttentionFusion', { ...options, generator });
   }
 
-  /** Whether a modality may be missing (option `placeholders`). */
-  get hasPlaceholders(): boolean {
-    return this.missing.hasPlaceholders;
-  }
-
-  /**
-   * @param image undefined where there is none (needs `placeholders`)
-   * @param text undefined where there is none
-   * @throws ShapeError if batches or widths differ
-   */
-  fuse(image: Encoded | undefined, text: Encoded | undefined, context: Context): Fused {
-    const pair = this.missing.complete(image, text, context);
+  protected override fusePair(pair: Pair, context: Context): Fused {
     let patches = withPooledToken('fusion.CoAttentionFusion: image', pair.image);
     let tokens = withPooledToken('fusion.CoAttentionFusion: text', pair.text);
     const attention: Record<string, tf.Tensor4D> = {};

@@ -2,16 +2,15 @@ import {
   type Context,
   checkOptions,
   checkPositive,
-  type Encoded,
   type Fused,
-  type Fusion,
   type OptionNames,
   type PartDescription,
 } from '@diptych/core';
-import { generatorOf, Mlp, Module } from '@diptych/nn';
+import { generatorOf, Mlp } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import type { FusionOptions } from './fusion-options.js';
-import { MissingModality } from './missing-modality.js';
+import { MissingModality, type Pair } from './missing-modality.js';
+import { PairFusion } from './pair-fusion.js';
 
 /** Options of {@link ConcatMlpFusion}. */
 export interface ConcatMlpFusionOptions extends FusionOptions {
@@ -35,7 +34,7 @@ const OPTIONS: OptionNames<ConcatMlpFusionOptions> = {
  * The plain baseline: both pooled vectors side by side through two linear layers with GELU between, 2 embedDim -> intermediateSize ->
  * embedDim. It looks at nothing, so it gives no attention map.
  */
-export class ConcatMlpFusion extends Module implements Fusion {
+export class ConcatMlpFusion extends PairFusion {
   readonly mlp: Mlp;
   readonly missing: MissingModality;
   readonly embedDim: number;
@@ -55,19 +54,8 @@ export class ConcatMlpFusion extends Module implements Fusion {
     this.missing = new MissingModality('fusion.ConcatMlpFusion', { ...options, generator });
   }
 
-  /** Whether a modality may be missing (option `placeholders`). */
-  get hasPlaceholders(): boolean {
-    return this.missing.hasPlaceholders;
-  }
-
-  /**
-   * @param image undefined where there is none (needs `placeholders`)
-   * @param text undefined where there is none
-   * @throws ShapeError if batches or widths differ
-   */
-  fuse(image: Encoded | undefined, text: Encoded | undefined, context: Context): Fused {
-    const pair = this.missing.complete(image, text, context);
-    const both = tf.concat([pair.image.pooled, pair.text.pooled], 1);
+  protected override fusePair({ image, text }: Pair, context: Context): Fused {
+    const both = tf.concat([image.pooled, text.pooled], 1);
     return { fused: this.mlp.forward(both, context) };
   }
 

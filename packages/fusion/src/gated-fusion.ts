@@ -1,17 +1,9 @@
-import {
-  type Context,
-  checkOptions,
-  checkPositive,
-  type Encoded,
-  type Fused,
-  type Fusion,
-  type OptionNames,
-  type PartDescription,
-} from '@diptych/core';
-import { generatorOf, Linear, Module } from '@diptych/nn';
+import { checkOptions, checkPositive, type Fused, type OptionNames, type PartDescription } from '@diptych/core';
+import { generatorOf, Linear } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import type { FusionOptions } from './fusion-options.js';
-import { MissingModality } from './missing-modality.js';
+import { MissingModality, type Pair } from './missing-modality.js';
+import { PairFusion } from './pair-fusion.js';
 
 /** Options of {@link GatedFusion}. */
 export type GatedFusionOptions = FusionOptions;
@@ -30,7 +22,7 @@ const OPTIONS: OptionNames<GatedFusionOptions> = {
  *
  * Attention map `gate` [B, 1, 1, 2]: the mean shares of picture and text.
  */
-export class GatedFusion extends Module implements Fusion {
+export class GatedFusion extends PairFusion {
   readonly imageLayer: Linear;
   readonly textLayer: Linear;
   readonly gate: Linear;
@@ -51,19 +43,8 @@ export class GatedFusion extends Module implements Fusion {
     this.missing = new MissingModality('fusion.GatedFusion', { ...options, generator });
   }
 
-  /** Whether a modality may be missing (option `placeholders`). */
-  get hasPlaceholders(): boolean {
-    return this.missing.hasPlaceholders;
-  }
-
-  /**
-   * @param image undefined where there is none (needs `placeholders`)
-   * @param text undefined where there is none
-   * @throws ShapeError if batches or widths differ
-   */
-  fuse(image: Encoded | undefined, text: Encoded | undefined, context: Context): Fused {
-    const pair = this.missing.complete(image, text, context);
-    const [x, y] = [pair.image.pooled, pair.text.pooled];
+  protected override fusePair({ image, text }: Pair): Fused {
+    const [x, y] = [image.pooled, text.pooled];
     const z = tf.sigmoid(this.gate.forward(tf.concat([x, y], 1)));
     const chosen = tf.mul(z, tf.tanh(this.imageLayer.forward(x)));
     const other = tf.mul(tf.sub(1, z), tf.tanh(this.textLayer.forward(y)));

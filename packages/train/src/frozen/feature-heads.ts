@@ -37,18 +37,31 @@ const OPTIONS: OptionNames<FeatureHeadOptions> = {
   generator: 'optional',
 };
 
-/** A linear layer on features that a frozen image tower gave before, read as pixels of shape [B, 1, 1, featureDim]. */
-export class ImageFeatureHead extends Module implements ImageEncoder {
+/** A linear layer on stored features. */
+abstract class FeatureHead extends Module {
   readonly linear: Linear;
   readonly embedDim: number;
+  readonly #kind: string;
 
-  constructor(options: FeatureHeadOptions) {
+  constructor(where: string, kind: string, options: FeatureHeadOptions) {
     super();
-    checkOptions('train.ImageFeatureHead', options, OPTIONS);
-    this.embedDim = options.embedDim;
-    this.linear = new Linear(options.featureDim, options.embedDim, {
-      generator: generatorOf(options, 'train/image-feature-head'),
-    });
+    checkOptions(where, options, OPTIONS);
+    const { featureDim, embedDim } = options;
+    this.#kind = kind;
+    this.embedDim = embedDim;
+    this.linear = new Linear(featureDim, embedDim, { generator: generatorOf(options, kind) });
+  }
+
+  override describe(): PartDescription {
+    const { inFeatures, outFeatures } = this.linear;
+    return { kind: this.#kind, options: { featureDim: inFeatures, embedDim: outFeatures } };
+  }
+}
+
+/** A linear layer on features that a frozen image tower gave before, read as pixels of shape [B, 1, 1, featureDim]. */
+export class ImageFeatureHead extends FeatureHead implements ImageEncoder {
+  constructor(options: FeatureHeadOptions) {
+    super('train.ImageFeatureHead', 'train/image-feature-head', options);
   }
 
   /** @throws ShapeError if the features have another width */
@@ -57,24 +70,12 @@ export class ImageFeatureHead extends Module implements ImageEncoder {
     checkShape('train.ImageFeatureHead', 'features', features, ['B', 1, 1, inFeatures]);
     return oneToken(this.linear.forward(tf.reshape(features, [-1, inFeatures])));
   }
-
-  override describe(): PartDescription {
-    return describeHead('train/image-feature-head', this.linear);
-  }
 }
 
 /** A linear layer on features that a frozen text tower gave before (`TextInput.features`). */
-export class TextFeatureHead extends Module implements TextEncoder {
-  readonly linear: Linear;
-  readonly embedDim: number;
-
+export class TextFeatureHead extends FeatureHead implements TextEncoder {
   constructor(options: FeatureHeadOptions) {
-    super();
-    checkOptions('train.TextFeatureHead', options, OPTIONS);
-    this.embedDim = options.embedDim;
-    this.linear = new Linear(options.featureDim, options.embedDim, {
-      generator: generatorOf(options, 'train/text-feature-head'),
-    });
+    super('train.TextFeatureHead', 'train/text-feature-head', options);
   }
 
   /** @throws ShapeError if there are no features, or of another width */
@@ -91,18 +92,10 @@ export class TextFeatureHead extends Module implements TextEncoder {
     checkShape('train.TextFeatureHead', 'features', features, ['B', this.linear.inFeatures]);
     return oneToken(this.linear.forward(features));
   }
-
-  override describe(): PartDescription {
-    return describeHead('train/text-feature-head', this.linear);
-  }
 }
 
 function oneToken(pooled: tf.Tensor2D): Encoded {
   return { pooled, sequence: tf.expandDims(pooled, 1) };
-}
-
-function describeHead(kind: string, { inFeatures, outFeatures }: Linear): PartDescription {
-  return { kind, options: { featureDim: inFeatures, embedDim: outFeatures } };
 }
 
 /**
