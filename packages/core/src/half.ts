@@ -24,27 +24,25 @@ export function bfloat16ToFloat32(words: Uint16Array, target: Float32Array): voi
 
 /** Rounds to bfloat16, to nearest with ties to even, as PyTorch does; a NaN stays one. */
 export function float32ToBfloat16(values: Float32Array): Uint16Array {
-  const words = new Uint16Array(values.length);
-  const value = new Float32Array(1);
-  const bits = new Uint32Array(value.buffer);
-  for (let i = 0; i < values.length; i++) {
-    value[0] = values[i]!;
-    const word = bits[0]!;
+  return mapBits(values, (word) => {
     const notANumber = (word & 0x7fffffff) > 0x7f800000;
-    words[i] = notANumber ? (word >>> 16) | 0x40 : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
-  }
-  return words;
+    return notANumber ? (word >>> 16) | 0x40 : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
+  });
 }
 
 /** Rounds to half precision, to nearest with ties to even; beyond 65,504 it gives infinity, as PyTorch does. */
 export function float32ToFloat16(values: Float32Array): Uint16Array {
+  return mapBits(values, (word) => ((word >>> 16) & 0x8000) | halfMagnitude(word & 0x7fffffff));
+}
+
+/** 16 bits of the 32 of each value. */
+function mapBits(values: Float32Array, round: (word: number) => number): Uint16Array {
   const words = new Uint16Array(values.length);
   const value = new Float32Array(1);
   const bits = new Uint32Array(value.buffer);
   for (let i = 0; i < values.length; i++) {
     value[0] = values[i]!;
-    const word = bits[0]!;
-    words[i] = ((word >>> 16) & 0x8000) | halfMagnitude(word & 0x7fffffff);
+    words[i] = round(bits[0]!);
   }
   return words;
 }

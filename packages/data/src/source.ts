@@ -53,6 +53,19 @@ export interface PairSource {
   fingerprint?(): Promise<string>;
 }
 
+/** A context that counts what it rejects beside what is counted otherwise: `found` says whether a place held anything. */
+export function countingRejects(context: ReadContext): ReadContext & { found: number } {
+  const counting = {
+    ...context,
+    found: 0,
+    reject: (error: DataError) => {
+      counting.found++;
+      context.reject(error);
+    },
+  };
+  return counting;
+}
+
 /** The context of a plain pass over the whole source in its own order. */
 export function plainRead(reject: (error: DataError) => void): ReadContext {
   return {

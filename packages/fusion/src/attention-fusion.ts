@@ -10,7 +10,7 @@ import {
 } from '@diptych/core';
 import { generatorOf, l2Normalize, MultiheadAttention } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
-import type { FusionOptions } from './fusion-options.js';
+import { FUSION, type FusionOptions } from './fusion-options.js';
 import { MissingModality } from './missing-modality.js';
 
 /** Options of {@link AttentionFusion}. */
@@ -27,14 +27,10 @@ export interface AttentionFusionOptions extends FusionOptions {
 }
 
 const OPTIONS: OptionNames<AttentionFusionOptions> = {
-  embedDim: 'required',
+  ...FUSION,
   numHeads: 'optional',
   dropout: 'optional',
   normalize: 'optional',
-  placeholders: 'optional',
-  modalityDropout: 'optional',
-  seed: 'optional',
-  generator: 'optional',
 };
 
 /**

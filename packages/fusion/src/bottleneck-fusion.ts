@@ -9,7 +9,7 @@ import {
 import { generatorOf, LayerNorm, normal, parameter } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { CrossAttentionBlock, type CrossAttentionSizes } from './cross-attention-block.js';
-import type { FusionOptions } from './fusion-options.js';
+import { FUSION, type FusionOptions } from './fusion-options.js';
 import { MissingModality, type Pair } from './missing-modality.js';
 import { PairFusion } from './pair-fusion.js';
 import { joinTokens, withPooledToken } from './tokens.js';
@@ -29,16 +29,12 @@ export interface BottleneckFusionOptions extends FusionOptions {
 }
 
 const OPTIONS: OptionNames<BottleneckFusionOptions> = {
-  embedDim: 'required',
+  ...FUSION,
   numLatents: 'optional',
   numLayers: 'optional',
   numHeads: 'optional',
   intermediateSize: 'optional',
   dropout: 'optional',
-  placeholders: 'optional',
-  modalityDropout: 'optional',
-  seed: 'optional',
-  generator: 'optional',
 };
 
 /**

@@ -9,7 +9,7 @@ import {
 import { type Generator, generatorOf, LayerNorm, Linear, Module, tokenAt } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { CrossAttentionBlock, type CrossAttentionSizes } from './cross-attention-block.js';
-import type { FusionOptions } from './fusion-options.js';
+import { FUSION, type FusionOptions } from './fusion-options.js';
 import { MissingModality, type Pair } from './missing-modality.js';
 import { PairFusion } from './pair-fusion.js';
 import { withPooledToken } from './tokens.js';
@@ -38,15 +38,11 @@ class CoAttentionLayer extends Module {
 }
 
 const OPTIONS: OptionNames<CoAttentionFusionOptions> = {
-  embedDim: 'required',
+  ...FUSION,
   numLayers: 'optional',
   numHeads: 'optional',
   intermediateSize: 'optional',
   dropout: 'optional',
-  placeholders: 'optional',
-  modalityDropout: 'optional',
-  seed: 'optional',
-  generator: 'optional',
 };
 
 /**

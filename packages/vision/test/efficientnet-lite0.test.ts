@@ -1,49 +1,30 @@
 import '@diptych/tfjs-backend-onnxruntime';
 import '@tensorflow/tfjs-backend-cpu';
-import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { inference } from '@diptych/core';
 import { imageTransform, transformBatch } from '@diptych/preprocess/image';
 import { openSafetensors } from '@diptych/weights/node';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
+import { findModel } from '../../weights/test/real-model.js';
 import { imageEncoderFromPretrained } from '../src/index.js';
 
 // Real weights on real pictures. The expected numbers come from reference/convert_efficientnet_lite0.py.
 
-const script = resolve(import.meta.dirname, '../scripts/fetch-lite0.mjs');
 const root = resolve(import.meta.dirname, '../../..');
-const cached = resolve(root, '.cache/efficientnet-lite0/model');
-
-/** The model's folder, or why it is not there. DIPTYCH_LITE0 is a folder, or `fetch` to download 19 MB. */
-function findModel(): { folder: string } | { reason: string } {
-  const asked = process.env.DIPTYCH_LITE0;
-  const folder = asked && asked !== 'fetch' ? asked : cached;
-  if (existsSync(resolve(folder, 'model.safetensors'))) return { folder };
-  if (asked !== 'fetch') {
-    return {
-      reason: `no EfficientNet-Lite0 in ${folder}; node packages/vision/scripts/fetch-lite0.mjs brings it (19 MB)`,
-    };
-  }
-  try {
-    return { folder: execFileSync(process.execPath, [script], { encoding: 'utf8' }).trim() };
-  } catch (error) {
-    return { reason: (error as { stderr: string }).stderr.trim() };
-  }
-}
-
-const found = findModel();
-const reason = 'reason' in found ? found.reason : '';
-if (reason) console.log(`EfficientNet-Lite0 is not tested: ${reason}`);
+const { folder, reason } = findModel({
+  name: 'EfficientNet-Lite0',
+  asked: process.env.DIPTYCH_LITE0,
+  cached: '.cache/efficientnet-lite0/model',
+  script: 'packages/vision/scripts/fetch-lite0.mjs',
+  megabytes: 19,
+});
 
 const PICTURES = ['astronaut', 'chelsea', 'coffee'];
 const [TABBY, EGYPTIAN] = [281, 285];
 const ESPRESSO = 967;
 
 describe.skipIf(reason)('EfficientNet-Lite0 as trained on ImageNet', () => {
-  const folder = 'folder' in found ? found.folder : '';
-
   /** Our numbers for the pictures from their files, and the largest difference to PyTorch's beside its largest value. */
   async function run(backend: string, count: number, expectedName: 'logits' | 'embeddings') {
     await tf.setBackend(backend);

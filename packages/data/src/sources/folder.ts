@@ -13,7 +13,7 @@ import { decodeText } from '../io/utf8.js';
 import { type LabelColumns, labelKinds, readLabels } from '../labels.js';
 import type { Origin } from '../origin.js';
 import type { PairRecord } from '../record.js';
-import type { PairSource, ReadContext } from '../source.js';
+import { countingRejects, type PairSource, type ReadContext } from '../source.js';
 import { defaultLimits, type RowLimits, valueAt } from './row.js';
 
 /** What of a text file beside a picture is its caption. */
@@ -66,22 +66,15 @@ export function folder(root: string, options: FolderOptions = {}): PairSource {
     async *read(context: ReadContext) {
       const { shard, reject } = context;
       let item = 0;
-      let found = 0;
-      const counting: ReadContext = {
-        ...context,
-        reject: (error) => {
-          found++;
-          reject(error);
-        },
-      };
+      const counting = countingRejects(context);
       for await (const pair of walk(absolute, absolute, options, counting)) {
-        found++;
+        counting.found++;
         const position = item++;
         if (position % shard.count !== shard.index) continue;
         const record = await readPair(pair, position, absolute, options, counting);
         if (record) yield record;
       }
-      if (found === 0) reject(noPictures(root));
+      if (counting.found === 0) reject(noPictures(root));
     },
     async fingerprint() {
       const hash = createHash('sha256').update('folder');

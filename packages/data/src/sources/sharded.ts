@@ -12,7 +12,7 @@ import { expandBraces } from '../io/braces.js';
 import { sampleFile } from '../io/sample-file.js';
 import { type LabelColumns, labelKinds } from '../labels.js';
 import type { PairRecord } from '../record.js';
-import type { PairSource, ReadContext } from '../source.js';
+import { countingRejects, type PairSource, type ReadContext } from '../source.js';
 
 /** A file of a source, with what makes its pairs' ids. */
 export interface DataFile extends SourceFile {
@@ -70,20 +70,13 @@ export function shardedSource(
       let ordinal = 0;
       for (const index of order) {
         if (byFile && position++ % shard.count !== shard.index) continue;
-        let found = 0;
-        const counting: ReadContext = {
-          ...context,
-          reject: (error) => {
-            found++;
-            reject(error);
-          },
-        };
+        const counting = countingRejects(context);
         try {
           for await (const record of readShard(shards[index]!, index * ITEMS_PER_SHARD, counting)) {
-            found++;
+            counting.found++;
             if (byFile || ordinal++ % shard.count === shard.index) yield record;
           }
-          if (found === 0 && !mayBeEmpty) reject(await noPairs(shards[index]!));
+          if (counting.found === 0 && !mayBeEmpty) reject(await noPairs(shards[index]!));
         } catch (error) {
           if (!(error instanceof DataError)) throw error;
           reject(error);

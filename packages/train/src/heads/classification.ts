@@ -13,7 +13,7 @@ import { accuracy, auroc, macroF1 } from '@diptych/metrics';
 import * as tf from '@tensorflow/tfjs-core';
 import { binaryCrossEntropy, crossEntropy } from './label-losses.js';
 import { checkLabelCount, rowsWith } from './label-rows.js';
-import { LinearHead, type LinearHeadOptions } from './linear-head.js';
+import { LINEAR_HEAD, LinearHead, type LinearHeadOptions } from './linear-head.js';
 
 /** Options of {@link Classification}. */
 export interface ClassificationOptions extends LinearHeadOptions {
@@ -30,14 +30,11 @@ export interface ClassificationOptions extends LinearHeadOptions {
 const WHERE = 'train.Classification';
 
 const OPTIONS: OptionNames<ClassificationOptions> = {
-  embedDim: 'required',
+  ...LINEAR_HEAD,
   classes: 'required',
-  on: 'optional',
   multiLabel: 'optional',
   classWeights: 'optional',
   labelSmoothing: 'optional',
-  seed: 'optional',
-  generator: 'optional',
 };
 
 /**

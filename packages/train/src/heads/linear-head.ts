@@ -1,4 +1,4 @@
-import { checkPositive, type Head } from '@diptych/core';
+import { checkPositive, type Head, type OptionNames } from '@diptych/core';
 import { generatorOf, Linear, Module, type RandomWeights } from '@diptych/nn';
 import type * as tf from '@tensorflow/tfjs-core';
 
@@ -9,6 +9,14 @@ export interface LinearHeadOptions extends RandomWeights {
   /** The joint vector, or a tower's. Default `fused`. */
   readonly on?: Head['on'];
 }
+
+/** The names of these. */
+export const LINEAR_HEAD: OptionNames<LinearHeadOptions> = {
+  embedDim: 'required',
+  on: 'optional',
+  seed: 'optional',
+  generator: 'optional',
+};
 
 /** A linear layer on a pair's vectors. */
 export abstract class LinearHead extends Module {

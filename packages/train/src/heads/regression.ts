@@ -12,7 +12,7 @@ import { r2 } from '@diptych/metrics';
 import * as tf from '@tensorflow/tfjs-core';
 import { meanSquaredError } from './label-losses.js';
 import { checkLabelCount, rowsWith } from './label-rows.js';
-import { LinearHead, type LinearHeadOptions } from './linear-head.js';
+import { LINEAR_HEAD, LinearHead, type LinearHeadOptions } from './linear-head.js';
 
 /** Options of {@link Regression}. */
 export interface RegressionOptions extends LinearHeadOptions {
@@ -22,13 +22,7 @@ export interface RegressionOptions extends LinearHeadOptions {
 
 const WHERE = 'train.Regression';
 
-const OPTIONS: OptionNames<RegressionOptions> = {
-  embedDim: 'required',
-  outputs: 'optional',
-  on: 'optional',
-  seed: 'optional',
-  generator: 'optional',
-};
+const OPTIONS: OptionNames<RegressionOptions> = { ...LINEAR_HEAD, outputs: 'optional' };
 
 /**
  * A linear layer that reads numbers out of a pair's vector. Labels are [N], or [N, outputs] row by row (NaN: not known); bring them to

@@ -74,7 +74,8 @@ export class Triplet extends StatelessLoss {
   }
 
   override compute({ image, text }: TowerOutputs, batch: LossBatch): LossOutput {
-    const loss = triplet(image.pooled, text.pooled, this, batch.positives);
+    const { margin, hinges } = this;
+    const loss = triplet(image.pooled, text.pooled, { margin, hinges }, batch.positives);
     return { loss, parts: { triplet: loss } };
   }
 }
