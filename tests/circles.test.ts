@@ -50,7 +50,7 @@ describe('check-circles', () => {
     });
     expect(code).toBe(1);
     expect(said).toContain(
-      'circle of 2 files: packages/a/src/two.ts -> packages/a/src/one.ts -> packages/a/src/two.ts',
+      'circle of 2 files: packages/a/src/one.ts -> packages/a/src/two.ts -> packages/a/src/one.ts',
     );
   });
 
@@ -61,7 +61,7 @@ describe('check-circles', () => {
       'apps/c/package.json': { name: '@x/c', [by]: { '@x/a': '*' } },
     });
     expect(code).toBe(1);
-    expect(said).toContain('circle of 3 packages: @x/c -> @x/a -> @x/b -> @x/c');
+    expect(said).toContain('circle of 3 packages: @x/a -> @x/b -> @x/c -> @x/a');
     expect(said).toContain('3 packages, 1 circles');
   });
 });

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { fakeImage } from '../test/fake-parts.js';
-import { allOf, codeOf, plain, someItems, useLoaders } from '../test/loaders.js';
+import { allOf, codeOf, plain, someItems, useLoaders, words } from '../test/loaders.js';
 import { makeTar, type TarMember } from '../test/make-tar.js';
 import type { DataLoaderOptions } from './loader-options.js';
 import type { LoaderState } from './loader-state.js';

@@ -51,7 +51,8 @@ export function useLoaders() {
   };
 }
 
-const words = ['a', 'bb', 'ccc', 'dddd'];
+/** Of the captions of {@link someItems}. */
+export const words = ['a', 'bb', 'ccc', 'dddd'];
 
 /** @param bad which pictures do not decode */
 export function someItems(count: number, bad: (i: number) => boolean = () => false): PairInput[] {
