@@ -57,6 +57,11 @@ export function takeRows(matrix: MatrixData, rows: ArrayLike<number>): Matrix {
 }
 
 /**
+ * Checks rows of numbers that somebody handed in.
+ *
+ * @param where the place that an error names
+ * @param what the argument
+ * @param width columns that there have to be; default any
  * @throws ShapeError if the array does not have rows * width entries, or the width is not the expected one
  */
 export function checkMatrix(where: string, what: string, matrix: MatrixData, width?: number): void {

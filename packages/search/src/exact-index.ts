@@ -193,6 +193,7 @@ export class ExactIndex implements VectorStore {
     });
   }
 
+  /** Rows, room and precision, as the last commit that was read has them. */
   stats(): IndexStats {
     const { commit, parts, rows } = this.#opened('stats');
     return {

@@ -46,7 +46,11 @@ const BATCH = 256;
 /** Neighbours of a row that are looked at first. */
 const NEIGHBOURS = 32;
 
-/** An id of bytes for a row's metadata, by which copies are found: SHA-256, in hexadecimal. */
+/**
+ * An id of bytes for a row's metadata, by which copies are found: SHA-256, in hexadecimal.
+ *
+ * @throws ConfigError for anything but a Uint8Array
+ */
 export function contentId(bytes: Uint8Array): string {
   if (!(bytes instanceof Uint8Array)) {
     throw new ConfigError({

@@ -13,6 +13,7 @@ export type SequencePooling = 'cls' | 'mean' | 'max';
  * @param sequence [B, T, D]
  * @param mask float32 [B, T], 1 for a real token
  * @returns [B, D]
+ * @throws ConfigError for a pooling that there is not
  */
 export function poolSequence(sequence: tf.Tensor3D, mask: tf.Tensor2D, pooling: SequencePooling): tf.Tensor2D {
   const known = Object.keys(POOLINGS);

@@ -7,6 +7,7 @@ import { missingFile, type WeightSource } from './weight-source.js';
  *
  * @param files content by path; text is encoded as UTF-8
  * @param name what messages call it
+ * @throws WeightsError from its methods, for a file that is not there
  */
 export function memorySource(files: Readonly<Record<string, Uint8Array | string>>, name = 'memory'): WeightSource {
   checkFields('weights.memorySource', 'files by name', files, []);

@@ -107,7 +107,12 @@ async function readImageConfig(
   return undefined;
 }
 
-/** @throws ConfigError that says which encoder takes such a checkpoint */
+/**
+ * Refuses a checkpoint of another family.
+ *
+ * @param expected the family that was asked for
+ * @throws ConfigError always: it says what the checkpoint is, and what takes it
+ */
 export function wrongFamily({ name, library, architecture }: OpenedCheckpoint, where: string, expected: string): never {
   throw new ConfigError({
     where,

@@ -57,7 +57,11 @@ export async function readJson(source: WeightSource, path: string): Promise<Json
   throw new WeightsError({ where: `${source.name}/${path}`, expected: 'a JSON object' });
 }
 
-/** A JSON file, whatever it holds. */
+/**
+ * A JSON file, whatever it holds.
+ *
+ * @throws WeightsError if there is none, or it is not valid JSON
+ */
 export async function readJsonValue(source: WeightSource, path: string): Promise<unknown> {
   const text = await readText(source, path);
   try {

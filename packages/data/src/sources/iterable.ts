@@ -12,6 +12,8 @@ import { type InMemoryOptions, type PairInput, recordFrom } from './pairs.js';
  *   for await (const row of database.query('select …')) yield { image: row.jpeg, text: row.title, id: row.id };
  * });
  * ```
+ *
+ * @throws ConfigError for something that is no function, or an unknown option
  */
 export function iterable(
   open: () => AsyncIterable<PairInput> | Iterable<PairInput>,

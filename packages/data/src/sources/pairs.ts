@@ -54,6 +54,8 @@ const OPTIONS: OptionNames<InMemoryOptions> = {
  * ```js
  * const source = pairs([{ image: 'cat.jpg', text: 'a cat asleep' }]);
  * ```
+ *
+ * @throws ConfigError for something that is no list, an unknown option, or a kind of label that there is not
  */
 export function pairs(items: readonly PairInput[], options: InMemoryOptions = {}): PairSource {
   checkOptions('data.pairs', options, OPTIONS);

@@ -4,6 +4,7 @@ import { addressOf, bytesOf, copyOf, integersAt, textAt } from './memory.js';
 
 /** What options and attributes of plugins may be. Whole numbers are 64-bit integers, others 32-bit floats. */
 export type NamedValue = string | number | boolean | readonly number[];
+/** Options or attributes by name. */
 export type NamedValues = Readonly<Record<string, NamedValue>>;
 
 const { size: SIZE, structSize: STRUCT_SIZE, fields: FIELDS } = STRUCTS.NamedValue;

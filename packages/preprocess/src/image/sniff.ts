@@ -10,6 +10,9 @@ export type Sniffed = { readonly format: ImageFormat } | { readonly instead: str
  * Recognises a format by its first bytes; file names are not believed.
  *
  * Only bitmap formats pass. SVG and PDF, which may refer to other files and addresses, never reach the decoder.
+ *
+ * @param bytes the first of the file; 64 are plenty
+ * @throws ConfigError for anything but a Uint8Array
  */
 export function sniff(bytes: Uint8Array): Sniffed {
   if (!(bytes instanceof Uint8Array)) {

@@ -87,7 +87,9 @@ export const OPERATIONS = {
   },
 } as const satisfies Readonly<Record<string, Operation>>;
 
+/** The table of operations. */
 export type Operations = typeof OPERATIONS;
+/** A name of {@link OPERATIONS}. */
 export type OperationName = keyof Operations;
 type Schema<Name extends OperationName, Part extends string> = Operations[Name] extends {
   readonly [P in Part]: infer S;
@@ -101,7 +103,9 @@ export type InputOf<Name extends OperationName> =
 /** The same once it is checked and has its defaults. */
 export type BodyOf<Name extends OperationName> =
   Schema<Name, 'body'> extends v.GenericSchema ? v.InferOutput<Schema<Name, 'body'>> : undefined;
+/** What stands in the address. */
 export type QueryOf<Name extends OperationName> =
   Schema<Name, 'query'> extends v.GenericSchema ? v.InferOutput<Schema<Name, 'query'>> : undefined;
+/** What the server answers: JSON, or a response as it came. */
 export type ResultOf<Name extends OperationName> =
   Schema<Name, 'result'> extends v.GenericSchema ? v.InferOutput<Schema<Name, 'result'>> : Response;

@@ -151,5 +151,6 @@ export const ProblemResult = v.object({
   problem: v.optional(v.string()),
   remedy: v.optional(v.string()),
 });
+/** What went wrong: RFC 9457's problem details with the parts of diptych's errors. */
 export type Problem = v.InferOutput<typeof ProblemResult>;
 export type InfoColumn = v.InferOutput<typeof Column>;

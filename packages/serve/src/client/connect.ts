@@ -18,8 +18,11 @@ type WithPictures<Input, Names extends string> = Omit<Input, Names> & {
   readonly [Name in Names & keyof Input]?: Name extends `${string}s` ? readonly SentPicture[] : SentPicture;
 };
 
+/** What `embed` sends: texts, pictures, or both. */
 export type EmbedRequest = WithPictures<InputOf<'embed'>, 'images'>;
+/** What `search` sends; pictures as clients have them. */
 export type SearchRequest = WithPictures<InputOf<'search'>, 'image'>;
+/** What `match` sends. */
 export type MatchRequest = WithPictures<InputOf<'match'>, 'images'>;
 
 /** An answer of the server that says what went wrong. */

@@ -144,6 +144,7 @@ export class HeadedTower<Input> extends Module implements Encoder<Input> {
     return (this.tower as { readonly tokenEmbedding?: unknown }).tokenEmbedding;
   }
 
+  /** The tower's `pooled` and `sequence` through the head: [B, embedDim], [B, T, embedDim]. */
   encode(input: Input, context: Context): Encoded {
     const output = checkEncoded('train.withHead', this.tower.encode(input, context), this.tower.embedDim);
     const { pooled, sequence, mask } = output;

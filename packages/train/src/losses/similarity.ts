@@ -30,8 +30,12 @@ export interface PairMask {
 export type RowIds = tf.Tensor1D | tf.Tensor2D;
 
 /**
+ * Which pairs of a batch are positives of each other, for a loss over all [N, N] of them.
+ *
+ * @param size N
  * @param ids int32 [N] or [N, K]: rows with an equal number are positives of each other, rows whose (first) number is negative do not
  *   count (padding of a ragged batch). Absent: row i belongs to column i alone.
+ * @throws ShapeError unless there is one row of ids for each pair
  */
 export function pairMask(size: number, ids?: RowIds): PairMask {
   checkPositive('train.pairMask', 'size', size);

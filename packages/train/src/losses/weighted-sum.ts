@@ -81,6 +81,7 @@ export class WeightedSum<Outputs extends TowerOutputs = TowerOutputs> implements
     for (const { loss } of this.terms) loss.check?.(setting);
   }
 
+  /** @throws ShapeError that names the term whose loss or part is no scalar */
   compute(outputs: Outputs, batch: LossBatch, context: Context): LossOutput {
     const parts: Record<string, tf.Tensor> = {};
     const weighted = this.terms.map(({ loss, weight = 1, name }) => {

@@ -73,6 +73,12 @@ export class FolderCheckpoints implements CheckpointStore {
     return this.#entries().map(({ name }) => name);
   }
 
+  /**
+   * Makes the folder, locks it, and takes away what killed processes left.
+   *
+   * @param bytes of a checkpoint, for which there has to be room
+   * @throws CheckpointError if another process trains in it, or it cannot be written
+   */
   async open(bytes: number): Promise<void> {
     let lock: FolderLock | undefined;
     try {
@@ -87,15 +93,18 @@ export class FolderCheckpoints implements CheckpointStore {
     this.#lock = lock;
   }
 
+  /** Gives the lock back. */
   async close(): Promise<void> {
     this.#lock?.release();
     this.#lock = undefined;
   }
 
+  /** Identities of the runs whose checkpoints are here; empty text for one that is damaged or from before there were any. */
   async runs(): Promise<string[]> {
     return [...new Set(this.#entries().map(({ manifest }) => manifest?.state.run ?? ''))];
   }
 
+  /** Moves all checkpoints, damaged ones too, to a folder inside of this one, and gives its path. */
   async moveAside(): Promise<string> {
     const time = new Date().toISOString().replace(/[:.]/g, '-');
     const aside = join(this.folder, `before-${time}`);
@@ -106,6 +115,11 @@ export class FolderCheckpoints implements CheckpointStore {
     return aside;
   }
 
+  /**
+   * Writes a checkpoint and gives its name; older ones of the run go after that.
+   *
+   * @throws CheckpointError if it cannot be written, or would replace another run's
+   */
   async save(snapshot: TrainingSnapshot): Promise<string> {
     const { step, run = '' } = snapshot.state;
     const name = `step-${String(step).padStart(9, '0')}`;
@@ -136,6 +150,12 @@ export class FolderCheckpoints implements CheckpointStore {
     return name;
   }
 
+  /**
+   * @param which `latest`, `best` (by score), or a name
+   * @param onDamaged hears of those that `latest` and `best` pass over
+   * @returns undefined where there is none that is whole
+   * @throws CheckpointError if the named one is damaged
+   */
   async load(which: string, onDamaged?: OnDamaged): Promise<TrainingSnapshot | undefined> {
     const entries = this.#entries();
     if (which !== 'latest' && which !== 'best') {

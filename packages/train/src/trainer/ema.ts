@@ -65,6 +65,7 @@ export class Ema {
     });
   }
 
+  /** Frees the averages. The variables stay. */
   dispose(): void {
     this.#update.dispose();
     tf.dispose([...this.#averages]);

@@ -18,6 +18,8 @@ export interface PositionOptions {
  *
  * Bicubic with antialiasing, as timm's `resample_abs_pos_embed` and open_clip do it; transformers'
  * `interpolate_pos_encoding` leaves out the antialiasing and has another cubic.
+ *
+ * @throws WeightsError if the stored positions are not those of a square grid
  */
 export function withPositionGrid(
   tensors: TensorCollection,
