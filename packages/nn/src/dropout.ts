@@ -18,18 +18,13 @@ export class Dropout extends Module {
 
   /** Any shape whose first axis is the batch. */
   forward<T extends tf.Tensor>(x: T, context: Context): T {
-    return dropped(x, this.p, x.shape, siteOf(this.path), context);
+    if (!context.training || this.p === 0) return x;
+    return dropped(x, this.p, philoxUniform(context.random, x.shape, siteOf(this.path)));
   }
 }
 
-/**
- * In training, zeroes with probability `p` and scales the rest by 1 / (1 - p).
- *
- * @param shape of the mask, which broadcasts to x
- * @param site of the draw
- */
-export function dropped<T extends tf.Tensor>(x: T, p: number, shape: number[], site: number, context: Context): T {
-  if (!context.training || p === 0) return x;
-  const keep = tf.cast(tf.greaterEqual(philoxUniform(context.random, shape, site), p), 'float32');
+/** Zeroes what drew less than `p`, and scales the rest by 1 / (1 - p). `uniform` broadcasts to x. */
+export function dropped<T extends tf.Tensor>(x: T, p: number, uniform: tf.Tensor): T {
+  const keep = tf.cast(tf.greaterEqual(uniform, p), 'float32');
   return tf.mul(x, tf.mul(keep, 1 / (1 - p))) as T;
 }
