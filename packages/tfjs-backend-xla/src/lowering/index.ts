@@ -1,0 +1,2 @@
+export type { Platform } from './emitter.js';
+export { canLower, type LoweredProgram, type LowerOptions, lowerProgram, type TensorSpec } from './program.js';

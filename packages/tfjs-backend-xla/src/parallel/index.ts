@@ -1,0 +1,1 @@
+export { type DataParallelOptions, type DataParallelProgram, dataParallel } from './data-parallel.js';

@@ -1,0 +1,7 @@
+export * from './collectives.js';
+export * from './folds.js';
+export { HloFunction, moduleText } from './function.js';
+export * from './indexing.js';
+export * from './operations.js';
+export * from './products.js';
+export * from './types.js';

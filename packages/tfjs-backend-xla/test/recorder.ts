@@ -1,0 +1,72 @@
+import '@tensorflow/tfjs-backend-cpu';
+import '@tensorflow/tfjs-core/dist/register_all_gradients.js';
+import {
+  extractProgram,
+  fuseAdamW,
+  fuseNormalization,
+  narrow,
+  type Program,
+  RECORDERS,
+  RecordingBackend,
+  reuseActivations,
+  simplify,
+  type Value,
+} from '@diptych/graph';
+import * as tf from '@tensorflow/tfjs-core';
+
+/** Records what tfjs is asked for, and computes nothing. */
+class Recorder extends RecordingBackend {
+  evaluate(): never {
+    throw new Error('a value was read while recording');
+  }
+}
+
+const NAME = 'xla-recorder';
+const backend = new Recorder(NAME);
+tf.registerBackend(NAME, () => backend);
+for (const [kernelName, record] of Object.entries(RECORDERS)) {
+  tf.registerKernel({
+    kernelName,
+    backendName: NAME,
+    kernelFunc: ({ inputs, attrs }) => {
+      const recorded = record(backend, inputs as never, (attrs ?? {}) as never);
+      if (recorded === undefined) throw new Error(`${kernelName} is not recorded`);
+      return recorded;
+    },
+  });
+}
+
+/** Shape and dtype of an argument. */
+export interface Spec {
+  readonly shape: readonly number[];
+  readonly dtype: tf.DataType;
+}
+
+/** A function of tensors, one or several. */
+export type TensorFunction = (...inputs: tf.Tensor[]) => tf.Tensor | tf.Tensor[];
+
+/** What a function computes, as a program whose inputs are its arguments, and those constants that it made. */
+export function record(fn: TensorFunction, specs: readonly Spec[]): { program: Program; leaves: Value[] } {
+  const before = tf.getBackend();
+  tf.setBackend(NAME);
+  try {
+    const infos = specs.map(({ shape, dtype }) => backend.placeholder(shape, dtype));
+    const leaves = infos.map((info) => backend.graphValue(info));
+    const tensors = infos.map((info) => tf.engine().makeTensorFromTensorInfo(info));
+    const { result } = backend.recordWhile(new Set(leaves), () =>
+      tf.tidy(() => [fn(...tensors)].flat().map((x) => tf.keep(x))),
+    );
+    const program = extractProgram(result.map((tensor) => backend.graphValue(tensor)));
+    tf.dispose(result);
+    return { program, leaves };
+  } finally {
+    if (before) tf.setBackend(before);
+  }
+}
+
+/** The passes that programs go through before they are lowered; without `fuse`, those that leave every operation apart. */
+export function optimized(program: Program, { fuse = true } = {}): Program {
+  const isConstant = (leaf: Value) => leaf.isKnown;
+  const passes = fuse ? [simplify, fuseAdamW, narrow, fuseNormalization, reuseActivations] : [simplify, narrow];
+  return passes.reduce((current, pass) => pass(current, isConstant), program);
+}
