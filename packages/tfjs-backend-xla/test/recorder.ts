@@ -1,18 +1,8 @@
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-core/dist/register_all_gradients.js';
-import {
-  extractProgram,
-  fuseAdamW,
-  fuseNormalization,
-  narrow,
-  type Program,
-  RECORDERS,
-  RecordingBackend,
-  reuseActivations,
-  simplify,
-  type Value,
-} from '@diptych/graph';
+import { extractProgram, type Program, RECORDERS, RecordingBackend, type Value } from '@diptych/graph';
 import * as tf from '@tensorflow/tfjs-core';
+import { optimize } from '../src/lowering/passes';
 
 /** Records what tfjs is asked for, and computes nothing. */
 class Recorder extends RecordingBackend {
@@ -64,9 +54,6 @@ export function record(fn: TensorFunction, specs: readonly Spec[]): { program: P
   }
 }
 
-/** The passes that programs go through before they are lowered; without `fuse`, those that leave every operation apart. */
-export function optimized(program: Program, { fuse = true } = {}): Program {
-  const isConstant = (leaf: Value) => leaf.isKnown;
-  const passes = fuse ? [simplify, fuseAdamW, narrow, fuseNormalization, reuseActivations] : [simplify, narrow];
-  return passes.reduce((current, pass) => pass(current, isConstant), program);
-}
+/** A program after its passes. */
+export const optimized = (program: Program, options?: { forDivision?: boolean }): Program =>
+  optimize(program, (leaf: Value) => leaf.isKnown, options);

@@ -3,6 +3,7 @@ import type { Buffer, Client, Dtype } from '@diptych/pjrt';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'vitest';
 import { type LowerOptions, lowerProgram } from '../src/lowering/index';
+import { compileForGpu } from './compile-for-gpu';
 import { cpuClient } from './cpu-plugin';
 import { optimized, record, type TensorFunction } from './recorder';
 
@@ -25,6 +26,7 @@ export async function runProgram(
   options: Partial<LowerOptions> = {},
 ): Promise<NumericData[]> {
   const client = await cpuClient();
+  await compileForGpu(program, options);
   const { text, flags } = lowerProgram(program, { precision: 'f32', platform: 'cpu', ...options });
   const executable = await client.compile(text, { flags }).catch((error: Error) => {
     throw new Error(`${error.message}\n${text.slice(0, 4000)}`);

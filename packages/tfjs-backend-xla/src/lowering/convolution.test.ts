@@ -40,7 +40,8 @@ describe.skipIf(!cpuPlugin)(`convolutions and poolings${reason}`, () => {
       tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, strides, pad as 'same', 'NHWC', dilations);
     const args = [normal(image), normal(filter, 2)];
     await expectParity(convolve, args);
-    await expectParity((x, w) => tf.grads(weighted(convolve))([x, w]), args);
+    // tfjs has no gradients of dilated convolutions
+    if (dilations === 1) await expectParity((x, w) => tf.grads(weighted(convolve))([x, w]), args);
   });
 
   it.each(cases.filter(([, image, , strides]) => image[3]! < 4 && typeof strides === 'number'))(
@@ -50,7 +51,7 @@ describe.skipIf(!cpuPlugin)(`convolutions and poolings${reason}`, () => {
         tf.depthwiseConv2d(x as tf.Tensor4D, w as tf.Tensor4D, strides, pad as 'same', 'NHWC', dilations);
       const args = [normal(image), normal([...filter.slice(0, 3), 2], 2)];
       await expectParity(convolve, args);
-      await expectParity((x, w) => tf.grads(weighted(convolve))([x, w]), args);
+      if (dilations === 1) await expectParity((x, w) => tf.grads(weighted(convolve))([x, w]), args);
     },
   );
 

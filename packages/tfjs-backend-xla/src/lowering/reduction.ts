@@ -81,9 +81,10 @@ const sumOfSquares = (e: Emitter, x: HloValue) => sum(e, e.multiply(x, x), [...x
 /** Kernels that fold or scan axes. Sums are float32 whatever they are of. */
 export const REDUCTION: LoweringTable = {
   Sum: folding(sum),
+  // Of no numbers, 0.
   Mean: folding((e, x, axes, node) => {
     const total = sum(e, x, axes);
-    return e.divide(total, e.like(total, countOf(node)));
+    return e.divide(total, e.like(total, Math.max(countOf(node), 1)));
   }),
   Prod: folding((e, x, axes) => reduce(e, 'multiply', x, axes, 1)),
   Max: extreme('maximum'),

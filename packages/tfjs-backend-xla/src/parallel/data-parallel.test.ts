@@ -103,7 +103,7 @@ async function runOn(
 
 describe.skipIf(!cpuPlugin)(`data parallelism${reason}`, () => {
   const { program: recorded, leaves } = record(step, SPECS);
-  const program = optimized(recorded, { fuse: false });
+  const program = optimized(recorded, { forDivision: true });
 
   it.each([2, 4])('%d devices compute what one computes of the whole batch', async (replicas) => {
     const expected = await runProgram(optimized(recorded), dataOf(leaves));
