@@ -1,4 +1,5 @@
 import { AdamW } from './adamw.js';
+import { ATTENTION } from './attention.js';
 import { COLLECTIVE } from './collective.js';
 import { CONVOLUTION } from './convolution.js';
 import { ELEMENTWISE } from './elementwise.js';
@@ -23,5 +24,6 @@ export const LOWERINGS: LoweringTable = {
   ...NORMALIZATION,
   ...RANDOM,
   ...COLLECTIVE,
+  ...ATTENTION,
   AdamW,
 };

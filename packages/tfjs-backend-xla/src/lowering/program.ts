@@ -6,6 +6,7 @@ import type { XlaPrecision } from '../options.js';
 import { moduleText } from '../stablehlo/index.js';
 import { pairDonations } from './donation.js';
 import { Emitter, elementTypeOf, type Platform } from './emitter.js';
+import { fuseAttention } from './fuse-attention.js';
 import { LOWERINGS } from './kernels.js';
 import { exactValues } from './precision.js';
 
@@ -21,6 +22,11 @@ export interface LowerOptions {
   /** The arithmetic of products and convolutions, and with `bf16` the type of what lies between them. */
   readonly precision: XlaPrecision;
   readonly platform: Platform;
+  /**
+   * Who computes attention: `xla` as it fuses products and softmax by itself, or `cudnn` by cuDNN's flash attention, for bfloat16 on NVIDIA
+   * GPUs, where nothing is dropped out of the weights. Default `xla`.
+   */
+  readonly attention?: 'xla' | 'cudnn';
   /** Devices that run the program side by side: what `dataParallel` divided it for. Default 1. */
   readonly replicas?: number;
   /** The module's name, which profiles show. Default `program`. */
@@ -65,8 +71,10 @@ export function canLower(kernelName: string, { inputs, outputs }: Pick<Node, 'in
  * @throws EngineError for a node that has no lowering ({@link canLower})
  * @throws ConfigError for donated positions that there are not
  */
-export function lowerProgram(program: Program, options: LowerOptions): LoweredProgram {
-  const { precision, platform, replicas, name } = options;
+export function lowerProgram(given: Program, options: LowerOptions): LoweredProgram {
+  const { precision, platform, attention = 'xla', replicas, name } = options;
+  const isFused = attention === 'cudnn' && platform === 'cuda' && precision === 'bf16';
+  const program = isFused ? fuseAttention(given) : given;
   const emitter = new Emitter({ precision, platform }, precision === 'bf16' ? exactValues(program) : undefined);
   const aliases = new Map([...pairDonations(program, options.donated ?? []), ...(options.aliases ?? [])]);
   program.inputs.forEach((leaf, i) => {

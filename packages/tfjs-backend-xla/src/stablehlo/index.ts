@@ -1,4 +1,5 @@
 export * from './collectives.js';
+export { customCall } from './custom-call.js';
 export * from './folds.js';
 export { HloFunction, moduleText } from './function.js';
 export * from './indexing.js';
