@@ -1,5 +1,5 @@
 // Programs of whole steps without running them: a backend whose compiled functions are recorded and go no further.
-import { EngineBackend, registerKernels, replacedLeaves, traceFunction } from '@diptych/graph/engine';
+import { EngineBackend, flatten, registerKernels, replacedLeaves, traceFunction } from '@diptych/graph/engine';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Ends what called a compiled function, once that is recorded. */
@@ -26,7 +26,16 @@ class CaptureBackend extends EngineBackend {
 
   [Symbol.for('diptych.compile')](fn) {
     const call = (...args) => {
-      this.trace = traceFunction(this, fn, args);
+      const given = flatten(args, 'capture').tensors;
+      const trace = traceFunction(this, fn, args);
+      const dataOf = (leaf) => {
+        const position = trace.argumentOf.get(leaf);
+        const tensor = position === undefined ? trace.variableOf.get(leaf) : given[position];
+        return tensor ? this.dataOf(tensor) : leaf.data;
+      };
+      // arguments are disposed by who called; their data is kept
+      for (const tensor of given) this.incRef(tensor.dataId);
+      this.trace = { ...trace, dataOf };
       throw new Captured('recorded');
     };
     return Object.assign(call, { dispose: () => {} });
@@ -48,8 +57,7 @@ export function startCapture() {
 /**
  * What the first compiled function that `run` calls computes.
  *
- * @returns the program; `donated`, the positions among its inputs of variables that it replaces, with the outputs that replace
- *   them (`aliases`); `argumentOf`, the positions of its arguments
+ * @returns the trace, with `dataOf` that gives the values that its leaves had
  */
 export async function capture(run) {
   try {

@@ -6,35 +6,23 @@ import { join } from 'node:path';
 import { findPlugin, Plugin } from '@diptych/pjrt';
 import { dataParallel, lowerProgram, optimize } from '@diptych/tfjs-backend-xla';
 import { root } from '../packages.mjs';
-import { aliasesOf, capture, startCapture } from './capture.mjs';
-import { makeBatch, SERVED, TRAINED } from './models.mjs';
+import { aliasesOf } from './capture.mjs';
+import { isConstantIn, prepared, record } from './programs.mjs';
 
 const { name, batch, precision, gpu, devices = 1, attention = 'xla', tiny = false } = JSON.parse(process.argv[2]);
 
-startCapture();
-const isConstant = (trace) => (leaf) => !trace.argumentOf.has(leaf) && !trace.variableOf.has(leaf);
-const trained = TRAINED[name];
-let trace;
-if (trained) {
-  const { runner, vocabSize } = trained.build({ tiny });
-  const rows = makeBatch(name, batch, { tiny, vocabSize });
-  trace = await capture(() => runner.run(rows, { step: 0 }));
-} else {
-  const { forward, args } = SERVED[name](batch, { tiny });
-  trace = await capture(async () => forward(...args));
+const trace = await record({ name, batch, tiny });
+
+/** The program of one of several devices. */
+function divided() {
+  const { program } = prepared(trace, { forDivision: true });
+  const holdsSamples = (leaf) => trace.argumentOf.has(leaf) && leaf.shape.length > 1 && leaf.shape[0] === batch;
+  const { program: own } = dataParallel(program, { replicas: devices, batch: program.inputs.filter(holdsSamples) });
+  return optimize(own, (leaf) => program.inputs.includes(leaf) && isConstantIn(trace)(leaf));
 }
 
-/** Arguments whose first axis holds the samples. */
-const samples = (program) =>
-  program.inputs.filter((leaf) => trace.argumentOf.has(leaf) && leaf.shape[0] === batch && leaf.shape.length > 1);
-let program = optimize(trace.program, isConstant(trace), { forDivision: devices > 1 });
-if (devices > 1) {
-  const leaves = program.inputs;
-  const divided = dataParallel(program, { replicas: devices, batch: samples(program) });
-  // variables keep their leaves, so that what is known of them holds on
-  program = optimize(divided.program, (leaf) => leaves.includes(leaf) && isConstant(trace)(leaf));
-}
-const aliases = trained ? aliasesOf(trace, program) : new Map();
+const program = devices > 1 ? divided() : prepared(trace).program;
+const aliases = aliasesOf(trace, program);
 const { text } = lowerProgram(program, { precision, platform: 'cuda', aliases, replicas: devices, attention });
 
 const target_config = readFileSync(join(root, `packages/pjrt/src/__fixtures__/${gpu}.txtpb`), 'utf8');

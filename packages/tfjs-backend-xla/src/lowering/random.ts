@@ -36,26 +36,22 @@ function philox(e: Emitter, counter: readonly HloValue[], seed: HloValue): HloVa
   return [c0, c1, c2, c3];
 }
 
-/** Random words [rows, rowSize], as ui32. */
+/**
+ * Random words [rows, rowSize], as ui32. Each element draws its counter's four words and keeps its own: three times too many, but
+ * in registers, inside the loop that uses them; words that four elements share would have to go through memory.
+ */
 function words(e: Emitter, state: HloValue, rows: number, rowSize: number, site: number, picks?: Picks): HloValue {
+  const shape = [rows, rowSize];
   const [seed, step, rowOffset] = [0, 1, 2].map((i) =>
-    e.bitcast(e.reshape(e.sliceAxis(state, 0, i, i + 1), []), 'ui32'),
+    e.shared(`philox:${state.name}:${i}`, () => e.bitcast(e.reshape(e.sliceAxis(state, 0, i, i + 1), []), 'ui32')),
   );
-  const counters = (index: HloValue) => {
-    const { shape } = index;
-    const row = e.add(e.iota(shape, 0, 'ui32'), e.broadcastTo(rowOffset!, shape));
-    return philox(e, [index, row, e.broadcastTo(step!, shape), e.like(index, site)], seed!);
-  };
-  if (picks) {
-    const index = placesOf(e, [rows, rowSize], picks);
-    const word = e.binary('and', index, e.like(index, 3));
-    const drawn = counters(e.binary('shift_right_logical', index, e.like(index, 2)));
-    const isWord = (i: number) => e.compare('EQ', word, e.like(word, i));
-    return [2, 1, 0].reduce((rest, i) => e.select(isWord(i), drawn[i]!, rest), drawn[3]!);
-  }
-  const quads = Math.ceil(rowSize / 4);
-  const four = counters(e.iota([rows, quads], 1, 'ui32')).map((word) => e.reshape(word, [rows, quads, 1]));
-  return e.sliceAxis(e.reshape(e.concatenate(four, 2), [rows, quads * 4]), 1, 0, rowSize);
+  const index = picks ? placesOf(e, shape, picks) : e.iota(shape, 1, 'ui32');
+  const row = e.add(e.iota(shape, 0, 'ui32'), e.broadcastTo(rowOffset!, shape));
+  const quad = e.binary('shift_right_logical', index, e.like(index, 2));
+  const drawn = philox(e, [quad, row, e.broadcastTo(step!, shape), e.like(index, site)], seed!);
+  const word = e.binary('and', index, e.like(index, 3));
+  const isWord = (i: number) => e.compare('EQ', word, e.like(word, i));
+  return [2, 1, 0].reduce((rest, i) => e.select(isWord(i), drawn[i]!, rest), drawn[3]!);
 }
 
 /** Where in its row each picked number stands. */
