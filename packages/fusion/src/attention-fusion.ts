@@ -39,7 +39,7 @@ const OPTIONS: OptionNames<AttentionFusionOptions> = {
  * `stack([image, text], 1) -> MultiheadAttention -> [:, 0]` (Vaswani et al. 2017). It is a `MultiheadAttention`, so its
  * parameters have the reference's names: `in_proj_weight`, `in_proj_bias`, `out_proj.weight`, `out_proj.bias`.
  *
- * Attention map `pair` [B, heads, 2, 2]: queries and keys are picture, text.
+ * Attention map `pair`, `[B, heads, 2, 2]`: queries and keys are picture, text.
  */
 export class AttentionFusion extends MultiheadAttention implements Fusion {
   readonly missing: MissingModality;

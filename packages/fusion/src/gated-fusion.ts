@@ -12,7 +12,7 @@ export type GatedFusionOptions = FusionOptions;
  * Gated multimodal unit (Arevalo et al. 2017): `z = sigmoid(W_z [x; y])`, `fused = z * tanh(W_x x) + (1 - z) * tanh(W_y y)` on
  * the pooled vectors x (picture) and y (text): each entry chooses between the two.
  *
- * Attention map `gate` [B, 1, 1, 2]: the mean shares of picture and text.
+ * Attention map `gate`, `[B, 1, 1, 2]`: the mean shares of picture and text.
  */
 export class GatedFusion extends PairFusion {
   readonly imageLayer: Linear;

@@ -34,9 +34,9 @@ const OPTIONS: OptionNames<MineOptions> = {
 /** The most similar wrong partners of each pair, most similar first; -1 where there are fewer than k. */
 export interface HardNegatives {
   readonly k: number;
-  /** [N, k]: rows whose texts are wrong for picture i. */
+  /** `[N, k]`: rows whose texts are wrong for picture i. */
   readonly texts: Int32Array;
-  /** [N, k]: rows whose pictures are wrong for text i. */
+  /** `[N, k]`: rows whose pictures are wrong for text i. */
   readonly images: Int32Array;
 }
 

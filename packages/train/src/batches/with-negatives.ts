@@ -2,7 +2,7 @@ import { checkFunction, checkMethods, type NegativeBatch, type PairBatch } from 
 import type { BatchSource } from './batch-source.js';
 
 /**
- * A source whose batches bring hard negatives, e.g. what {@link mineHardNegatives} found: `InfoNCE` takes them for wrong answers beside
+ * A source whose batches bring hard negatives, e.g. what `mineHardNegatives` of `@diptych/metrics` found: `InfoNCE` takes them for wrong answers beside
  * the batch's own.
  *
  * ```ts

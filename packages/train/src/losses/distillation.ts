@@ -46,7 +46,7 @@ export function distillCosine(student: tf.Tensor2D, teacher: tf.Tensor2D): tf.Sc
  * Cross-entropy between the teacher's and the student's softmax over similarities, images to texts and texts to images, less
  * the teacher's entropy, so that 0 is best (Wu et al. 2023, TinyCLIP's affinity mimicking; Hinton et al. 2015).
  *
- * @param image [N, D] and `text` [N, D] of the student
+ * @param student `image` [N, D] and `text` [N, D] of the student
  * @param teacher the same of the teacher, [N, E] each
  */
 export function distillAffinity(

@@ -6,7 +6,7 @@ import { isDue } from './run/run-checkpoints.js';
 /** Numbers of a validation by name: `textToImage.recall@1`. */
 export type ValidationMetrics = Readonly<Record<string, number>>;
 
-/** Watches the towers at each validation; your own in place of the pairs that {@link TowerOverfitting} compares. */
+/** Watches the towers at each validation; your own in place of the pairs that `TowerOverfitting` compares. */
 export interface TowerWatcher {
   /** Numbers, logged as `towers.…`, and what a user should hear. */
   measure(): Promise<{ readonly metrics: ValidationMetrics; readonly warnings: readonly string[] }>;

@@ -52,7 +52,7 @@ const OPTIONS: OptionNames<SmallCNNOptions> = {
 };
 
 /**
- * A small network for small pictures, trained from scratch in minutes: blocks of {@link SmallCNNBlock}, the last grid
+ * A small network for small pictures, trained from scratch in minutes: blocks of `SmallCNNBlock`, the last grid
  * flattened, one linear layer.
  *
  * The grid is flattened row by row with channels last (torch: `x.permute(0, 2, 3, 1).flatten(1)`), so that `fc.weight`
