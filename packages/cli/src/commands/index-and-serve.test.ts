@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { openIndex } from '@diptych/search';
 import { readIndexFacts, serve } from '@diptych/serve';
 import { createClient } from '@diptych/serve/client';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
@@ -21,11 +22,12 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-async function run(): Promise<unknown> {
+async function run(captions?: IndexFlags['captions']): Promise<unknown> {
   const log = vi.spyOn(console, 'log').mockImplementation(() => {});
   vi.spyOn(console, 'error').mockImplementation(() => {});
   const flags: IndexFlags = {
     runs: path('runs'),
+    captions,
     out: path('index'),
     vectors: 'both',
     precision: 'float32',
@@ -62,4 +64,10 @@ it('indexes a folder, then only what has changed, and what is indexed can be ser
     await server.close();
     model.dispose();
   }
+
+  // the same part of the texts beside pictures as in training; what has another caption is embedded again
+  expect(await run('first')).toMatchObject({ added: 1, unchanged: 4 });
+  const rows = await openIndex(path('index'), { readonly: true });
+  expect(await rows.count({ caption: 'red round' })).toBe(1);
+  await rows.close();
 });

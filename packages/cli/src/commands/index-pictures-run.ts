@@ -5,7 +5,7 @@ import { DataError, type PairSource, plainRead } from '@diptych/data';
 import { openIndex, type Precision } from '@diptych/search';
 import { type IndexedCounts, indexPictures, type PictureItem, writeIndexFacts } from '@diptych/serve';
 import { load } from 'diptych';
-import { namedPictures, openData } from '../data/open-data.js';
+import { type Captions, namedPictures, openData } from '../data/open-data.js';
 import { type BackendName, useBackend } from '../engine/backends.js';
 import { INTERRUPTED, interruptible } from '../terminal/interruption.js';
 import { showCount } from '../terminal/progress.js';
@@ -15,6 +15,7 @@ import type { RunFlags } from './flags.js';
 
 /** What `index` was asked for, beside its data. */
 export interface IndexFlags extends RunFlags {
+  readonly captions?: Captions;
   readonly out: string;
   readonly vectors: 'both' | 'picture';
   readonly precision: Precision;
@@ -29,7 +30,7 @@ const NAMED = 20;
 export async function index(flags: IndexFlags, data: string): Promise<void> {
   if (flags.json) keepOutputForJson();
   const run = await askedRun(flags);
-  const { source, root } = picturesAt(data);
+  const { source, root } = picturesAt(data, flags.captions);
   const bad = new BadPictures();
   await useBackend(flags.backend);
   const model = await load(run);
@@ -73,11 +74,11 @@ function report({ out, json }: IndexFlags, rows: number, counts: IndexedCounts):
 }
 
 /** A source of pictures, and the folder that they lie in. Pictures of a folder need no captions. */
-function picturesAt(data: string): { readonly source: PairSource; readonly root: string } {
+function picturesAt(data: string, captions?: Captions): { readonly source: PairSource; readonly root: string } {
   const isFolder = statSync(data, { throwIfNoEntry: false })?.isDirectory() ?? false;
-  const source = openData(data, 'index');
+  const source = openData(data, 'index', captions);
   if (!isFolder) return { source, root: dirname(data) };
-  const withNames = namedPictures(data);
+  const withNames = namedPictures(data, captions);
   return { source: source.name === withNames.name ? withNames : source, root: data };
 }
 

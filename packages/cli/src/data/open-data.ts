@@ -25,8 +25,8 @@ export function openData(path: string, where: string, captions: Captions = 'line
 }
 
 /** All pictures of a folder; one that has no caption and says nothing of itself goes by its file's name. */
-export function namedPictures(path: string): PairSource {
-  return folder(path, { withoutCaption: async (picture) => (await ownWords(picture)) ?? basename(picture) });
+export function namedPictures(path: string, captions: Captions = 'lines'): PairSource {
+  return folder(path, { captions, withoutCaption: async (picture) => (await ownWords(picture)) ?? basename(picture) });
 }
 
 const SEPARATED = /\.(csv|tsv|tab)(\.(gz|zst))?$/i;

@@ -5,6 +5,7 @@ import { Quarantine } from '@diptych/data';
 import { writeSafetensors } from '@diptych/weights/node';
 import { save } from 'diptych';
 import type { TrainPlan } from '../config/train-plan.js';
+import { manyCaptions } from '../data/many-captions.js';
 import { useBackend } from '../engine/backends.js';
 import { readHistory } from '../report/history.js';
 import type { ReportInput } from '../report/report.js';
@@ -37,6 +38,8 @@ export async function runTraining(plan: TrainPlan): Promise<Outcome> {
   say(
     `${pairs.length} pairs: ${train.length} to train on, ${heldOut.length} held out (split ${plan.split}, seed ${plan.seed}); ${run.path}`,
   );
+  const note = manyCaptions(pairs);
+  if (note) console.warn(note);
   if (!run.resumes) await writeFile(join(run.path, CONFIG_FILE), `${JSON.stringify(config, null, 2)}\n`);
 
   const started = performance.now();
