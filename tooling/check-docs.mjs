@@ -40,7 +40,7 @@ try {
   for (const [name, resolution] of Object.entries(RESOLUTIONS)) typeCheck(name, resolution);
 
   const reader = join(project, 'reader');
-  writeFiles(reader);
+  await writeFiles(reader);
   writeRepositories(join(project, 'hub'));
   const hub = await serveHub(join(project, 'hub'));
   try {

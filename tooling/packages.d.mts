@@ -17,3 +17,14 @@ export function pack(folder: string, destination: string): string;
 export function withPublished<Result>(folder: string, work: (copy: string) => Result): Result;
 
 export function withAbsoluteLinks(markdown: string, folder: string, address: string): string;
+
+export interface EntryPoint {
+  /** As it is imported, `@diptych/core/node`. */
+  readonly name: string;
+  readonly package: string;
+  readonly source: string;
+  readonly folder: string;
+  readonly readme: string | undefined;
+}
+
+export function entryPoints(): EntryPoint[];

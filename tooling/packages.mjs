@@ -17,6 +17,29 @@ export function publishedPackages() {
     }));
 }
 
+/** Every module that users import: its name and source, and with the first of a package its README. */
+export function entryPoints() {
+  const { paths } = JSON.parse(readFileSync(join(root, 'tsconfig.base.json'), 'utf8')).compilerOptions;
+  const sourceOf = (specifier) => {
+    if (paths[specifier]) return paths[specifier][0];
+    const pattern = Object.keys(paths).find((key) => key.endsWith('*') && specifier.startsWith(key.slice(0, -1)));
+    return paths[pattern][0].replace('*', specifier.slice(pattern.length - 1));
+  };
+  return publishedPackages().flatMap(({ folder, manifest }) => {
+    const names = Object.keys(manifest.exports).filter((path) => path !== './package.json');
+    return names.map((path, i) => {
+      const name = posix.join(manifest.name, path);
+      return {
+        name,
+        package: manifest.name,
+        source: resolve(root, sourceOf(name)),
+        folder,
+        readme: i === 0 ? join(folder, 'README.md') : undefined,
+      };
+    });
+  });
+}
+
 /** Where the repository is read in a browser, from the one place that names it: the root's package.json. */
 export function repositoryAddress() {
   const { repository } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));

@@ -6,9 +6,10 @@ import { root } from '../packages.mjs';
 /** README.md, those of the packages, and every page of docs. */
 export function pages() {
   const packages = readdirSync(join(root, 'packages')).map((name) => `packages/${name}/README.md`);
-  const docs = readdirSync(join(root, 'docs'))
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => `docs/${name}`);
+  const docs = readdirSync(join(root, 'docs'), { recursive: true })
+    .map((name) => `docs/${name.replaceAll('\\', '/')}`)
+    .filter((page) => page.endsWith('.md') && !page.startsWith('docs/api/')) // made of docstrings
+    .sort();
   return ['README.md', ...packages, ...docs].filter((page) => existsSync(join(root, page)));
 }
 

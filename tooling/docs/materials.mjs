@@ -4,6 +4,9 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { parquetWriteBuffer } from 'hyparquet-writer';
+import { pack } from 'tar-stream';
 import { root } from '../packages.mjs';
 
 const FIXTURES = join(root, 'packages/preprocess');
@@ -22,7 +25,7 @@ const SPECIAL = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'];
 const words = [...new Set([...CAPTIONS.join(' ').split(' '), ...'a photo of a drawing of a'.split(' ')])];
 
 /** Writes the files that stand in a reader's folder. */
-export function writeFiles(folder) {
+export async function writeFiles(folder) {
   mkdirSync(join(folder, 'bert-base-uncased'), { recursive: true });
   mkdirSync(join(folder, 'pictures'), { recursive: true });
   const jpegs = JSON.parse(readFileSync(join(FIXTURES, 'test/__fixtures__/jpeg.json'), 'utf8'));
@@ -33,6 +36,26 @@ export function writeFiles(folder) {
   });
   writeFileSync(join(folder, 'pairs.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
   copyFileSync(join(folder, 'pairs.jsonl'), join(folder, 'held-out.jsonl'));
+  writeFileSync(
+    join(folder, 'pairs.csv'),
+    `file,title\n${rows.map(({ image, text }) => `${image},${text}\n`).join('')}`,
+  );
+  const bytes = rows.map(({ image }) => readFileSync(join(folder, image)));
+  const columns = [
+    { name: 'image', data: bytes, type: 'BYTE_ARRAY' },
+    { name: 'text', data: CAPTIONS, type: 'STRING' },
+  ];
+  writeFileSync(join(folder, 'pairs.parquet'), Buffer.from(parquetWriteBuffer({ columnData: columns })));
+  mkdirSync(join(folder, 'shards'), { recursive: true });
+  for (const shard of [0, 1]) {
+    const archive = pack();
+    for (const i of [0, 1, 2, 3].map((row) => shard * 4 + row)) {
+      archive.entry({ name: `00${i}.jpg` }, bytes[i]);
+      archive.entry({ name: `00${i}.txt` }, CAPTIONS[i]);
+    }
+    archive.finalize();
+    writeFileSync(join(folder, `shards/pairs-00${shard}.tar`), await buffer(archive));
+  }
   copyFileSync(join(folder, rows[0].image), join(folder, 'cat.jpg'));
   copyFileSync(join(FIXTURES, 'src/image/__fixtures__/image-processors.png'), join(folder, 'dog.png'));
   writeFileSync(join(folder, 'bert-base-uncased/vocab.txt'), [...SPECIAL, ...words].join('\n'));

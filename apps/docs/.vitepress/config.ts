@@ -1,0 +1,32 @@
+import { defineConfig } from 'vitepress';
+import { repositoryAddress } from '../../../tooling/packages.mjs';
+import { repositoryLinks } from '../src/repository-links.ts';
+import { sidebar } from '../src/sidebar.ts';
+
+/** The site over the pages of docs/, which stay where they are. Nothing is fetched from elsewhere: fonts and search index are its own. */
+export default defineConfig({
+  title: 'diptych',
+  description: 'Joint image-text encoders in TypeScript: train, search, serve, without Python',
+  lang: 'en',
+  srcDir: '../../docs',
+  outDir: './dist',
+  cacheDir: './.vitepress/cache',
+  rewrites: { 'decisions/README.md': 'decisions/index.md' },
+  ignoreDeadLinks: false,
+  metaChunk: true,
+  markdown: { config: repositoryLinks },
+  themeConfig: {
+    nav: [
+      { text: 'Tutorial', link: '/tutorial' },
+      { text: 'How to', link: '/how-to/' },
+      { text: 'Concepts', link: '/concepts/' },
+      { text: 'Reference', link: '/cli' },
+      { text: 'API', link: '/api/' },
+    ],
+    sidebar,
+    outline: { level: [2, 3] },
+    search: { provider: 'local' },
+    socialLinks: [{ icon: 'github', link: repositoryAddress() }],
+    externalLinkIcon: true,
+  },
+});

@@ -1,0 +1,117 @@
+import type { DefaultTheme } from 'vitepress';
+import { entryPoints } from '../../../tooling/packages.mjs';
+
+const page = (text: string, link: string): DefaultTheme.SidebarItem => ({ text, link });
+
+const guide: DefaultTheme.SidebarItem[] = [
+  {
+    text: 'Start',
+    items: [
+      page('What it is', '/'),
+      page('Tutorial: your pictures to a search page', '/tutorial'),
+      page('Install', '/install'),
+    ],
+  },
+  {
+    text: 'How to',
+    collapsed: false,
+    items: [
+      page('All tasks', '/how-to/'),
+      page('Train on a table or shards', '/how-to/train-on-a-table'),
+      page('Train with few pictures', '/how-to/few-pictures'),
+      page('Swap the backbone', '/how-to/swap-the-backbone'),
+      page('Write your own fusion', '/how-to/own-fusion'),
+      page('Write your own loss', '/how-to/own-loss'),
+      page('Write your own optimizer', '/how-to/own-optimizer'),
+      page('Learn labels on pairs', '/how-to/labels'),
+      page('Resume and move a run', '/how-to/resume-and-move'),
+      page('Embed a folder', '/how-to/embed-a-folder'),
+      page('Serve a search page', '/how-to/serve'),
+      page('Export to ONNX', '/how-to/export-onnx'),
+      page('Search in a vector store', '/how-to/vector-store'),
+      page('Find near-duplicates', '/how-to/near-duplicates'),
+      page('Work offline', '/how-to/offline'),
+      page('Use a GPU', '/how-to/gpu'),
+    ],
+  },
+  {
+    text: 'Concepts',
+    collapsed: false,
+    items: [
+      page('In one page', '/concepts/'),
+      page('Two towers and a fusion', '/concepts/towers-and-fusion'),
+      page('Contrast and temperature', '/concepts/contrast'),
+      page('Frozen towers and heads', '/concepts/frozen-towers'),
+      page('Recall and what it hides', '/concepts/recall'),
+      page('What a run holds', '/concepts/a-run'),
+      page('The engine: recorded graphs', '/concepts/engine'),
+    ],
+  },
+  {
+    text: 'Coming from',
+    collapsed: false,
+    items: [
+      page('PyTorch', '/coming-from/pytorch'),
+      page('open_clip', '/coming-from/open-clip'),
+      page('sentence-transformers', '/coming-from/sentence-transformers'),
+      page('A candid comparison', '/comparison'),
+    ],
+  },
+  {
+    text: 'In earnest',
+    collapsed: false,
+    items: [page("The field's traps", '/traps'), page('Sizing', '/sizing'), page('Deployment', '/deployment')],
+  },
+  {
+    text: 'Reference',
+    collapsed: false,
+    items: [
+      page('Command line', '/cli'),
+      page('Data', '/data'),
+      page('Preprocessing', '/preprocess'),
+      page('Image encoders', '/vision'),
+      page('Text encoders', '/text'),
+      page('Fusion', '/fusion'),
+      page('Training', '/train'),
+      page('Metrics', '/metrics'),
+      page('Search', '/search'),
+      page('Serve', '/serve'),
+      page('Checkpoints', '/weights'),
+      page('Layers', '/nn'),
+      page('XLA', '/pjrt'),
+      page('TensorFlow', '/tensorflow'),
+      page('Vocabulary', '/vocabulary'),
+      page('API', '/api/'),
+    ],
+  },
+  {
+    text: 'Measured and decided',
+    collapsed: true,
+    items: [
+      page('Recipes', '/recipes'),
+      page('Benchmarks', '/benchmarks'),
+      page('Parity with PyTorch', '/parity'),
+      page('Architecture', '/architecture'),
+      page('Engine notes', '/engine-notes'),
+      page('Decisions', '/decisions/'),
+    ],
+  },
+];
+
+/** Every entry point below its package, in the order of the alphabet. */
+function api(): DefaultTheme.SidebarItem[] {
+  const packages = new Map<string, DefaultTheme.SidebarItem[]>();
+  for (const { name, package: owner } of entryPoints()) {
+    packages.set(owner, [
+      ...(packages.get(owner) ?? []),
+      page(name, `/api/${name === '@diptych/weights' ? `${name}/` : name}`),
+    ]);
+  }
+  return [...packages].sort(([a], [b]) => a.localeCompare(b)).flatMap(([, items]) => items);
+}
+
+/** Left of every page: the guide, and beside the API its packages. */
+export const sidebar: DefaultTheme.SidebarMulti = {
+  '/': guide,
+  '/api/': [page('Back to the guide', '/'), { text: 'API', items: api() }],
+};
