@@ -14,7 +14,11 @@ export default defineConfig({
   rewrites: { 'decisions/README.md': 'decisions/index.md' },
   ignoreDeadLinks: false,
   metaChunk: true,
-  markdown: { config: repositoryLinks },
+  // the usual pair is too pale for its comments
+  markdown: {
+    config: repositoryLinks,
+    theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },
+  },
   themeConfig: {
     nav: [
       { text: 'Tutorial', link: '/tutorial' },

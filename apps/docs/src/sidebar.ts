@@ -14,7 +14,6 @@ const guide: DefaultTheme.SidebarItem[] = [
   },
   {
     text: 'How to',
-    collapsed: false,
     items: [
       page('All tasks', '/how-to/'),
       page('Train on a table or shards', '/how-to/train-on-a-table'),
@@ -36,7 +35,6 @@ const guide: DefaultTheme.SidebarItem[] = [
   },
   {
     text: 'Concepts',
-    collapsed: false,
     items: [
       page('In one page', '/concepts/'),
       page('Two towers and a fusion', '/concepts/towers-and-fusion'),
@@ -49,7 +47,6 @@ const guide: DefaultTheme.SidebarItem[] = [
   },
   {
     text: 'Coming from',
-    collapsed: false,
     items: [
       page('PyTorch', '/coming-from/pytorch'),
       page('open_clip', '/coming-from/open-clip'),
@@ -59,12 +56,10 @@ const guide: DefaultTheme.SidebarItem[] = [
   },
   {
     text: 'In earnest',
-    collapsed: false,
     items: [page("The field's traps", '/traps'), page('Sizing', '/sizing'), page('Deployment', '/deployment')],
   },
   {
     text: 'Reference',
-    collapsed: false,
     items: [
       page('Command line', '/cli'),
       page('Data', '/data'),
@@ -86,7 +81,6 @@ const guide: DefaultTheme.SidebarItem[] = [
   },
   {
     text: 'Measured and decided',
-    collapsed: true,
     items: [
       page('Recipes', '/recipes'),
       page('Benchmarks', '/benchmarks'),
