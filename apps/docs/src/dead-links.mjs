@@ -10,7 +10,8 @@ import { join, relative } from 'node:path';
 export function deadLinks(folder) {
   const pages = readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith('.html'))
-    .map((entry) => relative(folder, join(entry.parentPath ?? entry.path, entry.name)));
+    .map((entry) => relative(folder, join(entry.parentPath ?? entry.path, entry.name)))
+    .sort();
   const read = new Map(pages.map((page) => [page, readFileSync(join(folder, page), 'utf8')]));
   const anchors = new Map([...read].map(([page, html]) => [page, new Set(attribute(html, 'id'))]));
   return [...read].flatMap(([page, html]) =>
