@@ -79,7 +79,8 @@ function openWithReadme(name, readme, folder) {
       : `${label}(${repositoryAddress()}/blob/main/${path})`;
   });
   const api = readFileSync(page, 'utf8').replace(/^# .*\n/, '');
-  writeFileSync(page, `${text.trim()}\n\n## API\n${api.replaceAll(/^(#+ )/gm, '#$1')}`);
+  // its own headings and the symbols beside it
+  writeFileSync(page, `---\noutline: [2, 4]\n---\n\n${text.trim()}\n\n## API\n${api.replaceAll(/^(#+ )/gm, '#$1')}`);
 }
 
 /**

@@ -25,7 +25,9 @@ it('refuses a link to a file that is not there, with the page', () => {
 
 it('puts a drawing into the page without its own colours, and says what it shows', () => {
   const svg = inlineDrawing(join(root, 'docs/drawings/engine.svg'), 'a "step"');
-  expect(svg).toMatch(/^<svg class="drawing" role="img" aria-label="a &quot;step&quot;"/);
+  expect(svg).toMatch(
+    /^<span class="drawing-frame" tabindex="0"><svg class="drawing" role="img" aria-label="a &quot;step&quot;"/,
+  );
   expect(svg).not.toMatch(/<style|\n/);
 });
 

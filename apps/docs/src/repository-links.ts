@@ -42,7 +42,9 @@ export function inlineDrawing(file: string, text: string): string {
     .replace(/<style>[\s\S]*?<\/style>/, '')
     .replace(/<title>[\s\S]*?<\/title>/, '');
   const label = text.replaceAll('&', '&amp;').replaceAll('"', '&quot;');
-  return svg.replace('<svg', `<svg class="drawing" role="img" aria-label="${label}"`).replaceAll(/\n\s*/g, ' ');
+  const drawing = svg.replace('<svg', `<svg class="drawing" role="img" aria-label="${label}"`);
+  // on a phone it scrolls
+  return `<span class="drawing-frame" tabindex="0">${drawing.replaceAll(/\n\s*/g, ' ')}</span>`;
 }
 
 /** Links and drawings of all pages. */
