@@ -1,5 +1,6 @@
 // Recall and speed of every store beside exact search, the best 10 of 10,000 rows of 256: what the adapters' databases do with the
-// settings that they come with (DIPTYCH_BENCH_ROWS and DIPTYCH_BENCH_STORES, names with commas, make it smaller). LanceDB and Qdrant where DIPTYCH_LANCEDB names a folder with the package, and DIPTYCH_QDRANT_URL a server.
+// settings that they come with (DIPTYCH_BENCH_ROWS and DIPTYCH_BENCH_STORES, names with commas, make it smaller). LanceDB where DIPTYCH_STORES names
+// the folder that `npm run check:stores` fills, PostgreSQL and Qdrant where DIPTYCH_POSTGRES_URL and DIPTYCH_QDRANT_URL name servers.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -18,7 +19,8 @@ const [ROWS, WIDTH, K, CHUNK] = [Number(process.env.DIPTYCH_BENCH_ROWS ?? 10_000
 const folder = mkdtempSync(join(tmpdir(), 'diptych-stores-'));
 const queries = { data: clusteredRows(100, WIDTH, 99), shape: [100, WIDTH] };
 const one = (i) => ({ data: queries.data.subarray(i * WIDTH, (i + 1) * WIDTH), shape: [1, WIDTH] });
-const { DIPTYCH_LANCEDB: lance, DIPTYCH_QDRANT_URL: qdrant, DIPTYCH_BENCH_STORES: some } = process.env;
+const { DIPTYCH_STORES: packages, DIPTYCH_POSTGRES_URL: postgres } = process.env;
+const { DIPTYCH_QDRANT_URL: qdrant, DIPTYCH_BENCH_STORES: some } = process.env;
 const only = some?.split(',');
 
 const stores = {
@@ -27,9 +29,13 @@ const stores = {
   usearch: async () => approximate(await openIndex(join(folder, 'usearch'), { embedDim: WIDTH }), { from: 1 }),
   pglite_pgvector: () => pgvector({}),
   pglite_pgvector_hnsw: () => pgvector({ index: 'hnsw' }),
-  ...(lance && {
+  ...(postgres && {
+    postgres_pgvector: () => onServer({}),
+    postgres_pgvector_hnsw: () => onServer({ index: 'hnsw' }),
+  }),
+  ...(packages && {
     lancedb: async () => {
-      const lancedb = createRequire(join(lance, 'package.json'))('@lancedb/lancedb');
+      const lancedb = createRequire(join(packages, 'package.json'))('@lancedb/lancedb');
       return openLanceDb({ connection: await lancedb.connect(join(folder, 'lance')), table: 'rows', embedDim: WIDTH });
     },
   }),
@@ -39,6 +45,21 @@ const stores = {
 async function pgvector(options) {
   const client = await PGlite.create({ extensions: { vector } });
   return openPgVector({ client, embedDim: WIDTH, ...options });
+}
+
+/** A table of its own on a server, which goes when the store is closed. */
+async function onServer(options) {
+  const { Pool } = createRequire(join(packages, 'package.json'))('pg');
+  const client = new Pool({ connectionString: postgres });
+  const table = `bench_${process.pid}`;
+  const store = await openPgVector({ client, table, embedDim: WIDTH, ...options });
+  const close = store.close.bind(store);
+  store.close = async () => {
+    await close();
+    await client.query(`DROP TABLE "${table}"`);
+    await client.end();
+  };
+  return store;
 }
 
 let wanted;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Matrix } from '@diptych/core';
 import { openIndex } from '@diptych/search';
 import { type LanceConnection, openLanceDb } from '@diptych/search/lancedb';
-import { openPgVector } from '@diptych/search/pgvector';
+import { openPgVector, type SqlClient } from '@diptych/search/pgvector';
 import { openQdrant } from '@diptych/search/qdrant';
 import { approximate } from '@diptych/search/usearch';
 import { testVectorStore } from '@diptych/testing';
@@ -84,6 +84,55 @@ describe('PostgreSQL', () => {
     [{ dim: 3 }, /embedDim/],
   ])('refuses %o', async (options, message) => {
     await expect(openPgVector(options as never)).rejects.toThrow(message);
+  });
+});
+
+// npm run check:stores with DIPTYCH_POSTGRES_URL: a server with pgvector, by the package pg
+const postgresUrl = process.env.DIPTYCH_POSTGRES_URL;
+describe.skipIf(!postgresUrl)('a PostgreSQL server', () => {
+  type Pool = SqlClient & { end(): Promise<void>; connect(): Promise<SqlClient & { release(): void }> };
+  let client: Pool;
+  const tables: string[] = [];
+  const table = () => {
+    tables.push(`store_${process.pid}_${made++}`);
+    return tables.at(-1)!;
+  };
+  beforeAll(() => {
+    const pg = createRequire(join(process.env.DIPTYCH_STORES!, 'package.json'))('pg');
+    client = new pg.Pool({ connectionString: postgresUrl });
+  });
+  afterAll(async () => {
+    for (const name of tables) await client.query(`DROP TABLE IF EXISTS "${name}"`);
+    await client.end();
+  });
+
+  testVectorStore({ describe, it }, 'PgVectorStore by a pool', {
+    create: (embedDim) => openPgVector({ client, table: table(), embedDim }),
+  });
+  testVectorStore({ describe, it }, 'PgVectorStore by a pool, with hnsw', {
+    create: (embedDim) => openPgVector({ client, table: table(), embedDim, index: 'hnsw' }),
+    recall: 0.95,
+  });
+  it('takes vectors as bytes and as text, and gives the same back', async () => {
+    const name = table();
+    const bytes = await openPgVector({ client, table: name, embedDim: 16, metric: 'dot' });
+    const text = await openPgVector({
+      client: { query: (sql, parameters) => client.query(sql, parameters) },
+      table: name,
+      embedDim: 16,
+      metric: 'dot',
+    });
+    const vectors = randomMatrix(3000, 16, 5);
+    await bytes.add({
+      ids: numberedIds(1500),
+      vectors: { data: vectors.data.subarray(0, 1500 * 16), shape: [1500, 16] },
+    });
+    await text.add({
+      ids: numberedIds(1500, 1500),
+      vectors: { data: vectors.data.subarray(1500 * 16), shape: [1500, 16] },
+    });
+    const rows = await text.get(numberedIds(3000));
+    for (const [i, row] of rows.entries()) expect(row!.vector).toEqual(vectors.row(i));
   });
 });
 
@@ -181,7 +230,7 @@ describe('Qdrant', () => {
 });
 
 // npm run check:stores: 160 MB that no other test needs
-const lanceFolder = process.env.DIPTYCH_LANCEDB;
+const lanceFolder = process.env.DIPTYCH_STORES;
 describe.skipIf(!lanceFolder)('LanceDB', () => {
   let connection: LanceConnection;
   beforeAll(async () => {

@@ -26,6 +26,11 @@ export interface Fusion extends Stateful {
   readonly embedDim: number;
   /** True if it is a {@link FusionWithPlaceholders}. */
   readonly hasPlaceholders?: boolean;
+  /**
+   * Names of its attention maps whose queries are the text's tokens and whose keys are the picture's parts, each behind the pooled
+   * vector: [B, heads, 1 + tokens, 1 + parts]. They show where it looks for a word; absent where it sees a picture as one vector.
+   */
+  readonly textToImageMaps?: readonly string[];
   fuse(image: Encoded, text: Encoded, context: Context): FusionOutput;
 }
 

@@ -28,3 +28,5 @@ export { kinds } from './kinds.js';
 export type { LoadModelOptions } from './load-options.js';
 export { load, type SaveOptions, save } from './model-folder.js';
 export { type SeedModelOptions, seedLoss, seedModel } from './seed-model.js';
+export type { Region } from './seen-region.js';
+export type { Word, WordAttention } from './word-attention.js';

@@ -4,6 +4,7 @@ import {
   type Fusion,
   type ImageSource,
   type ImageTransform,
+  InputError,
   Matrix,
   type PairBatch,
   type PixelBatch,
@@ -15,6 +16,7 @@ import {
   type Tokenizer,
 } from '@diptych/core';
 import { cosineSimilarity } from '@diptych/metrics';
+import { decodeImage } from '@diptych/preprocess/image';
 import {
   attentionMaps,
   type BatchSource,
@@ -26,6 +28,8 @@ import {
   releaseCompiled,
 } from '@diptych/train';
 import { type ExportedPart, exportJointModel } from './export-onnx.js';
+import { seenRegion } from './seen-region.js';
+import { attentionOfWords, gridOf, textToImageMaps, type WordAttention, wordsOf } from './word-attention.js';
 
 /** A model with the preprocessing that belongs to it. */
 export interface JointModelParts {
@@ -129,6 +133,45 @@ export class JointModel {
     const batchSize = checkLengths('diptych.attention', images, texts);
     if (batchSize === 0) return {};
     return attentionMaps(this.encoder, this.#source({ images, texts }, { batchSize }));
+  }
+
+  /** Whether {@link attentionByWord} has something to say. */
+  get attendsByWord(): boolean {
+    return (this.encoder.fusion?.textToImageMaps ?? []).length > 0;
+  }
+
+  /**
+   * Where the fusion looks in a picture for each word of a text: the attention of the word's tokens on the grid of the image encoder's
+   * parts, mean over heads and the layers that the result depends on. What attention says of a decision is disputed (Jain and Wallace
+   * 2019); it shows what was read, not why.
+   *
+   * @throws ConfigError for a model whose fusion does not look at parts of a picture
+   * @throws InputError for a picture that cannot be read, and a text without words
+   */
+  async attentionByWord(image: Picture, text: string): Promise<WordAttention> {
+    const where = 'diptych.attentionByWord';
+    const names = textToImageMaps(where, this.encoder.fusion);
+    const words = wordsOf(text, this.tokenizer, this.tokenize);
+    if (words.length === 0) {
+      throw new InputError({ where, expected: 'a text with words', got: JSON.stringify(text.slice(0, 100)) });
+    }
+    const decoded = isDecoded(image) ? image : await (this.transform.decode?.(image) ?? decodeImage(image));
+    const maps = await this.attention([decoded], [text]);
+    const firstToken = this.#tokens([text]).attentionMask.indexOf(1);
+    const values = attentionOfWords(
+      names.map((name) => maps[name]!),
+      words,
+      firstToken,
+    );
+    const [height, width] = this.transform.outputShape;
+    const [rows, columns] = gridOf(where, values.shape[1], height, width);
+    return {
+      words: words.map(({ text, start, end }) => ({ text, start, end })),
+      maps: values,
+      rows,
+      columns,
+      region: await seenRegion(this.transform, decoded),
+    };
   }
 
   /**
@@ -282,6 +325,10 @@ function checkVocabulary({ vocabSize }: Tokenizer, text: TextEncoder): void {
 interface Items {
   readonly images?: readonly Picture[];
   readonly texts?: readonly string[];
+}
+
+function isDecoded(image: Picture): image is RgbImage {
+  return typeof image === 'object' && 'data' in image && 'width' in image;
 }
 
 function noPixels(size: number): PixelBatch {

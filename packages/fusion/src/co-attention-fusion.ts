@@ -80,6 +80,12 @@ export class CoAttentionFusion extends PairFusion {
     this.missing = new MissingModality('fusion.CoAttentionFusion', { ...options, generator });
   }
 
+  /** Those of all layers but the last, of which the pooled token alone is read further; of a single layer its own. */
+  get textToImageMaps(): readonly string[] {
+    const read = Math.max(1, this.layers.length - 1);
+    return Array.from({ length: read }, (_, i) => `layer${i}.textToImage`);
+  }
+
   protected override fusePair(pair: Pair, context: Context): Fused {
     let patches = withPooledToken('fusion.CoAttentionFusion: image', pair.image);
     let tokens = withPooledToken('fusion.CoAttentionFusion: text', pair.text);

@@ -7,6 +7,7 @@ import { type BodyReader, checked } from './api/read-body.js';
 import type { Gate } from './guard/check-caller.js';
 import { SECURITY_HEADERS } from './guard/headers.js';
 import type { Metrics } from './metrics.js';
+import { attention } from './routes/attention.js';
 import { embed, openAiEmbeddings } from './routes/embed.js';
 import { match } from './routes/match.js';
 import type { readPage } from './routes/page.js';
@@ -37,20 +38,23 @@ interface Asked<Name extends OperationName> {
 type Handlers = { readonly [Name in OperationName]: (asked: Asked<Name>) => Promise<object> };
 
 function handlersOf({ service, gate, metrics }: AppParts): Handlers {
-  const { model, index, files } = service;
+  const { model, index, files, indexing } = service;
   return {
     embed: ({ body, signal }) => embed(service, body, signal),
     openAiEmbeddings: ({ body, signal }) => openAiEmbeddings(service, body, signal),
     search: ({ body, signal }) => search(service, body, signal),
     match: ({ body, signal }) => match(service, body, signal),
+    attention: ({ body, signal }) => attention(service, body, signal),
     picture: ({ query, request }) => picture(service, query, request),
     thumbnail: ({ query, request, signal }) => thumbnail(service, query, request, signal),
     info: async () => ({
       embedDim: model.embedDim,
       matches: model.matches !== undefined,
+      attends: model.attention !== undefined,
       pictures: files !== undefined,
       rows: (await index?.store.count()) ?? 0,
       columns: index?.catalogue.columns ?? [],
+      ...(indexing.report && { indexing: indexing.report }),
     }),
     health: async () => ({
       status: service.alive() ? 'ok' : 'degraded',

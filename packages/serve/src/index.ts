@@ -5,6 +5,7 @@ export {
   indexPictures,
   type PictureItem,
 } from './indexing/index-pictures.js';
+export type { IndexingOptions } from './indexing/indexing-job.js';
 export type { Limits } from './limits.js';
 export type { Embedder } from './model/embedder.js';
 export { type RunningServer, type ServeOptions, serve } from './serve.js';

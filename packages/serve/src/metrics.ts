@@ -26,7 +26,7 @@ export class Metrics {
     });
     this.batches = new Histogram({
       name: 'diptych_batch_items',
-      help: 'Texts, pictures or pairs that went through the model together',
+      help: 'Texts, pictures or pairs that went through the model together, and searches through the index',
       labelNames: ['kind'],
       buckets: [1, 2, 4, 8, 16, 32, 64, 128],
       registers,

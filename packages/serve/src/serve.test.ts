@@ -203,6 +203,120 @@ it('matches a text with pictures that were sent and pictures of the index', asyn
   for (const probability of probabilities) expect(probability).toBeCloseTo(expected, 5);
 });
 
+describe('attention', () => {
+  it('is that of the model, for a picture that was sent and one of the index', async () => {
+    const attending = await writeSmallModel(path('attending'), true);
+    const index = await openIndex(path('index'), { readonly: true });
+    const own = await serve({
+      model: path('attending'),
+      index,
+      pictures: path('pictures'),
+      port: 0,
+      workerFile,
+    });
+    try {
+      const asked = createClient(own.url);
+      expect((await asked.info()).attends).toBe(true);
+      const image = new Uint8Array(readFileSync(path('pictures/warm/picture 4.png')));
+      const expected = await attending.attentionByWord(image, 'red round');
+      const { words, rows, columns, region } = await asked.attention({ text: 'red round', id: 'warm/picture 4.png' });
+      expect(words.map(({ text, start, end }) => [text, start, end])).toEqual([
+        ['red', 0, 3],
+        ['round', 4, 9],
+      ]);
+      expect([rows, columns]).toEqual([expected.rows, expected.columns]);
+      expect(region.right).toBeCloseTo(1, 1);
+      for (const [i, { map }] of words.entries()) {
+        for (const [part, share] of map.entries()) expect(share).toBeCloseTo(expected.maps.row(i)[part]!, 5);
+      }
+      expect(await asked.attention({ text: 'red round', image })).toEqual({ words, rows, columns, region });
+      const cut = asked.attention({ text: 'red', image: image.slice(0, 90) });
+      await expect(cut).rejects.toMatchObject({ status: 400 });
+      await expect(asked.attention({ text: 'red', id: 'none' })).rejects.toMatchObject({ status: 404 });
+      await expect(asked.attention({ text: '!', id: 'warm/picture 4.png' })).rejects.toMatchObject({ status: 400 });
+      await expect(asked.attention({ text: 'red' })).rejects.toThrow(/either image or id, got neither/);
+    } finally {
+      await own.close();
+      await index.close();
+      attending.dispose();
+    }
+  });
+
+  it('is not there for a fusion that sees a picture as one vector', async () => {
+    expect((await client.info()).attends).toBe(false);
+    const { problem } = await post('/attention', { text: 'red', id: 'warm/picture 4.png' });
+    expect(problem).toMatchObject({ status: 501, remedy: 'train one with CoAttentionFusion, see docs/fusion.md' });
+  });
+});
+
+describe('indexing', () => {
+  it('goes on while searches answer over what is there, and gives the index free', async () => {
+    const root = path('growing');
+    const paths = await writePictures(root, 40);
+    writeFileSync(path('growing/cold/cut.png'), (await picture(7)).slice(0, 90));
+    const items = [...paths, path('growing/cold/cut.png'), path('growing/gone.png')].map((file) => ({ path: file }));
+    let goOn = () => {};
+    const half = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    let embedded = 0;
+    const halting = {
+      embedDim: EMBED_DIM,
+      embedText: (texts: readonly string[]) => model.embedText(texts),
+      embedImages: async (images: readonly Uint8Array[]) => {
+        embedded += images.length;
+        if (embedded > 16) await half;
+        return model.embedImages(images);
+      },
+    };
+    const own = await serve({
+      model: halting,
+      index: path('growing.index'),
+      indexing: { items, root, batchSize: 8 },
+      port: 0,
+    });
+    try {
+      const asked = createClient(own.url);
+      await expect.poll(async () => (await asked.info()).rows, { timeout: 10_000 }).toBe(16);
+      const { indexing } = await asked.info();
+      expect(indexing).toMatchObject({ state: 'running', done: 16, total: 42, added: 16, bad: 0 });
+      expect((await asked.search({ text: 'red', k: 50 })).hits).toHaveLength(16);
+      goOn();
+      expect(await own.indexed).toEqual({ added: 40, unchanged: 0, removed: 0, bad: 2 });
+      const after = await asked.info();
+      expect(after.rows).toBe(40);
+      expect(after.indexing).toMatchObject({ state: 'done', done: 42, total: 42, bad: 2 });
+      expect(after.indexing!.badPictures.map((bad) => bad.path)).toEqual(['gone.png', 'cold/cut.png']);
+      expect(JSON.stringify(after.indexing)).not.toContain(folder);
+      // another program may write now
+      const index = await openIndex(path('growing.index'));
+      await index.delete(['cold/deep/picture 1.png']);
+      await index.close();
+      await expect.poll(async () => (await asked.info()).rows, { timeout: 10_000 }).toBe(39);
+    } finally {
+      goOn();
+      await own.close();
+    }
+  });
+
+  it('ends with the server, keeps what it has, and needs a folder', async () => {
+    const items = Array.from({ length: 2000 }, (_, i) => ({ path: path(`pictures/warm/picture ${2 * (i % 5)}.png`) }));
+    const unique = items.map((item, i) => ({ ...item, path: i < 8 ? item.path : `${item.path}?${i}` }));
+    const own = await serve({
+      model: path('model'),
+      index: path('stopped.index'),
+      indexing: { items: unique, root: path('pictures') },
+      port: 0,
+      workerFile,
+    });
+    await own.close();
+    await expect(own.indexed).resolves.toBeDefined();
+    const again = await openIndex(path('stopped.index'));
+    await again.close();
+    await expect(serve({ model, indexing: { items, root: folder } })).rejects.toThrow(/index as a folder/);
+  });
+});
+
 it('describes itself: columns, health, metrics, OpenAPI', async () => {
   const info = await client.info();
   expect(info).toMatchObject({ embedDim: EMBED_DIM, matches: true, pictures: true, rows: 15 });
@@ -364,6 +478,14 @@ it('answers what is under way when it closes', async () => {
   const settled = await answers;
   expect(settled.some(({ status }) => status === 'fulfilled')).toBe(true);
   await expect(createClient(own.url).health()).rejects.toThrow();
+});
+
+it('refuses a model that the index was not made with, though it has the same width', async () => {
+  const other = await writeSmallModel(path('other'), true);
+  other.dispose();
+  const refused = /the model that the index was made with, .*model as it was then, got other weights/;
+  await expect(serve({ model: path('other'), index: path('index'), workerFile })).rejects.toThrow(refused);
+  await expect(writeIndexFacts(path('index'), { model: path('other'), pictures: folder })).rejects.toThrow(refused);
 });
 
 it('says what it cannot be', async () => {

@@ -2,13 +2,16 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
 import { ConfigError, checkMethods, checkOptions, type OptionNames } from '@diptych/core';
-import { openIndex, type VectorStore } from '@diptych/search';
+import { type ExactIndex, openIndex, type VectorStore } from '@diptych/search';
 import { createAdaptorServer } from '@hono/node-server';
 import { HttpError, problemOf } from './api/problem.js';
 import { BodyReader } from './api/read-body.js';
 import { createApp } from './app.js';
 import { Gate, isLoopback } from './guard/check-caller.js';
-import { readIndexFacts } from './indexing/index-facts.js';
+import { checkModelOf, readIndexFacts, writeIndexFacts } from './indexing/index-facts.js';
+import type { IndexedCounts } from './indexing/index-pictures.js';
+import { IndexingJob, type IndexingOptions } from './indexing/indexing-job.js';
+import { modelId } from './indexing/model-id.js';
 import { checkLimits, type Limits } from './limits.js';
 import { Metrics } from './metrics.js';
 import { BatchedModel } from './model/batched-model.js';
@@ -17,6 +20,7 @@ import { ThreadedModel } from './model/threaded-model.js';
 import { PictureFiles } from './pictures/picture-files.js';
 import { Thumbnails } from './pictures/thumbnails.js';
 import { readPage } from './routes/page.js';
+import { BatchedSearch } from './search/batched-search.js';
 import { ServedIndex } from './service.js';
 
 /** Options of {@link serve}. */
@@ -25,6 +29,8 @@ export interface ServeOptions {
   readonly model?: string | Embedder;
   /** Pictures to search: a folder that `indexPictures` or `diptych index` made, or any vector store. Without one the server embeds only. */
   readonly index?: string | VectorStore;
+  /** Pictures that go into the index, a folder, while the server answers over what is there. The index is made if it is not there. */
+  readonly indexing?: IndexingOptions;
   /** The folder that `path` in the index's metadata counts from. Default: what the index says. */
   readonly pictures?: string;
   /** Where to listen; default 127.0.0.1, which this machine alone reaches. */
@@ -49,6 +55,8 @@ export interface RunningServer {
   /** `http://127.0.0.1:8080`. */
   readonly url: string;
   readonly port: number;
+  /** What came of `indexing`; undefined without. */
+  readonly indexed: Promise<IndexedCounts> | undefined;
   /** Takes no new requests, answers those that there are, for some seconds, and ends. */
   close(): Promise<void>;
 }
@@ -56,6 +64,7 @@ export interface RunningServer {
 const OPTIONS: OptionNames<ServeOptions> = {
   model: 'optional',
   index: 'optional',
+  indexing: 'optional',
   pictures: 'optional',
   host: 'optional',
   port: 'optional',
@@ -93,13 +102,21 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     for (const end of closing.splice(0).reverse()) await end();
   };
   try {
+    const { indexing } = options;
+    checkIndexing(options);
     const facts = typeof options.index === 'string' ? await readIndexFacts(options.index) : undefined;
-    const store = await openStore(options.index, closing);
-    const embedder = await openModel(options.model ?? facts?.model, options.workerFile, closing);
+    // what is quick to fail comes first; an index that is to be made needs the model's width
+    let store = indexing ? undefined : await openStore(options.index, closing);
+    const modelGiven = options.model ?? facts?.model;
+    if (facts?.modelId && typeof modelGiven === 'string') {
+      checkModelOf(WHERE, options.index as string, facts, await modelId(modelGiven));
+    }
+    const embedder = await openModel(modelGiven, options.workerFile, closing);
+    const writer = indexing && (await openWriter(options.index as string, modelGiven!, embedder, indexing, closing));
+    store ??= await openStore(options.index, closing);
     checkWidths(embedder, store);
-    const index = store && new ServedIndex(store);
-    await index?.read();
-    const pictures = options.pictures ?? facts?.pictures;
+    const pictures = options.pictures ?? indexing?.root ?? facts?.pictures;
+    const job = new IndexingJob();
     const thumbnails = new Thumbnails(limits.thumbnailBytes, limits.pixels);
     const bodies = new BodyReader(limits);
     const model: BatchedModel = new BatchedModel(embedder, {
@@ -107,16 +124,28 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       maxWaiting: limits.waiting,
       onBatch: (kind, size) => metrics.batches.observe({ kind }, size),
     });
-    const metrics = new Metrics({
+    const metrics: Metrics = new Metrics({
       diptych_waiting_items: { help: 'Texts and pictures that wait for the model', read: () => model.waiting },
+      diptych_waiting_searches: { help: 'Searches that wait for the index', read: () => index?.searches.waiting ?? 0 },
       diptych_body_bytes: { help: 'Of bodies that are worked on', read: () => bodies.held },
       diptych_thumbnail_bytes: { help: 'Of thumbnails in memory', read: () => thumbnails.bytes },
     });
     closing.push(() => metrics.close());
+    const index =
+      store &&
+      new ServedIndex(
+        store,
+        new BatchedSearch(store, {
+          maxWaiting: limits.waiting,
+          onBatch: (size) => metrics.batches.observe({ kind: 'search' }, size),
+        }),
+      );
+    await index?.read();
     const app = createApp({
       service: {
         model,
         index,
+        indexing: job,
         files: store && pictures !== undefined ? new PictureFiles(resolve(pictures), store) : undefined,
         thumbnails,
         limits,
@@ -143,7 +172,8 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     await listen(server, host, port);
     const { port: listening } = server.address() as AddressInfo;
     const name = host.includes(':') ? `[${host}]` : host;
-    return { url: `http://${name}:${listening}`, port: listening, close };
+    const indexed = writer && startIndexing(job, writer, embedder, indexing!, index!, { closing, onError });
+    return { url: `http://${name}:${listening}`, port: listening, indexed, close };
   } catch (error) {
     await close();
     throw error;
@@ -170,12 +200,57 @@ function checkListening(host: unknown, port: unknown, token: unknown): void {
       where: WHERE,
       expected: `a token, as ${host} is reached by other machines`,
       got: 'none',
-      remedy: `pass { host, token: '${crypto.randomUUID()}' }, or leave host out`,
+      remedy: `pass { host, token: '${crypto.randomUUID()}' } (to the command in the variable DIPTYCH_TOKEN), or leave host out`,
     });
   }
 }
 
 type Closing = (() => Promise<void> | void)[];
+
+function checkIndexing({ indexing, index }: ServeOptions): void {
+  if (indexing === undefined || typeof index === 'string') return;
+  throw new ConfigError({
+    where: `${WHERE}: indexing`,
+    expected: 'index as a folder, which the server writes to',
+    got: index === undefined ? 'none' : 'a store',
+    remedy: 'name a folder, or call indexPictures(store, …) yourself',
+  });
+}
+
+/** An index to fill, which the server reads as it reads that of another program. */
+async function openWriter(
+  folder: string,
+  model: string | Embedder,
+  { embedDim }: Embedder,
+  { root }: IndexingOptions,
+  closing: Closing,
+): Promise<ExactIndex> {
+  const writer = await openIndex(folder, { embedDim });
+  closing.push(() => writer.close());
+  await writeIndexFacts(folder, { ...(typeof model === 'string' && { model }), pictures: root });
+  return writer;
+}
+
+/** Indexes until it is done or the server closes, and gives the index free for others to write. */
+function startIndexing(
+  job: IndexingJob,
+  writer: ExactIndex,
+  model: Embedder,
+  options: IndexingOptions,
+  index: ServedIndex,
+  { closing, onError }: { closing: Closing; onError: (error: unknown) => void },
+): Promise<IndexedCounts> {
+  const indexed = job.run(writer, model, options).finally(async () => {
+    await writer.close();
+    await index.refresh();
+  });
+  indexed.catch(onError);
+  closing.push(async () => {
+    job.stop();
+    await indexed.catch(() => {});
+  });
+  return indexed;
+}
 
 async function openStore(index: ServeOptions['index'], closing: Closing): Promise<VectorStore | undefined> {
   if (index === undefined) return undefined;
@@ -224,14 +299,18 @@ function checkWidths({ embedDim }: Embedder, store: VectorStore | undefined): vo
 function refreshing(index: ServedIndex, onError: (error: unknown) => void): () => Promise<void> {
   let last: Promise<void> = Promise.resolve();
   let under = false;
+  let next = 0;
   const timer = setInterval(() => {
-    if (under) return;
+    const began = performance.now();
+    if (under || began < next) return;
     under = true;
     last = index
       .refresh()
       .catch(onError)
       .finally(() => {
         under = false;
+        // a large index is read for the tenth part of the time at most
+        next = performance.now() + 9 * (performance.now() - began);
       });
   }, REFRESH);
   timer.unref();

@@ -1,18 +1,22 @@
 import type { VectorStore } from '@diptych/search';
 import { HttpError } from './api/problem.js';
+import type { IndexingJob } from './indexing/indexing-job.js';
 import type { Limits } from './limits.js';
 import type { BatchedModel } from './model/batched-model.js';
 import type { PictureFiles } from './pictures/picture-files.js';
 import type { Thumbnails } from './pictures/thumbnails.js';
+import type { BatchedSearch } from './search/batched-search.js';
 import { type Catalogue, EMPTY_CATALOGUE, readCatalogue } from './search/catalogue.js';
 
 /** An index with what was seen in it. */
 export class ServedIndex {
   readonly store: VectorStore;
+  readonly searches: BatchedSearch;
   #catalogue: Catalogue = EMPTY_CATALOGUE;
 
-  constructor(store: VectorStore) {
+  constructor(store: VectorStore, searches: BatchedSearch) {
     this.store = store;
+    this.searches = searches;
   }
 
   get catalogue(): Catalogue {
@@ -35,6 +39,7 @@ export class ServedIndex {
 export interface Service {
   readonly model: BatchedModel;
   readonly index: ServedIndex | undefined;
+  readonly indexing: IndexingJob;
   readonly files: PictureFiles | undefined;
   readonly thumbnails: Thumbnails;
   readonly limits: Limits;

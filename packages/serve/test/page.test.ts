@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -31,7 +31,7 @@ describe.skipIf(executablePath === undefined)('the search page', () => {
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'diptych-page-'));
-    model = await writeSmallModel(join(folder, 'model'));
+    model = await writeSmallModel(join(folder, 'model'), true);
     const paths = await writePictures(join(folder, 'pictures'), COUNT);
     const index = await openIndex(join(folder, 'index'), { embedDim: EMBED_DIM });
     const items = paths.map((path, i) => ({
@@ -127,11 +127,17 @@ describe.skipIf(executablePath === undefined)('the search page', () => {
   it('searches by an uploaded picture, and by one that is dropped', async () => {
     await open();
     const file = join(folder, 'pictures/warm/picture 120.png');
+    // scores are shown before the results of this search are
+    const answered = () => page.waitForResponse((response) => response.url().endsWith('/search'));
+    const first = answered();
     await page.getByLabel('Picture to look for').setInputFiles(file);
     await page.getByRole('button', { name: 'Without this picture' }).waitFor();
-    await expect.poll(() => page.locator('.score').first().textContent()).not.toBe('');
+    await first;
+    await settled();
     const uploaded = await captions();
+    const without = answered();
     await page.getByRole('button', { name: 'Without this picture' }).click();
+    await without;
     const bytes = [...readFileSync(file)];
     await page.evaluate((content) => {
       const data = new DataTransfer();
@@ -170,6 +176,100 @@ describe.skipIf(executablePath === undefined)('the search page', () => {
     expect(await violations()).toEqual([]);
     await page.keyboard.press('Escape');
     await expect.poll(() => dialog.count()).toBe(0);
+  });
+
+  it('shows where the model looks for each word, or says why it cannot', async () => {
+    await open();
+    await page.locator('.tile .picture').first().click();
+    const looks = page.getByLabel('Show where it looks');
+    await page.getByText('Search by words to see where').waitFor();
+    expect(await looks.isDisabled()).toBe(true);
+    await page.keyboard.press('Escape');
+    await open('?q=red+round');
+    await page.locator('.tile .picture').first().click();
+    await looks.check();
+    await page.locator('.attention rect').first().waitFor();
+    const parts = () => page.locator('.attention rect').evaluateAll((all) => all.map((one) => one.outerHTML));
+    const red = await parts();
+    expect(red).toHaveLength(16);
+    // the grid lies over the picture, whatever its size on the page
+    const [svg, img] = [
+      await page.locator('.attention').boundingBox(),
+      await page.locator('.viewed img').boundingBox(),
+    ];
+    for (const side of ['x', 'y', 'width', 'height'] as const) {
+      expect(Math.abs(svg![side] - img![side]), side).toBeLessThan(2);
+    }
+    await page.getByText(/“red” most at the (top|middle|bottom) (left|centre|right), \d+ %/).waitFor();
+    await page.getByRole('button', { name: 'round', exact: true }).click();
+    await page.getByText(/“round” most at/).waitFor();
+    expect(await parts()).not.toEqual(red);
+    await page.keyboard.press('ArrowRight');
+    await page.locator('.attention rect').first().waitFor();
+    expect(await violations()).toEqual([]);
+    const plain = await writeSmallModel(join(folder, 'plain'));
+    const own = await serve({
+      model: plain,
+      index: join(folder, 'index'),
+      port: 0,
+      pageFolder: resolve(import.meta.dirname, '../dist/page'),
+    });
+    try {
+      await page.goto(`${own.url}/?q=red`);
+      await page.locator('.tile .picture').first().click();
+      await page.getByText('This model sees a picture as one vector').waitFor();
+      expect(await looks.isDisabled()).toBe(true);
+    } finally {
+      await page.goto(server.url); // a page asks its server again and again
+      await own.close();
+      plain.dispose();
+      requested.delete(new URL(own.url).host);
+    }
+  });
+
+  it('shows how far indexing is, what is not usable, and new pictures', async () => {
+    const root = join(folder, 'growing');
+    const paths = await writePictures(root, 12);
+    writeFileSync(join(root, 'bad.png'), 'no picture');
+    let goOn = () => {};
+    const gate = new Promise<void>((done) => {
+      goOn = done;
+    });
+    let calls = 0;
+    const own = await serve({
+      model: {
+        embedDim: EMBED_DIM,
+        embedText: (texts) => model.embedText(texts),
+        embedImages: async (images) => {
+          if (++calls > 2) await gate;
+          return model.embedImages(images);
+        },
+      },
+      index: join(folder, 'growing.index'),
+      indexing: { items: [join(root, 'bad.png'), ...paths].map((path) => ({ path })), root, batchSize: 4 },
+      port: 0,
+      pageFolder: resolve(import.meta.dirname, '../dist/page'),
+    });
+    try {
+      await page.goto(own.url);
+      const bar = page.getByRole('progressbar', { name: 'Indexed' });
+      await bar.waitFor();
+      await page.getByText(/Indexing: \d+ of 13 pictures/).waitFor();
+      expect(await bar.getAttribute('max')).toBe('13');
+      expect(await violations()).toEqual([]);
+      goOn();
+      await page.getByText('Indexed 13 of 13 pictures').waitFor();
+      await page.getByText('1 not usable').click();
+      await page.getByText('bad.png').first().waitFor();
+      await expect.poll(() => status().textContent()).toBe('12 pictures');
+      await expect.poll(() => tiles().count()).toBe(12);
+      expect(await violations()).toEqual([]);
+    } finally {
+      goOn();
+      await page.goto(server.url);
+      await own.close();
+      requested.delete(new URL(own.url).host);
+    }
   });
 
   it('folds near duplicates by a switch', async () => {

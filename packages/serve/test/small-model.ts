@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { AttentionFusion } from '@diptych/fusion';
+import { AttentionFusion, CoAttentionFusion } from '@diptych/fusion';
 import { compose, resize, toTensor } from '@diptych/preprocess/image';
 import { tokenizer } from '@diptych/preprocess/text';
 import { BagOfTokens } from '@diptych/text';
@@ -12,8 +12,8 @@ import sharp from 'sharp';
 export const WORDS = ['red', 'green', 'blue', 'round', 'square'];
 export const EMBED_DIM = 8;
 
-/** A small model with a matcher, in a folder. */
-export async function writeSmallModel(folder: string): Promise<JointModel> {
+/** A small model with a matcher, in a folder; one that `attends` says where it looks for a word. */
+export async function writeSmallModel(folder: string, attends = false): Promise<JointModel> {
   mkdirSync(folder, { recursive: true });
   const vocabulary = join(folder, 'vocab.txt');
   writeFileSync(vocabulary, ['[PAD]', '[UNK]', '[CLS]', '[SEP]', ...WORDS].join('\n'));
@@ -22,7 +22,7 @@ export async function writeSmallModel(folder: string): Promise<JointModel> {
     encoder: new MultiModalEncoder({
       image: new SmallCNN({ embedDim: EMBED_DIM, imageSize: 16, channels: [4, 8], seed: 1 }),
       text: new BagOfTokens({ vocabSize: words.vocabSize, embedDim: EMBED_DIM, seed: 2 }),
-      fusion: new AttentionFusion({ embedDim: EMBED_DIM, numHeads: 2, seed: 3 }),
+      fusion: new (attends ? CoAttentionFusion : AttentionFusion)({ embedDim: EMBED_DIM, numHeads: 2, seed: 3 }),
     }),
     transform: compose([resize([16, 16]), toTensor()]),
     tokenizer: words,

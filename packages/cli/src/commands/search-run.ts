@@ -1,12 +1,15 @@
 import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { ConfigError, printable } from '@diptych/core';
-import { rerank, topK } from '@diptych/metrics';
-import { load } from 'diptych';
+import { rerank } from '@diptych/metrics';
+import type { ExactIndex, Hit } from '@diptych/search';
+import { readIndexFacts } from '@diptych/serve';
+import { type JointModel, load, Matrix } from 'diptych';
 import { loadConfig } from '../config/load-config.js';
 import { RUNS } from '../config/train-plan.js';
 import { matcherOf } from '../job/evaluate.js';
+import { BY_PICTURE, BY_WORDS, openRunIndex } from '../job/run-index.js';
 import { findFinishedRun } from '../job/runs.js';
-import { captionedPictures, readIndex } from '../job/search-index.js';
 import { renderResults } from '../report/report.js';
 import { thumbnail, thumbnailUri } from '../report/thumbnail.js';
 import { inlinePicture, pictureProtocol } from '../terminal/inline-picture.js';
@@ -45,18 +48,32 @@ export async function search(flags: SearchFlags, ...words: string[]): Promise<vo
   }
   const folder = findFinishedRun(flags.runs ?? (await runsHere()), flags.run);
   const model = await load(folder);
-  const index = await readIndex(folder);
-  const query = image ? await model.embedImages([image]) : await model.embedText([text!]);
-  const [nearest] =
-    reranked > 0
-      ? await rerank(query, index.image, matcherOf(model, index.image, query), {
-          top: Math.max(top, reranked),
-          scale: await model.logitScale(),
-        })
-      : await topK(query, image ? index.image : captionedPictures(index), top);
-  const order = Array.from(nearest!.indices, (row, k) => ({ row, score: nearest!.scores[k]! }));
-  const found = order.slice(0, top).map(({ row, score }) => ({ ...index.pictures[row]!, score }));
-  await show(image ?? `"${text}"`, found, flags);
+  const index = await openRunIndex(folder, image === undefined && reranked === 0 ? BY_WORDS : BY_PICTURE);
+  try {
+    const query = image ? await model.embedImages([image]) : await model.embedText([text!]);
+    const [nearest] = await index.search(query, { k: Math.max(top, reranked) });
+    const hits = reranked > 0 ? await matched(model, query, index, nearest!) : nearest!;
+    const { pictures } = (await readIndexFacts(index.folder))!;
+    const found = hits.slice(0, top).map(({ metadata: { path, caption }, score }) => ({
+      image: join(pictures, String(path)),
+      text: String(caption),
+      score,
+    }));
+    await show(image ?? `"${text}"`, found, flags);
+  } finally {
+    await index.close();
+    model.dispose();
+  }
+}
+
+/** The same in the order of the cosine and the matcher together. */
+async function matched(model: JointModel, query: Matrix, index: ExactIndex, hits: readonly Hit[]): Promise<Hit[]> {
+  const rows = await index.get(hits.map(({ id }) => id));
+  const images = new Matrix(new Float32Array(hits.length * index.embedDim), [hits.length, index.embedDim]);
+  for (const [i, row] of rows.entries()) images.data.set(row!.vector, i * index.embedDim);
+  const scale = await model.logitScale();
+  const [ordered] = await rerank(query, images, matcherOf(model, images, query), { top: hits.length, scale });
+  return Array.from(ordered!.indices, (row, place) => ({ ...hits[row]!, score: ordered!.scores[place]! }));
 }
 
 /** Where the configuration of this folder keeps its runs. */
@@ -85,7 +102,8 @@ async function show(asked: string, found: readonly Found[], { html, json }: Sear
   }
   const protocol = pictureProtocol(process.stdout);
   console.log(`pictures for ${printable(asked)}`);
-  for (const [place, { image, text, score }] of found.entries()) {
+  for (const [place, { image, text: captions, score }] of found.entries()) {
+    const text = captions.replaceAll('\n', '; ');
     if (protocol) console.log(inlinePicture(await thumbnail(image), protocol));
     const line = `${text}${protocol ? '' : `  (${image})`}`;
     console.log(`${String(place + 1).padStart(2)}  ${score.toFixed(3)}  ${printable(line)}`);

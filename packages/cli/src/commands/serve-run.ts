@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
-import { readIndexFacts, serve } from '@diptych/serve';
+import { type IndexingOptions, readIndexFacts, serve } from '@diptych/serve';
+import { BadPictures, captionedPictures, picturesAt } from '../data/pictures-to-index.js';
 import { keepOutputForJson, say } from '../terminal/say.js';
 import { askedRun } from './asked-run.js';
 import type { RunFlags } from './flags.js';
@@ -9,6 +10,8 @@ import { INDEX } from './index-pictures.js';
 export interface ServeFlags extends RunFlags {
   readonly model?: string;
   readonly pictures?: string;
+  /** Pictures to index meanwhile. */
+  readonly add?: string;
   readonly host: string;
   readonly port: number;
   readonly json: boolean;
@@ -20,7 +23,10 @@ export async function serveIndex(flags: ServeFlags, asked?: string): Promise<voi
   const { host, port, pictures } = flags;
   // not a flag, as other users of the machine see those
   const token = process.env.DIPTYCH_TOKEN;
-  const index = asked ?? (existsSync(INDEX) ? INDEX : undefined);
+  const { add } = flags;
+  const index = asked ?? (add !== undefined || existsSync(INDEX) ? INDEX : undefined);
+  const bad = new BadPictures();
+  const indexing = add === undefined ? undefined : await picturesToAdd(add, bad);
   const made = index === undefined ? undefined : await readIndexFacts(index);
   const model = flags.model ?? (flags.run === undefined ? made?.model : undefined) ?? (await askedRun(flags));
   const server = await serve({
@@ -29,6 +35,7 @@ export async function serveIndex(flags: ServeFlags, asked?: string): Promise<voi
     port,
     ...(index !== undefined && { index }),
     ...(pictures !== undefined && { pictures }),
+    ...(indexing && { indexing }),
     ...(token !== undefined && { token }),
   });
   if (flags.json) console.log(JSON.stringify({ url: server.url, model, index: index ?? null }));
@@ -37,9 +44,20 @@ export async function serveIndex(flags: ServeFlags, asked?: string): Promise<voi
     say(`${server.url}/openapi.json describes the interface. Ctrl-C ends.`);
     if (index === undefined) say('No index: `diptych index <pictures>` makes one to search in.');
   }
+  server.indexed?.then(
+    ({ added, unchanged, removed }) =>
+      say(`indexed: ${added} new or changed, ${unchanged} as before, ${removed} gone, ${bad.count} not usable`),
+    () => {}, // the server has said why
+  );
   await new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, resolve);
   });
   say('answering what is under way …');
   await server.close();
+}
+
+async function picturesToAdd(data: string, bad: BadPictures): Promise<IndexingOptions> {
+  const { source, root } = picturesAt(data);
+  const items = await captionedPictures(source, bad);
+  return { items, root, onBad: (path, reason) => bad.add(path, reason) };
 }

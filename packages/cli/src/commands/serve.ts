@@ -26,6 +26,11 @@ export const serveCommand = buildCommand<ServeFlags, [index?: string]>({
         'a model folder; default: what the index was made with, else the newest finished run',
         'folder',
       ),
+      add: optional(
+        userPath,
+        'index this folder of pictures, or table of pairs, while the page shows how far it is; again, only what has changed',
+        'pictures',
+      ),
       pictures: optional(userPath, 'the folder of the pictures, if it was moved', 'folder'),
       host: {
         kind: 'parsed',
@@ -40,6 +45,7 @@ export const serveCommand = buildCommand<ServeFlags, [index?: string]>({
   },
   docs: about('Serve a model and an index over HTTP, with a search page', {
     '': 'the search page of pictures.index at http://127.0.0.1:8080',
+    '--add photos': 'a search page at once, over what is indexed so far',
     'mine.index --port 9000': 'another index, elsewhere',
   }),
 });

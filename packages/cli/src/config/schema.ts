@@ -36,6 +36,8 @@ export const CONFIG_SCHEMA = v.strictObject({
   /** Folder or hub id of a dual encoder, in place of the two. */
   model: v.optional(path),
   tune: v.optional(v.picklist(TUNES)),
+  /** Most GiB of features in `runs/.features`; default 8. */
+  featuresGiB: v.optional(v.pipe(v.number(), v.finite(), v.minValue(0.001))),
   /** A file of word vectors for the vocabulary of bert-base-uncased (`ids` and `vectors` in safetensors), for training from scratch. */
   wordVectors: v.optional(path),
 });

@@ -46,6 +46,8 @@ export interface TrainPlan {
   /** Towers that others trained, small ones from scratch, or the best that can be had (`auto`). */
   readonly towers: TowerNames | 'scratch' | 'auto';
   readonly tune: Tune;
+  /** Most GiB that features of frozen towers take, of all runs. */
+  readonly featuresGiB: number;
   /** Figures as JSON on standard output in place of text. */
   readonly json: boolean;
   /** File of word vectors, for a text tower from scratch. */
@@ -54,6 +56,8 @@ export interface TrainPlan {
 
 /** Where runs are kept if nobody says. */
 export const RUNS = 'runs';
+/** Room for the towers' features of about a million pairs. */
+const FEATURES_GIB = 8;
 
 /**
  * Flags go before the configuration, the configuration before defaults.
@@ -73,6 +77,7 @@ export function trainPlan(flags: TrainFlags, config: DiptychConfig): TrainPlan {
     steps: flags.steps ?? config.steps,
     towers: towersOf(flags, config),
     tune: flags.tune ?? config.tune ?? 'heads',
+    featuresGiB: config.featuresGiB ?? FEATURES_GIB,
     json: flags.json,
     wordVectors: config.wordVectors,
   };

@@ -19,7 +19,16 @@ export async function chooseMethod(plan: TrainPlan): Promise<Method> {
     return fromScratch({ steps: plan.steps ?? (quick ? RECIPE.quickSteps : RECIPE.steps), seed, wordVectors });
   }
   const steps = plan.steps ?? (quick ? HEADS_RECIPE.quickSteps : HEADS_RECIPE.mostSteps);
-  return onTowers({ names, steps, quick, seed, split, tune, features: join(plan.runs, FEATURES) });
+  return onTowers({
+    names,
+    steps,
+    quick,
+    seed,
+    split,
+    tune,
+    features: join(plan.runs, FEATURES),
+    featuresBytes: plan.featuresGiB * 2 ** 30,
+  });
 }
 
 /** Small towers that others trained, where they are on this machine or can be fetched. */

@@ -17,8 +17,8 @@ import { chooseMethod } from './choose-method.js';
 import { evaluate } from './evaluate.js';
 import { type Embedded, LOG_FILE, type Method } from './method.js';
 import type { MetricsFile } from './metrics-file.js';
+import { writeRunIndex } from './run-index.js';
 import { CONFIG_FILE, METRICS_FILE, openRun } from './runs.js';
-import { writeIndex } from './search-index.js';
 import { splitData } from './split-data.js';
 import { printSummary } from './summary.js';
 
@@ -52,8 +52,7 @@ export async function runTraining(plan: TrainPlan): Promise<Outcome> {
   const figures = await evaluate(model, embedded, plan.seed);
   await save(run.path, model);
   await writeHeldOut(join(run.path, 'heldout.safetensors'), embedded);
-  const everything = await trained.embed(pairs);
-  await writeIndex(run.path, { ...everything, pictures: pairs });
+  await writeRunIndex(run.path, await trained.embed(pairs));
 
   const metrics: MetricsFile = {
     ...figures,

@@ -6,6 +6,7 @@ import type { Metadata } from '../metadata.js';
 import type { Hit, SearchOptions, StoredRow, StoreRows, VectorStore } from '../vector-store.js';
 import { loadPeer } from './load-peer.js';
 import { inStore, OpenStore } from './open-store.js';
+import { vectorArray } from './pgvector-binary.js';
 import { SqlParameters, sqlOf } from './pgvector-filter.js';
 
 /** What runs SQL: a `Client` or `Pool` of the package pg, a `PGlite`, or anything of that form. */
@@ -39,7 +40,7 @@ const OPTIONS: OptionNames<PgVectorOptions> = {
 };
 const WHERE = 'search.openPgVector';
 /** Rows that go to the server in one statement. */
-const ROWS_AT_A_TIME = 500;
+const ROWS_AT_A_TIME = 1000;
 
 /**
  * A store in PostgreSQL with the extension pgvector (0.8 or later): a table of id, vector and metadata (jsonb).
@@ -62,13 +63,17 @@ export async function openPgVector(options: PgVectorOptions): Promise<PgVectorSt
     throw new ConfigError({ where: WHERE, expected: 'at most 2,000 numbers with hnsw', got: String(embedDim), remedy });
   }
   const connected = client ? { client, end: async () => {} } : await connect(url!);
+  let vectorOid: number | undefined;
   try {
-    await inStore(`search.PgVectorStore: ${table}`, () => prepare(connected.client, { table, embedDim, index }));
+    await inStore(`search.PgVectorStore: ${table}`, async () => {
+      await prepare(connected.client, { table, embedDim, index });
+      vectorOid = await vectorOidFor(connected.client);
+    });
   } catch (error) {
     await connected.end();
     throw error;
   }
-  return new PgVectorStore({ ...connected, table, embedDim, metric, approximate: index !== undefined });
+  return new PgVectorStore({ ...connected, table, embedDim, metric, approximate: index !== undefined, vectorOid });
 }
 
 async function connect(url: string): Promise<{ client: SqlClient; end: () => Promise<void> }> {
@@ -104,6 +109,13 @@ async function prepare(
   await client.query(`CREATE INDEX IF NOT EXISTS "${table}_hnsw" ON "${table}" USING hnsw (vector vector_ip_ops)`);
 }
 
+/** Undefined for clients that do not send a Buffer as it is: the package pg does, in its `Pool` and its `Client`. */
+async function vectorOidFor(client: SqlClient): Promise<number | undefined> {
+  if (!('totalCount' in client) && !('connectionParameters' in client)) return undefined;
+  const { rows } = await client.query("SELECT 'vector'::regtype::oid::int AS oid");
+  return (rows[0] as { oid: number }).oid;
+}
+
 /** Made by {@link openPgVector}. */
 export class PgVectorStore implements VectorStore {
   readonly embedDim: number;
@@ -112,6 +124,8 @@ export class PgVectorStore implements VectorStore {
   readonly #end: () => Promise<void>;
   readonly #table: string;
   readonly #approximate: boolean;
+  /** Of the type vector, where the client sends bytes as they are. */
+  readonly #vectorOid: number | undefined;
   readonly #open: OpenStore;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -122,6 +136,7 @@ export class PgVectorStore implements VectorStore {
     readonly embedDim: number;
     readonly metric: Metric;
     readonly approximate: boolean;
+    readonly vectorOid: number | undefined;
   }) {
     this.embedDim = parts.embedDim;
     this.metric = parts.metric;
@@ -129,20 +144,25 @@ export class PgVectorStore implements VectorStore {
     this.#end = parts.end;
     this.#table = `"${parts.table}"`;
     this.#approximate = parts.approximate;
+    this.#vectorOid = parts.vectorOid;
     this.#open = new OpenStore(`search.PgVectorStore: ${parts.table}`);
   }
 
   async add(rows: StoreRows): Promise<void> {
     const { ids, metadata, vector } = checkRows('search.PgVectorStore.add', rows, this.embedDim, this.metric);
-    const vectors = ids.map((_, row) => `[${vector(row).join()}]`);
     await this.#transaction(async (client) => {
       for (let first = 0; first < ids.length; first += ROWS_AT_A_TIME) {
         const part = <Item>(list: readonly Item[]) => list.slice(first, first + ROWS_AT_A_TIME);
+        const vectors = part(ids).map((_, row) => vector(first + row).slice()); // it is lent
+        const sent = this.#vectorOid
+          ? { type: 'vector', vectors: vectorArray(vectors, this.embedDim, this.#vectorOid) }
+          : { type: 'text', vectors: vectors.map((one) => `[${one.join()}]`) };
         await client.query(
           `INSERT INTO ${this.#table} (id, vector, metadata)
-           SELECT id, vector::vector, metadata::jsonb FROM unnest($1::text[], $2::text[], $3::text[]) AS rows (id, vector, metadata)
+           SELECT id, vector::vector, metadata::jsonb
+           FROM unnest($1::text[], $2::${sent.type}[], $3::text[]) AS rows (id, vector, metadata)
            ON CONFLICT (id) DO UPDATE SET vector = excluded.vector, metadata = excluded.metadata`,
-          [part(ids), part(vectors), part(metadata).map((json) => json || '{}')],
+          [part(ids), sent.vectors, part(metadata).map((json) => json || '{}')],
         );
       }
     });

@@ -42,6 +42,14 @@ export const OPERATIONS = {
     pictures: ['images'],
     result: schemas.MatchResult,
   },
+  attention: {
+    method: 'post',
+    path: '/attention',
+    summary: 'Where the fusion looks in a picture for each word of a text',
+    body: schemas.AttentionBody,
+    pictures: ['image'],
+    result: schemas.AttentionResult,
+  },
   openAiEmbeddings: {
     method: 'post',
     path: '/v1/embeddings',

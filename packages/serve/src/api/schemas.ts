@@ -93,6 +93,22 @@ export const MatchResult = v.object({
   probabilities: v.array(v.number()),
 });
 
+export const AttentionBody = v.strictObject({
+  text: Text,
+  /** One of the two. */
+  image: v.optional(Picture),
+  /** Of a picture in the index. */
+  id: v.optional(Id),
+});
+export const AttentionResult = v.object({
+  /** Each with its place in the text, and the share of its attention that each part of the picture has, row by row. */
+  words: v.array(v.object({ text: v.string(), start: v.number(), end: v.number(), map: Vector })),
+  rows: v.number(),
+  columns: v.number(),
+  /** The part of the picture that the grid lies over, as shares of its width and height. */
+  region: v.object({ left: v.number(), top: v.number(), right: v.number(), bottom: v.number() }),
+});
+
 export const OpenAiBody = v.object({
   input: v.union(
     [Text, v.pipe(v.array(Text), v.minLength(1), v.maxLength(MOST_OPENAI))],
@@ -121,13 +137,33 @@ const Column = v.object({
   min: v.optional(v.union([v.string(), v.number()])),
   max: v.optional(v.union([v.string(), v.number()])),
 });
+const Indexing = v.object({
+  state: v.picklist(['running', 'done', 'failed', 'stopped']),
+  /** Pictures that were looked at. */
+  done: v.number(),
+  /** Of how many; absent where that is not known before the end. */
+  total: v.optional(v.number()),
+  added: v.number(),
+  unchanged: v.number(),
+  removed: v.number(),
+  bad: v.number(),
+  /** The last of those that cannot be used. */
+  badPictures: v.array(v.object({ path: v.string(), reason: v.string() })),
+  /** Why it failed. */
+  reason: v.optional(v.string()),
+});
 export const InfoResult = v.object({
   embedDim: v.number(),
   matches: v.boolean(),
+  /** Whether /attention has something to say. */
+  attends: v.boolean(),
   pictures: v.boolean(),
   rows: v.number(),
   columns: v.array(Column),
+  /** Where this server indexes, or did. */
+  indexing: v.optional(Indexing),
 });
+export type IndexingReport = v.InferOutput<typeof Indexing>;
 export const HealthResult = v.object({ status: v.picklist(['ok', 'degraded']), rows: v.number() });
 
 export const SessionBody = v.strictObject({ token: v.pipe(v.string(), v.maxLength(4096)) });

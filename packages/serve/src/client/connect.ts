@@ -22,6 +22,8 @@ type WithPictures<Input, Names extends string> = Omit<Input, Names> & {
 export type EmbedRequest = WithPictures<InputOf<'embed'>, 'images'>;
 /** What `search` sends; pictures as clients have them. */
 export type SearchRequest = WithPictures<InputOf<'search'>, 'image'>;
+/** What `attention` sends. */
+export type AttentionRequest = WithPictures<InputOf<'attention'>, 'image'>;
 /** What `match` sends. */
 export type MatchRequest = WithPictures<InputOf<'match'>, 'images'>;
 
@@ -45,6 +47,7 @@ export interface Client {
   embed(body: EmbedRequest, signal?: AbortSignal): Promise<ResultOf<'embed'>>;
   search(body: SearchRequest, signal?: AbortSignal): Promise<ResultOf<'search'>>;
   match(body: MatchRequest, signal?: AbortSignal): Promise<ResultOf<'match'>>;
+  attention(body: AttentionRequest, signal?: AbortSignal): Promise<ResultOf<'attention'>>;
   info(signal?: AbortSignal): Promise<ResultOf<'info'>>;
   health(signal?: AbortSignal): Promise<ResultOf<'health'>>;
   /** Takes the token for the pictures that a browser shows. */
@@ -72,6 +75,7 @@ export function connect(address: string, { token, fetch: ask = fetch }: ClientOp
     embed: (body, signal) => post('/embed', body, ['images'], signal),
     search: (body, signal) => post('/search', body, ['image'], signal),
     match: (body, signal) => post('/match', body, ['images'], signal),
+    attention: (body, signal) => post('/attention', body, ['image'], signal),
     info: (signal) => get('/info', signal),
     health: (signal) => get('/healthz', signal),
     async openSession(given) {

@@ -2,6 +2,7 @@ import { ConfigError, checkOptions, type OptionNames } from '@diptych/core';
 import { type Client, type ClientOptions, connect } from './connect.js';
 
 export {
+  type AttentionRequest,
   type Client,
   type ClientOptions,
   type EmbedRequest,

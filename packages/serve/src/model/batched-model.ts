@@ -1,4 +1,5 @@
 import type { MatrixData } from '@diptych/core';
+import type { WordAttention } from 'diptych';
 import { Batcher, type BatcherOptions } from './batcher.js';
 import type { Embedder } from './embedder.js';
 
@@ -15,6 +16,8 @@ export class BatchedModel {
   readonly images: Batcher<Uint8Array, Float32Array>;
   /** Undefined for a model without a matcher. */
   readonly matches: Batcher<MatchItem, number> | undefined;
+  /** Undefined for a model that cannot say where it looks for a word. */
+  readonly attention: Batcher<MatchItem, WordAttention> | undefined;
 
   constructor(
     model: Embedder,
@@ -25,6 +28,14 @@ export class BatchedModel {
       new Batcher(run, { ...options, onBatch: (size) => options.onBatch?.(kind, size) });
     this.texts = batcher('text', async (texts: readonly string[]) => rowsOf(await model.embedText(texts)));
     this.images = batcher('image', async (images: readonly Uint8Array[]) => rowsOf(await model.embedImages(images)));
+    if (model.attentionByWord && model.attendsByWord !== false) {
+      // texts have as many words as they have: one after the other
+      this.attention = new Batcher(async ([item]) => [await model.attentionByWord!(item!.image, item!.text)], {
+        ...options,
+        maxBatch: 1,
+        onBatch: (size) => options.onBatch?.('attention', size),
+      });
+    }
     if (!model.matchLogits) return;
     this.matches = batcher('match', async (items: readonly MatchItem[]) =>
       Array.from(
@@ -37,7 +48,7 @@ export class BatchedModel {
   }
 
   get waiting(): number {
-    return this.texts.waiting + this.images.waiting + (this.matches?.waiting ?? 0);
+    return this.texts.waiting + this.images.waiting + (this.matches?.waiting ?? 0) + (this.attention?.waiting ?? 0);
   }
 }
 

@@ -24,13 +24,19 @@ try {
   port.on('message', (call: ModelCall | typeof END) => {
     last = last.then(() => (call === END ? end() : work(model, call))); // one after the other: the engine has all cores for each
   });
-  answer({ ready: { embedDim: model.embedDim, matches: encoder.matcher !== undefined } });
+  answer({ ready: { embedDim: model.embedDim, matches: encoder.matcher !== undefined, attends: model.attendsByWord } });
 } catch (error) {
   answer({ failed: sendError(error) });
 }
 
 async function work(model: JointModel, { id, work, texts, images }: ModelCall): Promise<void> {
   try {
+    if (work === 'attention') {
+      const { maps, ...found } = await model.attentionByWord(images![0]!, texts![0]!);
+      const { data, shape } = maps; // a class does not come through
+      answer({ id, attention: { ...found, maps: { data, shape } as typeof maps } });
+      return;
+    }
     const size = (texts ?? images)!.length;
     const batch = size < STEP ? 2 ** Math.ceil(Math.log2(size)) : Math.ceil(size / STEP) * STEP;
     const fill = <Item>(items: readonly Item[]) => [

@@ -1,12 +1,13 @@
 import { DiptychError, type ErrorCode, type ErrorParts, isDiptychError } from '@diptych/core';
+import type { WordAttention } from 'diptych';
 
 /** What a thread with a model is asked. */
 export interface ModelCall {
   readonly id: number;
   readonly texts?: readonly string[];
   readonly images?: readonly Uint8Array[];
-  /** `embed` takes texts or pictures, `match` both. */
-  readonly work: 'embed' | 'match';
+  /** `embed` takes texts or pictures, `match` both, `attention` one of each. */
+  readonly work: 'embed' | 'match' | 'attention';
 }
 
 /** Tells the thread to finish and end. It is not terminated: ONNX Runtime aborts the whole program where that happens in the middle of a run. */
@@ -16,6 +17,7 @@ export const END = 'end';
 export interface ModelReady {
   readonly embedDim: number;
   readonly matches: boolean;
+  readonly attends: boolean;
 }
 
 /** An error on its way between threads, where classes are lost. */
@@ -26,6 +28,7 @@ export type ModelReply =
   | { readonly ready: ModelReady }
   | { readonly failed: SentError }
   | { readonly id: number; readonly data: Float32Array }
+  | { readonly id: number; readonly attention: WordAttention }
   | { readonly id: number; readonly error: SentError };
 
 export function sendError(error: unknown): SentError {

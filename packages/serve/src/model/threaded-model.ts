@@ -1,10 +1,11 @@
 import { Worker } from 'node:worker_threads';
-import { EngineError, type MatrixData } from '@diptych/core';
+import { EngineError, Matrix, type MatrixData } from '@diptych/core';
+import type { WordAttention } from 'diptych';
 import type { Embedder } from './embedder.js';
 import { END, type ModelCall, type ModelReady, type ModelReply, receiveError } from './protocol.js';
 
 interface Waiting {
-  readonly resolve: (data: Float32Array) => void;
+  readonly resolve: (answer: Float32Array | WordAttention) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -15,6 +16,7 @@ interface Waiting {
 export class ThreadedModel implements Embedder {
   readonly embedDim: number;
   readonly matchLogits: Embedder['matchLogits'];
+  readonly attentionByWord: Embedder['attentionByWord'];
   readonly #folder: string;
   readonly #workerFile: string | URL;
   readonly #waiting = new Map<number, Waiting>();
@@ -33,11 +35,17 @@ export class ThreadedModel implements Embedder {
     return new ThreadedModel(folder, workerFile, worker, ready);
   }
 
-  private constructor(folder: string, workerFile: string | URL, worker: Worker, { embedDim, matches }: ModelReady) {
+  private constructor(
+    folder: string,
+    workerFile: string | URL,
+    worker: Worker,
+    { embedDim, matches, attends }: ModelReady,
+  ) {
     this.#folder = folder;
     this.#workerFile = workerFile;
     this.embedDim = embedDim;
-    this.matchLogits = matches ? (images, texts) => this.#call({ work: 'match', images, texts }) : undefined;
+    this.matchLogits = matches ? (images, texts) => this.#numbers({ work: 'match', images, texts }) : undefined;
+    this.attentionByWord = attends ? (image, text) => this.#attention(image, text) : undefined;
     this.#worker = Promise.resolve(this.#listen(worker));
   }
 
@@ -47,11 +55,11 @@ export class ThreadedModel implements Embedder {
   }
 
   async embedText(texts: readonly string[]): Promise<MatrixData> {
-    return { data: await this.#call({ work: 'embed', texts }), shape: [texts.length, this.embedDim] };
+    return { data: await this.#numbers({ work: 'embed', texts }), shape: [texts.length, this.embedDim] };
   }
 
   async embedImages(images: readonly Uint8Array[]): Promise<MatrixData> {
-    return { data: await this.#call({ work: 'embed', images }), shape: [images.length, this.embedDim] };
+    return { data: await this.#numbers({ work: 'embed', images }), shape: [images.length, this.embedDim] };
   }
 
   /** Finishes the calls under way, and ends the thread. */
@@ -65,7 +73,17 @@ export class ThreadedModel implements Embedder {
     await ended;
   }
 
-  async #call(call: Omit<ModelCall, 'id'>): Promise<Float32Array> {
+  async #numbers(call: Omit<ModelCall, 'id'>): Promise<Float32Array> {
+    return (await this.#call(call)) as Float32Array;
+  }
+
+  async #attention(image: Uint8Array, text: string): Promise<WordAttention> {
+    const answer = (await this.#call({ work: 'attention', images: [image], texts: [text] })) as WordAttention;
+    const { data, shape } = answer.maps;
+    return { ...answer, maps: new Matrix(data, shape) };
+  }
+
+  async #call(call: Omit<ModelCall, 'id'>): Promise<Float32Array | WordAttention> {
     if (this.#closed) throw ended('it was closed');
     this.#worker ??= start(this.#folder, this.#workerFile).then(
       ({ worker }) => this.#listen(worker),
@@ -89,7 +107,7 @@ export class ThreadedModel implements Embedder {
       const waiting = calls.get(reply.id);
       calls.delete(reply.id);
       if ('error' in reply) waiting?.reject(receiveError(reply.error));
-      else waiting?.resolve(reply.data);
+      else waiting?.resolve('attention' in reply ? reply.attention : reply.data);
     });
     let reason = 'it ended';
     worker.on('error', (error) => {

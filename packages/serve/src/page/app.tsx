@@ -3,13 +3,16 @@ import { connect, type ResultOf, ServeError } from '../client/connect.js';
 import { Explain } from './explain.js';
 import { countFilters, Filters } from './filters.js';
 import { Grid } from './grid.js';
-import { hasQuery, type PageState, readState, requestOf, writeState } from './page-state.js';
+import { Indexing } from './indexing.js';
+import { hasQuery, type PageState, readState, requestOf, splitText, writeState } from './page-state.js';
 import { SearchBar } from './search-bar.js';
 import { SignIn } from './sign-in.js';
-import { countAbove, type PageHit, useResults } from './use-results.js';
+import { countAbove, PAGE, type PageHit, useResults } from './use-results.js';
 import { Viewer } from './viewer.js';
 
 const client = connect('');
+/** Milliseconds between two looks at the server. */
+const [WHILE_INDEXING, BETWEEN] = [1000, 5000];
 
 /** The page: signs in where a token is needed, then searches. */
 export function App() {
@@ -22,6 +25,19 @@ export function App() {
     }, setProblem);
   };
   useEffect(look, []);
+  const wait = info?.indexing?.state === 'running' ? WHILE_INDEXING : BETWEEN;
+  useEffect(() => {
+    if (!info) return;
+    // what another program puts into the index is seen as well; a server that is away for a while is asked again
+    const again = () => client.info().then(setInfo, () => setInfo((last) => last && { ...last }));
+    const timer = window.setTimeout(() => document.hidden || void again(), wait);
+    const shown = () => document.hidden || void again();
+    document.addEventListener('visibilitychange', shown);
+    return () => {
+      window.clearTimeout(timer);
+      document.removeEventListener('visibilitychange', shown);
+    };
+  }, [info, wait]);
   if (info) return <Search info={info} />;
   if (problem instanceof ServeError && problem.status === 401) return <SignIn client={client} onDone={look} />;
   return (
@@ -57,7 +73,12 @@ function Search({ info }: { readonly info: ResultOf<'info'> }) {
   const { columns } = info;
   const request = useMemo(() => requestOf(state, upload?.picture, columns), [state, upload, columns]);
   const key = JSON.stringify([request, upload?.number]);
-  const [results, show] = useResults(client, request, key);
+  const [seen, setSeen] = useState(info.rows);
+  const [results, show] = useResults(client, request, `${key} ${seen}`);
+  // few results show new pictures at once; many would jump under the reader, who is asked
+  useEffect(() => {
+    if (info.rows !== seen && results.count < PAGE && !results.loading) setSeen(info.rows);
+  }, [info.rows, results]);
   const scored = hasQuery(request);
   const cut = scored && state.cut !== '' ? Number(state.cut) : undefined;
   const count = countAbove(results, cut);
@@ -91,7 +112,7 @@ function Search({ info }: { readonly info: ResultOf<'info'> }) {
         />
         <div class="tools">
           <p class="count" role="status">
-            {results.loading ? 'Searching …' : countText(count, results.exact || count < results.count, info.rows)}
+            {results.loading ? 'Searching …' : countText(count, results.exact || count < results.count, seen)}
           </p>
           {scored && results.count > 0 && (
             <CutOff results={results} cut={cut} onCut={(value) => change({ cut: value })} />
@@ -105,6 +126,7 @@ function Search({ info }: { readonly info: ResultOf<'info'> }) {
             Fold near duplicates
           </label>
         </div>
+        <Indexing info={info} fresh={info.rows - seen} onLook={() => setSeen(info.rows)} />
         <Filters state={state} columns={columns} onChange={(part) => change(part, true)} />
       </header>
       <Explain
@@ -131,6 +153,8 @@ function Search({ info }: { readonly info: ResultOf<'info'> }) {
           client={client}
           hit={open[1]}
           scored={scored}
+          words={splitText(state.text).wanted}
+          attends={info.attends}
           onPrevious={open[0] > 0 ? openAt(open[0] - 1) : undefined}
           onNext={open[0] + 1 < count ? openAt(open[0] + 1) : undefined}
           onLike={likeHit}

@@ -57,7 +57,7 @@ export function writeState({ text, like, cut, fold, folder, from, to, columns, o
 }
 
 /** Words that are wanted and words that are not: `sea -people -"red car"`. */
-function splitText(text: string): { readonly wanted: string; readonly not: readonly string[] } {
+export function splitText(text: string): { readonly wanted: string; readonly not: readonly string[] } {
   const not: string[] = [];
   const wanted = text.replace(/(^|\s)-(?:"([^"]+)"|([^\s"]+))/g, (_, space: string, quoted?: string, word?: string) => {
     not.push((quoted ?? word)!);

@@ -18,7 +18,7 @@ export interface Results {
 }
 
 /** Results that are asked for at a time. */
-const PAGE = 120;
+export const PAGE = 120;
 /** Milliseconds after the last key, and after the last movement of the grid. */
 const WAIT = 160;
 

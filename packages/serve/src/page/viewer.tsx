@@ -1,5 +1,6 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Client } from '../client/connect.js';
+import { AttentionControl, AttentionOverlay, useAttention } from './attention.js';
 import { captionOf } from './caption.js';
 import type { PageHit } from './use-results.js';
 
@@ -7,6 +8,10 @@ interface ViewerProps {
   readonly client: Client;
   readonly hit: PageHit;
   readonly scored: boolean;
+  /** What was looked for, in words. */
+  readonly words: string;
+  /** Whether the model can say where it looks for a word. */
+  readonly attends: boolean;
   /** Undefined where there is none before, or behind. */
   readonly onPrevious: (() => void) | undefined;
   readonly onNext: (() => void) | undefined;
@@ -18,7 +23,7 @@ interface ViewerProps {
 const HIDDEN = ['content', 'caption', 'path'];
 
 /** One picture, large, with what is known of it. Arrow keys go on, M shows more like it, Escape closes. */
-export function Viewer({ client, hit, scored, onPrevious, onNext, onLike, onClose }: ViewerProps) {
+export function Viewer({ client, hit, scored, words, attends, onPrevious, onNext, onLike, onClose }: ViewerProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const element = dialog.current!;
@@ -33,6 +38,10 @@ export function Viewer({ client, hit, scored, onPrevious, onNext, onLike, onClos
     else return;
     event.preventDefault();
   };
+  const picture = useRef<HTMLImageElement>(null);
+  const [size, setSize] = useState<readonly [number, number]>();
+  const [looks, setLooks] = useState(false);
+  const attention = useAttention(client, hit.id, words, looks && attends);
   const caption = captionOf(hit);
   const all = typeof hit.metadata.caption === 'string' ? hit.metadata.caption : caption;
   const facts = Object.entries(hit.metadata).filter(([name, value]) => !HIDDEN.includes(name) && value !== '');
@@ -46,7 +55,13 @@ export function Viewer({ client, hit, scored, onPrevious, onNext, onLike, onClos
       onClick={(event) => event.target === dialog.current && onClose()}
     >
       <div class="viewed">
-        <img src={client.pictureUrl(hit.id)} alt={caption} />
+        <img
+          ref={picture}
+          src={client.pictureUrl(hit.id)}
+          alt={caption}
+          onLoad={({ currentTarget: { naturalWidth, naturalHeight } }) => setSize([naturalWidth, naturalHeight])}
+        />
+        <AttentionOverlay attention={attention} size={size} picture={picture} />
       </div>
       <div class="about">
         <h2>
@@ -68,6 +83,7 @@ export function Viewer({ client, hit, scored, onPrevious, onNext, onLike, onClos
             </dd>,
           ])}
         </dl>
+        <AttentionControl attention={attention} words={words} attends={attends} looks={looks} onLooks={setLooks} />
         {hit.duplicates && (
           <>
             <h3>Alike</h3>

@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import type { BodyOf, ResultOf } from '../api/operations.js';
 import { HttpError } from '../api/problem.js';
 import { checkUpload } from '../pictures/check-upload.js';
-import { filesOf, type Service } from '../service.js';
+import { readIndexed } from '../pictures/read-indexed.js';
+import type { Service } from '../service.js';
 
 /** POST /match. */
 export async function match(
@@ -21,15 +21,10 @@ export async function match(
   if (images.length + ids.length === 0) {
     throw new HttpError(400, { where: '/match', expected: 'images, ids, or both', got: 'neither' });
   }
-  const { pixels, bytes } = service.limits;
+  const { pixels } = service.limits;
   const sent = await Promise.all(images.map((image, i) => checkUpload(`/match: images.${i}`, image, pixels)));
   const own: Uint8Array[] = [];
-  for (const id of ids) {
-    const { file, path, size } = await filesOf(service, '/match').open(id);
-    await file.close();
-    if (size > bytes) throw new HttpError(413, { where: id, expected: `at most ${bytes} bytes`, got: `${size}` });
-    own.push(await checkUpload(`/match: ${id}`, await readFile(path), pixels));
-  }
+  for (const id of ids) own.push(await readIndexed(service, '/match', id));
   const logits = await matches.add(
     [...sent, ...own].map((image) => ({ image, text })),
     signal,

@@ -27,15 +27,11 @@ export async function search(
   }
   const filter = body.filter as Filter | undefined; // the store checks it
   const query = await queryOf(service, index, body, signal);
-  const { store } = index;
-  const total = await store.count(filter);
+  const total = await index.store.count(filter);
   if (query === undefined) return { hits: [], total };
-  const [hits] = await store.search(query, {
-    k: Math.max(1, fold === undefined ? last : Math.max(last, FOLDED_AT_MOST)),
-    ...(filter && { filter }),
-    ...(minScore !== undefined && { minScore }),
-  });
-  const found = fold === undefined ? hits! : await folded(index, hits!, fold);
+  const most = Math.max(1, fold === undefined ? last : Math.max(last, FOLDED_AT_MOST));
+  const hits = await index.searches.search({ query: query.data, k: most, filter, minScore }, signal);
+  const found = fold === undefined ? hits : await folded(index, hits, fold);
   return { hits: found.slice(offset, last), total };
 }
 

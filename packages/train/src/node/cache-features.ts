@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import {
   checkEncoded,
   checkOptions,
+  checkPositive,
   type ImageEncoder,
   InputError,
   type Json,
   type LabelNumbers,
+  type OptionNames,
   type Stateful,
   type TextEncoder,
 } from '@diptych/core';
@@ -18,6 +20,7 @@ import { checkSource, checkTowers } from '../check-model.js';
 import { type EmbeddingModel, embedPairs } from '../evaluate/embed.js';
 import { releaseCompiled } from '../evaluate/run-in-order.js';
 import { FeatureSet } from '../frozen/feature-set.js';
+import { markUsed, removeLeastUsed } from './feature-files.js';
 
 /** Options of {@link cacheFeatures}. */
 export interface CacheFeaturesOptions {
@@ -28,9 +31,21 @@ export interface CacheFeaturesOptions {
    * changes when the data do (a path with its size and date, a hash).
    */
   readonly key: Json;
+  /**
+   * Most bytes of all files in the folder: beyond it, those whose last use is longest ago go, but none that this process has used, or any
+   * in the last ten minutes. Default: they stay.
+   */
+  readonly maxBytes?: number;
   /** After each batch, with the pairs done so far. */
   readonly onProgress?: (pairs: number) => void;
 }
+
+const OPTIONS: OptionNames<CacheFeaturesOptions> = {
+  folder: 'required',
+  key: 'required',
+  maxBytes: 'optional',
+  onProgress: 'optional',
+};
 
 /**
  * Runs two frozen towers over a data set once, without training, and keeps what they gave: the next call with the same weights
@@ -47,24 +62,43 @@ export async function cacheFeatures(
   const where = 'train.cacheFeatures';
   checkTowers(where, towers);
   checkSource(where, source);
-  checkOptions(where, options, { folder: 'required', key: 'required', onProgress: 'optional' });
-  const { folder, key, onProgress } = options;
+  checkOptions(where, options, OPTIONS);
+  const { folder, key, maxBytes, onProgress } = options;
+  if (maxBytes !== undefined) checkPositive(where, 'maxBytes', maxBytes);
   const hash = createHash('sha256').update(JSON.stringify(key));
   for (const tower of [towers.image, towers.text]) await hashWeights(hash, tower);
   const path = join(folder, `${hash.digest('hex').slice(0, 32)}.safetensors`);
-  if (!existsSync(path)) {
-    const features = await encodeAll(towers, source, onProgress);
+  let features = markUsed(path) ? readIfThere(path) : undefined;
+  if (!features) {
+    features = await encodeAll(towers, source, onProgress);
     mkdirSync(folder, { recursive: true });
-    await writeSafetensors(
-      path,
-      {
-        image: { dtype: 'float32', ...features.image },
-        text: { dtype: 'float32', ...features.text },
-        ...Object.fromEntries(Object.entries(features.labels).map(([name, data]) => [LABEL + name, labelTensor(data)])),
-      },
-      { metadata: { ids: JSON.stringify(features.ids), key: JSON.stringify(key) } },
-    );
+    await writeFeatures(path, features, key);
+    markUsed(path);
   }
+  if (maxBytes !== undefined) removeLeastUsed(folder, maxBytes);
+  return features;
+}
+
+async function writeFeatures(path: string, { image, text, labels, ids }: FeatureSet, key: Json): Promise<void> {
+  const columns = Object.entries(labels).map(([name, data]) => [LABEL + name, labelTensor(data)]);
+  await writeSafetensors(
+    path,
+    { image: { dtype: 'float32', ...image }, text: { dtype: 'float32', ...text }, ...Object.fromEntries(columns) },
+    { metadata: { ids: JSON.stringify(ids), key: JSON.stringify(key) } },
+  );
+}
+
+/** Features that are there; undefined if another process has just removed them. */
+function readIfThere(path: string): FeatureSet | undefined {
+  try {
+    return readFeatures(path);
+  } catch (error) {
+    if (existsSync(path)) throw error;
+    return undefined;
+  }
+}
+
+function readFeatures(path: string): FeatureSet {
   const file = openSafetensors(path);
   const read = (name: string) => {
     const { data, shape } = file.read(name);

@@ -18,6 +18,8 @@ export interface FeatureOptions {
   readonly folder: string;
   /** The plain view and, from the second on, varied ones: pictures and captions as in training. */
   readonly views: number;
+  /** Most bytes that are kept of all runs. */
+  readonly maxBytes: number;
   /** Of the variations. */
   readonly seed: number;
   readonly signal: AbortSignal;
@@ -33,7 +35,7 @@ export interface FeatureOptions {
 export async function cacheViews(
   towers: Towers,
   pairs: readonly Pair[],
-  { folder, views: count, seed, signal, onProgress }: FeatureOptions,
+  { folder, maxBytes, views: count, seed, signal, onProgress }: FeatureOptions,
 ): Promise<FeatureSet[]> {
   const views: FeatureSet[] = [];
   let before = 0;
@@ -50,7 +52,9 @@ export async function cacheViews(
       };
       const source = viewOf(towers, block, view, seed, signal);
       const done = before;
-      blocks.push(await cacheFeatures(towers, source, { folder, key, onProgress: (some) => onProgress(done + some) }));
+      blocks.push(
+        await cacheFeatures(towers, source, { folder, maxBytes, key, onProgress: (some) => onProgress(done + some) }),
+      );
       before += block.length;
       onProgress(before);
     }

@@ -12,4 +12,6 @@ export interface OnTowersOptions {
   readonly split: SplitKind;
   /** Where features are kept, for all runs. */
   readonly features: string;
+  /** Most bytes of these. */
+  readonly featuresBytes: number;
 }

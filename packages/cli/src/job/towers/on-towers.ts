@@ -150,13 +150,13 @@ function jointModel(heads: FusedHeads, towers: Towers): JointModel {
 async function featuresOf(
   towers: Towers,
   pairs: readonly Pair[],
-  { features: folder, seed }: OnTowersOptions,
+  { features: folder, featuresBytes: maxBytes, seed }: OnTowersOptions,
   signal: AbortSignal,
 ): Promise<FeatureSet[] | undefined> {
   const { views } = HEADS_RECIPE;
   const progress = showCount('pairs through the towers', pairs.length * views);
   try {
-    return await cacheViews(towers, pairs, { folder, views, seed, signal, onProgress: progress.update });
+    return await cacheViews(towers, pairs, { folder, maxBytes, views, seed, signal, onProgress: progress.update });
   } catch (error) {
     if (signal.aborted) return undefined;
     throw error;
