@@ -47,6 +47,11 @@ function handlersOf({ service, gate, metrics }: AppParts): Handlers {
     attention: ({ body, signal }) => attention(service, body, signal),
     picture: ({ query, request }) => picture(service, query, request),
     thumbnail: ({ query, request, signal }) => thumbnail(service, query, request, signal),
+    // any name is taken by /v1/embeddings; clients let people choose one of these
+    models: async () => ({
+      object: 'list',
+      data: [{ id: 'diptych', object: 'model', created: 0, owned_by: 'diptych' }],
+    }),
     info: async () => ({
       embedDim: model.embedDim,
       matches: model.matches !== undefined,

@@ -324,6 +324,8 @@ function refreshing(index: ServedIndex, onError: (error: unknown) => void): () =
 function guardConnections(server: Server, { seconds, requests }: Limits): void {
   server.headersTimeout = Math.min(10, seconds) * 1000;
   server.requestTimeout = seconds * 1000;
+  // proxies keep theirs for 60 seconds: who closes first must not be the server, which then drops a request on its way
+  server.keepAliveTimeout = 75_000;
   // those above `requests` are told so, up to here
   server.maxConnections = Math.max(1024, requests * 4);
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {

@@ -1,3 +1,4 @@
+import { memoryLimit } from '@diptych/core/node';
 import { formatInspection, pairs as inMemory, inspect, Quarantine } from '@diptych/data';
 import type { TrainPlan } from '../config/train-plan.js';
 import { useBackend } from '../engine/backends.js';
@@ -13,8 +14,10 @@ export async function dryRun(plan: TrainPlan): Promise<void> {
   const split = await splitData(plan, method, bad);
   const { pairs, train, heldOut, batchSize } = split;
   const inspection = await inspect(inMemory([...pairs], { name: plan.data.name }), { samples: 3 });
-  const { parts, stages } = await method.measure(split);
-  const memory = process.resourceUsage().maxRSS / 1024;
+  const { parts, stages, grows } = await method.measure(split);
+  const measured = process.resourceUsage().maxRSS / 1024;
+  const growing = grows.map(({ name, bytes }) => ({ name, MiB: bytes / 2 ** 20 }));
+  const forecast = growing.reduce((sum, { MiB }) => sum + MiB, measured);
   if (plan.json) {
     const { data, seed, backend } = plan;
     const counts = { pairs: pairs.length, train: train.length, heldOut: heldOut.length, notUsable: bad.counts };
@@ -27,7 +30,16 @@ export async function dryRun(plan: TrainPlan): Promise<void> {
       batchSize,
       recipe: method.recipe,
     };
-    console.log(JSON.stringify({ ...whole, ...counts, parts, stages, peakRssMiB: memory, inspection }));
+    console.log(
+      JSON.stringify({
+        ...whole,
+        ...counts,
+        parts,
+        stages,
+        peakRssMiB: forecast, memory: { measuredMiB: measured, growing },
+        inspection,
+      }),
+    );
     return;
   }
   console.log(formatInspection(inspection));
@@ -40,7 +52,17 @@ export async function dryRun(plan: TrainPlan): Promise<void> {
     console.log(`${name.padEnd(16)}${count(parameters).padStart(12)} parameters, ${note}`);
   }
   for (const { name, seconds } of stages) console.log(`${name.padEnd(28)} about ${formatSeconds(seconds)}`);
-  console.log(`memory          ${Math.round(memory)} MiB so far; the run’s recipe: ${JSON.stringify(method.recipe)}`);
+  const beyond = growing.map(({ name, MiB }) => `${name} ${Math.round(MiB)}`).join(', ');
+  console.log(
+    `memory          about ${Math.round(forecast)} MiB at the most: ${Math.round(measured)} so far (${memoryHere()} MiB here), ${beyond}`,
+  );
+  if (forecast > memoryHere()) console.warn('that is more than this machine has: take fewer pairs, or smaller batches');
+  console.log(`recipe          ${JSON.stringify(method.recipe)}`);
+}
+
+/** MiB that this process may take. */
+function memoryHere(): number {
+  return Math.round(memoryLimit() / 2 ** 20);
 }
 
 function count(value: number): string {

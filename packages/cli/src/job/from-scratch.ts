@@ -11,12 +11,15 @@ import { trainCommand } from '../terminal/command-names.js';
 import { type Progress, showProgress } from '../terminal/progress.js';
 import { say } from '../terminal/say.js';
 import { embedPairs } from './embed-pairs.js';
-import { partSizes, secondsPerStep } from './measured.js';
+import { MEASURED_STEPS, partSizes, secondsPerStep } from './measured.js';
+import { decodedPictures, evaluation } from './memory-forecast.js';
 import { LOG_FILE, type Material, type Method, type Trained } from './method.js';
 import { buildModel, buildTraining, pictureTransform, RECIPE } from './small-recipe.js';
 import { VOCABULARY } from './vocabulary.js';
 
 const CHECKPOINT_EVERY = 100;
+/** Of decoded pictures. */
+const CACHE_BYTES = 512 * 2 ** 20;
 
 /** What a run from scratch can be told. */
 export interface ScratchOptions {
@@ -44,6 +47,7 @@ export function fromScratch({ steps, seed, wordVectors }: ScratchOptions): Metho
       shuffle: true,
       dropLast: true,
       cache: 'decoded',
+      cacheBytes: CACHE_BYTES,
     });
     const encoder = buildModel(tokenizer.vocabSize, seed, wordVectors);
     return { tokenizer, loader, encoder, trainer: new Trainer(encoder, { ...buildTraining(steps), seed }) };
@@ -53,14 +57,19 @@ export function fromScratch({ steps, seed, wordVectors }: ScratchOptions): Metho
     steps,
     transform,
     batchSize: RECIPE.batchSize,
-    async measure({ train, batchSize }) {
+    async measure({ pairs, train, heldOut, batchSize }) {
       const { loader, encoder, trainer } = begin(train, batchSize);
       const seconds = await secondsPerStep(trainer, loader);
       const parts = partSizes(parametersOf(encoder));
       await loader.close();
       trainer.dispose();
       encoder.dispose();
-      return { parts, stages: [{ name: `${steps} steps`, seconds: steps * seconds }] };
+      const seen = (1 + MEASURED_STEPS) * batchSize;
+      const grows = [
+        await decodedPictures(train, seen, CACHE_BYTES),
+        evaluation(pairs.length, heldOut.length, RECIPE.embedDim),
+      ];
+      return { parts, stages: [{ name: `${steps} steps`, seconds: steps * seconds }], grows };
     },
     async train({ train, batchSize, run, signal }: Material): Promise<Trained | undefined> {
       const { tokenizer, loader, encoder, trainer } = begin(train, batchSize);

@@ -1,8 +1,9 @@
 import type { TowerOutputs } from '@diptych/core';
 import type { BatchSource, Trainer } from '@diptych/train';
+import type { Growing } from './memory-forecast.js';
 
 /** Steps that are measured, after one that is also compiled. */
-const MEASURED_STEPS = 3;
+export const MEASURED_STEPS = 3;
 
 /** What a run would take, from a few steps of it. */
 export interface Measured {
@@ -10,6 +11,8 @@ export interface Measured {
   readonly parts: readonly PartSize[];
   /** What takes time, in order: `300 steps`, and seconds for all of them. */
   readonly stages: readonly { readonly name: string; readonly seconds: number }[];
+  /** Memory that the whole run takes beyond what measuring took. */
+  readonly grows: readonly Growing[];
 }
 
 /** How large a part is. */

@@ -86,6 +86,8 @@ describe('runTraining on trained towers', () => {
     expect(plan.parts).toContainEqual(expect.objectContaining({ name: 'image', trainable: 0 }));
     expect(plan.parts).toContainEqual(expect.objectContaining({ name: 'heads' }));
     expect(plan.stages.every(({ seconds }: { seconds: number }) => seconds > 0)).toBe(true);
+    expect(plan.peakRssMiB).toBeGreaterThan(plan.memory.measuredMiB);
+    expect(plan.memory.growing.every(({ MiB }: { MiB: number }) => MiB >= 0)).toBe(true);
     expect(() => readdirSync(join(folder, 'dry'))).toThrow();
   });
 });

@@ -54,6 +54,8 @@ const foreign: readonly [description: string, prefix: string, offset?: number][]
 
 function describeForeign(bytes: Uint8Array): string {
   if (bytes.length === 0) return 'an empty file';
+  if (startsWith(bytes, 'ftyp', 4) && isobmffBrands(bytes).some((brand) => /^(hei[cxms]|hev[cxms])$/.test(brand)))
+    return 'a HEIC picture, whose decoder has to be licensed (save it as JPEG)';
   if (startsWith(bytes, 'ftyp', 4))
     return `an ISO media file of brand ${JSON.stringify(isobmffBrands(bytes)[0] ?? '')}`;
   for (const [description, prefix, offset] of foreign) if (startsWith(bytes, prefix, offset)) return description;

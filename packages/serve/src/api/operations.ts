@@ -57,6 +57,12 @@ export const OPERATIONS = {
     body: schemas.OpenAiBody,
     result: schemas.OpenAiResult,
   },
+  models: {
+    method: 'get',
+    path: '/v1/models',
+    summary: "The one model, in the form of OpenAI's list",
+    result: schemas.ModelsResult,
+  },
   info: {
     method: 'get',
     path: '/info',

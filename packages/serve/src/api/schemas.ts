@@ -112,7 +112,7 @@ export const AttentionResult = v.object({
 export const OpenAiBody = v.object({
   input: v.union(
     [Text, v.pipe(v.array(Text), v.minLength(1), v.maxLength(MOST_OPENAI))],
-    `expected a text, or 1 to ${MOST_OPENAI} texts; not tokens, which are each model's own`,
+    `expected a text, or 1 to ${MOST_OPENAI} texts; not tokens, which are each model's own (LangChain: check_embedding_ctx_length=False)`,
   ),
   // clients send null for what they leave out
   model: v.nullish(v.string(), 'diptych'),
@@ -127,6 +127,13 @@ export const OpenAiResult = v.object({
     v.object({ object: v.literal('embedding'), index: v.number(), embedding: v.union([Vector, v.string()]) }),
   ),
   usage: v.object({ prompt_tokens: v.number(), total_tokens: v.number() }),
+});
+
+export const ModelsResult = v.object({
+  object: v.literal('list'),
+  data: v.array(
+    v.object({ id: v.string(), object: v.literal('model'), created: v.number(), owned_by: v.literal('diptych') }),
+  ),
 });
 
 const Column = v.object({

@@ -10,7 +10,8 @@ import { SignIn } from './sign-in.js';
 import { countAbove, PAGE, type PageHit, useResults } from './use-results.js';
 import { Viewer } from './viewer.js';
 
-const client = connect('');
+// a proxy may have the page below a path of its own
+const client = connect(new URL('.', location.href).pathname);
 /** Milliseconds between two looks at the server. */
 const [WHILE_INDEXING, BETWEEN] = [1000, 5000];
 

@@ -1,6 +1,5 @@
 import { Readable } from 'node:stream';
 import type { QueryOf } from '../api/operations.js';
-import type { OpenPicture } from '../pictures/picture-files.js';
 import { filesOf, type Service } from '../service.js';
 
 /** A browser asks again whether it changed, which costs a look at the file. */
@@ -9,7 +8,7 @@ const CACHE = 'private, max-age=60';
 /** GET /picture. */
 export async function picture(service: Service, { id }: QueryOf<'picture'>, request: Request): Promise<Response> {
   const open = await filesOf(service, '/picture').open(id);
-  if (isKnown(request, open)) {
+  if (isKnown(request, open.tag)) {
     await open.file.close();
     return new Response(null, { status: 304, headers: { etag: open.tag, 'cache-control': CACHE } });
   }
@@ -36,11 +35,13 @@ export async function thumbnail(
   await open.file.close();
   const tag = `${open.tag.slice(0, -1)}-${size}"`;
   const headers = { etag: tag, 'cache-control': CACHE };
-  if (request.headers.get('if-none-match') === tag) return new Response(null, { status: 304, headers });
+  if (isKnown(request, tag)) return new Response(null, { status: 304, headers });
   const bytes = await service.thumbnails.get(open, Number(size), signal);
   return new Response(new Uint8Array(bytes), { headers: { ...headers, 'content-type': 'image/webp' } });
 }
 
-function isKnown(request: Request, { tag }: OpenPicture): boolean {
-  return request.headers.get('if-none-match') === tag;
+/** By RFC 9110: a list, whose tags proxies may have made weak, or any. */
+function isKnown(request: Request, tag: string): boolean {
+  const known = request.headers.get('if-none-match') ?? '';
+  return known.trim() === '*' || known.split(',').some((one) => one.trim().replace(/^W\//, '') === tag);
 }

@@ -2,8 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parametersOf } from '@diptych/core';
-import type { Pair } from '../../data/pair.js';
 import { type Measured, partSizes } from '../measured.js';
+import { evaluation, features } from '../memory-forecast.js';
+import type { SplitData } from '../method.js';
 import { HeadsMaker } from './choose-heads.js';
 import { cacheViews } from './features.js';
 import { type FusedHeads, fitMatcher, HEADS_RECIPE } from './fit-heads.js';
@@ -20,7 +21,7 @@ const STEPS = 3;
 export async function measureTowers(
   towers: Towers,
   { steps, seed, tune }: OnTowersOptions,
-  { pairs, batchSize }: { readonly pairs: readonly Pair[]; readonly batchSize: number },
+  { pairs, heldOut, batchSize }: Pick<SplitData, 'pairs' | 'heldOut' | 'batchSize'>,
 ): Promise<Measured> {
   const some = pairs.slice(0, SOME);
   const folder = await mkdtemp(join(tmpdir(), 'diptych-measure-'));
@@ -57,9 +58,15 @@ export async function measureTowers(
     });
     const aStep = (performance.now() - first) / 1000 / STEPS;
     const parts = partSizes(withFrozen(towers, heads));
+    const width = towers.image.embedDim + towers.text.embedDim;
+    const grows = [
+      features(pairs.length, HEADS_RECIPE.views, width),
+      evaluation(pairs.length, heldOut.length, heads.embedDim),
+    ];
     heads.dispose();
     return {
       parts,
+      grows,
       stages: [
         { name: `towers over ${pairs.length} pairs`, seconds: aPair * pairs.length * HEADS_RECIPE.views },
         {
