@@ -155,7 +155,8 @@ export class JointModel {
     if (words.length === 0) {
       throw new InputError({ where, expected: 'a text with words', got: JSON.stringify(text.slice(0, 100)) });
     }
-    const decoded = isDecoded(image) ? image : await (this.transform.decode?.(image) ?? decodeImage(image));
+    const source = await sourceOf(image);
+    const decoded = isDecoded(source) ? source : await (this.transform.decode?.(source) ?? decodeImage(source));
     const maps = await this.attention([decoded], [text]);
     const firstToken = this.#tokens([text]).attentionMask.indexOf(1);
     const values = attentionOfWords(
@@ -298,8 +299,7 @@ export class JointModel {
     const data = new Float32Array(images.length * size);
     await Promise.all(
       images.map(async (image, row) => {
-        const source = image instanceof Blob ? await image.arrayBuffer() : image;
-        await this.transform.into(source, data, row * size, plainSample);
+        await this.transform.into(await sourceOf(image), data, row * size, plainSample);
       }),
     );
     return { data, shape: [images.length, height, width, channels] };
@@ -327,7 +327,11 @@ interface Items {
   readonly texts?: readonly string[];
 }
 
-function isDecoded(image: Picture): image is RgbImage {
+async function sourceOf(image: Picture): Promise<ImageSource | RgbImage> {
+  return image instanceof Blob ? image.arrayBuffer() : image;
+}
+
+function isDecoded(image: ImageSource | RgbImage): image is RgbImage {
   return typeof image === 'object' && 'data' in image && 'width' in image;
 }
 

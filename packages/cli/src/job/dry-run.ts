@@ -36,7 +36,8 @@ export async function dryRun(plan: TrainPlan): Promise<void> {
         ...counts,
         parts,
         stages,
-        peakRssMiB: forecast, memory: { measuredMiB: measured, growing },
+        peakRssMiB: forecast,
+        memory: { measuredMiB: measured, growing },
         inspection,
       }),
     );
