@@ -7,9 +7,19 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import './lib/backend.mjs';
 import { openIndex } from '@diptych/search';
-import { createClient } from '@diptych/serve/client';
 import { indexPictures, writeIndexFacts } from '@diptych/serve';
-import { compose, JointModel, MultiModalEncoder, resize, SmallCNN, BagOfTokens, save, tokenizer, toTensor } from 'diptych';
+import { createClient } from '@diptych/serve/client';
+import {
+  BagOfTokens,
+  compose,
+  JointModel,
+  MultiModalEncoder,
+  resize,
+  SmallCNN,
+  save,
+  tokenizer,
+  toTensor,
+} from 'diptych';
 import sharp from 'sharp';
 
 const SECONDS = Number(process.env.DIPTYCH_SOAK_SECONDS ?? 600);
@@ -22,20 +32,28 @@ try {
   await prepare();
   const child = spawn(
     process.execPath,
-    [resolve(import.meta.dirname, '../packages/cli/bin/diptych.js'), 'serve', 'index', '--model', 'model', '--port', '0', '--json'],
+    [
+      resolve(import.meta.dirname, '../packages/cli/bin/diptych.js'),
+      'serve',
+      'index',
+      '--model',
+      'model',
+      '--port',
+      '0',
+      '--json',
+    ],
     { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] },
   );
   const [first] = await once(child.stdout, 'data');
   const { url } = JSON.parse(first);
-  const resident = () =>
-    Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))[1]) / 1024;
+  const resident = () => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))[1]) / 1024;
   const answered = await load(url, resident);
-  const [loaded] = [resident()];
+  const loaded = resident();
   await bad(url);
-  const once_ = resident();
+  const afterBad = resident();
   await bad(url);
   await new Promise((done) => setTimeout(done, 5000));
-  console.log(JSON.stringify({ answered, afterLoadMiB: loaded, afterBadMiB: once_, afterBadAgainMiB: resident() }));
+  console.log(JSON.stringify({ answered, afterLoadMiB: loaded, afterBadMiB: afterBad, afterBadAgainMiB: resident() }));
   child.kill('SIGTERM');
   const [code] = await once(child, 'exit');
   if (code !== 0) throw new Error(`the server ended with ${code}`);
@@ -61,7 +79,9 @@ async function prepare() {
   for (let i = 0; i < PICTURES; i++) {
     const path = join(folder, 'pictures', `${i}.jpg`);
     const background = { r: i, g: 255 - i, b: (i * 7) % 256 };
-    await sharp({ create: { width: 800, height: 600, channels: 3, background } }).jpeg().toFile(path);
+    await sharp({ create: { width: 800, height: 600, channels: 3, background } })
+      .jpeg()
+      .toFile(path);
     items.push({ path, captions: [WORDS[i]] });
   }
   const index = await openIndex(join(folder, 'index'), { embedDim: WIDTH });
@@ -101,7 +121,10 @@ async function bad(url) {
     ['/search', '{'],
     ['/search', '{"k":-1}'],
     ['/search', JSON.stringify({ filter: { a: { above: 1 } } })],
-    ['/search', JSON.stringify({ image: readFileSync(join(folder, 'pictures/7.jpg')).subarray(0, 900).toString('base64') })],
+    [
+      '/search',
+      JSON.stringify({ image: readFileSync(join(folder, 'pictures/7.jpg')).subarray(0, 900).toString('base64') }),
+    ],
     ['/embed', JSON.stringify({ images: ['AAAA'] })],
     ['/embed', JSON.stringify({ texts: Array(300).fill('a') })],
     ['/match', '{}'],
