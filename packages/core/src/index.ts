@@ -104,6 +104,7 @@ export {
 } from './random.js';
 export { checkDtype, checkShape, type Dimension, formatShape, type Shaped } from './shapes.js';
 export { permutation, shuffle } from './shuffle.js';
+export { type StandIn, standInOf } from './stand-in.js';
 export { buffersOf, isStateful, type NamedVariables, parametersOf, type Stateful, stateless } from './stateful.js';
 export type { TokenizeOptions, Tokenizer } from './tokenizer.js';
 export { describeTokenizer, tokenizerFiles } from './tokenizer-files.js';

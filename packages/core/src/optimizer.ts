@@ -1,4 +1,5 @@
 import type { Tensor, Tensor2D, Variable } from '@tensorflow/tfjs-core';
+import type { PartDescription } from './description.js';
 
 /**
  * What a training step asks of an optimizer. The update itself runs inside the compiled step; everything that changes from
@@ -35,5 +36,7 @@ export interface Optimizer {
   restoreStepCounts(counts: Readonly<Record<string, number>>): void;
   /** Learning rate of each tower at full schedule, for the log. */
   learningRates(): Record<string, number>;
+  /** How to make such an optimizer again, for a model of its own: kept with checkpoints, which say of a resumed run what is otherwise. */
+  describe?(): PartDescription;
   dispose(): void;
 }

@@ -9,13 +9,21 @@ import {
   type TextEncoder,
   type TokenizeOptions,
   type Tokenizer,
+  WeightsError,
 } from '@diptych/core';
 import { imageTransform } from '@diptych/preprocess/image';
 import { tokenizerFromSource } from '@diptych/preprocess/text';
 import { ClipText, SiglipText, type TextPretrainedOptions } from '@diptych/text';
 import { MultiModalEncoder } from '@diptych/train';
 import { ClipVision, SiglipVision } from '@diptych/vision';
-import { type OpenSourceOptions, openSource, openTensors, readJson, type WeightSource } from '@diptych/weights';
+import {
+  modelSource,
+  type OpenSourceOptions,
+  openSource,
+  openTensors,
+  readArchitecture,
+  type WeightSource,
+} from '@diptych/weights';
 import { type BatchOptions, JointModel, type Picture } from './joint-model.js';
 
 /** Options of {@link DualEncoder.fromPretrained}. */
@@ -82,7 +90,7 @@ export class DualEncoder extends JointModel {
       vocabSize: 'optional',
       newTokens: 'optional',
     });
-    const source = openSource(model, options.hub);
+    const source = await modelSource(openSource(model, options.hub));
     const family = await familyOf(source);
     const scale = await scaleOf(source);
     const tokenizer = options.tokenizer ?? (await tokenizerOf(source));
@@ -91,6 +99,7 @@ export class DualEncoder extends JointModel {
     try {
       const { vocabSize, newTokens } = options;
       text = await family.text(source, { vocabSize, newTokens });
+      for (const tower of [image, text]) checkProjected(tower, source);
       const transform = options.transform ?? imageTransform(image.transform ?? family.transform(image.imageSize));
       const encoder = new MultiModalEncoder<Fusion | undefined>({
         image: image as ImageEncoder,
@@ -159,14 +168,30 @@ function softmax(logits: readonly number[]): number[] {
 }
 
 async function familyOf(source: WeightSource): Promise<Family> {
-  const { model_type: type } = await readJson(source, 'config.json');
-  const family = typeof type === 'string' && Object.hasOwn(FAMILIES, type) ? FAMILIES[type] : undefined;
+  const { library, architecture: type } = await readArchitecture(source);
+  const family = library === 'transformers' && Object.hasOwn(FAMILIES, type) ? FAMILIES[type] : undefined;
   if (family) return family;
   throw new ConfigError({
     where: `diptych.DualEncoder: ${source.name}/config.json`,
     expected: `a model_type of ${Object.keys(FAMILIES).join(', ')}`,
-    got: String(type),
+    got: type,
     remedy: 'load the towers one by one and join them: new MultiModalEncoder({ image, text })',
+  });
+}
+
+/**
+ * One of the two may be loaded with a projection that is yet to be trained; together they would be strangers.
+ *
+ * @throws WeightsError if the checkpoint has no projection of the width that its configuration says
+ */
+function checkProjected({ report, embedDim }: ClipVision | ClipText | SiglipVision | SiglipText, source: WeightSource) {
+  const [missing] = report?.fresh ?? [];
+  if (!missing) return;
+  throw new WeightsError({
+    where: `diptych.DualEncoder: ${source.name}`,
+    expected: `a tensor ${missing.name} that projects to ${embedDim} numbers, as projection_dim of config.json says`,
+    got: missing.checkpoint ?? 'none',
+    remedy: 'take config.json and weights from one checkpoint',
   });
 }
 

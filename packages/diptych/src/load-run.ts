@@ -22,7 +22,8 @@ interface Inputs {
 }
 
 /**
- * The model of a folder that `fit` wrote: its best checkpoint, or the last where none was validated.
+ * The model of a folder that `fit` wrote: its best checkpoint, or the last where none was validated; of a run with `ema` the averaged
+ * weights, as timm loads them.
  *
  * @returns undefined if `model.json` is there, which is the finished model, or no checkpoint
  * @throws CheckpointError if all checkpoints are damaged, or do not say how model, transform and tokenizer are built
@@ -57,8 +58,9 @@ export async function loadRun(folder: string, parts: Kinds): Promise<JointModel 
     const model = settings.model as unknown as PartDescription;
     const { encoder, ...made } = buildParts({ model, transform, tokenizer }, parts, { folder: files });
     try {
-      const own = [...snapshot.tensors.model!].filter(([name]) => !name.startsWith('loss.'));
-      loadState(encoder, new Map(own));
+      const { model: trained, ema = new Map() } = snapshot.tensors;
+      const own = [...trained!].filter(([name]) => !name.startsWith('loss.'));
+      loadState(encoder, new Map(own.map(([name, tensor]) => [name, ema.get(name) ?? tensor])));
     } catch (error) {
       encoder.dispose();
       throw error;

@@ -2,6 +2,7 @@ import { ConfigError, type TextEncoder } from '@diptych/core';
 import {
   checkPretrained,
   isSentenceTransformer,
+  modelSource,
   openSource,
   type Pretrained,
   readArchitecture,
@@ -22,7 +23,7 @@ export async function textEncoderFromPretrained(
   options: TextPretrainedOptions = {},
 ): Promise<TextEncoder & Pretrained> {
   checkPretrained('text.textEncoderFromPretrained', options, ['vocabSize', 'newTokens']);
-  const source = openSource(model, options.hub);
+  const source = await modelSource(openSource(model, options.hub));
   if (await isSentenceTransformer(source)) return Bert.fromPretrained(source, options);
   const { library, architecture } = await readArchitecture(source, { modelType: 'bert' });
   const family = FAMILIES.find(({ modelTypes }) => library === 'transformers' && modelTypes.includes(architecture));

@@ -4,6 +4,11 @@ import { HeadedTower, ImageFeatureHead, TextFeatureHead } from './frozen/feature
 import { Classification } from './heads/classification.js';
 import { Regression } from './heads/regression.js';
 import { type Matcher, MultiModalEncoder, type MultiModalEncoderOptions } from './multi-modal-encoder.js';
+import { Adafactor } from './optimizers/adafactor.js';
+import { AdamW } from './optimizers/adamw.js';
+import { optimizerOptions } from './optimizers/describe-optimizer.js';
+import { Lion } from './optimizers/lion.js';
+import { SGD } from './optimizers/sgd.js';
 
 /** Builders of this package's parts by kind. */
 export const kinds: Kinds = {
@@ -23,6 +28,10 @@ export const kinds: Kinds = {
   'train/text-feature-head': fromOptions(TextFeatureHead),
   'train/classification': fromOptions(Classification),
   'train/regression': fromOptions(Regression),
+  'train/adamw': (options) => new AdamW(optimizerOptions(options)),
+  'train/lion': (options) => new Lion(optimizerOptions(options)),
+  'train/sgd': (options) => new SGD(optimizerOptions(options)),
+  'train/adafactor': (options) => new Adafactor(optimizerOptions(options)),
   'train/headed-tower': ({ tower, embedDim }, { build }) => {
     const inside = build<ImageEncoder>(described(tower));
     const head = new Linear(inside.embedDim, Number(embedDim), { generator: new BlankGenerator() });

@@ -2,6 +2,7 @@ import { ConfigError, type ImageEncoder } from '@diptych/core';
 import type { RandomWeights } from '@diptych/nn';
 import {
   checkPretrained,
+  modelSource,
   openSource,
   type Pretrained,
   type PretrainedOptions,
@@ -21,7 +22,7 @@ export async function imageEncoderFromPretrained(
   options: PretrainedOptions & RandomWeights = {},
 ): Promise<ImageEncoder & Pretrained> {
   checkPretrained('vision.imageEncoderFromPretrained', options);
-  const source = openSource(model, options.hub);
+  const source = await modelSource(openSource(model, options.hub));
   const { library, architecture } = await readArchitecture(source);
   const family = FAMILIES.find(({ architectures }) => architectures?.test(architecture));
   if (family?.fromPretrained) return family.fromPretrained(source, options);

@@ -1,4 +1,4 @@
-import { WeightsError } from '@diptych/core';
+import { standInOf, WeightsError } from '@diptych/core';
 
 const CONVERT_PYTORCH =
   'convert it once in Python: `from safetensors.torch import save_file; ' +
@@ -52,17 +52,19 @@ const FOREIGN_FORMATS: readonly ForeignFormat[] = [
     magic: [],
     remedy: 'use the safetensors checkpoint that it was exported from',
   },
-  {
-    name: 'a Git LFS pointer, not the file itself',
-    extensions: [],
-    // `version https`
-    magic: [[0x76, 0x65, 0x72, 0x73, 0x69, 0x6f, 0x6e, 0x20]],
-    remedy: 'fetch the file with `git lfs pull`, or load it by its hub id',
-  },
 ];
 
 /** The error for a file that is of another format by its name or first bytes; undefined for everything else. */
 export function describeForeignFormat(path: string, start?: Uint8Array): WeightsError | undefined {
+  const standIn = start && standInOf(new TextDecoder().decode(start.subarray(0, 64)));
+  if (standIn) {
+    return new WeightsError({
+      where: path,
+      expected: 'a safetensors file',
+      got: standIn.name,
+      remedy: standIn.remedy,
+    });
+  }
   const extension = /\.[^./\\]+$/.exec(path)?.[0].toLowerCase();
   const format = FOREIGN_FORMATS.find(
     ({ extensions, magic }) =>

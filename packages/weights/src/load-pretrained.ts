@@ -1,4 +1,4 @@
-import type { Stateful } from '@diptych/core';
+import { type Stateful, WeightsError } from '@diptych/core';
 import type { NameAdapter } from './adapter.js';
 import { type OpenCheckpointOptions, type OpenedCheckpoint, openCheckpoint } from './open-checkpoint.js';
 import { type FreshLayer, fillModel, ignoring, type Pretrained, type PretrainedOptions } from './pretrained.js';
@@ -42,6 +42,7 @@ export async function loadPretrained<Model extends Stateful, Architecture>(
 ): Promise<Model> {
   const opened = await openCheckpoint(source, { file, modelType: family.modelType });
   const { architecture, adapter } = family.read(opened);
+  if (opened.config.has('quantization_config')) throw quantised(opened);
   const tensors = await opened.tensors();
   const made = family.build(architecture);
   const adapted = family.adapt?.(adapter, made) ?? adapter;
@@ -55,4 +56,14 @@ export async function loadPretrained<Model extends Stateful, Architecture>(
   });
   const about = family.about?.(made, opened, architecture) ?? { transform: opened.transform };
   return Object.assign(made, { ...about, report });
+}
+
+function quantised({ config }: OpenedCheckpoint): WeightsError {
+  return new WeightsError({
+    where: config.where,
+    expected: 'weights as numbers',
+    got: 'a quantization_config: weights in few bits and tables for them',
+    remedy:
+      'take the model before it was quantised, or save it whole in Python: `model.dequantize().save_pretrained(folder)`',
+  });
 }

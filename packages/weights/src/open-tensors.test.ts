@@ -53,7 +53,7 @@ describe('openTensors', () => {
     ['no weight_map', '{}', /weight_map/],
     ['a number as file', index({ a: 1 }), /file name for tensor "a"/],
     ['a path out of the folder', index({ a: '../model.safetensors' }), /relative path/],
-    ['a missing shard', index({ a: 'gone.safetensors' }), /a file gone.safetensors/],
+    ['a missing shard', index({ a: 'gone.safetensors' }), /none of gone.safetensors/],
     ['a tensor that is not there', index({ z: 'm.safetensors' }), /tensor "z" in m.safetensors/],
   ])('refuses an index with %s', async (_, text, message) => {
     const source = memorySource({ 'model.safetensors.index.json': text, 'm.safetensors': file('a') });

@@ -2,6 +2,7 @@ import { WeightsError } from '@diptych/core';
 import { describeForeignFormat } from './foreign-format.js';
 import type { TensorCollection, TensorInfo } from './tensor-collection.js';
 import { checkRelativePath, checkSource, readJson, type WeightSource } from './weight-source.js';
+import { withoutWrapper } from './without-wrapper.js';
 
 /** File names that the hub's libraries use, in the order in which they are looked for. */
 const USUAL_NAMES = [
@@ -29,11 +30,12 @@ export interface OpenTensorsOptions {
 export async function openTensors(source: WeightSource, options: OpenTensorsOptions = {}): Promise<TensorCollection> {
   checkSource('weights.openTensors', source);
   const file = options.file ?? (await findTensors(source, options.folder));
-  if (file.endsWith('.index.json')) return openSharded(source, file);
-  return source.openTensors(file);
+  if (typeof file !== 'string') return withoutWrapper(await openParts(source, file));
+  return withoutWrapper(await (file.endsWith('.index.json') ? openSharded(source, file) : source.openTensors(file)));
 }
 
-async function findTensors(source: WeightSource, folder?: string): Promise<string> {
+/** @returns a file, or the parts of a checkpoint whose index is not there */
+async function findTensors(source: WeightSource, folder?: string): Promise<string | readonly string[]> {
   const prefix = folder ? `${folder.replace(/\/$/, '')}/` : '';
   const files = (await source.list())
     .filter((path) => path.startsWith(prefix))
@@ -45,6 +47,7 @@ async function findTensors(source: WeightSource, folder?: string): Promise<strin
   if (candidates.length > 1) {
     const indexes = candidates.filter((path) => path.endsWith('.index.json'));
     if (indexes.length === 1) return prefix + indexes[0]!;
+    if (isWhole(candidates)) return candidates.map((path) => prefix + path);
     throw new WeightsError({
       where: source.name,
       expected: 'one safetensors file',
@@ -60,6 +63,30 @@ async function findTensors(source: WeightSource, folder?: string): Promise<strin
     got: error ? `only ${error.where}` : files.slice(0, 10).join(', ') || 'no files',
     remedy: error?.remedy,
   });
+}
+
+/** `model-00001-of-00003.safetensors` and all the others of its number, and nothing else. */
+function isWhole(files: readonly string[]): boolean {
+  const parts = files.map((file) => /^(.*)-(\d{5})-of-(\d{5})\.safetensors$/.exec(file));
+  return parts.every(
+    (part, i) =>
+      part !== null && part[1] === parts[0]![1] && Number(part[2]) === i + 1 && Number(part[3]) === files.length,
+  );
+}
+
+/** The tensors of all parts, as an index would name them. */
+async function openParts(source: WeightSource, files: readonly string[]): Promise<TensorCollection> {
+  const owners = new Map<string, TensorCollection>();
+  for (const file of files) {
+    const part = await source.openTensors(file);
+    for (const name of part.infos.keys()) owners.set(name, part);
+  }
+  return {
+    name: `${source.name}/${files[0]}`,
+    infos: new Map([...owners].map(([name, part]) => [name, part.infos.get(name)!])),
+    metadata: {},
+    read: (name) => (owners.get(name) ?? [...owners.values()][0]!).read(name),
+  };
 }
 
 /**
@@ -82,6 +109,16 @@ export async function openSharded(source: WeightSource, indexPath: string): Prom
     shardOf.set(name, checkRelativePath(where, file));
   }
   const folder = indexPath.slice(0, indexPath.lastIndexOf('/') + 1);
+  const there = await source.list();
+  const absent = [...new Set(shardOf.values())].filter((file) => !there.includes(folder + file));
+  if (absent.length > 0) {
+    throw new WeightsError({
+      where,
+      expected: `${new Set(shardOf.values()).size} files of tensors beside it`,
+      got: `none of ${absent.join(', ')}`,
+      remedy: 'a download or copy that was interrupted? Fetch them as well',
+    });
+  }
   const shards = new Map<string, TensorCollection>();
   for (const file of new Set(shardOf.values())) shards.set(file, await source.openTensors(folder + file));
 

@@ -7,6 +7,7 @@ import {
   type OptionNames,
   parametersOf,
   type Stateful,
+  WeightsError,
 } from '@diptych/core';
 import type { NameAdapter } from './adapter.js';
 import type { HubConfig } from './hub-config.js';
@@ -101,7 +102,8 @@ export function fillModel(target: Stateful, checkpoint: TensorCollection, option
   const { adapter, fresh: layers = [], strict, prepare, config } = options;
   const fresh = layers.map(({ name }) => new RegExp(`^${name.replaceAll('.', '\\.')}\\.`));
   try {
-    const tensors = prepare?.(checkpoint) ?? checkpoint;
+    const checked = strict === false ? checkpoint : finite(checkpoint);
+    const tensors = prepare?.(checked) ?? checked;
     const report = loadState(target, tensors, { adapter, fresh, strict, unusedSettings: config?.unread() });
     for (const [index, layer] of layers.entries()) {
       if (report.fresh.some(({ name }) => fresh[index]!.test(name))) restart(layer);
@@ -111,6 +113,35 @@ export function fillModel(target: Stateful, checkpoint: TensorCollection, option
     target.dispose();
     throw error;
   }
+}
+
+/**
+ * A checkpoint whose numbers are looked at as they are read: with one NaN all embeddings are NaN, long after this.
+ */
+function finite(checkpoint: TensorCollection): TensorCollection {
+  return {
+    name: checkpoint.name,
+    infos: checkpoint.infos,
+    metadata: checkpoint.metadata,
+    read: (name) => {
+      const tensor = checkpoint.read(name);
+      if (tensor.dtype !== 'float32' || hasOnlyNumbers(tensor.data)) return tensor;
+      throw new WeightsError({
+        where: checkpoint.name,
+        expected: 'finite numbers',
+        got: `${Number.isNaN(tensor.data.find((x) => !Number.isFinite(x))) ? 'NaN' : 'Infinity'} in ${name}`,
+        remedy:
+          'its training diverged, or half precision overflowed as it was saved: take an earlier or a float32 checkpoint; strict: false loads it as it is',
+      });
+    },
+  };
+}
+
+/** `x - x` is 0 for a finite number and NaN for all others: one pass without a call for each of a hundred million. */
+function hasOnlyNumbers(numbers: Float32Array): boolean {
+  let sum = 0;
+  for (let i = 0; i < numbers.length; i++) sum += numbers[i]! - numbers[i]!;
+  return sum === 0;
 }
 
 /** Gives a layer the first weights of a new one. */

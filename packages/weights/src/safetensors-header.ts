@@ -13,7 +13,7 @@ export const MAX_HEADER_BYTES = 100e6;
 export const PREFIX_BYTES = 8;
 
 /** What {@link readHeaderLength} looks at: the length, and the first character of the header. */
-export const LOOKED_AT_BYTES = PREFIX_BYTES + 1;
+export const LOOKED_AT_BYTES = 64;
 
 const OPENING_BRACE = 0x7b;
 /** Fields of a tensor's entry; others are read over. */

@@ -73,7 +73,8 @@ export async function readSentenceTransformer(source: WeightSource): Promise<Sen
   };
 }
 
-function readModules(where: string, value: unknown): { kind: string; path: string }[] {
+/** The modules of a `modules.json`, kinds without their packages. */
+export function readModules(where: string, value: unknown): { kind: string; path: string }[] {
   if (!Array.isArray(value)) throw new WeightsError({ where, expected: 'a list of modules' });
   return value.map((module: JsonObject | null) => {
     const { type, path } = module ?? {};

@@ -27,6 +27,7 @@ export {
 } from './load-report.js';
 export { type LoadOptions, loadState } from './load-state.js';
 export { memorySource } from './memory-source.js';
+export { modelSource } from './model-source.js';
 export {
   type ImageConfig,
   type OpenCheckpointOptions,

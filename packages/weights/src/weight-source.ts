@@ -1,4 +1,4 @@
-import { checkMethods, type JsonObject, WeightsError } from '@diptych/core';
+import { checkMethods, type JsonObject, standInOf, WeightsError } from '@diptych/core';
 import type { TensorCollection } from './tensor-collection.js';
 
 /**
@@ -67,8 +67,13 @@ export async function readJsonValue(source: WeightSource, path: string): Promise
   try {
     return JSON.parse(text);
   } catch (cause) {
+    const { name, remedy } = standInOf(text) ?? {};
     throw new WeightsError(
-      { where: `${source.name}/${path}`, problem: `not valid JSON: ${(cause as Error).message.slice(0, 120)}` },
+      {
+        where: `${source.name}/${path}`,
+        problem: `not valid JSON: ${name ?? (cause as Error).message.slice(0, 120)}`,
+        remedy,
+      },
       { cause },
     );
   }
@@ -81,7 +86,21 @@ export function missingFile(source: WeightSource, path: string, files: readonly 
     where: source.name,
     expected: `a file ${path}`,
     got: files.length === 0 ? 'no files' : `${some}${files.length > 10 ? `, … (${files.length} files)` : ''}`,
+    remedy: adviceOn(path, files),
   });
+}
+
+/** What people have in the place of a model's folder. */
+function adviceOn(path: string, files: readonly string[]): string | undefined {
+  if (files.includes('adapter_config.json')) {
+    return 'these are adapters of peft, not a model: merge them into theirs in Python, `model.merge_and_unload().save_pretrained(folder)`';
+  }
+  if (files.includes('open_clip_config.json')) {
+    return "this is open_clip's own layout: take the model's folder of transformers (most on the hub have both), or convert it";
+  }
+  const folders = files.filter((file) => file.endsWith(`/${path}`)).map((file) => file.slice(0, -path.length - 1));
+  if (folders.length === 0 || path.includes('/')) return undefined;
+  return `${path} lies in ${folders.slice(0, 5).join(', ')}${folders.length > 5 ? ', …' : ''}: name that folder`;
 }
 
 /**

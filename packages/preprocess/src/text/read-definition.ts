@@ -1,4 +1,4 @@
-import { InputError, type JsonObject } from '@diptych/core';
+import { InputError, type JsonObject, standInOf } from '@diptych/core';
 import {
   isObject,
   SENTENCEPIECE_FILES,
@@ -30,7 +30,8 @@ export interface TokenizerSource {
 export async function readDefinitionFrom(source: TokenizerSource): Promise<TokenizerDefinition> {
   const listed = await source.list();
   const names = TOKENIZER_FILES.filter((name) => listed.includes(name));
-  const text = async (name: string) => decodeUtf8(await source.read(name), `${source.name}/${name}`);
+  const bytes = async (name: string) => wholeFile(await source.read(name), `${source.name}/${name}`);
+  const text = async (name: string) => decodeUtf8(await bytes(name), `${source.name}/${name}`);
   const files: Files = {};
   const settings = names.filter((name) => !/^(tokenizer\.json|vocab\..*|merges\..*)$/.test(name));
   for (const name of settings) files[name] = await text(name);
@@ -42,7 +43,7 @@ export async function readDefinitionFrom(source: TokenizerSource): Promise<Token
   if (VOCABULARY_FILES.some((name) => files[name] !== undefined)) return { files, overrides: {} };
   const model = SENTENCEPIECE_FILES.find((name) => listed.includes(name));
   if (model === undefined) throw noVocabulary(source.name);
-  return { files, sentencePiece: { name: model, bytes: await source.read(model) }, overrides: {} };
+  return { files, sentencePiece: { name: model, bytes: await bytes(model) }, overrides: {} };
 }
 
 /** The error of a place without a vocabulary. */
@@ -70,6 +71,17 @@ export function parseJson(text: string, where: string): JsonObject {
   }
   if (isObject(value)) return value;
   throw new InputError({ where, expected: 'a JSON object', got: Array.isArray(value) ? 'an array' : typeof value });
+}
+
+/**
+ * What was read of a file, unless it stands in for it: a vocabulary of three words, for who takes the pointer of Git LFS for it.
+ *
+ * @throws InputError that says what to fetch
+ */
+export function wholeFile(bytes: Uint8Array, where: string): Uint8Array {
+  const standIn = standInOf(new TextDecoder().decode(bytes.subarray(0, 64)));
+  if (!standIn) return bytes;
+  throw new InputError({ where, expected: 'a file of a tokenizer', got: standIn.name, remedy: standIn.remedy });
 }
 
 /** @throws InputError if they are no UTF-8 */

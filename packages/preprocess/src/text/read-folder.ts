@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { InputError } from '@diptych/core';
 import { SENTENCEPIECE_FILES, TOKENIZER_FILES, type TokenizerDefinition, type TokenizerFile } from './definition.js';
-import { decodeUtf8, type Files, noVocabulary, VOCABULARY_FILES } from './read-definition.js';
+import { decodeUtf8, type Files, noVocabulary, VOCABULARY_FILES, wholeFile } from './read-definition.js';
 import { fileOfVersion } from './transformers/versioned-files.js';
 
 /**
@@ -59,8 +59,9 @@ function readText(file: string): string {
 
 function readBytes(file: string): Uint8Array {
   try {
-    return readFileSync(file);
+    return wholeFile(readFileSync(file), file);
   } catch (error) {
+    if (error instanceof InputError) throw error;
     const problem = error instanceof Error ? error.message : String(error);
     throw new InputError({ where: file, expected: 'a readable file', problem }, { cause: error });
   }

@@ -59,14 +59,12 @@ export class ClipText extends TextTower<ClipTextName, ClipTextConfig> {
       modelType: 'clip',
       read: (opened) => ({ architecture: readConfig(opened, vocabSize), adapter: adapters.clipText }),
       build: (config: ClipTextConfig) => new ClipText(config, { embedDim, generator: new BlankGenerator() }),
-      head: ({ textProjection, embedDim: width, config }) =>
-        width === config.projectionDim
-          ? undefined
-          : {
-              name: 'text_projection',
-              layer: textProjection,
-              make: () => projection(config.hiddenSize, width, generatorOf(options, 'text/clip/head')),
-            },
+      // of CLIPTextModel, which has none, as of another width
+      head: ({ textProjection, embedDim: width, config }) => ({
+        name: 'text_projection',
+        layer: textProjection,
+        make: () => projection(config.hiddenSize, width, generatorOf(options, 'text/clip/head')),
+      }),
     });
   }
 

@@ -1,4 +1,4 @@
-import { checkFields, checkOptions, type OptionNames } from '@diptych/core';
+import { checkFields, checkOptions, type MatrixData, type OptionNames } from '@diptych/core';
 import { type RetrievalOptions, type RetrievalReport, retrieval, uniformity } from '@diptych/metrics';
 import type { BatchSource } from '../batches/batch-source.js';
 import { checkModel, checkSource } from '../check-model.js';
@@ -56,7 +56,14 @@ export async function evaluate(
   const scored = heads.flatMap(([name, head]) =>
     labels[name] ? [[name, head.metrics(predictions[name]!, labels[name])] as const] : [],
   );
-  for (const message of [crowded(ids, 'id'), equalCaptions ? crowded(captions, 'caption') : undefined]) {
+  const [badImages, badTexts] = [image, text].map(notFinite);
+  for (const message of [
+    badImages || badTexts
+      ? `${badImages} image and ${badTexts} text embeddings of ${ids.length} are not finite, and count as found last: the weights have diverged`
+      : undefined,
+    crowded(ids, 'id'),
+    equalCaptions ? crowded(captions, 'caption') : undefined,
+  ]) {
     if (message) onWarning(message);
   }
   const identities = equalCaptions ? ids.map((id, i) => [`id ${id}`, `caption ${captions[i]}`]) : ids;
@@ -67,6 +74,17 @@ export async function evaluate(
     pairs: ids.length,
     ...(scored.length > 0 && { labels: Object.fromEntries(scored) }),
   };
+}
+
+/** Rows with a number that is none. */
+function notFinite({ data, shape: [rows, width] }: MatrixData): number {
+  let count = 0;
+  for (let row = 0; row < rows; row++) {
+    let sum = 0;
+    for (let i = row * width; i < (row + 1) * width; i++) sum += data[i]! - data[i]!;
+    if (sum !== 0) count++;
+  }
+  return count;
 }
 
 /** Rows that one answer must be right for before it is worth a word, and their share of all. */

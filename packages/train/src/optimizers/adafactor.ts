@@ -22,6 +22,7 @@ export type AdafactorOptions = OptimizerOptions<AdafactorSettings>;
  */
 export class Adafactor extends defineOptimizer<AdafactorSettings, 'rowVar' | 'colVar' | 'variance'>({
   name: 'Adafactor',
+  kind: 'train/adafactor',
   defaults: { learningRate: 1e-2, weightDecay: 0, beta2Decay: -0.8, eps: [2 ** -23, 1e-3], clipThreshold: 1 },
   state: (shape) =>
     shape.length > 1

@@ -29,6 +29,7 @@ type Moments = 'expAvg' | 'expAvgSq';
  */
 export class AdamW extends defineOptimizer<AdamWSettings, Moments>({
   name: 'AdamW',
+  kind: 'train/adamw',
   defaults: { learningRate: 1e-3, weightDecay: 0.01, betas: [0.9, 0.999], eps: 1e-8 },
   state: ['expAvg', 'expAvgSq'],
   check: ({ betas, eps }) => {

@@ -1,7 +1,15 @@
-import { ConfigError, checkFields, checkFunction, type Optimizer, ShapeError } from '@diptych/core';
+import {
+  ConfigError,
+  checkFields,
+  checkFunction,
+  type Optimizer,
+  type PartDescription,
+  ShapeError,
+} from '@diptych/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { towerOf } from '../tower-of.js';
 import { clipGradients } from './clip-gradients.js';
+import { describeOptimizer } from './describe-optimizer.js';
 import { checkSettings, type OptimizerOptions, settingsOf } from './parameter-groups.js';
 import type { Rates, UpdateRule } from './update-rule.js';
 
@@ -133,6 +141,10 @@ export class RuleOptimizer<Settings extends Rates, State extends string> impleme
       rates[tower] = Math.max(rates[tower] ?? 0, settings.learningRate);
     }
     return rates;
+  }
+
+  describe(): PartDescription {
+    return describeOptimizer(this.#rule.kind ?? this.#rule.name, this.options);
   }
 
   /** Frees the state; the parameters belong to the model. */

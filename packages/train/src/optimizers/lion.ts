@@ -19,6 +19,7 @@ export type LionOptions = OptimizerOptions<LionSettings>;
  */
 export class Lion extends defineOptimizer<LionSettings, 'expAvg'>({
   name: 'Lion',
+  kind: 'train/lion',
   defaults: { learningRate: 1e-4, weightDecay: 0, betas: [0.9, 0.99] },
   state: ['expAvg'],
   check: ({ betas }) =>

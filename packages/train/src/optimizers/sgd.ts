@@ -23,6 +23,7 @@ export type SGDOptions = OptimizerOptions<SGDSettings>;
  */
 export class SGD extends defineOptimizer<SGDSettings, 'momentumBuffer'>({
   name: 'SGD',
+  kind: 'train/sgd',
   defaults: { learningRate: 1e-3, weightDecay: 0, momentum: 0, dampening: 0, nesterov: false },
   state: (shape, { momentum }) => (momentum > 0 ? { momentumBuffer: shape } : {}),
   check: ({ momentum, dampening, nesterov }) => {

@@ -30,6 +30,8 @@ export interface UpdateOutput<State extends string> {
 export interface UpdateRule<Settings extends Rates, State extends string> {
   /** For errors. */
   readonly name: string;
+  /** The registered kind, `my/sign-sgd`, by which a description builds it again. Default: `name`, which nothing builds. */
+  readonly kind?: string;
   /** Every setting with its default. */
   readonly defaults: Settings;
   /** Names of the state, tensors of the parameter's shape each; or the shapes of all, from the parameter's. */

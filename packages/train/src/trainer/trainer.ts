@@ -47,6 +47,8 @@ export class Trainer<Outputs extends TowerOutputs> {
   readonly #checks: StepChecks;
   #step = 0;
   #busy = false;
+  /** Why the model must not be trained or saved now. */
+  #closed: 'averaged' | 'disposed' | undefined;
   #loss = Number.NaN;
   /** Whose checkpoints it writes. */
   #identity = newIdentity();
@@ -92,6 +94,8 @@ export class Trainer<Outputs extends TowerOutputs> {
     checkLoss(this.options.loss, this.model, { targets: this.#targetWidths, labels: source.labels });
     const { checkpoint } = options;
     if (this.#busy) throw new ConfigError({ where: 'train.Trainer.fit', problem: 'this trainer is training already' });
+    this.#checkOpen('train.Trainer.fit');
+    this.#checks.model();
     const events = new RunEvents(options);
     this.#busy = true;
     try {
@@ -112,8 +116,13 @@ export class Trainer<Outputs extends TowerOutputs> {
     }
   }
 
-  /** The run's state on the host. */
+  /**
+   * The run's state on the host.
+   *
+   * @throws ConfigError inside of `withAverages`, whose weights are not the ones that train
+   */
   snapshot(source?: BatchSource, score?: number): Promise<TrainingSnapshot> {
+    this.#checkOpen('train.Trainer.snapshot');
     const position = {
       ...this.#place.state(source),
       run: this.#identity,
@@ -133,6 +142,7 @@ export class Trainer<Outputs extends TowerOutputs> {
    * @throws CheckpointError if it belongs to a run with another seed, model, loss, optimizer or set of averages
    */
   restore(snapshot: TrainingSnapshot): readonly SettingChange[] {
+    this.#checkOpen('train.Trainer.restore');
     const { position, changes } = restoreSnapshot(this.#snapshotParts(), snapshot, {
       seed: this.options.seed ?? 0,
       settingsAt: (step) => this.#settingsAt(step),
@@ -180,21 +190,35 @@ export class Trainer<Outputs extends TowerOutputs> {
     if (!ema) {
       throw new ConfigError({ where: 'train.Trainer.withAverages', problem: 'the trainer has no `ema` option' });
     }
+    this.#checkOpen('train.Trainer.withAverages');
     ema.swap();
+    this.#closed = 'averaged';
     try {
       return await run();
     } finally {
       ema.swap();
+      this.#closed = undefined;
     }
   }
 
   /** Frees the optimizer's state and what the backend compiled. The model stays. */
   dispose(): void {
+    this.#closed = 'disposed';
     this.#runner.dispose();
     releaseCompiled(this.model);
     this.#updates?.dispose();
     this.#updates = undefined;
     this.#ema?.dispose();
+  }
+
+  #checkOpen(where: string): void {
+    if (this.#closed === undefined) return;
+    const averaged = this.#closed === 'averaged';
+    throw new ConfigError({
+      where,
+      problem: averaged ? 'the model has its averaged weights, inside of withAverages' : 'this trainer was disposed of',
+      remedy: averaged ? 'train and save after it' : 'make a new Trainer',
+    });
   }
 
   async #resume(store: CheckpointStore, which: string, events: RunEvents): Promise<boolean> {
@@ -232,7 +256,7 @@ export class Trainer<Outputs extends TowerOutputs> {
 
     this.#freeze.apply(this.#step);
     checkTrains(this.#runner.parts.parameters);
-    if (this.#step === 0) await this.#checks.begin(events);
+    if (this.#step === 0) await this.#checks.begin(source, events);
     while (place.epoch < epochs && this.#step < steps) {
       for await (const batch of place.batches(source, onChange)) {
         if (signal?.aborted) return end('aborted');

@@ -113,7 +113,12 @@ export class Validation {
   async measure(): Promise<Validated> {
     const towers = await this.#watch?.measure();
     const metrics = { ...(await this.#options.run?.()), ...(towers && flatMetrics(towers.metrics, 'towers.')) };
-    return { metrics, warnings: towers?.warnings ?? [], ...this.#stopping.judge(metrics) };
+    const judged = this.#stopping.judge(metrics);
+    const lost =
+      judged.score !== undefined && Number.isNaN(judged.score)
+        ? [`validation: ${this.#options.monitor} is NaN, which counts as no better; are all embeddings finite?`]
+        : [];
+    return { metrics, warnings: [...(towers?.warnings ?? []), ...lost], ...judged };
   }
 
   /** Of early stopping, for a checkpoint. */

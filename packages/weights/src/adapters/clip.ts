@@ -6,11 +6,20 @@ const ignore = [/\.embeddings\.position_ids$/];
 /** Both towers of CLIP in the hub's layout (transformers' CLIPModel), whose names are ours. */
 export const clip: NameAdapter = { ignore };
 
-/** CLIP's vision tower with its projection, from a checkpoint of both. */
-export const clipVision: NameAdapter = { only: /^(vision_model|visual_projection)\./, ignore };
+/** CLIP's vision tower with its projection, from a checkpoint of both, or of the tower alone. */
+export const clipVision: NameAdapter = {
+  only: /^(vision_model|visual_projection|embeddings|encoder|pre_layrnorm|post_layernorm)\./,
+  // transformers 5 saves CLIPVisionModel without the tower's name
+  rules: [{ from: /^(?=(embeddings|encoder|pre_layrnorm|post_layernorm)\.)/, to: 'vision_model.' }],
+  ignore,
+};
 
-/** CLIP's text tower with its projection, from a checkpoint of both. */
-export const clipText: NameAdapter = { only: /^(text_model|text_projection)\./, ignore };
+/** CLIP's text tower with its projection, from a checkpoint of both, or of the tower alone. */
+export const clipText: NameAdapter = {
+  only: /^(text_model|text_projection|embeddings|encoder|final_layer_norm)\./,
+  rules: [{ from: /^(?=(embeddings|encoder|final_layer_norm)\.)/, to: 'text_model.' }],
+  ignore,
+};
 
 /**
  * Checkpoints of OpenAI's and open_clip's code, with a ViT as vision tower, to the hub's layout. There, queries, keys

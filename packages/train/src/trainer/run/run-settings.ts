@@ -30,11 +30,11 @@ export function describeRun<Outputs extends TowerOutputs>(parts: RunParts<Output
   const { model, loss, optimizer, factor, clipNorm, chunkSize, emaDecay, freeze } = parts;
   return plain({
     loss: describeByFields(loss),
-    optimizer: { kind: kindOf(optimizer) },
+    optimizer: describeBy(optimizer) ?? { kind: kindOf(optimizer) },
     learningRates: Object.fromEntries(
       Object.entries(optimizer.learningRates()).map(([group, rate]) => [group, rate * factor]),
     ),
-    model: tryDescribe(model),
+    model: describeBy(model),
     clipNorm,
     chunkSize,
     emaDecay,
@@ -42,6 +42,16 @@ export function describeRun<Outputs extends TowerOutputs>(parts: RunParts<Output
     backend: tf.getBackend(),
     machine: machine(),
   }) as RunSettings;
+}
+
+/**
+ * What is otherwise in the settings of a run and of the one that goes on with it. Rates are compared by tower, as the schedule has them at
+ * that step; of an optimizer that was saved by its class alone nothing else is known.
+ */
+export function changedSettings(before: RunSettings, now: RunSettings, optimizer: Optimizer): SettingChange[] {
+  const known = isObject(before.optimizer) && 'options' in before.optimizer;
+  const compared = known ? now : { ...now, optimizer: { kind: kindOf(optimizer) } };
+  return settingChanges(before, compared).filter(({ what }) => !/^optimizer\..*learningRate$/.test(what));
 }
 
 /** Every leaf of two settings that differs. */
@@ -71,7 +81,7 @@ function isObject(value: Json | undefined): value is JsonObject | readonly Json[
 
 /** Kinds, and the public fields that JSON can hold, inside out: losses are small objects of numbers and further losses. */
 function describeByFields(part: object): Json {
-  const described = (part as Partial<Stateful>).describe && tryDescribe(part as Stateful);
+  const described = (part as Partial<Stateful>).describe && describeBy(part as Stateful);
   if (described) return described;
   const options = Object.entries(part).map(([key, value]) => [key, fieldValue(value)]);
   return { kind: kindOf(part), options: Object.fromEntries(options) };
@@ -89,7 +99,7 @@ function fieldValue(value: unknown): Json | undefined {
   return 'compute' in value ? describeByFields(value) : undefined;
 }
 
-function tryDescribe(part: Stateful): Json | undefined {
+function describeBy(part: Pick<Stateful, 'describe'>): Json | undefined {
   try {
     const { kind, options } = part.describe?.() ?? {};
     return kind === undefined ? undefined : { kind, options };

@@ -12,7 +12,7 @@ import type { Variable } from '@tensorflow/tfjs-core';
 import type { BatchInputs } from '../../batches/batch-source.js';
 import type { Ema } from '../ema.js';
 import type { TrainingSnapshot } from './checkpoint-store.js';
-import { type RunSettings, type SettingChange, settingChanges } from './run-settings.js';
+import { changedSettings, type RunSettings, type SettingChange } from './run-settings.js';
 import { currentFormat, type Position, SNAPSHOT_VERSION } from './snapshot-format.js';
 
 /** What a snapshot is taken of. */
@@ -85,7 +85,7 @@ export function restoreSnapshot(
     });
   }
   const settings = settingsAt(state.step);
-  const changes = state.settings ? settingChanges(state.settings, settings) : [];
+  const changes = state.settings ? changedSettings(state.settings, settings, parts.optimizer) : [];
   for (const what of ['loss', 'optimizer'] as const) {
     if (state.settings && changes.some((change) => change.what.startsWith(`${what}.`) && isKind(change.what))) {
       refuseOther(where, what, kindsOf(state.settings[what]), kindsOf(settings[what]));

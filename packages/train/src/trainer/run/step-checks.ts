@@ -1,10 +1,12 @@
-import { type PairBatch, TrainingError } from '@diptych/core';
+import { ConfigError, isStateful, type PairBatch, parametersOf, TrainingError } from '@diptych/core';
 import { BatchNorm2d, Module } from '@diptych/nn';
 import type { Variable } from '@tensorflow/tfjs-core';
+import type { BatchSource } from '../../batches/batch-source.js';
 import { equalCaptionsMessage } from '../../batches/caption-keys.js';
 import { isUnder } from '../../tower-of.js';
 import type { TrainerOptions } from '../options.js';
 import { formatParts, frozenParts, unusedError, unusedParts } from '../step/unused-parameters.js';
+import { contrasts, nothingToTellApart } from './nothing-to-tell-apart.js';
 import type { RunEvents } from './run-events.js';
 
 /** Steps in a row that `nonFinite: 'skip'` puts up with. */
@@ -15,12 +17,20 @@ type Checked = Pick<TrainerOptions, 'chunkSize' | 'equalCaptions' | 'nonFinite' 
   readonly loss: Pick<TrainerOptions['loss'], 'ignores'>;
 };
 
+/** The longest row that a source gives; undefined where it does not say. */
+function longestRow(source: BatchSource): number | undefined {
+  const { tokenizer, tokenize } = source.inputs?.() ?? {};
+  return tokenizer && (tokenize?.maxLength ?? tokenizer.maxLength);
+}
+
 /** What is looked at in the steps of a run, told as events, and ends the run where it must. */
 export class StepChecks {
   readonly #model: object;
   readonly #parameters: readonly (readonly [string, Variable])[];
   readonly #options: Checked;
+  readonly #contrasts: boolean;
   #reportedCaptions = false;
+  #reportedAlike = false;
   /** What does not train, as it was said last; undefined before the first step. */
   #frozen: string | undefined;
   #usageChecked = false;
@@ -30,15 +40,55 @@ export class StepChecks {
     this.#model = model;
     this.#parameters = parameters;
     this.#options = options;
+    this.#contrasts = contrasts(options.loss);
   }
 
   /**
-   * Once a run, before its first step: parts that the loss ignores, batch norm layers that would see chunks in place of the batch.
+   * Before each run of steps: the model is still the one that the optimizer has.
+   *
+   * @throws ConfigError if it was freed, or has parameters that it had not when the Trainer was made
+   */
+  model(): void {
+    const where = 'train.Trainer.fit';
+    const freed = this.#parameters.find(([, variable]) => variable.isDisposed);
+    const bound = new Set(this.#parameters.map(([, variable]) => variable));
+    const added = isStateful(this.#model)
+      ? parametersOf(this.#model).filter(([, variable]) => !bound.has(variable))
+      : [];
+    const [first] = added;
+    if (first) {
+      throw new ConfigError({
+        where,
+        problem: `the model has parameters that it had not when this Trainer was made, which would not train: ${first[0]}${added.length > 1 ? ` and ${added.length - 1} more` : ''}`,
+        remedy:
+          'change the model first (addLora, resizeTokenEmbeddings, another head), and make the Trainer after that',
+      });
+    }
+    if (freed) {
+      throw new ConfigError({
+        where,
+        problem: `the model was disposed of: ${freed[0]} is freed`,
+        remedy: 'dispose of a model after its last fit',
+      });
+    }
+  }
+
+  /**
+   * Once a run, before its first step: parts that the loss ignores, rows that the text tower may not take, batch norm layers that would see
+   * chunks in place of the batch.
    *
    * @throws ConfigError if something that trains is ignored, unless that is a warning only
    */
-  async begin(events: RunEvents): Promise<void> {
+  async begin(source: BatchSource, events: RunEvents): Promise<void> {
     this.#refuseIgnored(0);
+    const rows = longestRow(source);
+    const { text } = this.#model as { readonly text?: { readonly maxLength?: number } };
+    if (rows !== undefined && text?.maxLength !== undefined && rows > text.maxLength) {
+      await events.warn(
+        `captions are cut at ${rows} tokens, but the text tower reads ${text.maxLength}: one that is longer ends the run; ` +
+          `new DataLoader(source, { …, maxLength: ${text.maxLength} }) cuts them`,
+      );
+    }
     const { chunkSize } = this.#options;
     if (chunkSize === undefined || !(this.#model instanceof Module)) return;
     const norms = [...this.#model.namedModules()].filter(
@@ -56,6 +106,11 @@ export class StepChecks {
     if (!this.#reportedCaptions && this.#options.equalCaptions !== false) {
       const message = equalCaptionsMessage(batch);
       this.#reportedCaptions = message !== undefined;
+      if (message) await events.warn(message);
+    }
+    if (!this.#reportedAlike && this.#contrasts) {
+      const message = nothingToTellApart(batch, this.#options.equalCaptions !== false && this.#frozen === undefined);
+      this.#reportedAlike = message !== undefined;
       if (message) await events.warn(message);
     }
     const parts = frozenParts(this.#parameters);
