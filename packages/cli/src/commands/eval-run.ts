@@ -6,7 +6,7 @@ import type { ImagePipeline } from '@diptych/preprocess/image';
 import { load } from 'diptych';
 import { loadConfig } from '../config/load-config.js';
 import { dataOf, RUNS } from '../config/train-plan.js';
-import type { Captions } from '../data/open-data.js';
+import type { DataLayout } from '../data/open-data.js';
 import type { Pair } from '../data/pair.js';
 import { type SplitKind, splitPairs } from '../data/split.js';
 import { type BackendName, useBackend } from '../engine/backends.js';
@@ -17,9 +17,8 @@ import { printFigures } from '../job/summary.js';
 import type { RunFlags } from './flags.js';
 
 /** What `eval` was asked for. */
-export interface EvalFlags extends RunFlags {
+export interface EvalFlags extends RunFlags, DataLayout {
   readonly data?: string;
-  readonly captions?: Captions;
   readonly backend: BackendName;
   readonly json: boolean;
 }

@@ -1,7 +1,7 @@
 import { buildCommand } from '@stricli/core';
 import { userPath } from '../terminal/user-path.js';
 import type { EvalFlags } from './eval-run.js';
-import { about, backendFlag, captionsFlag, optional, runFlags, toggle } from './flags.js';
+import { about, backendFlag, layoutFlags, optional, runFlags, toggle } from './flags.js';
 
 /** Flags of `eval`. */
 export const evalCommand = buildCommand<EvalFlags>({
@@ -14,7 +14,7 @@ export const evalCommand = buildCommand<EvalFlags>({
         'pairs to evaluate on; default: those of the configuration. Of the data that a run was trained on, only what it held out',
         'path',
       ),
-      captions: captionsFlag,
+      ...layoutFlags,
       backend: backendFlag,
       json: toggle('print the figures as JSON'),
     },

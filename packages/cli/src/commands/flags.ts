@@ -1,4 +1,4 @@
-import { CAPTIONS } from '../data/open-data.js';
+import { CAPTIONS, columnPair } from '../data/open-data.js';
 import { BACKENDS } from '../engine/backends.js';
 import { towerName, userPath } from '../terminal/user-path.js';
 
@@ -36,8 +36,16 @@ export interface RunFlags {
   readonly run?: string;
 }
 
-/** What of a text file is a caption. */
-export const captionsFlag = choice(CAPTIONS, 'what of a .txt beside a picture is its caption (default lines: each)');
+/** How a person's data is laid out, where it does not say so itself. */
+export const layoutFlags = {
+  captions: choice(CAPTIONS, 'what of a .txt beside a picture is its caption (default lines: each)'),
+  columns: optional(
+    columnPair,
+    "a table's columns of pictures and captions (default: by their names)",
+    'picture,caption',
+  ),
+  pictures: optional(userPath, "folder that a table's paths start from (default: where they are found)", 'folder'),
+};
 
 /** Which trained towers are taken. */
 export const towerFlags = {

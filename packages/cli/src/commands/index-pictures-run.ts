@@ -1,7 +1,7 @@
 import { openIndex, type Precision } from '@diptych/search';
 import { type IndexedCounts, indexPictures, writeIndexFacts } from '@diptych/serve';
 import { load } from 'diptych';
-import type { Captions } from '../data/open-data.js';
+import type { DataLayout } from '../data/open-data.js';
 import { BadPictures, captionedPictures, picturesAt } from '../data/pictures-to-index.js';
 import { type BackendName, useBackend } from '../engine/backends.js';
 import { INTERRUPTED, interruptible } from '../terminal/interruption.js';
@@ -11,8 +11,7 @@ import { askedRun } from './asked-run.js';
 import type { RunFlags } from './flags.js';
 
 /** What `index` was asked for, beside its data. */
-export interface IndexFlags extends RunFlags {
-  readonly captions?: Captions;
+export interface IndexFlags extends RunFlags, DataLayout {
   readonly out: string;
   readonly vectors: 'both' | 'picture';
   readonly precision: Precision;
@@ -24,7 +23,7 @@ export interface IndexFlags extends RunFlags {
 export async function index(flags: IndexFlags, data: string): Promise<void> {
   if (flags.json) keepOutputForJson();
   const run = await askedRun(flags);
-  const { source, root } = picturesAt(data, flags.captions);
+  const { source, root } = picturesAt(data, flags);
   const bad = new BadPictures();
   await useBackend(flags.backend);
   const model = await load(run);

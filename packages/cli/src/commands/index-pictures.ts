@@ -1,6 +1,6 @@
 import { buildCommand } from '@stricli/core';
 import { userPath } from '../terminal/user-path.js';
-import { about, backendFlag, captionsFlag, picturesArgument, runFlags, toggle } from './flags.js';
+import { about, backendFlag, layoutFlags, picturesArgument, runFlags, toggle } from './flags.js';
 import type { IndexFlags } from './index-pictures-run.js';
 
 /** Where an index is, unless it is said. */
@@ -16,7 +16,7 @@ export const indexCommand = buildCommand<IndexFlags, [data: string]>({
     },
     flags: {
       ...runFlags,
-      captions: captionsFlag,
+      ...layoutFlags,
       out: { kind: 'parsed', parse: userPath, brief: 'the index', placeholder: 'folder', default: INDEX },
       vectors: {
         kind: 'enum',

@@ -5,16 +5,16 @@ import { tokenizer as openTokenizer, tokenizerFromSource } from '@diptych/prepro
 import { openSource } from '@diptych/weights';
 import { loadConfig } from '../config/load-config.js';
 import type { DiptychConfig } from '../config/schema.js';
-import { type Captions, openData } from '../data/open-data.js';
+import { layoutOf } from '../config/train-plan.js';
+import { type DataLayout, openData } from '../data/open-data.js';
 import { ownPairs } from '../data/read-pairs.js';
 import { VOCABULARY } from '../job/vocabulary.js';
 import { inspectionLines } from '../report/inspection-lines.js';
 import { showCount } from '../terminal/progress.js';
 
 /** What `inspect` was asked for, beside its data. */
-export interface InspectFlags {
+export interface InspectFlags extends DataLayout {
   readonly config?: string;
-  readonly captions?: Captions;
   readonly text?: string;
   readonly limit?: number;
   readonly headers: boolean;
@@ -28,7 +28,7 @@ const FRAME = 32;
 /** The work of `diptych inspect`. */
 export async function inspectData(flags: InspectFlags, path?: string): Promise<void> {
   const { config } = await loadConfig(flags.config, process.cwd(), { ...(path !== undefined && { data: path }) });
-  const source = await sourceOf(path, flags.captions, config);
+  const source = await sourceOf(path, flags, config);
   const tokenizer = await tokenizerOf(flags.text ?? config.model ?? config.text);
   const frame = letterbox([FRAME, FRAME], { fill: 'white' });
   // standard output has what was found, also in pipes
@@ -46,13 +46,11 @@ export async function inspectData(flags: InspectFlags, path?: string): Promise<v
   if (found.records === 0) process.exitCode = 1;
 }
 
-async function sourceOf(
-  path: string | undefined,
-  captions: Captions | undefined,
-  { data, captions: configured }: DiptychConfig,
-): Promise<PairSource> {
-  if (path !== undefined) return openData(path, 'diptych inspect', captions ?? configured);
-  if (typeof data === 'string') return openData(data, 'data', captions ?? configured);
+async function sourceOf(path: string | undefined, flags: DataLayout, config: DiptychConfig): Promise<PairSource> {
+  const { data } = config;
+  const layout = layoutOf(flags, config);
+  if (path !== undefined) return openData(path, 'diptych inspect', layout);
+  if (typeof data === 'string') return openData(data, 'data', layout);
   if (data !== undefined) {
     return inMemory([...(await ownPairs(data.name, data.pairs))], { name: data.name });
   }

@@ -1,6 +1,6 @@
 import { buildCommand } from '@stricli/core';
 import { towerName, userPath } from '../terminal/user-path.js';
-import { about, captionsFlag, optional, runFlags, toggle } from './flags.js';
+import { about, layoutFlags, optional, runFlags, toggle } from './flags.js';
 import type { InspectFlags } from './inspect-run.js';
 import { wholeNumber } from './parse.js';
 
@@ -21,7 +21,7 @@ export const inspectCommand = buildCommand<InspectFlags, [data?: string]>({
     },
     flags: {
       config: runFlags.config,
-      captions: captionsFlag,
+      ...layoutFlags,
       text: optional(
         towerName,
         "text tower whose tokens are counted: a folder or a hub id (default: bert-base-uncased's tokens)",

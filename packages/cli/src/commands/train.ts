@@ -3,7 +3,7 @@ import type { TrainFlags } from '../config/train-plan.js';
 import { BACKENDS } from '../engine/backends.js';
 import { TUNES } from '../job/towers/tower-names.js';
 import { userPath } from '../terminal/user-path.js';
-import { about, captionsFlag, choice, optional, runFlags, toggle, towerFlags } from './flags.js';
+import { about, choice, layoutFlags, optional, runFlags, toggle, towerFlags } from './flags.js';
 import { wholeNumber } from './parse.js';
 
 /** Flags of `train`; what is left out comes from the configuration, then from defaults. */
@@ -21,7 +21,7 @@ export const trainCommand = buildCommand<TrainFlags, [data?: string]>({
         'path',
       ),
       config: runFlags.config,
-      captions: captionsFlag,
+      ...layoutFlags,
       ...towerFlags,
       tune: choice(TUNES, 'what trains of trained towers (default heads)'),
       split: choice(['random', 'base'], 'how pairs are held out (default base)'),

@@ -65,7 +65,7 @@ export function checkConfig(where: string, value: unknown): DiptychConfig {
   const issue = result.issues.find(isUnknownKey) ?? result.issues[0];
   const keys = issue.path?.map(({ key }) => String(key)) ?? [];
   if (isUnknownKey(issue)) {
-    const known = Object.keys((keys[0] === 'data' && keys.length > 1 ? ownPairs : CONFIG_SCHEMA).entries);
+    const known = Object.keys(schemaAt(keys).entries);
     const near = nearestName(keys.at(-1)!, known);
     throw new ConfigError({
       where,
@@ -81,14 +81,21 @@ export function checkConfig(where: string, value: unknown): DiptychConfig {
   });
 }
 
+/** What the object may hold in which a key stands. */
+function schemaAt(keys: readonly string[]) {
+  if (keys.length > 1 && keys[0] === 'data') return ownPairs;
+  return keys.length > 1 && keys[0] === 'columns' ? CONFIG_SCHEMA.entries.columns.wrapped : CONFIG_SCHEMA;
+}
+
 function fromItsFolder(config: DiptychConfig, folder: string): DiptychConfig {
-  const { data, runs, wordVectors, image, text, model } = config;
+  const { data, runs, wordVectors, image, text, model, pictures } = config;
   const at = (path: string) => resolve(folder, path);
   // a folder, or an id of the hub
   const tower = (name: string) => (existsSync(at(name)) || /^[./]/.test(name) ? at(name) : name);
   return {
     ...config,
     ...(typeof data === 'string' && { data: at(data) }),
+    ...(pictures !== undefined && { pictures: at(pictures) }),
     ...(runs !== undefined && { runs: at(runs) }),
     ...(wordVectors !== undefined && { wordVectors: at(wordVectors) }),
     ...(image !== undefined && { image: tower(image) }),

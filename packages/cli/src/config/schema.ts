@@ -30,6 +30,10 @@ export const CONFIG_SCHEMA = v.strictObject({
   steps: v.optional(v.pipe(wholeNumber, v.minValue(1))),
   /** What of a `.txt` beside a picture is its caption. */
   captions: v.optional(v.picklist(CAPTIONS)),
+  /** Columns of a table that hold pictures and captions, where their names do not say so. */
+  columns: v.optional(v.strictObject({ image: v.string(), text: v.string() })),
+  /** Folder that a table's paths start from, where it is not the table's or one near it. */
+  pictures: v.optional(path),
   /** Folder or hub id of an image tower, or `scratch`. */
   image: v.optional(path),
   text: v.optional(path),

@@ -1,5 +1,5 @@
 import { ConfigError } from '@diptych/core';
-import type { Captions } from '../data/open-data.js';
+import type { Captions, DataLayout } from '../data/open-data.js';
 import { ownPairs, type PairData, pairsAt } from '../data/read-pairs.js';
 import type { SplitKind } from '../data/split.js';
 import type { BackendName } from '../engine/backends.js';
@@ -21,6 +21,8 @@ export interface TrainFlags {
   readonly runs?: string;
   readonly name?: string;
   readonly captions?: Captions;
+  readonly columns?: DataLayout['columns'];
+  readonly pictures?: string;
   readonly image?: string;
   readonly text?: string;
   readonly model?: string;
@@ -90,12 +92,14 @@ export function trainPlan(flags: TrainFlags, config: DiptychConfig): TrainPlan {
  * @throws ConfigError without data
  */
 export function dataOf(
-  flags: { readonly data?: string; readonly captions?: Captions },
-  { data, captions }: DiptychConfig,
+  flags: DataLayout & { readonly data?: string },
+  config: DiptychConfig,
   command: string,
 ): PairData {
-  if (flags.data !== undefined) return pairsAt(flags.data, '--data', flags.captions ?? captions);
-  if (typeof data === 'string') return pairsAt(data, 'data', flags.captions ?? captions);
+  const { data } = config;
+  const layout = layoutOf(flags, config);
+  if (flags.data !== undefined) return pairsAt(flags.data, '--data', layout);
+  if (typeof data === 'string') return pairsAt(data, 'data', layout);
   if (data !== undefined) {
     const { name, about = name, pairs } = data;
     return { name, about, read: () => ownPairs(name, pairs) };
@@ -106,6 +110,15 @@ export function dataOf(
     got: 'none',
     remedy: `${command} --data pairs.jsonl, or name them in diptych.config.ts`,
   });
+}
+
+/** Flags go before the configuration. */
+export function layoutOf(flags: DataLayout, config: Pick<DiptychConfig, keyof DataLayout>): DataLayout {
+  return {
+    captions: flags.captions ?? config.captions,
+    columns: flags.columns ?? config.columns,
+    pictures: flags.pictures ?? config.pictures,
+  };
 }
 
 /** @throws ConfigError for a dual encoder beside towers, or one tower from scratch beside a trained one */

@@ -17,7 +17,7 @@ function folderOf(files: Readonly<Record<string, string>>): string {
 async function read(path: string, captions?: Captions) {
   const errors: DataError[] = [];
   const pairs: [string, string | readonly string[]][] = [];
-  for await (const { image, text } of openData(path, '--data', captions).read(
+  for await (const { image, text } of openData(path, '--data', { captions }).read(
     plainRead((error) => errors.push(error)),
   )) {
     if (image.kind === 'file') pairs.push([image.path.split('/').at(-1)!, text]);

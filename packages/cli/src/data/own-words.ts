@@ -1,4 +1,5 @@
-import { basename, extname } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { basename, dirname, extname, resolve } from 'node:path';
 import { describedInMetadata } from './picture-metadata.js';
 
 /**
@@ -30,4 +31,30 @@ export function wordsOfName(path: string): string | undefined {
   // redPanda
   const text = words.join(' ').replace(/(\p{Ll})(\p{Lu})/gu, '$1 $2');
   return /\p{L}{2}|\p{Script=Han}/u.test(text) ? text : undefined;
+}
+
+/** Folders that are called by what they are for. */
+const PLACES =
+  /^(images?|imgs?|pictures?|pics?|photos?|data(set)?|files?|train(ing)?|test(ing)?|val(id(ation)?)?|all|raw|input|output|jpe?gs?|pngs?)$/i;
+
+/**
+ * The words of the folder that a picture lies in, below the folder of all: how pictures are sorted into classes (`dogs/0001.jpg`).
+ *
+ * @returns undefined for pictures of the folder itself, and for names that say nothing
+ */
+export function wordsOfFolder(path: string, all: string): string | undefined {
+  const folder = dirname(resolve(path));
+  if (folder === resolve(all)) return undefined;
+  const name = basename(folder);
+  return PLACES.test(name.replace(/\d+/g, '')) ? undefined : wordsOfName(name);
+}
+
+/** The text in `cat.caption`, as trainers of diffusion models keep it. */
+export async function captionBeside(path: string): Promise<string | undefined> {
+  try {
+    const text = await readFile(path.slice(0, -extname(path).length).concat('.caption'), 'utf8');
+    return text.trim() === '' ? undefined : text.trim();
+  } catch {
+    return undefined;
+  }
 }

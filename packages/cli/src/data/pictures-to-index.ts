@@ -3,17 +3,17 @@ import { basename, dirname } from 'node:path';
 import { printable } from '@diptych/core';
 import { DataError, type PairSource, plainRead } from '@diptych/data';
 import type { PictureItem } from '@diptych/serve';
-import { type Captions, namedPictures, openData } from './open-data.js';
+import { type DataLayout, namedPictures, openData } from './open-data.js';
 
 /** Bad pictures that are named one by one. */
 const NAMED = 20;
 
 /** A source of pictures, and the folder that they lie in. Pictures of a folder need no captions. */
-export function picturesAt(data: string, captions?: Captions): { readonly source: PairSource; readonly root: string } {
+export function picturesAt(data: string, layout?: DataLayout): { readonly source: PairSource; readonly root: string } {
   const isFolder = statSync(data, { throwIfNoEntry: false })?.isDirectory() ?? false;
-  const source = openData(data, 'index', captions);
-  if (!isFolder) return { source, root: dirname(data) };
-  const withNames = namedPictures(data, captions);
+  const source = openData(data, 'index', layout);
+  if (!isFolder) return { source, root: layout?.pictures ?? dirname(data) };
+  const withNames = namedPictures(data, layout?.captions);
   return { source: source.name === withNames.name ? withNames : source, root: data };
 }
 

@@ -10,7 +10,7 @@ import {
   plainRead,
 } from '@diptych/data';
 import type { ImagePipeline } from '@diptych/preprocess/image';
-import { type Captions, openData } from './open-data.js';
+import { type DataLayout, openData } from './open-data.js';
 import type { Pair } from './pair.js';
 
 /** Where the pairs of a run are from. */
@@ -35,8 +35,8 @@ const DECODED_AT_ONCE = 8;
  * @param where the path was given, for messages
  * @throws TrainingError if there is nothing of that name, or nothing that is known
  */
-export function pairsAt(path: string, where: string, captions?: Captions): PairData {
-  const source = openData(path, where, captions);
+export function pairsAt(path: string, where: string, layout?: DataLayout): PairData {
+  const source = openData(path, where, layout);
   return { name: resolve(path), about: path, read: (transform, reject) => usablePairs(source, transform, reject) };
 }
 

@@ -5,6 +5,7 @@ import { type CsvDialect, type CsvRow, firstCsvRow, readCsvRows } from '../io/cs
 import { openBytes } from '../io/open.js';
 import { asUtf8 } from '../io/utf8-stream.js';
 import type { PairSource, ReadContext } from '../source.js';
+import { captionsOfCell } from './caption-cell.js';
 import { ROW_FILE_OPTIONS, type RowFileOptions, rowReader } from './jsonl.js';
 import { IMAGE_KEYS, recordFromRow, TEXT_KEYS } from './row.js';
 import { type DataFile, shardedSource } from './sharded.js';
@@ -67,9 +68,10 @@ async function* readTable(file: DataFile, firstItem: number, options: CsvOptions
   const { dialect, columns, headerLine } = await layoutOf(head, file, options, maxRowBytes);
   // Of columns with one name the first counts, as in pandas, which renames the others.
   const named = [...new Set(columns)].map((name) => [name, columns.indexOf(name)] as const);
+  const captions = options.fields?.text ?? TEXT_KEYS.find((name) => columns.includes(name));
   for await (const rows of readCsvRows(whole, dialect, maxRowBytes)) {
     for (const row of rows) {
-      if (row.line === headerLine) continue;
+      if (headerLine !== undefined && row.line <= headerLine) continue;
       const origin = { file: file.name, line: row.line };
       if ('problem' in row) {
         reject(new DataError(...problemOf(row.problem, origin, maxRowBytes)));
@@ -88,8 +90,9 @@ async function* readTable(file: DataFile, firstItem: number, options: CsvOptions
         );
         continue;
       }
-      const values: Record<string, string> = {};
+      const values: Record<string, unknown> = {};
       for (let i = 0; i < named.length; i++) values[named[i]![0]] = fields[named[i]![1]]!;
+      if (captions !== undefined) values[captions] = captionsOfCell(values[captions] as string);
       const record = recordFromRow(values, firstItem + row.line - 1, origin, reader);
       if (record) yield record;
     }
@@ -125,23 +128,31 @@ interface Layout {
 /** The delimiter under which the first row fits the columns that are asked for; the first that can be where none does. */
 async function layoutOf(head: Uint8Array, file: DataFile, options: CsvOptions, maxRowBytes: number): Promise<Layout> {
   const quote = (options.quote ?? '"') || null;
+  const told = DELIMITER_LINE.exec(
+    Buffer.from(head.buffer, head.byteOffset, Math.min(16, head.length)).toString('latin1'),
+  );
+  const lines = told ? 1 : 0;
+  const begin = told ? head.subarray(told[0].length) : head;
   let fallback: Layout | undefined;
-  for (const delimiter of delimitersFor(file.path, options)) {
+  for (const delimiter of told?.[1] ? [told[1]] : delimitersFor(file.path, options)) {
     let dialect: CsvDialect = { delimiter, quote, skipSpaces: false };
-    let row = await firstCsvRow(head, dialect, maxRowBytes);
+    let row = await firstCsvRow(begin, dialect, maxRowBytes);
     if (row && startsWithSpaces(row)) {
       dialect = { ...dialect, skipSpaces: true };
-      row = await firstCsvRow(head, dialect, maxRowBytes);
+      row = await firstCsvRow(begin, dialect, maxRowBytes);
     }
     const fields = row && 'fields' in row ? row.fields : [];
     const layout: Layout = options.columns
-      ? { dialect, columns: options.columns }
-      : { dialect, columns: fields.map((name) => name.trim()), headerLine: row?.line ?? 1 };
+      ? { dialect, columns: options.columns, ...(told && { headerLine: lines }) }
+      : { dialect, columns: fields.map((name) => name.trim()), headerLine: (row?.line ?? 1) + lines };
     if (options.columns ? fields.length === options.columns.length : namesPairs(layout.columns, options)) return layout;
     fallback ??= layout;
   }
   return fallback!;
 }
+
+/** By which Excel is told the delimiter, before the names of the columns. */
+const DELIMITER_LINE = /^"?sep=(.)"?\r?\n/i;
 
 function delimitersFor(path: string, { delimiter }: CsvOptions): readonly string[] {
   if (delimiter !== undefined) return [delimiter];
@@ -158,6 +169,9 @@ function namesPairs(columns: readonly string[], { fields = {} }: CsvOptions): bo
     (named === undefined ? usual : [named]).some((key) => columns.includes(key));
   return has(fields.text, TEXT_KEYS) && has(fields.image, IMAGE_KEYS);
 }
+
+const CONVERT =
+  'save the table as "CSV UTF-8", or convert it: `iconv -f WINDOWS-1252 -t UTF-8 old.csv > new.csv` (spreadsheets write their system\'s letters)';
 
 function problemOf(
   problem: Extract<CsvRow, { problem: string }>['problem'],
@@ -180,10 +194,7 @@ function problemOf(
         remedy: 'check the file for a missing line break, or raise maxRowBytes',
       },
     ],
-    'not-utf8': [
-      'invalid-utf8',
-      { expected: 'UTF-8', got: 'bytes that are not', remedy: 'convert the file, e.g. from Latin-1' },
-    ],
+    'not-utf8': ['invalid-utf8', { expected: 'UTF-8', got: 'bytes that are not', remedy: CONVERT }],
   };
   const [reason, about] = parts[problem];
   return [reason, origin, about];
