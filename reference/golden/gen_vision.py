@@ -8,8 +8,9 @@ from timm.layers import resample_abs_pos_embed
 from timm.models import save_for_hf
 from timm.models.efficientnet import _gen_efficientnet
 from timm.models.mobilenetv3 import _gen_mobilenet_v3
-from transformers import (ConvNextConfig, ConvNextForImageClassification, ResNetConfig, ResNetForImageClassification,
-                          ViTConfig, ViTForImageClassification)
+from transformers import (ConvNextConfig, ConvNextForImageClassification, EfficientNetConfig,
+                          EfficientNetForImageClassification, ResNetConfig, ResNetForImageClassification, ViTConfig,
+                          ViTForImageClassification)
 
 from torchvision.models.resnet import Bottleneck, ResNet
 
@@ -127,6 +128,8 @@ models = {
     "resnext": (small_resnext(4, 2, 48), 64),
     "efficientnet": (small_efficientnet(0.1, 0.3), 64),
     "mobilenetv3": (small_mobilenet_v3(0.1, 24), 64),
+    "efficientnet_transformers": (EfficientNetForImageClassification(EfficientNetConfig(
+        width_coefficient=0.35, depth_coefficient=0.3, hidden_dim=448, image_size=64, id2label=labels)), 64),
 }
 meta = {}
 for name, (model, size) in models.items():

@@ -43,8 +43,8 @@ export interface DualEncoderOptions {
 interface Family {
   readonly image: (source: WeightSource) => Promise<ClipVision | SiglipVision>;
   readonly text: (source: WeightSource, options: TextPretrainedOptions) => Promise<ClipText | SiglipText>;
-  /** SigLIP reads full rows. */
-  readonly padding: TokenizeOptions['padding'];
+  /** SigLIP reads full rows; CLIP's are of few lengths, since a compiling engine holds the tower's weights once for each. */
+  readonly tokenize: Pick<TokenizeOptions, 'padding' | 'padToMultipleOf'>;
   /** CLIP keeps the factor on similarities between 1 and 100. */
   readonly maxScale: number | null;
   /** The family's own preprocessing, for a checkpoint whose files say nothing of it. */
@@ -56,14 +56,14 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   clip: {
     image: (source) => ClipVision.fromPretrained(source),
     text: (source, options) => ClipText.fromPretrained(source, options),
-    padding: 'longest',
+    tokenize: { padding: 'longest', padToMultipleOf: 16 },
     maxScale: 100,
     transform: (size) => ({ image_processor_type: 'CLIPImageProcessor', size, crop_size: size }),
   },
   siglip: {
     image: (source) => SiglipVision.fromPretrained(source),
     text: (source, options) => SiglipText.fromPretrained(source, options),
-    padding: 'max_length',
+    tokenize: { padding: 'max_length' },
     maxScale: null,
     transform: (size) => ({ image_processor_type: 'SiglipImageProcessor', size: { height: size, width: size } }),
   },
@@ -107,7 +107,7 @@ export class DualEncoder extends JointModel {
         maxScale: family.maxScale,
         ...scale,
       });
-      const tokenize = { padding: family.padding, maxLength: text.maxLength };
+      const tokenize = { ...family.tokenize, maxLength: text.maxLength };
       return new DualEncoder({ encoder, transform, tokenizer, tokenize });
     } catch (error) {
       image.dispose();
@@ -206,7 +206,11 @@ async function scaleOf(source: WeightSource): Promise<{ logitScale: number; logi
 
 async function tokenizerOf(source: WeightSource): Promise<Tokenizer> {
   const files = await source.list();
-  if (['tokenizer.json', 'vocab.txt', 'vocab.json'].some((file) => files.includes(file))) {
+  if (
+    ['tokenizer.json', 'vocab.txt', 'vocab.json', 'spiece.model', 'tokenizer.model'].some((file) =>
+      files.includes(file),
+    )
+  ) {
     return tokenizerFromSource(source);
   }
   throw new ConfigError({

@@ -66,7 +66,7 @@ export const EFFICIENTNETS: Architectures<EfficientNetName, EfficientNetConfig> 
 };
 
 /** Rows of table 1 of the paper: expansion, channels, blocks, filter, stride. */
-const B0_STAGES = [
+export const B0_STAGES = [
   [1, 16, 1, 3, 1],
   [6, 24, 2, 3, 2],
   [6, 40, 2, 5, 2],

@@ -6,6 +6,7 @@ import {
   type EfficientNetName,
   efficientNetShape,
 } from './efficientnet-configs.js';
+import { ofTransformers } from './efficientnet-transformers.js';
 
 /** torchvision's names of an EfficientNet (`features.1.0.block.0.0.weight`) to timm's; timm's stay as they are. */
 export function torchvisionEfficientNet(config: EfficientNetConfig): NameAdapter {
@@ -23,11 +24,12 @@ export function torchvisionEfficientNet(config: EfficientNetConfig): NameAdapter
   };
 }
 
-/** Which network a checkpoint of timm or torchvision is for, and how its names become timm's. */
+/** Which network a checkpoint of timm, torchvision or transformers is for, and how its names become timm's. */
 export function efficientNetOf(opened: OpenedCheckpoint) {
+  if (opened.library === 'transformers' && opened.architecture === 'efficientnet') return ofTransformers(opened);
   return mobileNetworkOf<EfficientNetName, EfficientNetConfig>(opened, {
     where: 'vision.EfficientNet',
-    title: "timm's or torchvision's EfficientNet",
+    title: 'EfficientNet of timm, torchvision or transformers',
     names: /^(tf_)?efficientnet_/,
     configs: EFFICIENTNET_CONFIGS,
     adapter: torchvisionEfficientNet,

@@ -92,7 +92,7 @@ export class EfficientNet extends MobileNetwork<EfficientNetName, EfficientNetCo
   }
 
   /**
-   * Builds the network of a checkpoint of timm's and loads it.
+   * Builds the network of a checkpoint of timm's, or of transformers' (`google/efficientnet-b0`), and loads it.
    *
    * Without `embedDim` there is no `classifier`; with it, the checkpoint's is taken if it has this width, and a new one starts
    * from `seed` if not (`report.fresh` lists it). `transform` holds the settings of the pictures that the weights expect.

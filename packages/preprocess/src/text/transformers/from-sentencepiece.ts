@@ -30,14 +30,6 @@ export function fromSentencePiece(
   added: ReadonlyMap<number, string>,
   where: string,
 ): FromSentencePiece {
-  if (className === 'SiglipTokenizer') {
-    throw new ConfigError({
-      where,
-      expected: "SigLIP's tokenizer.json",
-      got: 'its SentencePiece model alone, whose texts transformers changes in Python',
-      remedy: 'fetch tokenizer.json of the same repository too',
-    });
-  }
   if (model.algorithm !== 'unigram' && model.algorithm !== 'bpe') {
     throw new ConfigError({
       where,
@@ -45,6 +37,7 @@ export function fromSentencePiece(
       got: `one of ${model.algorithm === 'word' ? 'words' : 'characters'}`,
     });
   }
+  if (className === 'SiglipTokenizer') return siglip(model, settings);
   const rules = TOKENIZER_CLASSES[className];
   return rules ? forClass(model, rules, settings) : generic(model, settings, added);
 }
@@ -137,6 +130,41 @@ function generic(
       ...(eosId >= 0 && { eos_token: eosPiece }),
       ...(unkId >= 0 && { unk_token: unkPiece }),
     },
+  };
+}
+
+/** Python's `string.punctuation`. */
+const PUNCTUATION = '[!-/:-@\\[-`{-~]';
+
+/**
+ * SigLIP's texts are changed in Python before SentencePiece sees them (`SiglipTokenizer.canonicalize_text`): small letters, no ASCII
+ * punctuation, single spaces; then `</s>` ends them and fills the row. Of texts that hold special tokens themselves each stretch begins
+ * with a space here, and one that ends with `</s>` gets another.
+ */
+function siglip(model: SentencePieceModel, settings: JsonObject): FromSentencePiece {
+  const { json, defaults, ...made } = generic(model, { ...settings, legacy: true }, new Map());
+  const clean: JsonObject[] = [
+    ...(settings.do_lower_case === false ? [] : [{ type: 'Lowercase' }]),
+    replace({ Regex: PUNCTUATION }, ''),
+    replace({ Regex: '\\s+' }, ' '),
+    { type: 'Strip', strip_left: true, strip_right: true },
+  ];
+  const eos = { SpecialToken: { id: model.eosPiece, type_id: 0 } };
+  const text = (id: string): JsonObject => ({ Sequence: { id, type_id: 0 } });
+  return {
+    ...made,
+    json: {
+      ...json,
+      normalizer: { type: 'Sequence', normalizers: [...clean, genericNormalizer(model, false)] },
+      pre_tokenizer: { type: 'Metaspace', replacement: SPACE_MARK, prepend_scheme: 'always', split: false },
+      post_processor: {
+        type: 'TemplateProcessing',
+        single: [text('A'), eos],
+        pair: [text('A'), eos, text('B'), eos],
+        special_tokens: { [model.eosPiece]: { id: model.eosPiece, ids: [model.eosId], tokens: [model.eosPiece] } },
+      },
+    },
+    defaults: { ...defaults, pad_token: model.eosPiece },
   };
 }
 
