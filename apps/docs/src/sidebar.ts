@@ -1,5 +1,7 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { DefaultTheme } from 'vitepress';
-import { entryPoints } from '../../../tooling/packages.mjs';
+import { entryPoints, root } from '../../../tooling/packages.mjs';
 
 const page = (text: string, link: string): DefaultTheme.SidebarItem => ({ text, link });
 
@@ -74,6 +76,7 @@ const guide: DefaultTheme.SidebarItem[] = [
       page('Checkpoints', '/weights'),
       page('Layers', '/nn'),
       page('XLA', '/pjrt'),
+      page('Programs for GPUs', '/gpu'),
       page('TensorFlow', '/tensorflow'),
       page('Vocabulary', '/vocabulary'),
       page('API', '/api/'),
@@ -92,6 +95,18 @@ const guide: DefaultTheme.SidebarItem[] = [
   },
 ];
 
+/** Pages of docs/ that no group names yet: a new page is never without a way to it. */
+function others(groups: readonly DefaultTheme.SidebarItem[]): DefaultTheme.SidebarItem[] {
+  const named = new Set(groups.flatMap(({ items = [] }) => items.map(({ link }) => link)));
+  const items = readdirSync(join(root, 'docs'))
+    .filter((name) => name.endsWith('.md') && name !== 'index.md' && !named.has(`/${name.slice(0, -3)}`))
+    .map((name) => {
+      const [, title = name] = /^# (.+)$/m.exec(readFileSync(join(root, 'docs', name), 'utf8')) ?? [];
+      return page(title, `/${name.slice(0, -3)}`);
+    });
+  return items.length > 0 ? [{ text: 'More', items }] : [];
+}
+
 /** Every entry point below its package, in the order of the alphabet. */
 function api(): DefaultTheme.SidebarItem[] {
   const packages = new Map<string, DefaultTheme.SidebarItem[]>();
@@ -106,6 +121,6 @@ function api(): DefaultTheme.SidebarItem[] {
 
 /** Left of every page: the guide, and beside the API its packages. */
 export const sidebar: DefaultTheme.SidebarMulti = {
-  '/': guide,
+  '/': [...guide, ...others(guide)],
   '/api/': [page('Back to the guide', '/'), { text: 'API', items: api() }],
 };
