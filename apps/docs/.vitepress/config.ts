@@ -3,7 +3,11 @@ import { repositoryAddress } from '../../../tooling/packages.mjs';
 import { repositoryLinks } from '../src/repository-links.ts';
 import { sidebar } from '../src/sidebar.ts';
 
-/** The site over the pages of docs/, which stay where they are. Nothing is fetched from elsewhere: fonts and search index are its own. */
+/**
+ * The site over the pages of docs/, which stay where they are. Nothing is fetched from elsewhere: fonts and search index are its own.
+ *
+ * Pages outside of the site's folder find `vue` upwards from where they lie (vuejs/vitepress#4612), so the root depends on it.
+ */
 export default defineConfig({
   title: 'diptych',
   description: 'Joint image-text encoders in TypeScript: train, search, serve, without Python',
