@@ -15,7 +15,7 @@ export interface LowerOptions {
   /** Positions of inputs whose memory outputs may take: they are gone once the program has run. */
   readonly donated?: readonly number[];
   /**
-   * Which output lies over which donated input, as input -> output; default: chosen by {@link pairDonations}. Inputs of it need
+   * Which output lies over which donated input, as input -> output; default: chosen by `pairDonations`. Inputs of it need
    * not be listed in `donated`.
    */
   readonly aliases?: ReadonlyMap<number, number>;
