@@ -103,7 +103,7 @@ export const OPERATIONS = {
 
 /** The table of operations. */
 export type Operations = typeof OPERATIONS;
-/** A name of {@link OPERATIONS}. */
+/** A name of `OPERATIONS`. */
 export type OperationName = keyof Operations;
 type Schema<Name extends OperationName, Part extends string> = Operations[Name] extends {
   readonly [P in Part]: infer S;
