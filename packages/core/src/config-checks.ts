@@ -10,6 +10,12 @@ export function checkPositive(where: string, what: string, value: number): void 
   throw new ConfigError({ where, expected: `${what} to be a whole number above 0`, got: String(value) });
 }
 
+/** @throws ConfigError for anything but the bytes of a file */
+export function checkBytes(where: string, bytes: Uint8Array): void {
+  if (bytes instanceof Uint8Array) return;
+  throw new ConfigError({ where, expected: 'the bytes of a file, a Uint8Array', got: typeof bytes });
+}
+
 /**
  * Finds a named configuration.
  *

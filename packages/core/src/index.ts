@@ -8,6 +8,7 @@ export {
   tokenShape,
 } from './batches.js';
 export {
+  checkBytes,
   checkFields,
   checkFunction,
   checkList,

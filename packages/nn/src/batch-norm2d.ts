@@ -1,9 +1,9 @@
 import { type Context, checkShape, type OptionNames } from '@diptych/core';
 import { withGradient } from '@diptych/core/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
+import { AffineNorm } from './affine-norm.js';
 import { checkLayer } from './check-layer.js';
-import { Module } from './module.js';
-import { buffer, parameter } from './parameter.js';
+import { buffer } from './parameter.js';
 
 /** Options of {@link BatchNorm2d}. */
 export interface BatchNorm2dOptions {
@@ -25,12 +25,9 @@ const OPTIONS: OptionNames<BatchNorm2dOptions> = {
  * variance unbiased (Ioffe and Szegedy 2015, as torch computes it). `frozen` keeps the running statistics in use and
  * untouched in training as well.
  */
-export class BatchNorm2d extends Module {
-  readonly weight: tf.Variable<tf.Rank.R1>;
-  readonly bias: tf.Variable<tf.Rank.R1>;
+export class BatchNorm2d extends AffineNorm {
   readonly runningMean: tf.Variable<tf.Rank.R1>;
   readonly runningVar: tf.Variable<tf.Rank.R1>;
-  readonly eps: number;
   readonly momentum: number;
   /** Uses and keeps the running statistics also in training. */
   frozen = false;
@@ -39,12 +36,9 @@ export class BatchNorm2d extends Module {
     readonly numFeatures: number,
     options: BatchNorm2dOptions = {},
   ) {
-    super();
     checkLayer('nn.BatchNorm2d', { numFeatures }, options, OPTIONS);
-    this.eps = options.eps ?? 1e-5;
+    super(numFeatures, options.eps);
     this.momentum = options.momentum ?? 0.1;
-    this.weight = parameter(tf.ones([numFeatures]));
-    this.bias = parameter(tf.zeros([numFeatures]));
     this.runningMean = buffer(tf.zeros([numFeatures]));
     this.runningVar = buffer(tf.ones([numFeatures]));
   }

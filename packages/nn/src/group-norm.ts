@@ -1,9 +1,8 @@
 import { ConfigError, checkShape, type OptionNames } from '@diptych/core';
 import { withGradient } from '@diptych/core/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
+import { AffineNorm } from './affine-norm.js';
 import { checkLayer } from './check-layer.js';
-import { Module } from './module.js';
-import { parameter } from './parameter.js';
 
 /** Options of {@link GroupNorm}. */
 export interface GroupNormOptions {
@@ -19,18 +18,13 @@ const OPTIONS: OptionNames<GroupNormOptions> = {
  * torch.nn.GroupNorm (Wu and He 2018) on channels-last input: each item's channels are normalised in `numGroups` runs of
  * neighbours, over all positions. `weight` and `bias` are [C].
  */
-export class GroupNorm extends Module {
-  readonly weight: tf.Variable<tf.Rank.R1>;
-  readonly bias: tf.Variable<tf.Rank.R1>;
-  readonly eps: number;
-
+export class GroupNorm extends AffineNorm {
   /** @throws ConfigError if the groups do not divide the channels */
   constructor(
     readonly numGroups: number,
     readonly numChannels: number,
     options: GroupNormOptions = {},
   ) {
-    super();
     checkLayer('nn.GroupNorm', { numChannels }, options, OPTIONS);
     if (!(Number.isInteger(numGroups) && numGroups > 0 && numChannels % numGroups === 0)) {
       throw new ConfigError({
@@ -39,9 +33,7 @@ export class GroupNorm extends Module {
         got: String(numGroups),
       });
     }
-    this.eps = options.eps ?? 1e-5;
-    this.weight = parameter(tf.ones([numChannels]));
-    this.bias = parameter(tf.zeros([numChannels]));
+    super(numChannels, options.eps);
   }
 
   /** [B, ..., C] -> the same shape. */

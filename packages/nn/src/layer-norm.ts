@@ -1,9 +1,8 @@
 import { checkShape, checkTensors, type OptionNames } from '@diptych/core';
 import { withGradient } from '@diptych/core/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
+import { AffineNorm } from './affine-norm.js';
 import { checkLayer } from './check-layer.js';
-import { Module } from './module.js';
-import { parameter } from './parameter.js';
 
 /** Options of {@link LayerNorm}. */
 export interface LayerNormOptions {
@@ -16,20 +15,13 @@ const OPTIONS: OptionNames<LayerNormOptions> = {
 };
 
 /** torch.nn.LayerNorm over the last axis (Ba, Kiros, Hinton 2016), biased variance. `weight` and `bias` are [D]. */
-export class LayerNorm extends Module {
-  readonly weight: tf.Variable<tf.Rank.R1>;
-  readonly bias: tf.Variable<tf.Rank.R1>;
-  readonly eps: number;
-
+export class LayerNorm extends AffineNorm {
   constructor(
     readonly normalizedShape: number,
     options: LayerNormOptions = {},
   ) {
-    super();
     checkLayer('nn.LayerNorm', { normalizedShape }, options, OPTIONS);
-    this.eps = options.eps ?? 1e-5;
-    this.weight = parameter(tf.ones([normalizedShape]));
-    this.bias = parameter(tf.zeros([normalizedShape]));
+    super(normalizedShape, options.eps);
   }
 
   /** [..., D] -> the same shape. */

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { Matrix } from '@diptych/core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { bundle } from '../test/bundle.js';
@@ -26,18 +27,13 @@ function live(index: string, after: number, milliseconds: number, already: numbe
     const child = spawn(process.execPath, [program, index], { stdio: ['ignore', 'pipe', 'pipe'] });
     let operations = already;
     let left = after;
-    let rest = '';
     let errors = '';
     child.stderr.on('data', (chunk: Buffer) => {
       errors += chunk;
     });
-    child.stdout.on('data', (chunk: Buffer) => {
-      const lines = (rest + chunk).split('\n');
-      rest = lines.pop()!;
-      for (const line of lines) {
-        if (line.startsWith('done')) operations = Number(line.slice('done '.length)) + 1;
-        if (left-- === 0) setTimeout(() => child.kill('SIGKILL'), milliseconds);
-      }
+    createInterface(child.stdout).on('line', (line) => {
+      if (line.startsWith('done')) operations = Number(line.slice('done '.length)) + 1;
+      if (left-- === 0) setTimeout(() => child.kill('SIGKILL'), milliseconds);
     });
     child.on('close', (_, signal) => {
       if (signal === 'SIGKILL') done(operations);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { ConfigError, checkMethods, checkOptions, Matrix, type OptionNames } from '@diptych/core';
+import { ConfigError, checkBytes, checkMethods, checkOptions, Matrix, type OptionNames } from '@diptych/core';
 import type { ExactIndex } from './exact-index.js';
 import { type Filter, matches, parseFilter } from './filter.js';
 import type { RowBlock } from './list-rows.js';
@@ -52,13 +52,7 @@ const NEIGHBOURS = 32;
  * @throws ConfigError for anything but a Uint8Array
  */
 export function contentId(bytes: Uint8Array): string {
-  if (!(bytes instanceof Uint8Array)) {
-    throw new ConfigError({
-      where: 'search.contentId',
-      expected: 'the bytes of a file, a Uint8Array',
-      got: typeof bytes,
-    });
-  }
+  checkBytes('search.contentId', bytes);
   return createHash('sha256').update(bytes).digest('hex');
 }
 

@@ -1,10 +1,17 @@
-import { buffersOf, type Context, type Encoded, type Fusion, inference } from '@diptych/core';
+import { type Context, type Encoded, type Fusion, inference } from '@diptych/core';
 import { randomStream } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { type Check, checkContract, ensure, type Runner, register } from './check.js';
-import { evaluate, type HostTensor, requireClose, requireFinite, restore, snapshot } from './host-tensor.js';
+import { evaluate, type HostTensor, requireClose, requireFinite, snapshot } from './host-tensor.js';
 import { randomNormal } from './random-normal.js';
-import { type PartContract, requireGradients, statefulChecks, variablesOf, withPart } from './stateful-checks.js';
+import {
+  type PartContract,
+  requireGradients,
+  statefulChecks,
+  trainTwice,
+  variablesOf,
+  withPart,
+} from './stateful-checks.js';
 import { randomEncoderOutput } from './tower-outputs.js';
 
 /** What {@link testFusion} is told of a fusion. */
@@ -175,17 +182,9 @@ export function fusionChecks(contract: FusionContract): Check[] {
       run: () =>
         withPart(create, (fusion) =>
           withTowers(4, 7, fusion.embedDim, async (towers) => {
-            const buffers = await snapshot(buffersOf(fusion));
-            const train = async () => {
-              const random = randomStream(7, 3);
-              const result = await run(fusion, towers, { training: true, random });
-              random.state.dispose();
-              restore(buffersOf(fusion), buffers);
-              return result;
-            };
-            const first = await train();
+            const [first, second] = await trainTwice(fusion, (context) => run(fusion, towers, context));
             requireFinite('fused in training', first.fused, [4, fusion.embedDim]);
-            requireSame(await train(), first);
+            requireSame(second, first);
           }),
         ),
     },

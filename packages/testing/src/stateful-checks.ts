@@ -1,4 +1,5 @@
-import { buffersOf, parametersOf, type Stateful } from '@diptych/core';
+import { buffersOf, type Context, parametersOf, type Stateful } from '@diptych/core';
+import { randomStream } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { type Check, ensure } from './check.js';
 import { type HostTensor, largestMagnitude, requireFinite, restore, snapshot } from './host-tensor.js';
@@ -169,4 +170,20 @@ export async function requireGradients(
     ensure(gradient !== undefined, `no gradient reaches ${name}`);
     ensure(largestMagnitude(gradient) > 0, `the gradient of ${name} is zero everywhere`);
   }
+}
+
+/** Runs a part in training twice, from the same stream and the same buffers, which are put back. */
+export async function trainTwice<Result>(
+  part: Stateful,
+  run: (context: Context) => Promise<Result>,
+): Promise<[Result, Result]> {
+  const buffers = await snapshot(buffersOf(part));
+  const train = async () => {
+    const random = randomStream(7, 3);
+    const result = await run({ training: true, random });
+    random.state.dispose();
+    restore(buffersOf(part), buffers);
+    return result;
+  };
+  return [await train(), await train()];
 }

@@ -11,8 +11,24 @@ import {
   type TextEncoder,
   type TextInput,
 } from '@diptych/core';
-import { type Embedding, Module, type RandomWeights } from '@diptych/nn';
-import type { NameAdapter, OpenedCheckpoint, Pretrained, TensorCollection } from '@diptych/weights';
+import {
+  BlankGenerator,
+  type Embedding,
+  type Generator,
+  generatorOf,
+  type Linear,
+  Module,
+  type RandomWeights,
+} from '@diptych/nn';
+import {
+  checkPretrained,
+  loadPretrained,
+  type NameAdapter,
+  type OpenedCheckpoint,
+  openSource,
+  type Pretrained,
+  type WeightSource,
+} from '@diptych/weights';
 import { sizesNow } from './resize-token-embeddings.js';
 import { checkTextTransformer, type TextTransformer, type TextTransformerConfig } from './text-transformer.js';
 import { type TextPretrainedOptions, withVocabSize } from './token-table.js';
@@ -93,18 +109,56 @@ export abstract class TextTower<Name extends string, Config extends TextTowerCon
   }
 }
 
-/** What both families do with a checkpoint: the token table gets the wanted rows, and the tokenizer is named. */
-export function towerCheckpoint(where: string, options: TextPretrainedOptions) {
-  return {
-    prepare: (tensors: TensorCollection, _: unknown, adapter: NameAdapter) =>
+/** What the two families do not agree on in a checkpoint. */
+export interface TextTowerCheckpoint<Config extends TextTowerConfig, Tower extends TextTower<string, Config>> {
+  /** What messages call the class. */
+  readonly where: string;
+  readonly modelType: string;
+  readonly adapter: NameAdapter;
+  /** The sizes that a checkpoint says, with as many rows of the token table as are wanted. */
+  readonly read: (opened: OpenedCheckpoint, vocabSize: number | undefined) => Config;
+  readonly build: (config: Config, options: TextTowerOptions) => Tower;
+  /** The last layer, which starts anew at another width: its name in the checkpoint, and how one begins. */
+  readonly head: (tower: Tower) => {
+    readonly name: string;
+    readonly layer: Linear;
+    readonly make: (hiddenSize: number, embedDim: number, generator: Generator) => Linear;
+  };
+  /** Of the first weights of such a layer. */
+  readonly stream: string;
+  /** Checkpoints may have no such layer, which then starts anew at any width. Default false. */
+  readonly mayLackHead?: boolean;
+}
+
+/**
+ * Loads a text tower of a dual encoder's checkpoint: the token table gets the wanted rows, and the tokenizer is named.
+ *
+ * @throws WeightsError if files are missing, the model is of another kind, or tensors do not fit; HubError if the download fails
+ */
+export async function loadTextTower<Config extends TextTowerConfig, Tower extends TextTower<string, Config>>(
+  model: string | WeightSource,
+  options: TextPretrainedOptions,
+  { where, modelType, adapter, read, build, head, stream, mayLackHead = false }: TextTowerCheckpoint<Config, Tower>,
+): Promise<Tower> {
+  checkPretrained(`${where}.fromPretrained`, options, ['vocabSize', 'newTokens']);
+  const { embedDim, vocabSize } = options;
+  return loadPretrained(openSource(model, options.hub), options, {
+    modelType,
+    read: (opened) => ({ architecture: read(opened, vocabSize), adapter }),
+    build: (config: Config) => build(config, { embedDim, generator: new BlankGenerator() }),
+    head: (tower) => {
+      const { config, embedDim: width } = tower;
+      if (width === config.projectionDim && !mayLackHead) return undefined;
+      const { name, layer, make } = head(tower);
+      return { name, layer, make: () => make(config.hiddenSize, width, generatorOf(options, stream)) };
+    },
+    prepare: (tensors, _, fitted) =>
       withVocabSize(tensors, {
         ...options,
         where,
-        adapter,
+        adapter: fitted,
         target: 'text_model.embeddings.token_embedding.weight',
       }),
-    about: ({ maxLength }: { readonly maxLength: number }, { name }: OpenedCheckpoint) => ({
-      tokenizer: { source: name, maxLength },
-    }),
-  };
+    about: ({ maxLength }, { name }) => ({ tokenizer: { source: name, maxLength } }),
+  });
 }

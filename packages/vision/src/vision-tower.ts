@@ -8,17 +8,24 @@ import {
 } from '@diptych/core';
 import {
   type Activation,
+  BlankGenerator,
   type Generator,
   normal,
   type PreNormBlockOptions,
   PreNormBlocks,
   type RandomWeights,
 } from '@diptych/nn';
-import type { NameAdapter, OpenedCheckpoint, TensorCollection } from '@diptych/weights';
+import {
+  checkPretrained,
+  loadPretrained,
+  openSource,
+  type PretrainedFamily,
+  type WeightSource,
+} from '@diptych/weights';
 import { checkDivides } from './encoder-options.js';
 import { ImageNetwork } from './image-network.js';
 import { checkPixels } from './pixels.js';
-import { withImageSize } from './pretrained/image-size.js';
+import { type SizedPretrainedOptions, withImageSize } from './pretrained/image-size.js';
 import { withPositionGrid } from './pretrained/position-grid.js';
 
 /** The sizes that CLIP's and SigLIP's vision towers have in common. */
@@ -143,24 +150,41 @@ export abstract class VisionTower<Name extends string, Config extends VisionTowe
   }
 }
 
+/** What the two families do not agree on in a checkpoint. */
+export interface VisionTowerCheckpoint<Config extends VisionTowerConfig, Tower extends VisionTower<string, Config>>
+  extends Pick<PretrainedFamily<Tower, Config>, 'read' | 'head'> {
+  /** What messages call the class. */
+  readonly where: string;
+  readonly build: (config: Config, options: VisionTowerOptions) => Tower;
+  /** Rows of the position table before the patches'. */
+  readonly prefix: number;
+}
+
 /**
- * What both families do with a checkpoint: positions are resampled for another size of pictures, and the transform follows.
+ * Loads a vision tower of a dual encoder's checkpoint: positions are resampled for another size of pictures, and the transform follows.
  *
- * @param prefix rows of the position table before the patches'
+ * @throws WeightsError, HubError if the checkpoint is missing, damaged or does not fit; ConfigError for another family
  */
-export function towerCheckpoint(prefix: number) {
-  return {
-    prepare: (tensors: TensorCollection, { config }: { readonly config: VisionTowerConfig }, adapter: NameAdapter) =>
+export async function loadVisionTower<Config extends VisionTowerConfig, Tower extends VisionTower<string, Config>>(
+  model: string | WeightSource,
+  options: SizedPretrainedOptions,
+  { where, read, build, head, prefix }: VisionTowerCheckpoint<Config, Tower>,
+): Promise<Tower> {
+  checkPretrained(`${where}.fromPretrained`, options, ['imageSize']);
+  const { embedDim, imageSize } = options;
+  return loadPretrained(openSource(model, options.hub), options, {
+    read,
+    build: (config: Config) => build(config, { embedDim, imageSize, generator: new BlankGenerator() }),
+    head,
+    prepare: (tensors, { config }, adapter) =>
       withPositionGrid(tensors, {
         adapter,
         target: 'vision_model.embeddings.position_embedding.weight',
         prefix,
         gridSize: gridSizeOf(config),
       }),
-    about: (
-      { imageSize }: { readonly imageSize: number },
-      { transform }: OpenedCheckpoint,
-      architecture: VisionTowerConfig,
-    ) => ({ transform: withImageSize(transform, imageSize, architecture.imageSize) }),
-  };
+    about: (tower, { transform }, architecture) => ({
+      transform: withImageSize(transform, tower.imageSize, architecture.imageSize),
+    }),
+  });
 }

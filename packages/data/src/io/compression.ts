@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { bunzip2 } from './bzip2.js';
+import { peek } from './peek.js';
 import { unxz } from './xz.js';
 import { unzstd } from './zstd.js';
 
@@ -35,7 +36,7 @@ const MAGIC: readonly (readonly [readonly (number | undefined)[], Compression])[
  * @throws Error where the bytes are damaged, cut short or compressed in another way
  */
 export async function* decompress(chunks: AsyncIterable<Uint8Array>, depth = 0): AsyncGenerator<Uint8Array> {
-  const { head, whole } = await peek(chunks);
+  const { head, whole } = await peek(chunks, MAGIC_BYTES);
   const compression = compressionOf(head);
   if (compression === undefined) {
     yield* whole;
@@ -49,33 +50,6 @@ export async function* decompress(chunks: AsyncIterable<Uint8Array>, depth = 0):
 }
 
 const MAX_DEPTH = 3;
-
-/** The first bytes of a stream, and the stream with them. */
-async function peek(chunks: AsyncIterable<Uint8Array>) {
-  const iterator = chunks[Symbol.asyncIterator]();
-  const first: Uint8Array[] = [];
-  let length = 0;
-  while (length < MAGIC_BYTES) {
-    const { value, done } = await iterator.next();
-    if (done) break;
-    first.push(value);
-    length += value.byteLength;
-  }
-  const head = Buffer.concat(first).subarray(0, MAGIC_BYTES);
-  async function* whole() {
-    try {
-      yield* first.splice(0);
-      for (;;) {
-        const { value, done } = await iterator.next();
-        if (done) return;
-        yield value;
-      }
-    } finally {
-      await iterator.return?.();
-    }
-  }
-  return { head, whole: whole() };
-}
 
 async function* gunzip(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const stream = createGunzip();

@@ -3,6 +3,7 @@ import { publicName } from '@diptych/core/http';
 import { DataError, type DataErrorParts } from '../data-error.js';
 import { type CsvDialect, type CsvRow, firstCsvRow, readCsvRows } from '../io/csv-rows.js';
 import { openBytes } from '../io/open.js';
+import { peek } from '../io/peek.js';
 import { asUtf8 } from '../io/utf8-stream.js';
 import type { PairSource, ReadContext } from '../source.js';
 import { captionsOfCell } from './caption-cell.js';
@@ -64,7 +65,7 @@ async function* readTable(file: DataFile, firstItem: number, options: CsvOptions
   const { maxRowBytes = 2 ** 20 } = options;
   const reader = rowReader(file, options, reject);
   const content = asUtf8(openBytes(file.path, { ...options.http, signal }), file.name);
-  const { head, whole } = await beginning(content);
+  const { head, whole } = await peek(content, HEAD_BYTES);
   const { dialect, columns, headerLine } = await layoutOf(head, file, options, maxRowBytes);
   // Of columns with one name the first counts, as in pandas, which renames the others.
   const named = [...new Set(columns)].map((name) => [name, columns.indexOf(name)] as const);
@@ -99,23 +100,7 @@ async function* readTable(file: DataFile, firstItem: number, options: CsvOptions
   }
 }
 
-/** The first bytes of a file, enough for any header, and the file with them. */
-async function beginning(content: AsyncGenerator<Uint8Array>) {
-  const first: Uint8Array[] = [];
-  let length = 0;
-  while (length < HEAD_BYTES) {
-    const { value, done } = await content.next();
-    if (done) break;
-    first.push(value);
-    length += value.byteLength;
-  }
-  async function* whole() {
-    yield* first.splice(0);
-    yield* content;
-  }
-  return { head: Buffer.concat(first), whole: whole() };
-}
-
+/** Enough for any header. */
 const HEAD_BYTES = 2 ** 16;
 
 interface Layout {

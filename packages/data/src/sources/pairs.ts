@@ -18,7 +18,7 @@ import { type LabelColumns, labelKinds, readLabels } from '../labels.js';
 import type { Origin } from '../origin.js';
 import { type ImageRef, type PairRecord, toImageRef } from '../record.js';
 import type { PairSource, ReadContext } from '../source.js';
-import { defaultLimits, type RowLimits, valueAt } from './row.js';
+import { defaultLimits, notAPair, type RowLimits, valueAt } from './row.js';
 
 /** A pair as code hands it over. */
 export interface PairInput {
@@ -104,13 +104,7 @@ export function recordFrom(
 ): PairRecord | undefined {
   const origin: Origin = { file: name, row };
   if (typeof input !== 'object' || input === null) {
-    reject(
-      new DataError('wrong-type', origin, {
-        expected: 'an object { image, text }',
-        got: describe(input),
-        remedy: 'give one for each pair',
-      }),
-    );
+    reject(notAPair(input, origin, 'give one for each pair'));
     return undefined;
   }
   const image = imageFrom(input.image, origin, options, reject);

@@ -38,6 +38,11 @@ export interface RowReader {
   readonly reject: (error: DataError) => void;
 }
 
+/** The error for something that holds no pair. */
+export function notAPair(value: unknown, origin: Origin, remedy: string): DataError {
+  return new DataError('wrong-type', origin, { expected: 'an object { image, text }', got: describe(value), remedy });
+}
+
 /**
  * One row (a parsed JSON object, a CSV record, a Parquet row) as a record; undefined where it was rejected.
  *
@@ -46,13 +51,7 @@ export interface RowReader {
 export function recordFromRow(row: unknown, item: number, origin: Origin, reader: RowReader): PairRecord | undefined {
   const { fields, limits, reject } = reader;
   if (typeof row !== 'object' || row === null || Array.isArray(row)) {
-    reject(
-      new DataError('wrong-type', origin, {
-        expected: 'an object { image, text }',
-        got: describe(row),
-        remedy: 'write one object a row',
-      }),
-    );
+    reject(notAPair(row, origin, 'write one object a row'));
     return undefined;
   }
   const values = row as Record<string, unknown>;

@@ -1,4 +1,4 @@
-import { ConfigError } from '@diptych/core';
+import { checkBytes } from '@diptych/core';
 
 /** An image format that can be decoded. */
 export type ImageFormat = 'jpeg' | 'png' | 'webp' | 'gif' | 'tiff' | 'avif';
@@ -15,13 +15,7 @@ export type Sniffed = { readonly format: ImageFormat } | { readonly instead: str
  * @throws ConfigError for anything but a Uint8Array
  */
 export function sniff(bytes: Uint8Array): Sniffed {
-  if (!(bytes instanceof Uint8Array)) {
-    throw new ConfigError({
-      where: 'preprocess.sniff',
-      expected: 'the bytes of a file, a Uint8Array',
-      got: typeof bytes,
-    });
-  }
+  checkBytes('preprocess.sniff', bytes);
   for (const { format, matches } of signatures) if (matches(bytes)) return { format };
   return { instead: describeForeign(bytes) };
 }

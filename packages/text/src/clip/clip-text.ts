@@ -1,7 +1,6 @@
 import type { Context, Encoded, TextInput } from '@diptych/core';
 import {
   attentionBias,
-  BlankGenerator,
   causalBias,
   type Generator,
   generatorOf,
@@ -9,17 +8,9 @@ import {
   normal,
   TRANSFORMERS_ACTIVATIONS,
 } from '@diptych/nn';
-import {
-  adapters,
-  checkPretrained,
-  loadPretrained,
-  type OpenedCheckpoint,
-  openSource,
-  type WeightSource,
-  wrongFamily,
-} from '@diptych/weights';
+import { adapters, type OpenedCheckpoint, type WeightSource, wrongFamily } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
-import { TextTower, type TextTowerOptions, towerCheckpoint } from '../text-tower.js';
+import { loadTextTower, TextTower, type TextTowerOptions } from '../text-tower.js';
 import { TextTransformer } from '../text-transformer.js';
 import { checkTokens } from '../token-input.js';
 import type { TextPretrainedOptions } from '../token-table.js';
@@ -52,19 +43,16 @@ export class ClipText extends TextTower<ClipTextName, ClipTextConfig> {
    *   download fails
    */
   static async fromPretrained(model: string | WeightSource, options: TextPretrainedOptions = {}): Promise<ClipText> {
-    checkPretrained('text.ClipText.fromPretrained', options, ['vocabSize', 'newTokens']);
-    const { embedDim, vocabSize } = options;
-    return loadPretrained(openSource(model, options.hub), options, {
-      ...towerCheckpoint('text.ClipText', options),
+    return loadTextTower<ClipTextConfig, ClipText>(model, options, {
+      where: 'text.ClipText',
       modelType: 'clip',
-      read: (opened) => ({ architecture: readConfig(opened, vocabSize), adapter: adapters.clipText }),
-      build: (config: ClipTextConfig) => new ClipText(config, { embedDim, generator: new BlankGenerator() }),
-      // of CLIPTextModel, which has none, as of another width
-      head: ({ textProjection, embedDim: width, config }) => ({
-        name: 'text_projection',
-        layer: textProjection,
-        make: () => projection(config.hiddenSize, width, generatorOf(options, 'text/clip/head')),
-      }),
+      adapter: adapters.clipText,
+      read: readConfig,
+      build: (config, sizes) => new ClipText(config, sizes),
+      head: ({ textProjection }) => ({ name: 'text_projection', layer: textProjection, make: projection }),
+      stream: 'text/clip/head',
+      // CLIPTextModel has none
+      mayLackHead: true,
     });
   }
 

@@ -1,25 +1,8 @@
 import { type Context, type Encoded, ShapeError, type TextInput } from '@diptych/core';
-import {
-  BlankGenerator,
-  type Generator,
-  generatorOf,
-  Linear,
-  normal,
-  TRANSFORMERS_ACTIVATIONS,
-  tokenAt,
-  zeros,
-} from '@diptych/nn';
-import {
-  adapters,
-  checkPretrained,
-  loadPretrained,
-  type OpenedCheckpoint,
-  openSource,
-  type WeightSource,
-  wrongFamily,
-} from '@diptych/weights';
+import { type Generator, generatorOf, Linear, normal, TRANSFORMERS_ACTIVATIONS, tokenAt, zeros } from '@diptych/nn';
+import { adapters, type OpenedCheckpoint, type WeightSource, wrongFamily } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
-import { TextTower, type TextTowerOptions, towerCheckpoint } from '../text-tower.js';
+import { loadTextTower, TextTower, type TextTowerOptions } from '../text-tower.js';
 import { TextTransformer } from '../text-transformer.js';
 import { checkTokens } from '../token-input.js';
 import type { TextPretrainedOptions } from '../token-table.js';
@@ -61,21 +44,14 @@ export class SiglipText extends TextTower<SiglipTextName, SiglipTextConfig> {
    *   download fails
    */
   static async fromPretrained(model: string | WeightSource, options: TextPretrainedOptions = {}): Promise<SiglipText> {
-    checkPretrained('text.SiglipText.fromPretrained', options, ['vocabSize', 'newTokens']);
-    const { embedDim, vocabSize } = options;
-    return loadPretrained(openSource(model, options.hub), options, {
-      ...towerCheckpoint('text.SiglipText', options),
+    return loadTextTower<SiglipTextConfig, SiglipText>(model, options, {
+      where: 'text.SiglipText',
       modelType: 'siglip',
-      read: (opened) => ({ architecture: readConfig(opened, vocabSize), adapter: adapters.siglipText }),
-      build: (config: SiglipTextConfig) => new SiglipText(config, { embedDim, generator: new BlankGenerator() }),
-      head: ({ textModel: { head }, embedDim: width, config }) =>
-        width === config.projectionDim
-          ? undefined
-          : {
-              name: 'text_model.head',
-              layer: head,
-              make: () => linearHead(config.hiddenSize, width, generatorOf(options, 'text/siglip/head')),
-            },
+      adapter: adapters.siglipText,
+      read: readConfig,
+      build: (config, sizes) => new SiglipText(config, sizes),
+      head: ({ textModel }) => ({ name: 'text_model.head', layer: textModel.head, make: linearHead }),
+      stream: 'text/siglip/head',
     });
   }
 

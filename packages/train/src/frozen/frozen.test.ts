@@ -1,6 +1,5 @@
 import '@tensorflow/tfjs-backend-cpu';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { inference } from '@diptych/core';
 import { AttentionFusion } from '@diptych/fusion';
@@ -18,17 +17,17 @@ import {
 import { cacheFeatures, embedCollection, trainHeads } from '@diptych/train/node';
 import { openSafetensors } from '@diptych/weights/node';
 import * as tf from '@tensorflow/tfjs-core';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { eachFolder } from '../../../core/test/each-folder.js';
 import { sourceOf, TinyImageEncoder, TinyTextEncoder, tinyBatches } from '../../test/tiny-model.js';
 import { tinyLoss, tinyModel } from '../../test/tiny-run.js';
 
 beforeAll(() => tf.setBackend('cpu'));
 
 let folder: string;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'diptych-frozen-'));
+eachFolder('frozen', (path) => {
+  folder = path;
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const towers = (seed = 1) => ({
   image: new TinyImageEncoder({ batchNorm: true, seed }),

@@ -1,6 +1,5 @@
 import type { Context, Encoded, ImageInput } from '@diptych/core';
 import {
-  BlankGenerator,
   Conv2d,
   Embedding,
   type Generator,
@@ -13,11 +12,11 @@ import {
   parameter,
   tokenAt,
 } from '@diptych/nn';
-import { checkPretrained, loadPretrained, openSource, type WeightSource } from '@diptych/weights';
+import type { WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { gridToTokens, tokensAfter } from '../grid.js';
 import type { SizedPretrainedOptions } from '../pretrained/image-size.js';
-import { gridSizeOf, towerBlocks, towerCheckpoint, VisionTower, type VisionTowerOptions } from '../vision-tower.js';
+import { gridSizeOf, loadVisionTower, towerBlocks, VisionTower, type VisionTowerOptions } from '../vision-tower.js';
 import { CLIP_VISIONS, type ClipVisionConfig, type ClipVisionName } from './clip-vision-configs.js';
 import { clipVisionOf } from './clip-vision-pretrained.js';
 
@@ -125,13 +124,11 @@ export class ClipVision extends VisionTower<ClipVisionName, ClipVisionConfig> {
    * @throws WeightsError, HubError if the checkpoint is missing, damaged or does not fit; ConfigError for another family
    */
   static async fromPretrained(model: string | WeightSource, options: SizedPretrainedOptions = {}): Promise<ClipVision> {
-    checkPretrained('vision.ClipVision.fromPretrained', options, ['imageSize']);
-    const { embedDim, imageSize } = options;
-    return loadPretrained(openSource(model, options.hub), options, {
-      ...towerCheckpoint(1),
+    return loadVisionTower<ClipVisionConfig, ClipVision>(model, options, {
+      where: 'vision.ClipVision',
+      prefix: 1,
       read: clipVisionOf,
-      build: (architecture: ClipVisionConfig) =>
-        new ClipVision(architecture, { embedDim, imageSize, generator: new BlankGenerator() }),
+      build: (config, sizes) => new ClipVision(config, sizes),
       head: ({ visualProjection, embedDim: width }) => ({
         name: 'visual_projection',
         layer: visualProjection,

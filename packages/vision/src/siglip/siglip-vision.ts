@@ -1,6 +1,5 @@
 import type { Context, Encoded, ImageInput } from '@diptych/core';
 import {
-  BlankGenerator,
   Conv2d,
   Embedding,
   type Generator,
@@ -15,12 +14,12 @@ import {
   parameter,
   tokenAt,
 } from '@diptych/nn';
-import { checkPretrained, loadPretrained, openSource, type WeightSource } from '@diptych/weights';
+import type { WeightSource } from '@diptych/weights';
 import * as tf from '@tensorflow/tfjs-core';
 import { gridToTokens } from '../grid.js';
 import type { SizedPretrainedOptions } from '../pretrained/image-size.js';
 import { TIMM_INIT, timmLinear } from '../timm-linear.js';
-import { gridSizeOf, towerBlocks, towerCheckpoint, VisionTower, type VisionTowerOptions } from '../vision-tower.js';
+import { gridSizeOf, loadVisionTower, towerBlocks, VisionTower, type VisionTowerOptions } from '../vision-tower.js';
 import { SIGLIP_VISIONS, type SiglipVisionConfig, type SiglipVisionName } from './siglip-vision-configs.js';
 import { siglipVisionOf } from './siglip-vision-pretrained.js';
 
@@ -144,13 +143,11 @@ export class SiglipVision extends VisionTower<SiglipVisionName, SiglipVisionConf
     model: string | WeightSource,
     options: SizedPretrainedOptions = {},
   ): Promise<SiglipVision> {
-    checkPretrained('vision.SiglipVision.fromPretrained', options, ['imageSize']);
-    const { embedDim, imageSize } = options;
-    return loadPretrained(openSource(model, options.hub), options, {
-      ...towerCheckpoint(0),
+    return loadVisionTower<SiglipVisionConfig, SiglipVision>(model, options, {
+      where: 'vision.SiglipVision',
+      prefix: 0,
       read: siglipVisionOf,
-      build: (architecture: SiglipVisionConfig) =>
-        new SiglipVision(architecture, { embedDim, imageSize, generator: new BlankGenerator() }),
+      build: (config, sizes) => new SiglipVision(config, sizes),
       head: ({ projection, embedDim: width }) =>
         projection && {
           name: 'projection',

@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError, WeightsError } from '@diptych/core';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { eachFolder } from '../../../core/test/each-folder.js';
 import { memorySource } from '../memory-source.js';
 import { openTensors } from '../open-tensors.js';
 import { readJson } from '../weight-source.js';
@@ -11,10 +11,9 @@ import { writeSafetensors } from './write-safetensors.js';
 
 describe('openSource', () => {
   let folder = '';
-  beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'diptych-source-'));
+  eachFolder('source', (path) => {
+    folder = path;
   });
-  afterEach(() => rmSync(folder, { recursive: true }));
 
   it('opens a folder', async () => {
     await writeSafetensors(join(folder, 'model.safetensors'), {

@@ -1,7 +1,8 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { eachFolder } from '../../../core/test/each-folder.js';
 import { openTensors } from '../open-tensors.js';
 import type { TensorData } from '../tensor-collection.js';
 import { folderSource } from './folder-source.js';
@@ -16,10 +17,9 @@ const tensors = { a: tensor(10, 0), b: tensor(10, 100), large: tensor(100, 200),
 
 describe('writeSharded', () => {
   let folder = '';
-  beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'diptych-shards-'));
+  eachFolder('shards', (path) => {
+    folder = path;
   });
-  afterEach(() => rmSync(folder, { recursive: true }));
 
   it('writes one file where that is enough', async () => {
     expect(await writeSharded(folder, tensors)).toEqual(['model.safetensors']);

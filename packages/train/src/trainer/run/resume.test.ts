@@ -1,24 +1,23 @@
 import '@tensorflow/tfjs-backend-cpu';
 import '@diptych/tfjs-backend-onnxruntime';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDiptychError } from '@diptych/core';
 import type { StepReport, TrainingEvent, TrainingSnapshot } from '@diptych/train';
 import { FolderCheckpoints, jsonlLog } from '@diptych/train/node';
 import { writeSafetensors } from '@diptych/weights/node';
 import * as tf from '@tensorflow/tfjs-core';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { eachFolder } from '../../../../core/test/each-folder.js';
 import { sourceOf, tinyBatches } from '../../../test/tiny-model.js';
 import { tinyModel, tinyTrainer } from '../../../test/tiny-run.js';
 
 beforeAll(() => tf.setBackend('cpu'));
 
 let folder: string;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'diptych-train-'));
+eachFolder('train', (path) => {
+  folder = path;
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const source = () => sourceOf(tinyBatches(5, 6));
 

@@ -4,7 +4,6 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -13,7 +12,6 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDiptychError, type PairBatch } from '@diptych/core';
 import { ownIdentity } from '@diptych/core/node';
@@ -29,17 +27,17 @@ import {
 } from '@diptych/train';
 import { FolderCheckpoints, jsonlLog } from '@diptych/train/node';
 import * as tf from '@tensorflow/tfjs-core';
-import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { eachFolder } from '../../../../core/test/each-folder.js';
 import { sourceOf, tinyBatches } from '../../../test/tiny-model.js';
 import { tinyLoss, tinyModel, tinyTrainer } from '../../../test/tiny-run.js';
 
 beforeAll(() => tf.setBackend('cpu'));
 
 let folder: string;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'diptych-run-'));
+eachFolder('run', (path) => {
+  folder = path;
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const logOf = (path: string) =>
   readFileSync(path, 'utf8')
