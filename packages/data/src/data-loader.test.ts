@@ -254,7 +254,8 @@ describe('the loader', () => {
     }
   });
 
-  it('stops reading when the loop is left, and can start again', async () => {
+  /** A thousand items, and how many of them were read. */
+  function counted() {
     let read = 0;
     const source = iterable(function* () {
       for (const item of someItems(1000)) {
@@ -262,24 +263,23 @@ describe('the loader', () => {
         yield item;
       }
     });
+    return { source, count: () => read };
+  }
+
+  it('stops reading when the loop is left, and can start again', async () => {
+    const { source, count } = counted();
     const loader = makeLoader(source, { prefetch: 2 });
     for await (const _ of loader.epoch(0)) break;
-    expect(read).toBeLessThan(30);
+    expect(count()).toBeLessThan(30);
     expect((await allOf(loader)).length).toBe(250);
   });
 
   it('reads no further than prefetch while the reader is busy', async () => {
-    let read = 0;
-    const source = iterable(function* () {
-      for (const item of someItems(1000)) {
-        read++;
-        yield item;
-      }
-    });
+    const { source, count } = counted();
     const iterator = makeLoader(source, { prefetch: 3 }).epoch(0);
     await iterator.next();
     await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(read).toBeLessThanOrEqual(6 * 4);
+    expect(count()).toBeLessThanOrEqual(6 * 4);
     await iterator.return();
   });
 

@@ -111,38 +111,14 @@ describe('MultiheadAttention', () => {
       later.map((hide) => (hide ? Number.NEGATIVE_INFINITY : 0)),
       [3, 4],
     );
-    const run = (options: object) => module.forward(q, k, k, options, inference).output;
-    expect(
-      maxError(
-        run({ keyPaddingMask: padding }),
-        expected((_, j) => j === 2),
-      ),
-    ).toBeLessThan(1e-5);
-    expect(
-      maxError(
-        run({ attentionMask: forbidden }),
-        expected((i, j) => j > i),
-      ),
-    ).toBeLessThan(1e-5);
-    expect(
-      maxError(
-        run({ attentionMask: additive }),
-        expected((i, j) => j > i),
-      ),
-    ).toBeLessThan(1e-5);
+    const requireClose = (options: object, hidden: Parameters<typeof expected>[0]) =>
+      expect(maxError(module.forward(q, k, k, options, inference).output, expected(hidden))).toBeLessThan(1e-5);
+    requireClose({ keyPaddingMask: padding }, (_, j) => j === 2);
+    requireClose({ attentionMask: forbidden }, (i, j) => j > i);
+    requireClose({ attentionMask: additive }, (i, j) => j > i);
     const perHead = tf.tile(tf.reshape(additive, [1, 3, 4]), [2, 1, 1]);
-    expect(
-      maxError(
-        run({ attentionMask: perHead }),
-        expected((i, j) => j > i),
-      ),
-    ).toBeLessThan(1e-5);
-    expect(
-      maxError(
-        run({ attentionMask: additive, keyPaddingMask: padding }),
-        expected((i, j) => j > i || j === 2),
-      ),
-    ).toBeLessThan(1e-5);
+    requireClose({ attentionMask: perHead }, (i, j) => j > i);
+    requireClose({ attentionMask: additive, keyPaddingMask: padding }, (i, j) => j > i || j === 2);
   });
 
   it('adds finite masks to the scores', () => {

@@ -33,6 +33,12 @@ export interface NearDuplicates {
   readonly similar: readonly SimilarGroup[];
 }
 
+const WHERE = 'search.nearDuplicates';
+/** Rows that are looked for at a time. */
+const BATCH = 256;
+/** Neighbours of a row that are looked at first. */
+const NEIGHBOURS = 32;
+
 const OPTIONS: OptionNames<NearDuplicatesOptions> = {
   threshold: 'optional',
   content: 'optional',
@@ -40,11 +46,6 @@ const OPTIONS: OptionNames<NearDuplicatesOptions> = {
   signal: 'optional',
   onProgress: 'optional',
 };
-const WHERE = 'search.nearDuplicates';
-/** Rows that are looked for at a time. */
-const BATCH = 256;
-/** Neighbours of a row that are looked at first. */
-const NEIGHBOURS = 32;
 
 /**
  * An id of bytes for a row's metadata, by which copies are found: SHA-256, in hexadecimal.

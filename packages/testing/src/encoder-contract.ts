@@ -6,6 +6,7 @@ import { type Check, checkContract, ensure, type Runner, register } from './chec
 import { evaluate, type HostTensor, requireClose, requireFinite, snapshot } from './host-tensor.js';
 import { randomNormal } from './random-normal.js';
 import {
+  checkedWidth,
   type PartContract,
   requireGradients,
   statefulChecks,
@@ -65,8 +66,7 @@ export function encoderChecks<Input extends EncoderInput>(contract: EncoderContr
       name: 'gives pooled [B,D], sequence [B,T,D] and mask [B,T], for every batch size',
       run: () =>
         withPart(create, async (encoder) => {
-          const { embedDim } = encoder;
-          ensure(Number.isSafeInteger(embedDim) && embedDim > 0, `embedDim is ${embedDim}`);
+          const embedDim = checkedWidth(encoder);
           for (const size of [1, 2, 3]) {
             await withInput(size, size, async (batch) => requireOutput(await run(encoder, batch), size, embedDim));
           }

@@ -5,6 +5,7 @@ import { type Check, checkContract, ensure, type Runner, register } from './chec
 import { evaluate, type HostTensor, requireClose, requireFinite, snapshot } from './host-tensor.js';
 import { randomNormal } from './random-normal.js';
 import {
+  checkedWidth,
   type PartContract,
   requireGradients,
   statefulChecks,
@@ -75,8 +76,7 @@ export function fusionChecks(contract: FusionContract): Check[] {
       name: 'gives fused [B,D] and attention [B,heads,queries,keys], for every batch size',
       run: () =>
         withPart(create, async (fusion) => {
-          const { embedDim } = fusion;
-          ensure(Number.isSafeInteger(embedDim) && embedDim > 0, `embedDim is ${embedDim}`);
+          const embedDim = checkedWidth(fusion);
           for (const size of [1, 2, 3]) {
             await withTowers(size, size, embedDim, async (towers) => {
               const { fused, ...attention } = await run(fusion, towers);

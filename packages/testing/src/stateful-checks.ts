@@ -187,3 +187,9 @@ export async function trainTwice<Result>(
   };
   return [await train(), await train()];
 }
+
+/** The width that a part says it gives. */
+export function checkedWidth({ embedDim }: { readonly embedDim: number }): number {
+  ensure(Number.isSafeInteger(embedDim) && embedDim > 0, `embedDim is ${embedDim}`);
+  return embedDim;
+}

@@ -16,23 +16,19 @@ import {
 // Names and shapes of torchvision's networks with 1000 classes, by reference/gen_torchvision_mobile.py.
 
 const options = { embedDim: 1000, generator: new BlankGenerator() };
+const efficientNet = (name: keyof typeof EFFICIENTNET_CONFIGS): [() => Stateful, NameAdapter] => [
+  () => new EfficientNet(name, options),
+  torchvisionEfficientNet(EFFICIENTNET_CONFIGS[name]),
+];
+const mobileNet = (name: keyof typeof MOBILENET_V3_CONFIGS): [() => Stateful, NameAdapter] => [
+  () => new MobileNetV3(name, options),
+  torchvisionMobileNetV3(MOBILENET_V3_CONFIGS[name]),
+];
 const networks: Record<keyof typeof published, [() => Stateful, NameAdapter]> = {
-  efficientnet_b0: [
-    () => new EfficientNet('efficientnet_b0', options),
-    torchvisionEfficientNet(EFFICIENTNET_CONFIGS.efficientnet_b0),
-  ],
-  efficientnet_b2: [
-    () => new EfficientNet('efficientnet_b2', options),
-    torchvisionEfficientNet(EFFICIENTNET_CONFIGS.efficientnet_b2),
-  ],
-  mobilenet_v3_small: [
-    () => new MobileNetV3('mobilenet_v3_small', options),
-    torchvisionMobileNetV3(MOBILENET_V3_CONFIGS.mobilenet_v3_small),
-  ],
-  mobilenet_v3_large: [
-    () => new MobileNetV3('mobilenet_v3_large', options),
-    torchvisionMobileNetV3(MOBILENET_V3_CONFIGS.mobilenet_v3_large),
-  ],
+  efficientnet_b0: efficientNet('efficientnet_b0'),
+  efficientnet_b2: efficientNet('efficientnet_b2'),
+  mobilenet_v3_small: mobileNet('mobilenet_v3_small'),
+  mobilenet_v3_large: mobileNet('mobilenet_v3_large'),
 };
 
 it.each(Object.entries(networks))(

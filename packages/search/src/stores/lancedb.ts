@@ -7,6 +7,7 @@ import type { Hit, SearchOptions, StoredRow, StoreRows, VectorStore } from '../v
 import { columnsOf, EMPTY_COLUMN, literalOf, sqlOf, typeOfColumn } from './lancedb-columns.js';
 import { loadPeer } from './load-peer.js';
 import { inStore, OpenStore } from './open-store.js';
+import { STORE, type StoreOptions } from './store-options.js';
 
 /** What is used of a table of LanceDB. */
 export interface LanceTable {
@@ -44,11 +45,7 @@ export interface LanceConnection {
 }
 
 /** Options of {@link openLanceDb}. */
-export interface LanceDbOptions {
-  /** Of the vectors. */
-  readonly embedDim: number;
-  /** Default `cosine`. */
-  readonly metric?: Metric;
+export interface LanceDbOptions extends StoreOptions {
   /** Table of the rows, made if it is not there. Letters, digits, _ and -. */
   readonly table: string;
   /** A folder, or object storage: `s3://bucket/path`, `gs://…`, `az://…`. Opened by the package @lancedb/lancedb, which has to be installed. */
@@ -60,8 +57,7 @@ export interface LanceDbOptions {
 }
 
 const OPTIONS: OptionNames<LanceDbOptions> = {
-  embedDim: 'required',
-  metric: 'optional',
+  ...STORE,
   table: 'required',
   uri: 'optional',
   storageOptions: 'optional',

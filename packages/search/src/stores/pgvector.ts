@@ -8,6 +8,7 @@ import { loadPeer } from './load-peer.js';
 import { inStore, OpenStore } from './open-store.js';
 import { vectorArray } from './pgvector-binary.js';
 import { SqlParameters, sqlOf } from './pgvector-filter.js';
+import { STORE, type StoreOptions } from './store-options.js';
 
 /** What runs SQL: a `Client` or `Pool` of the package pg, a `PGlite`, or anything of that form. */
 export interface SqlClient {
@@ -15,11 +16,7 @@ export interface SqlClient {
 }
 
 /** Options of {@link openPgVector}. */
-export interface PgVectorOptions {
-  /** Of the vectors. */
-  readonly embedDim: number;
-  /** Default `cosine`. */
-  readonly metric?: Metric;
+export interface PgVectorOptions extends StoreOptions {
   /** Table of the rows, made if it is not there: letters, digits and _, default `diptych_vectors`. */
   readonly table?: string;
   /** `postgres://…`: connects by the package pg, which has to be installed. */
@@ -31,8 +28,7 @@ export interface PgVectorOptions {
 }
 
 const OPTIONS: OptionNames<PgVectorOptions> = {
-  embedDim: 'required',
-  metric: 'optional',
+  ...STORE,
   table: 'optional',
   url: 'optional',
   client: 'optional',

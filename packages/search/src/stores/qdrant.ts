@@ -7,13 +7,10 @@ import type { Metadata } from '../metadata.js';
 import type { Hit, SearchOptions, StoredRow, StoreRows, VectorStore } from '../vector-store.js';
 import { OpenStore } from './open-store.js';
 import { qdrantFilter } from './qdrant-filter.js';
+import { STORE, type StoreOptions } from './store-options.js';
 
 /** Options of {@link openQdrant}. */
-export interface QdrantOptions {
-  /** Of the vectors. */
-  readonly embedDim: number;
-  /** Default `cosine`. */
-  readonly metric?: Metric;
+export interface QdrantOptions extends StoreOptions {
   /** Of the server, default `http://127.0.0.1:6333`. */
   readonly url?: string;
   /** Made if it is not there. */
@@ -26,8 +23,7 @@ export interface QdrantOptions {
 }
 
 const OPTIONS: OptionNames<QdrantOptions> = {
-  embedDim: 'required',
-  metric: 'optional',
+  ...STORE,
   url: 'optional',
   collection: 'required',
   apiKey: 'optional',

@@ -1,6 +1,23 @@
 import type { Architectures, OptionNames } from '@diptych/core';
 import type { Activation } from '@diptych/nn';
 
+/** What {@link BertConfig} may hold. */
+const OPTIONS: OptionNames<BertConfig> = {
+  vocabSize: 'required',
+  hiddenSize: 'required',
+  numLayers: 'required',
+  numHeads: 'required',
+  intermediateSize: 'required',
+  maxPositions: 'required',
+  typeVocabSize: 'optional',
+  activation: 'optional',
+  layerNormEps: 'optional',
+  dropout: 'optional',
+  attentionDropout: 'optional',
+  padTokenId: 'optional',
+  positions: 'optional',
+};
+
 /** Sizes and habits of a BERT-like encoder. */
 export interface BertConfig {
   readonly vocabSize: number;
@@ -28,22 +45,6 @@ export interface BertConfig {
    */
   readonly positions?: 'absolute' | 'roberta';
 }
-
-const OPTIONS: OptionNames<BertConfig> = {
-  vocabSize: 'required',
-  hiddenSize: 'required',
-  numLayers: 'required',
-  numHeads: 'required',
-  intermediateSize: 'required',
-  maxPositions: 'required',
-  typeVocabSize: 'optional',
-  activation: 'optional',
-  layerNormEps: 'optional',
-  dropout: 'optional',
-  attentionDropout: 'optional',
-  padTokenId: 'optional',
-  positions: 'optional',
-};
 
 /** Architectures by the names of their best-known checkpoints. */
 export type BertName = keyof typeof BERT_CONFIGS;

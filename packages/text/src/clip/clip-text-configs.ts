@@ -1,6 +1,13 @@
 import type { Architectures, OptionNames } from '@diptych/core';
 import { TEXT_TRANSFORMER, type TextTransformerConfig } from '../text-transformer.js';
 
+/** What {@link ClipTextConfig} may hold. */
+const OPTIONS: OptionNames<ClipTextConfig> = {
+  ...TEXT_TRANSFORMER,
+  projectionDim: 'required',
+  eosTokenId: 'optional',
+};
+
 /** Shape of CLIP's text tower. Defaults: activation `quick_gelu`, layerNormEps 1e-5. */
 export interface ClipTextConfig extends TextTransformerConfig {
   /** Width that both towers are projected to. */
@@ -8,12 +15,6 @@ export interface ClipTextConfig extends TextTransformerConfig {
   /** Id of the end token, whose first place in a row is pooled. Default: the last id of the vocabulary. */
   readonly eosTokenId?: number;
 }
-
-const OPTIONS: OptionNames<ClipTextConfig> = {
-  ...TEXT_TRANSFORMER,
-  projectionDim: 'required',
-  eosTokenId: 'optional',
-};
 
 /** A name of {@link CLIP_TEXT_CONFIGS}. */
 export type ClipTextName = keyof typeof CLIP_TEXT_CONFIGS;

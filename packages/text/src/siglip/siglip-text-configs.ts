@@ -1,16 +1,17 @@
 import type { Architectures, OptionNames } from '@diptych/core';
 import { TEXT_TRANSFORMER, type TextTransformerConfig } from '../text-transformer.js';
 
+/** What {@link SiglipTextConfig} may hold. */
+const OPTIONS: OptionNames<SiglipTextConfig> = {
+  ...TEXT_TRANSFORMER,
+  projectionDim: 'optional',
+};
+
 /** Shape of SigLIP's text tower. Defaults: activation `gelu_tanh`, layerNormEps 1e-6. */
 export interface SiglipTextConfig extends TextTransformerConfig {
   /** Width of the result, default hiddenSize. */
   readonly projectionDim?: number;
 }
-
-const OPTIONS: OptionNames<SiglipTextConfig> = {
-  ...TEXT_TRANSFORMER,
-  projectionDim: 'optional',
-};
 
 /** A name of {@link SIGLIP_TEXT_CONFIGS}. */
 export type SiglipTextName = keyof typeof SIGLIP_TEXT_CONFIGS;

@@ -133,23 +133,28 @@ describe('the branches', () => {
 });
 
 describe('averaged weights', () => {
+  /** Trains, follows a variable's average by hand, and compares: averages stand in for the trained ones while something runs. */
+  async function requireAverage(trainer: ReturnType<typeof newTrainer>, variable: tf.Variable, decay: number) {
+    let average = [...variable.dataSync()];
+    await trainer.fit(sourceOf(tinyBatches(2, 6)), {
+      steps: 5,
+      onStep: ({ step }) => {
+        const d = Math.min(decay, (1 + step) / (10 + step));
+        average = average.map((value, i) => d * value + (1 - d) * variable.dataSync()[i]!);
+      },
+    });
+    const trained = [...variable.dataSync()];
+    await trainer.withAverages(() => {
+      for (const [i, value] of variable.dataSync().entries()) expect(value).toBeCloseTo(average[i]!, 5);
+    });
+    expect([...variable.dataSync()]).toEqual(trained);
+  }
+
   it('bring the averaged running statistics with them', async () => {
     const model = newModel();
     const trainer = newTrainer(model, { ema: { decay: 0.9 } });
     const [, mean] = [...model.namedBuffers()].find(([name]) => name.endsWith('running_mean'))!;
-    let average = [...mean.dataSync()];
-    await trainer.fit(sourceOf(tinyBatches(2, 6)), {
-      steps: 5,
-      onStep: ({ step }) => {
-        const d = Math.min(0.9, (1 + step) / (10 + step));
-        average = average.map((value, i) => d * value + (1 - d) * mean.dataSync()[i]!);
-      },
-    });
-    const trained = [...mean.dataSync()];
-    await trainer.withAverages(() => {
-      for (const [i, value] of mean.dataSync().entries()) expect(value).toBeCloseTo(average[i]!, 5);
-    });
-    expect([...mean.dataSync()]).toEqual(trained);
+    await requireAverage(trainer, mean, 0.9);
     const { tensors } = await trainer.snapshot();
     expect(tensors.ema!.size).toBe(tensors.model!.size);
   });
@@ -172,19 +177,7 @@ describe('averaged weights', () => {
     const trainer = newTrainer(model, { ema: { decay: 0.5 } });
     const name = 'text.fc.weight';
     const variable = [...model.namedParameters()].find(([key]) => key === name)![1];
-    let average = [...variable.dataSync()];
-    await trainer.fit(sourceOf(tinyBatches(2, 6)), {
-      steps: 5,
-      onStep: ({ step }) => {
-        const d = Math.min(0.5, (1 + step) / (10 + step));
-        average = average.map((value, i) => d * value + (1 - d) * variable.dataSync()[i]!);
-      },
-    });
-    const trained = [...variable.dataSync()];
-    await trainer.withAverages(() => {
-      for (const [i, value] of variable.dataSync().entries()) expect(value).toBeCloseTo(average[i]!, 5);
-    });
-    expect([...variable.dataSync()]).toEqual(trained);
+    await requireAverage(trainer, variable, 0.5);
     await expect(newTrainer().withAverages(() => 0)).rejects.toThrow(/no `ema`/);
     expect(() => newTrainer(newModel(), { ema: { decay: 1 } })).toThrow(/\(0, 1\)/);
   });

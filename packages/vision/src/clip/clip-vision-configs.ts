@@ -2,6 +2,14 @@ import type { Architectures, OptionNames } from '@diptych/core';
 import type { Activation } from '@diptych/nn';
 import { VISION_TOWER, type VisionTowerConfig } from '../vision-tower.js';
 
+/** What {@link ClipVisionConfig} may hold. */
+const OPTIONS: OptionNames<ClipVisionConfig> = {
+  ...VISION_TOWER,
+  projectionDim: 'required',
+  activation: 'optional',
+  layerNormEps: 'optional',
+};
+
 /** Shape of CLIP's vision tower. */
 export interface ClipVisionConfig extends VisionTowerConfig {
   /** Width that both towers are projected to. */
@@ -11,13 +19,6 @@ export interface ClipVisionConfig extends VisionTowerConfig {
   /** Of the normalisations, default 1e-5. */
   readonly layerNormEps?: number;
 }
-
-const OPTIONS: OptionNames<ClipVisionConfig> = {
-  ...VISION_TOWER,
-  projectionDim: 'required',
-  activation: 'optional',
-  layerNormEps: 'optional',
-};
 
 /** A name of {@link CLIP_VISION_CONFIGS}. */
 export type ClipVisionName = keyof typeof CLIP_VISION_CONFIGS;

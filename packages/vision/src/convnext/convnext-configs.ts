@@ -1,5 +1,13 @@
 import type { Architectures, OptionNames } from '@diptych/core';
 
+/** What {@link ConvNeXtConfig} may hold. */
+const OPTIONS: OptionNames<ConvNeXtConfig> = {
+  depths: 'required',
+  widths: 'required',
+  headEps: 'optional',
+  inChannels: 'optional',
+};
+
 /** Shape of a ConvNeXt. */
 export interface ConvNeXtConfig {
   /** Blocks of each of the four stages. */
@@ -11,13 +19,6 @@ export interface ConvNeXtConfig {
   /** Colour channels of the pictures, default 3. */
   readonly inChannels?: number;
 }
-
-const OPTIONS: OptionNames<ConvNeXtConfig> = {
-  depths: 'required',
-  widths: 'required',
-  headEps: 'optional',
-  inChannels: 'optional',
-};
 
 /** A name of {@link CONVNEXT_CONFIGS}. */
 export type ConvNeXtName = keyof typeof CONVNEXT_CONFIGS;

@@ -2,6 +2,15 @@ import type { Architectures, OptionNames } from '@diptych/core';
 import type { Activation } from '@diptych/nn';
 import { type MobileStage, roundChannels } from '../mobile-blocks.js';
 
+/** What {@link EfficientNetConfig} may hold. */
+const OPTIONS: OptionNames<EfficientNetConfig> = {
+  widthMultiplier: 'optional',
+  depthMultiplier: 'optional',
+  lite: 'optional',
+  tensorflow: 'optional',
+  inChannels: 'optional',
+};
+
 /** Shape of an EfficientNet: B0's stages, made wider and deeper. */
 export interface EfficientNetConfig {
   /** Factor on the channels of B0; default 1. */
@@ -18,14 +27,6 @@ export interface EfficientNetConfig {
   /** Colour channels of the pictures, default 3. */
   readonly inChannels?: number;
 }
-
-const OPTIONS: OptionNames<EfficientNetConfig> = {
-  widthMultiplier: 'optional',
-  depthMultiplier: 'optional',
-  lite: 'optional',
-  tensorflow: 'optional',
-  inChannels: 'optional',
-};
 
 const SIZES = {
   efficientnet_b0: {},

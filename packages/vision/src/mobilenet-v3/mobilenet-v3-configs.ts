@@ -1,6 +1,16 @@
 import type { Architectures, OptionNames } from '@diptych/core';
 import { type MobileStage, roundChannels } from '../mobile-blocks.js';
 
+/** What {@link MobileNetV3Config} may hold. */
+const OPTIONS: OptionNames<MobileNetV3Config> = {
+  size: 'required',
+  widthMultiplier: 'optional',
+  headChannels: 'optional',
+  tensorflow: 'optional',
+  eps: 'optional',
+  inChannels: 'optional',
+};
+
 /** Shape of a MobileNetV3. */
 export interface MobileNetV3Config {
   readonly size: 'small' | 'large';
@@ -15,15 +25,6 @@ export interface MobileNetV3Config {
   /** Colour channels of the pictures, default 3. */
   readonly inChannels?: number;
 }
-
-const OPTIONS: OptionNames<MobileNetV3Config> = {
-  size: 'required',
-  widthMultiplier: 'optional',
-  headChannels: 'optional',
-  tensorflow: 'optional',
-  eps: 'optional',
-  inChannels: 'optional',
-};
 
 /** A name of {@link MOBILENET_V3_CONFIGS}. */
 export type MobileNetV3Name = keyof typeof MOBILENET_V3_CONFIGS;

@@ -1,5 +1,15 @@
 import type { Architectures, OptionNames } from '@diptych/core';
 
+/** What {@link ResNetConfig} may hold. */
+const OPTIONS: OptionNames<ResNetConfig> = {
+  block: 'required',
+  layers: 'required',
+  width: 'optional',
+  groups: 'optional',
+  widthPerGroup: 'optional',
+  inChannels: 'optional',
+};
+
 /** Shape of a ResNet: which blocks, how many, how wide. */
 export interface ResNetConfig {
   /** `basic` is two 3x3 convolutions, `bottleneck` 1x1, 3x3, 1x1 with four times the channels at the end. */
@@ -15,15 +25,6 @@ export interface ResNetConfig {
   /** Colour channels of the pictures, default 3. */
   readonly inChannels?: number;
 }
-
-const OPTIONS: OptionNames<ResNetConfig> = {
-  block: 'required',
-  layers: 'required',
-  width: 'optional',
-  groups: 'optional',
-  widthPerGroup: 'optional',
-  inChannels: 'optional',
-};
 
 /** A name of {@link RESNET_CONFIGS}. */
 export type ResNetName = keyof typeof RESNET_CONFIGS;

@@ -2,6 +2,13 @@ import type { Architectures, OptionNames } from '@diptych/core';
 import type { Activation } from '@diptych/nn';
 import { VISION_TOWER, type VisionTowerConfig } from '../vision-tower.js';
 
+/** What {@link SiglipVisionConfig} may hold. */
+const OPTIONS: OptionNames<SiglipVisionConfig> = {
+  ...VISION_TOWER,
+  activation: 'optional',
+  layerNormEps: 'optional',
+};
+
 /** Shape of SigLIP's vision tower, whose result is as wide as its tokens. */
 export interface SiglipVisionConfig extends VisionTowerConfig {
   /** Default `gelu_tanh`. */
@@ -9,12 +16,6 @@ export interface SiglipVisionConfig extends VisionTowerConfig {
   /** Of the normalisations, default 1e-6. */
   readonly layerNormEps?: number;
 }
-
-const OPTIONS: OptionNames<SiglipVisionConfig> = {
-  ...VISION_TOWER,
-  activation: 'optional',
-  layerNormEps: 'optional',
-};
 
 /** A name of {@link SIGLIP_VISION_CONFIGS}. */
 export type SiglipVisionName = keyof typeof SIGLIP_VISION_CONFIGS;

@@ -1,5 +1,19 @@
 import type { Architectures, OptionNames } from '@diptych/core';
 
+/** What {@link ViTConfig} may hold. */
+const OPTIONS: OptionNames<ViTConfig> = {
+  patchSize: 'required',
+  hiddenSize: 'required',
+  numLayers: 'required',
+  numHeads: 'required',
+  intermediateSize: 'optional',
+  imageSize: 'optional',
+  pooling: 'optional',
+  classToken: 'optional',
+  layerNormEps: 'optional',
+  inChannels: 'optional',
+};
+
 /** Shape of a ViT. */
 export interface ViTConfig {
   /** Side of a square patch in pixels. */
@@ -22,19 +36,6 @@ export interface ViTConfig {
   /** Colour channels of the pictures, default 3. */
   readonly inChannels?: number;
 }
-
-const OPTIONS: OptionNames<ViTConfig> = {
-  patchSize: 'required',
-  hiddenSize: 'required',
-  numLayers: 'required',
-  numHeads: 'required',
-  intermediateSize: 'optional',
-  imageSize: 'optional',
-  pooling: 'optional',
-  classToken: 'optional',
-  layerNormEps: 'optional',
-  inChannels: 'optional',
-};
 
 /** A name of {@link VIT_CONFIGS}. */
 export type ViTName = keyof typeof VIT_CONFIGS;
