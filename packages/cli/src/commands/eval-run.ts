@@ -10,7 +10,7 @@ import type { DataLayout } from '../data/open-data.js';
 import type { Pair } from '../data/pair.js';
 import { type SplitKind, splitPairs } from '../data/split.js';
 import { type BackendName, useBackend } from '../engine/backends.js';
-import { embedPairs } from '../job/embed-pairs.js';
+import { embedWith } from '../job/embed-with.js';
 import { evaluate } from '../job/evaluate.js';
 import { CONFIG_FILE, findFinishedRun } from '../job/runs.js';
 import { printFigures } from '../job/summary.js';
@@ -42,7 +42,7 @@ export async function evaluateRun(flags: EvalFlags): Promise<void> {
       remedy: `look at what could not be used: ${bad}`,
     });
   }
-  const figures = await evaluate(model, await embedPairs(model, chosen), seed);
+  const figures = await evaluate(model, await embedWith(model, chosen), seed);
   if (flags.json) console.log(JSON.stringify({ run: folder, ...figures }));
   else {
     console.log(`${folder} on ${chosen.length} of ${pairs.length} pairs of ${data.name}; not usable: ${bad}\n`);

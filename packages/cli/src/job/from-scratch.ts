@@ -10,7 +10,7 @@ import type { Pair } from '../data/pair.js';
 import { trainCommand } from '../terminal/command-names.js';
 import { type Progress, showProgress } from '../terminal/progress.js';
 import { say } from '../terminal/say.js';
-import { embedPairs } from './embed-pairs.js';
+import { embedWith } from './embed-with.js';
 import { MEASURED_STEPS, partSizes, secondsPerStep } from './measured.js';
 import { decodedPictures, evaluation } from './memory-forecast.js';
 import { LOG_FILE, type Material, type Method, type Trained } from './method.js';
@@ -108,7 +108,7 @@ export function fromScratch({ steps, seed, wordVectors }: ScratchOptions): Metho
       return {
         model,
         training: `${steps} steps of ${batchSize} pairs`,
-        embed: (pairs) => embedPairs(model, pairs),
+        embed: (pairs) => embedWith(model, pairs),
         dispose: () => trainer.dispose(),
       };
     },

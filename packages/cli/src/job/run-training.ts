@@ -1,11 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import type { JsonObject } from '@diptych/core';
+import { type JsonObject, takeRows } from '@diptych/core';
 import { Quarantine } from '@diptych/data';
 import { writeSafetensors } from '@diptych/weights/node';
 import { save } from 'diptych';
 import type { TrainPlan } from '../config/train-plan.js';
 import { manyCaptions } from '../data/many-captions.js';
+import type { Pair } from '../data/pair.js';
 import { useBackend } from '../engine/backends.js';
 import { readHistory } from '../report/history.js';
 import type { ReportInput } from '../report/report.js';
@@ -48,11 +49,12 @@ export async function runTraining(plan: TrainPlan): Promise<Outcome> {
   const trainSeconds = (performance.now() - started) / 1000;
 
   const { model, training } = trained;
-  const embedded = await trained.embed(heldOut);
+  const everything = await trained.embed(pairs);
+  const embedded = rowsOf(everything, heldOut);
   const figures = await evaluate(model, embedded, plan.seed);
   await save(run.path, model);
   await writeHeldOut(join(run.path, 'heldout.safetensors'), embedded);
-  await writeRunIndex(run.path, await trained.embed(pairs));
+  await writeRunIndex(run.path, everything);
 
   const metrics: MetricsFile = {
     ...figures,
@@ -73,6 +75,13 @@ export async function runTraining(plan: TrainPlan): Promise<Outcome> {
   trained.dispose();
   model.dispose();
   return 'finished';
+}
+
+/** The embeddings of some of the pairs. */
+function rowsOf({ pairs, image, text }: Embedded, some: readonly Pair[]): Embedded {
+  const places = new Map(pairs.map((pair, place) => [pair, place]));
+  const rows = some.map((pair) => places.get(pair)!);
+  return { pairs: some, image: takeRows(image, rows), text: takeRows(text, rows) };
 }
 
 async function writeHeldOut(path: string, { pairs, image, text }: Embedded): Promise<void> {

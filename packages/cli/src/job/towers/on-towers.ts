@@ -7,7 +7,7 @@ import { splitPairs } from '../../data/split.js';
 import { trainCommand } from '../../terminal/command-names.js';
 import { type Progress, showCount, showProgress } from '../../terminal/progress.js';
 import { say } from '../../terminal/say.js';
-import { embedPairs } from '../embed-pairs.js';
+import { embedWith } from '../embed-with.js';
 import { LOG_FILE, type Material, type Method, type Trained } from '../method.js';
 import { describeChoice, type HeadsChoice, HeadsMaker } from './choose-heads.js';
 import { cacheViews } from './features.js';
@@ -134,7 +134,7 @@ async function tunedTowers(
     return 'no better';
   }
   say(change);
-  return { model, training: `heads, then ${tune}`, embed: (of) => embedPairs(model, of), dispose: () => {} };
+  return { model, training: `heads, then ${tune}`, embed: (of) => embedWith(model, of), dispose: () => {} };
 }
 
 function jointEncoder(heads: FusedHeads, { image, text }: Towers) {

@@ -6,7 +6,7 @@ import type { Embedded } from './method.js';
 const BATCH = 256;
 
 /** Pictures and captions through a model, as any user of it would have them. */
-export async function embedPairs(model: JointModel, pairs: readonly Pair[]): Promise<Embedded> {
+export async function embedWith(model: JointModel, pairs: readonly Pair[]): Promise<Embedded> {
   const images = pairs.map(({ image }) => image);
   const texts = pairs.map(({ text }) => text);
   return {
