@@ -8,7 +8,7 @@ import type { BufferLimits, PairSource, ReadContext } from './source.js';
  *
  * @param limits records and held bytes; a buffer over its bytes gives records out until it is below
  */
-export async function* shuffleStream(
+async function* shuffleStream(
   records: AsyncIterable<PairRecord>,
   limits: BufferLimits,
   seed: number,

@@ -19,7 +19,7 @@ export function operation(number: number): { readonly rows?: StoreRows; readonly
 }
 
 /** Vectors that come with it. */
-export function vectorsOf(number: number, count: number): Matrix {
+function vectorsOf(number: number, count: number): Matrix {
   return randomMatrix(count, 24, number + 1);
 }
 

@@ -29,7 +29,7 @@ export async function withPart<Part extends Stateful, Result>(
 }
 
 /** As a model does, tells modules of nn where they stand, so that their random draws have names. */
-export async function createBound<Part extends Stateful>(create: PartContract<Part>['create']): Promise<Part> {
+async function createBound<Part extends Stateful>(create: PartContract<Part>['create']): Promise<Part> {
   const part = await create();
   (part as { bindPaths?: (path: string) => unknown }).bindPaths?.('part');
   return part;

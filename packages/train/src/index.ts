@@ -33,7 +33,13 @@ export {
 export { type FeatureBatchOptions, FeatureSet } from './frozen/feature-set.js';
 export { Classification, type ClassificationOptions } from './heads/classification.js';
 export { LabelLoss, type LabelLossOptions } from './heads/label-loss.js';
-export { binaryCrossEntropy, crossEntropy, meanSquaredError } from './heads/label-losses.js';
+export {
+  type BinaryCrossEntropyTerms,
+  binaryCrossEntropy,
+  type CrossEntropyTerms,
+  crossEntropy,
+  meanSquaredError,
+} from './heads/label-losses.js';
 export { predictionsOf } from './heads/predictions.js';
 export { Regression, type RegressionOptions } from './heads/regression.js';
 export { kinds } from './kinds.js';

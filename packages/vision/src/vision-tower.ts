@@ -62,7 +62,7 @@ export interface VisionTowerDefaults {
  *
  * @throws ConfigError if one is no whole number above 0, or the heads do not divide the width
  */
-export function checkVisionTower(where: string, config: VisionTowerConfig, embedDim: number): void {
+function checkVisionTower(where: string, config: VisionTowerConfig, embedDim: number): void {
   const { imageSize, patchSize, hiddenSize, numLayers, numHeads, inChannels = 3 } = config;
   const sizes = { patchSize, hiddenSize, numLayers, numHeads, inChannels, imageSize, embedDim };
   for (const [what, value] of Object.entries(sizes)) checkPositive(where, what, value);

@@ -1,7 +1,7 @@
 import type { ResampleFilter } from './resample-filters.js';
 
 /** Bits after the point of a fixed-point coefficient: 32 minus 8 of the pixel minus 2 of headroom, as in Pillow. */
-export const PRECISION_BITS = 22;
+const PRECISION_BITS = 22;
 
 /** The taps of each output position along one axis. */
 export interface AxisCoefficients {
