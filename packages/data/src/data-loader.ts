@@ -315,7 +315,7 @@ export class DataLoader {
       const { value, done } = await plan.next();
       if (done) {
         throw new InputError({
-          where: `data.DataLoader(${this.source.name})`,
+          where: this.#where,
           expected: `at least ${planned} batches, as when the state was saved`,
           got: String(number),
           remedy: 'the source has changed: start the epoch anew without resume()',
@@ -348,7 +348,7 @@ export class DataLoader {
         seen += planned.rows.length - result.failures.length;
         const bad = this.#quarantine.counts.total;
         if (bad + seen >= ENOUGH_TO_JUDGE && bad / (bad + seen) > maxBadFraction) {
-          throw this.#mostlyBad(`${bad} of ${bad + seen} items cannot be used`);
+          throw this.#quarantine.mostlyBad(this.#where, `${bad} of ${bad + seen} items cannot be used`);
         }
       } catch (error) {
         stop.abort();
@@ -358,26 +358,22 @@ export class DataLoader {
     }
   }
 
+  get #where(): string {
+    return `data.DataLoader(${this.source.name})`;
+  }
+
   #explainEmpty(): void {
     const { total } = this.#quarantine.counts;
-    if (total > 0) throw this.#mostlyBad(`no batch could be made; ${total} items cannot be used`);
+    if (total > 0)
+      throw this.#quarantine.mostlyBad(this.#where, `no batch could be made; ${total} items cannot be used`);
     const { batchSize, reader } = this.#options;
     // One reader of several may find nothing in its part.
     if (reader.count > 1) return;
     throw new InputError({
-      where: `data.DataLoader(${this.source.name})`,
+      where: this.#where,
       expected: this.#records === 0 ? 'pairs' : `at least ${batchSize} pairs, a whole batch`,
       got: this.#records === 0 ? 'none: the source is empty' : String(this.#records),
       remedy: this.#records === 0 ? 'check the source with inspect(source)' : 'lower batchSize, or leave dropLast out',
-    });
-  }
-
-  #mostlyBad(problem: string): InputError {
-    const { quarantine: file = 'quarantine.jsonl' } = this.#options;
-    return new InputError({
-      where: `data.DataLoader(${this.source.name})`,
-      problem: `${problem}: ${this.#quarantine}`,
-      remedy: file === false ? 'see them with onBad' : `each is explained in ${file}`,
     });
   }
 
@@ -386,7 +382,7 @@ export class DataLoader {
     const now = this.#content ?? (await this.fingerprint());
     if (now === undefined || now === saved) return;
     throw new CheckpointError({
-      where: `data.DataLoader(${this.source.name})`,
+      where: this.#where,
       expected: `a source with the fingerprint ${saved}`,
       got: now,
       remedy: 'resume with the data of the saved run, or start the epoch anew without resume()',

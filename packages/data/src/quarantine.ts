@@ -1,5 +1,5 @@
 import { appendFileSync } from 'node:fs';
-import { printable } from '@diptych/core';
+import { InputError, printable } from '@diptych/core';
 import { type BadReason, type DataError, messageOf } from './data-error.js';
 import { formatOrigin } from './origin.js';
 
@@ -66,8 +66,18 @@ export class Quarantine {
     return parts.join(', ') || 'nothing';
   }
 
+  /** The error for a source of which next to nothing can be used. */
+  mostlyBad(where: string, problem: string): InputError {
+    const { quarantine: file = FILE } = this.#options;
+    return new InputError({
+      where,
+      problem: `${problem}: ${this}`,
+      remedy: file === false ? 'see them with onBad' : `each is explained in ${file}`,
+    });
+  }
+
   #note(error: DataError): void {
-    const { quarantine: file = 'quarantine.jsonl' } = this.#options;
+    const { quarantine: file = FILE } = this.#options;
     if (file === false || this.#unwritable || this.#noted.size >= MAX_NOTES) return;
     const key = `${error.reason} ${formatOrigin(error.origin)}`;
     if (this.#noted.has(key)) return;
@@ -86,6 +96,7 @@ export class Quarantine {
   }
 }
 
+const FILE = 'quarantine.jsonl';
 const MAX_NOTES = 100_000;
 
 function clip(text: string): string {
