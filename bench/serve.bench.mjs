@@ -127,6 +127,9 @@ export default {
     'serve_embed_rps',
     'serve_embed_p50',
     'serve_embed_p99',
+    'serve_like_rps',
+    'serve_like_p50',
+    'serve_like_p99',
     'serve_search_rps',
     'serve_search_p99',
     'serve_memory_growth',
@@ -143,7 +146,16 @@ export default {
       await load(`${one.url}/embed`, embed, 3);
       const alone = await load(`${one.url}/embed`, embed);
       await one.close();
-      const server = await serve({ model, index: await writeIndex(folder), port: 0, page: false });
+      const index = await writeIndex(folder);
+      // more like a row needs no model: what is left is the index and HTTP
+      const likes = texts.map((_, i) => ({ like: [`${i * 199}.jpg`], k: 20 }));
+      const apart = await serve({ model, index, port: 0, page: false, limits: { searches: 1 } });
+      await load(`${apart.url}/search`, likes, 3);
+      const likesAlone = await load(`${apart.url}/search`, likes);
+      await apart.close();
+      const server = await serve({ model, index, port: 0, page: false });
+      await load(`${server.url}/search`, likes, 3);
+      const likesTogether = await load(`${server.url}/search`, likes);
       await load(`${server.url}/embed`, embed, 5);
       const together = await load(`${server.url}/embed`, embed);
       const search = await load(
@@ -162,13 +174,21 @@ export default {
       globalThis.gc?.();
       const afterBad = resident();
       await server.close();
-      return { alone, together, search, growth: after - before, badGrowth: afterBad - beforeBad };
+      return {
+        alone,
+        together,
+        search,
+        likesAlone,
+        likesTogether,
+        growth: after - before,
+        badGrowth: afterBad - beforeBad,
+      };
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
   },
 
-  lines: ({ ours: [{ alone, together, search, growth, badGrowth }] }) => [
+  lines: ({ ours: [{ alone, together, search, likesAlone, likesTogether, growth, badGrowth }] }) => [
     line('serve_embed_rps', '1/s', [together.rps], {
       reference: [alone.rps],
       against: 'the same server, one text at a time',
@@ -177,6 +197,14 @@ export default {
     }),
     line('serve_embed_p50', 'ms', [together.p50]),
     line('serve_embed_p99', 'ms', [together.p99]),
+    line('serve_like_rps', '1/s', [likesTogether.rps], {
+      reference: [likesAlone.rps],
+      against: 'the same server, one search at a time',
+      higherIsBetter: true,
+      must: 1,
+    }),
+    line('serve_like_p50', 'ms', [likesTogether.p50], { reference: [likesAlone.p50] }),
+    line('serve_like_p99', 'ms', [likesTogether.p99], { reference: [likesAlone.p99] }),
     line('serve_search_rps', '1/s', [search.rps], { higherIsBetter: true }),
     line('serve_search_p99', 'ms', [search.p99]),
     line('serve_memory_growth', 'MiB', [growth]),

@@ -16,6 +16,8 @@ export interface Limits {
   readonly waiting: number;
   /** Texts or pictures that go through the model at once; default 32. */
   readonly batch: number;
+  /** Searches that go through the index at once; default 64. */
+  readonly searches: number;
   /** Of thumbnails kept in memory; default 64 MiB. */
   readonly thumbnailBytes: number;
 }
@@ -28,6 +30,7 @@ const DEFAULTS: Limits = {
   requests: 256,
   waiting: 8192,
   batch: 32,
+  searches: 64,
   thumbnailBytes: 64 * 2 ** 20,
 };
 

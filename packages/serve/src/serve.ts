@@ -136,6 +136,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       new ServedIndex(
         store,
         new BatchedSearch(store, {
+          maxBatch: limits.searches,
           maxWaiting: limits.waiting,
           onBatch: (size) => metrics.batches.observe({ kind: 'search' }, size),
         }),

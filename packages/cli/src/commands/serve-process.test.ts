@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -29,7 +29,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** `diptych serve` in a process, with what it has said so far, and how it ended. */
 function serve(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-  const { DIPTYCH_TOKEN: _, ...own } = process.env;
+  const { DIPTYCH_TOKEN: _, INIT_CWD: __, ...own } = process.env; // npm says by the second where paths count from
   const child = spawn(process.execPath, [PROGRAM, 'serve', ...args], { cwd: folder, env: { ...own, ...env } });
   running.add(child);
   const said = { out: '', error: '' };
@@ -45,6 +45,7 @@ function serve(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   });
   const listening = async () => {
     await expect.poll(() => said.out + (child.exitCode ?? ''), { timeout: 60_000 }).toMatch(/\n|\d/);
+    if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}: ${said.error}`);
     return (JSON.parse(said.out) as { url: string }).url;
   };
   return { child, said, ended, listening };
@@ -111,17 +112,17 @@ it('says what is wrong, in one message and without a trace', { timeout: SECONDS 
   const other = createServer().listen(0, '127.0.0.1');
   await once(other, 'listening');
   const { port } = other.address() as { port: number };
-  mkdirSync(path('damaged.index'));
-  const damaged = serve(['own.index', '--add', 'pictures', '--port', '0', '--json']);
-  await expect.poll(async () => (await createClient(await damaged.listening()).info()).indexing?.state).toBe('done');
-  damaged.child.kill('SIGTERM');
-  await damaged.ended;
-  const [segment] = readdirSync(path('own.index')).filter((name) => name.endsWith('.dip'));
-  truncateSync(path('own.index', segment!), 100);
+  const made = serve(['damaged.index', '--add', 'pictures', '--port', '0', '--json']);
+  const client = createClient(await made.listening());
+  await expect.poll(async () => (await client.info()).indexing?.state, { timeout: 60_000 }).toBe('done');
+  made.child.kill('SIGTERM');
+  await made.ended;
+  const [segment] = readdirSync(path('damaged.index')).filter((name) => name.endsWith('.dip'));
+  truncateSync(path('damaged.index', segment!), 100);
   for (const [args, message] of [
     [['--port', String(port)], new RegExp(`port ${port} is taken; choose another port`)],
     [['none.index', '--port', '0'], /index none\.index.*expected an index, got none there/],
-    [['own.index', '--port', '0'], /segment-\d+\.dip/],
+    [['damaged.index', '--port', '0'], /segment-\d+\.dip/],
     [['--model', 'pictures', '--port', '0'], /pictures.*a model folder/],
     [['--add', 'nowhere', '--port', '0'], /expected a table of pairs, or a folder of pictures, got no file .*nowhere/],
     [['--port', '99999'], /port as a whole number from 0 to 65535, got 99999/],

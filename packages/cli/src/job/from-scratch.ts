@@ -11,13 +11,16 @@ import { trainCommand } from '../terminal/command-names.js';
 import { type Progress, showProgress } from '../terminal/progress.js';
 import { say } from '../terminal/say.js';
 import { embedWith } from './embed-with.js';
+import { evaluate } from './evaluate.js';
 import { MEASURED_STEPS, partSizes, secondsPerStep } from './measured.js';
-import { decodedPictures, evaluation } from './memory-forecast.js';
+import { afterwards, decodedPictures, evaluation } from './memory-forecast.js';
 import { LOG_FILE, type Material, type Method, type Trained } from './method.js';
 import { buildModel, buildTraining, pictureTransform, RECIPE } from './small-recipe.js';
 import { VOCABULARY } from './vocabulary.js';
 
 const CHECKPOINT_EVERY = 100;
+/** Held-out pairs that are evaluated where a run is only measured. */
+const EVALUATED = 512;
 /** Of decoded pictures. */
 const CACHE_BYTES = 512 * 2 ** 20;
 
@@ -58,16 +61,20 @@ export function fromScratch({ steps, seed, wordVectors }: ScratchOptions): Metho
     transform,
     batchSize: RECIPE.batchSize,
     async measure({ pairs, train, heldOut, batchSize }) {
-      const { loader, encoder, trainer } = begin(train, batchSize);
+      const { tokenizer, loader, encoder, trainer } = begin(train, batchSize);
       const seconds = await secondsPerStep(trainer, loader);
       const parts = partSizes(parametersOf(encoder));
       await loader.close();
+      // what comes after training takes memory beside it
+      const model = new JointModel({ encoder, transform, tokenizer, tokenize: { maxLength, padToMultipleOf } });
+      await evaluate(model, await embedWith(model, heldOut.slice(0, EVALUATED)), seed);
       trainer.dispose();
-      encoder.dispose();
+      model.dispose();
       const seen = (1 + MEASURED_STEPS) * batchSize;
       const grows = [
         await decodedPictures(train, seen, CACHE_BYTES),
         evaluation(pairs.length, heldOut.length, RECIPE.embedDim),
+        afterwards,
       ];
       return { parts, stages: [{ name: `${steps} steps`, seconds: steps * seconds }], grows };
     },

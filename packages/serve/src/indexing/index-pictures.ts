@@ -3,6 +3,7 @@ import { dirname, relative, resolve, sep } from 'node:path';
 import { checkOptions, InputError, isDiptychError, Matrix, type MatrixData, type OptionNames } from '@diptych/core';
 import { contentId, type ExactIndex, type Metadata } from '@diptych/search';
 import type { Embedder } from '../model/embedder.js';
+import { upright } from '../pictures/upright.js';
 
 /** A picture to index. */
 export interface PictureItem {
@@ -112,7 +113,12 @@ export async function indexPictures(
         continue;
       }
       const bytes = await readFile(item.path);
-      batch.push({ id, bytes, captions: item.captions ?? [], metadata: { ...about, content: contentId(bytes) } });
+      batch.push({
+        id,
+        bytes: await upright(bytes),
+        captions: item.captions ?? [],
+        metadata: { ...about, content: contentId(bytes) },
+      });
     } catch (error) {
       bad(item.path, error);
     }

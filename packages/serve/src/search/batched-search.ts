@@ -11,9 +11,6 @@ export interface OneSearch {
   readonly minScore: number | undefined;
 }
 
-/** Queries that a store compares at once, as many as its batches pay for. */
-const TOGETHER = 64;
-
 /**
  * Searches of many requests through one call of the store: what comes while one is under way makes the next. Queries with the same filter
  * and about as many results go together; each gets the results that it would have alone.
@@ -21,8 +18,8 @@ const TOGETHER = 64;
 export class BatchedSearch {
   readonly #batcher: Batcher<OneSearch, readonly Hit[]>;
 
-  constructor(store: VectorStore, options: Omit<BatcherOptions, 'maxBatch'>) {
-    this.#batcher = new Batcher((searches) => searchAll(store, searches), { ...options, maxBatch: TOGETHER });
+  constructor(store: VectorStore, options: BatcherOptions) {
+    this.#batcher = new Batcher((searches) => searchAll(store, searches), options);
   }
 
   /** Searches that have not begun. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parametersOf } from '@diptych/core';
 import { type Measured, partSizes } from '../measured.js';
-import { evaluation, features } from '../memory-forecast.js';
+import { afterwards, evaluation, features } from '../memory-forecast.js';
 import type { SplitData } from '../method.js';
 import { HeadsMaker } from './choose-heads.js';
 import { cacheViews } from './features.js';
@@ -62,6 +62,7 @@ export async function measureTowers(
     const grows = [
       features(pairs.length, HEADS_RECIPE.views, width),
       evaluation(pairs.length, heldOut.length, heads.embedDim),
+      afterwards,
     ];
     heads.dispose();
     return {
