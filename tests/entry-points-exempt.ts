@@ -38,7 +38,7 @@ export const EXEMPT: Readonly<Record<string, string>> = {
   ...exempt(
     ERROR,
     '@diptych/core',
-    'CheckpointError ConfigError DiptychError EngineError HubError InputError ShapeError',
+    'CheckpointError CommunicationError ConfigError DiptychError EngineError HubError InputError ShapeError',
   ),
   ...exempt(ERROR, '@diptych/core', 'StoreError TrainingError WeightsError'),
   ...exempt(ERROR, '@diptych/data', 'DataError'),

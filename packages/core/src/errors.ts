@@ -12,6 +12,7 @@ import { printable } from './printable.js';
  * - `engine`: a compute backend that cannot do the work
  * - `training`: a run that went bad (NaN, too few pairs)
  * - `store`: an index or vector store that cannot be read or written, or does not answer
+ * - `communication`: processes that train together and lost each other
  */
 export type ErrorCode =
   | 'shape'
@@ -22,7 +23,8 @@ export type ErrorCode =
   | 'checkpoint'
   | 'engine'
   | 'training'
-  | 'store';
+  | 'store'
+  | 'communication';
 
 /** The parts of an error message, in the order in which they are read. */
 export interface ErrorParts {
@@ -147,6 +149,14 @@ export class StoreError extends DiptychError {
   override readonly name = 'StoreError';
   constructor(parts: ErrorParts, options?: { cause?: unknown }) {
     super('store', parts, options);
+  }
+}
+
+/** Processes that work together cannot: a library is missing or another one, a rank has failed or does not come. */
+export class CommunicationError extends DiptychError {
+  override readonly name = 'CommunicationError';
+  constructor(parts: ErrorParts, options?: { cause?: unknown }) {
+    super('communication', parts, options);
   }
 }
 

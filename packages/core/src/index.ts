@@ -7,6 +7,7 @@ export {
   type TokenBatch,
   tokenShape,
 } from './batches.js';
+export type { Communicator, Reducible, Reduction, Sendable } from './communicator.js';
 export {
   checkBytes,
   checkFields,
@@ -37,6 +38,7 @@ export {
 } from './encoder.js';
 export {
   CheckpointError,
+  CommunicationError,
   ConfigError,
   DiptychError,
   EngineError,

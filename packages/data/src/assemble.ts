@@ -27,6 +27,8 @@ export interface Assembled {
 export interface AssembleOptions {
   readonly batchSize: number;
   readonly dropLast: boolean;
+  /** Leaves gaps as they are: rows of a share of a batch, which the other shares are not to know of. */
+  readonly keepGaps?: boolean;
   /** [height, width, channels]. */
   readonly imageShape: readonly [number, number, number];
   /** With uint8 pixels: what the device still has to do. */
@@ -49,7 +51,8 @@ export interface DecodedBatch {
 /**
  * Batches of full size from decoded ones in which rows may be missing. Gaps are filled from spare rows; where these do
  * not suffice, the batch itself becomes spares. So every batch but an epoch's last is full, batches without a gap pass
- * untouched (their buffers too), and the outcome depends on the order of the planned batches alone.
+ * untouched (their buffers too), and the outcome depends on the order of the planned batches alone. With `keepGaps` a batch is
+ * what came of its own rows.
  */
 export async function* assembleBatches(
   decoded: AsyncIterable<DecodedBatch>,
@@ -67,6 +70,10 @@ export async function* assembleBatches(
     planned = plan.number + 1;
     const rows = survivors(plan, result, options);
     const complete = rows.length === plan.rows.length;
+    if (options.keepGaps) {
+      yield emit(complete ? wholeBatch(plan, result, options) : joinRows(rows, options));
+      continue;
+    }
     if (complete && (rows.length === batchSize || (spares.length === 0 && !dropLast))) {
       if (rows.length > 0) yield emit(wholeBatch(plan, result, options));
       continue;

@@ -72,10 +72,12 @@ export class DataLoader {
   /** Batches of an epoch where the source's size is known, bad items not considered. */
   get batchesPerEpoch(): number | undefined {
     if (this.source.size === undefined || this.#options.captions === 'all') return undefined;
-    const { batchSize, dropLast, reader } = this.#options;
+    const { batchSize, dropLast, reader, ranks } = this.#options;
     const { index, count } = reader;
     const mine = Math.ceil((this.source.size - index) / count);
-    return dropLast ? Math.floor(mine / batchSize) : Math.ceil(mine / batchSize);
+    const whole = Math.floor(mine / batchSize);
+    const isLastOne = mine % batchSize >= (dropLast ? batchSize : (ranks?.size ?? 1));
+    return isLastOne ? whole + 1 : whole;
   }
 
   /** Counts of the running or last epoch. */
@@ -185,13 +187,14 @@ export class DataLoader {
       this.#state = from ?? this.#stateAt(epoch, 0, 0, []);
       const plan = this.#plan(epoch, from, labels, stop.signal);
       const spares = from ? await this.#replay(plan, from) : [];
-      const { batchSize, transform, tokenizer, dropLast, tokenize, output } = this.#options;
+      const { batchSize, ranks, transform, tokenizer, dropLast, tokenize, output } = this.#options;
       const decoded = prefetch(plan, (planned) => this.#decoder.decode(planned), this.#options.prefetch);
       let batches = from?.batches ?? 0;
       let planned = from?.planned ?? 0;
       const assembled = assembleBatches(this.#counted(decoded, stop), {
         batchSize,
         dropLast,
+        keepGaps: ranks !== undefined,
         imageShape: transform.outputShape,
         normalize: output === 'uint8' && givesBytes(transform) ? transform.normalization : undefined,
         tokenize: (texts) => tokenizer.encode(texts, tokenize),
@@ -201,6 +204,7 @@ export class DataLoader {
       });
       for await (const { batch, state } of assembled) {
         batches++;
+        if (batch.size === 0) throw this.#noShare(batches);
         planned = state.planned;
         this.#pairs += batch.size;
         this.#state = this.#stateAt(epoch, batches, planned, state.spares);
@@ -230,6 +234,7 @@ export class DataLoader {
     const loader = new DataLoader(this.source, {
       ...this.#given,
       shuffle: false,
+      ranks: undefined,
       training: false,
       dropLast: false,
       unique: false,
@@ -282,10 +287,12 @@ export class DataLoader {
       epoch,
       maxHeldBytes: buffer.bytes,
     });
+    const { ranks, dropLast } = this.#options;
     return (async function* () {
       for await (const batch of plan) {
         if (from && batch.number >= from.planned - 1) quiet = false;
-        yield batch;
+        if (!ranks) yield batch;
+        else if (batch.rows.length >= (dropLast ? batchSize : ranks.size)) yield shareOf(batch, ranks);
       }
     })();
   }
@@ -377,6 +384,13 @@ export class DataLoader {
     });
   }
 
+  /** The other processes have rows of this batch, and would wait for this one. */
+  #noShare(batch: number): InputError {
+    const { ranks } = this.#options;
+    const problem = `batch ${batch} has no row for rank ${ranks?.rank} of ${ranks?.size} that can be used`;
+    return this.#quarantine.mostlyBad(this.#where, problem);
+  }
+
   /** @throws CheckpointError if the source holds something else than that of a resumed state */
   async #checkContent(saved: string): Promise<void> {
     const now = this.#content ?? (await this.fingerprint());
@@ -406,3 +420,9 @@ export class DataLoader {
 
 /** Below this number of items, a share of bad ones says little. */
 const ENOUGH_TO_JUDGE = 256;
+
+/** The rows of a batch that are a rank's, next to each other. */
+function shareOf({ number, rows }: PlannedBatch, { rank, size }: { rank: number; size: number }): PlannedBatch {
+  const bound = (of: number) => Math.floor((of * rows.length) / size);
+  return { number, rows: rows.slice(bound(rank), bound(rank + 1)) };
+}

@@ -57,6 +57,12 @@ export interface DataLoaderOptions extends QuarantineOptions, TokenizeOptions {
     readonly worker?: number;
     readonly workers?: number;
   };
+  /**
+   * Which share of every batch this process gets, of several that train together: a `Communicator` says it. `batchSize` counts
+   * the rows of all shares, and order and state are of whole batches, so that a run can go on with another number of processes.
+   * Rows that cannot be used leave a batch smaller, and a last batch of fewer rows than processes is left out.
+   */
+  readonly ranks?: { readonly rank: number; readonly size: number };
   /** Threads that decode and tokenize; 0 (default): this thread. The batches are the same for any number. */
   readonly workers?: number;
   /** Batches that are worked on ahead; 2, or two for each worker, by default. */
@@ -117,6 +123,7 @@ const OPTIONS: OptionNames<DataLoaderOptions> = {
   labels: 'optional',
   bucketByLength: 'optional',
   shard: 'optional',
+  ranks: 'optional',
   workers: 'optional',
   prefetch: 'optional',
   cache: 'optional',
@@ -222,7 +229,7 @@ function checkParts({ transform, tokenizer }: DataLoaderOptions): void {
 }
 
 function checkNumbers(options: DataLoaderOptions): void {
-  const { batchSize, workers, prefetch, shard, maxLength, maxBadFraction, padToMultipleOf } = options;
+  const { batchSize, workers, prefetch, shard, ranks, maxLength, maxBadFraction, padToMultipleOf } = options;
   const buckets = typeof options.bucketByLength === 'object' ? options.bucketByLength : {};
   const where = 'data.DataLoader: ';
   if (shard !== undefined) checkOptions(`${where}shard`, shard, SHARD);
@@ -248,6 +255,12 @@ function checkNumbers(options: DataLoaderOptions): void {
   checkInteger('bucketByLength.window', buckets.window ?? 1, 1);
   if (maxBadFraction !== undefined && !(maxBadFraction > 0 && maxBadFraction <= 1)) {
     throw wrong('maxBadFraction', 'a share above 0, at most 1', maxBadFraction);
+  }
+  if (ranks !== undefined) {
+    if (shard !== undefined) throw wrong('ranks', 'left out beside shard, which splits the source instead', 'both');
+    checkInteger('ranks.size', ranks.size, 1);
+    checkInteger('ranks.rank', ranks.rank, 0, ranks.size - 1);
+    checkInteger('batchSize', batchSize, ranks.size);
   }
   if (shard) {
     checkInteger('shard.worldSize', shard.worldSize, 1);

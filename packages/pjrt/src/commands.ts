@@ -3,9 +3,9 @@ import { ConfigError, isDiptychError } from '@diptych/core';
 import { askProcess } from '@diptych/core/node';
 import { PLUGIN_NAMES, PLUGINS, type PluginName, pluginFacts } from './install/catalog.js';
 import { doctor, type TriedPlugin, thisMachine } from './install/doctor.js';
-import type { WheelProgress } from './install/fetch-wheel.js';
 import { installPlugin } from './install/install-plugin.js';
 import { Plugin } from './plugin.js';
+import type { WheelProgress } from './wheels/fetch-wheel.js';
 
 const HELP = `diptych-pjrt install <plugin> [--cache folder] [--index url] [--version x.y.z] [--compile-only]
 diptych-pjrt doctor [--cache folder] [--json]

@@ -1,5 +1,6 @@
 export { type BackendContract, backendChecks, testBackend } from './backend-contract.js';
 export { type Check, ContractViolation, type Runner, register, runChecks } from './check.js';
+export { type CommunicatorCheck, communicatorChecks, testCommunicator } from './communicator-contract.js';
 export { type CompiledEncoderContract, compiledEncoderChecks, testCompiledEncoder } from './compiled-contract.js';
 export { type EncoderContract, type EncoderInput, encoderChecks, testEncoder } from './encoder-contract.js';
 export { type FusionContract, fusionChecks, testFusion } from './fusion-contract.js';

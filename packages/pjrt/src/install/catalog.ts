@@ -1,12 +1,5 @@
 import { ConfigError, nearestName } from '@diptych/core';
-
-/** A wheel of PyPI, in the versions that fit. */
-export interface WheelRange {
-  readonly distribution: string;
-  /** The lowest version, and the first that does not fit any more. */
-  readonly from?: string;
-  readonly below?: string;
-}
+import type { WheelRange } from '../wheels/wheel-files.js';
 
 /** What a plugin is made of. */
 export interface PluginFacts {

@@ -58,7 +58,8 @@ export function trainingBatch(
   return copyRows(batch, batch.negatives ? joinNegatives(batch) : batch, targets, equalCaptions);
 }
 
-function copyRows(
+/** Rows on the device, with what is known of them. */
+export function copyRows(
   { ids: pairIds, negatives, labels = {} }: PairBatch,
   { pixels, tokens }: JoinedRows,
   targets: Readonly<Record<string, HostRows>>,
@@ -69,20 +70,15 @@ function copyRows(
   const ids = (values: Int32Array) => tf.tensor2d(values, tokensShape, 'int32');
   const images = shape[0] - pairIds.length;
   const texts = tokensShape[0] - pairIds.length;
-  const others = [...(images > 0 ? negatives!.image!.ids : []), ...(texts > 0 ? negatives!.text!.ids : [])];
-  const numbered = [numberIds([...pairIds, ...others])];
-  if (equalCaptions) {
-    const captions = captionKeys(tokens);
-    const unseen = Array.from({ length: images }, (_, i) => `picture ${i}`);
-    const ofTexts = captions.slice(pairIds.length);
-    numbered.push(numberIds([...captions.slice(0, pairIds.length), ...unseen, ...ofTexts]));
-  }
-  const numbers = (start: number, count: number): RowIds => {
-    const columns = numbered.map((column) => column.subarray(start, start + count));
-    if (columns.length === 1) return tf.tensor1d(columns[0]!, 'int32');
-    const rows = Int32Array.from({ length: 2 * count }, (_, i) => columns[i % 2]![i >> 1]!);
-    return tf.tensor2d(rows, [count, 2], 'int32');
-  };
+  const captions = equalCaptions ? captionKeys(tokens) : undefined;
+  const relations = relationsOf(
+    {
+      pairs: pairIds,
+      images: images > 0 ? negatives!.image!.ids : [],
+      texts: texts > 0 ? negatives!.text!.ids : [],
+    },
+    captions && { pairs: captions.slice(0, pairIds.length), texts: captions.slice(pairIds.length) },
+  );
   const floats = pixels.data instanceof Float32Array ? pixels.data : Float32Array.from(pixels.data);
   return {
     pixels: tf.tensor4d(lend(floats), shape),
@@ -93,11 +89,7 @@ function copyRows(
     textFeatures: tokens.features
       ? tf.tensor2d(tokens.features, [tokensShape[0], tokens.features.length / tokensShape[0]])
       : null,
-    positives: numbers(0, pairIds.length),
-    negatives: {
-      image: images > 0 ? numbers(pairIds.length, images) : null,
-      text: texts > 0 ? numbers(pairIds.length + images, texts) : null,
-    },
+    ...relations,
     labels: Object.fromEntries(
       Object.entries(labels).map(([name, values]) => [name, labelTensor(name, values, pairIds.length)]),
     ),
@@ -107,8 +99,44 @@ function copyRows(
   };
 }
 
+/** Ids of pairs and of the rows behind them. */
+interface RowNames {
+  readonly pairs: readonly string[];
+  readonly images: readonly string[];
+  readonly texts: readonly string[];
+}
+
+/**
+ * Which rows are positives of each other, as numbers.
+ *
+ * @param captions what is equal for equal captions, of the pairs and of the negative texts
+ */
+export function relationsOf(
+  { pairs, images, texts }: RowNames,
+  captions: Pick<RowNames, 'pairs' | 'texts'> | undefined,
+): Pick<DeviceBatch, 'positives' | 'negatives'> {
+  const numbered = [numberIds([...pairs, ...images, ...texts])];
+  if (captions) {
+    const unseen = images.map((_, i) => `picture ${i}`);
+    numbered.push(numberIds([...captions.pairs, ...unseen, ...captions.texts]));
+  }
+  const numbers = (start: number, count: number): RowIds => {
+    const columns = numbered.map((column) => column.subarray(start, start + count));
+    if (columns.length === 1) return tf.tensor1d(columns[0]!, 'int32');
+    const rows = Int32Array.from({ length: 2 * count }, (_, i) => columns[i % 2]![i >> 1]!);
+    return tf.tensor2d(rows, [count, 2], 'int32');
+  };
+  return {
+    positives: numbers(0, pairs.length),
+    negatives: {
+      image: images.length > 0 ? numbers(pairs.length, images.length) : null,
+      text: texts.length > 0 ? numbers(pairs.length + images.length, texts.length) : null,
+    },
+  };
+}
+
 /** A column of labels, [B] or [B, C]; int32 where it holds class numbers. */
-function labelTensor(name: string, values: LabelNumbers, rows: number): tf.Tensor {
+export function labelTensor(name: string, values: LabelNumbers, rows: number): tf.Tensor {
   const width = values.length / rows;
   if (!Number.isInteger(width) || width === 0) {
     throw new ShapeError({

@@ -22,6 +22,7 @@ const TRAINER: OptionNames<TrainerOptions> = {
   freeze: 'optional',
   nonFinite: 'optional',
   unusedParameters: 'optional',
+  communicator: 'optional',
   rhythmEvery: 'optional',
 };
 const EMA: OptionNames<EmaOptions> = { decay: 'required' };

@@ -1,4 +1,4 @@
-import type { Loss, Optimizer, TowerOutputs } from '@diptych/core';
+import type { Communicator, Loss, Optimizer, TowerOutputs } from '@diptych/core';
 import type { ParameterPattern } from '@diptych/nn';
 import type { TargetRows } from '../batches/stored-targets.js';
 import type { Schedule } from '../schedules/schedules.js';
@@ -51,6 +51,12 @@ export interface TrainerOptions<Outputs extends TowerOutputs = TowerOutputs> {
    * loss does not depend on it, and it would stay as it was drawn. `error` (default) ends the run, `warn` goes on.
    */
   readonly unusedParameters?: 'error' | 'warn';
+  /**
+   * Trains together with other processes: `await mpi()` of `@diptych/distributed`, started by `mpirun`. Each rank gets its share of
+   * every batch (`ranks` of the DataLoader), the loss sees the pairs of all, and every rank makes the same update, that of one
+   * process on the whole batch. Rank 0 writes checkpoints and the log, and validates; where a rank fails, all end.
+   */
+  readonly communicator?: Communicator;
   /** Measures how far each tower moves every so many steps (`updateRatios`); default 50, 0 for never. */
   readonly rhythmEvery?: number;
 }

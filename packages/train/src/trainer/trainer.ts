@@ -3,6 +3,7 @@ import type { EmbeddedPairs } from '@diptych/metrics';
 import type { BatchSource } from '../batches/batch-source.js';
 import { asSource } from '../batches/check-batch.js';
 import { checkModel, vocabSizeOf } from '../check-model.js';
+import { Ranks } from '../distributed/ranks.js';
 import { type EmbeddedSource, type EmbedOptions, type EmbedOutput, embedPairs } from '../evaluate/embed.js';
 import { type EvaluateOptions, type Evaluation, evaluate } from '../evaluate/evaluate.js';
 import { releaseCompiled } from '../evaluate/run-in-order.js';
@@ -12,7 +13,7 @@ import { checkFitOptions, checkTrainerOptions } from './check-options.js';
 import { Ema } from './ema.js';
 import { FreezeSchedule } from './freeze-schedule.js';
 import type { FitOptions, FitResult, TrainerOptions } from './options.js';
-import { type CheckpointStore, openStore, type TrainingSnapshot } from './run/checkpoint-store.js';
+import type { CheckpointStore, TrainingSnapshot } from './run/checkpoint-store.js';
 import { DataPlace } from './run/data-place.js';
 import { Progress } from './run/progress.js';
 import { enterStore, RunCheckpoints } from './run/run-checkpoints.js';
@@ -43,6 +44,7 @@ export class Trainer<Outputs extends TowerOutputs> {
   readonly #freeze: FreezeSchedule;
   readonly #ema: Ema | undefined;
   readonly #place: DataPlace;
+  readonly #ranks: Ranks;
   #updates: UpdateWatch | undefined;
   readonly #checks: StepChecks;
   #step = 0;
@@ -60,14 +62,24 @@ export class Trainer<Outputs extends TowerOutputs> {
     checkModel('train.Trainer: model', model);
     this.model = model;
     this.options = options;
-    const { loss, optimizer, clipNorm, chunkSize, recompute, equalCaptions } = options;
-    this.#runner = new StepRunner({ model, loss, optimizer, clipNorm, chunkSize, recompute, equalCaptions });
+    const { loss, optimizer, clipNorm, chunkSize, recompute, equalCaptions, communicator } = options;
+    this.#ranks = new Ranks(communicator);
+    this.#runner = new StepRunner({
+      model,
+      loss,
+      optimizer,
+      clipNorm,
+      chunkSize,
+      recompute,
+      equalCaptions,
+      communicator,
+    });
     this.optimizer = this.#runner.optimizer;
     checkLoss(loss, model, { targets: this.#targetWidths });
     const { parameters, buffers } = this.#runner.parts;
     this.#freeze = new FreezeSchedule(options.freeze ?? [], model, parameters);
     this.#ema = options.ema && new Ema([...parameters, ...buffers], options.ema);
-    this.#place = new DataPlace(vocabSizeOf(model));
+    this.#place = new DataPlace(vocabSizeOf(model), this.#ranks);
     this.#checks = new StepChecks(model, parameters, options);
   }
 
@@ -92,25 +104,12 @@ export class Trainer<Outputs extends TowerOutputs> {
     const source = asSource(batches);
     checkFitOptions(options);
     checkLoss(this.options.loss, this.model, { targets: this.#targetWidths, labels: source.labels });
-    const { checkpoint } = options;
     if (this.#busy) throw new ConfigError({ where: 'train.Trainer.fit', problem: 'this trainer is training already' });
     this.#checkOpen('train.Trainer.fit');
     this.#checks.model();
-    const events = new RunEvents(options);
     this.#busy = true;
     try {
-      if (checkpoint === undefined) return await this.#run(source, options, events, undefined);
-      const store = await openStore(checkpoint);
-      await store.open?.(this.#snapshotBytes());
-      try {
-        const resumed = options.resume && (await this.#resume(store, 'latest', events));
-        if (!resumed) await enterStore(store, this.#identity, options, events);
-        await this.#place.identify(source);
-        const checkpoints = new RunCheckpoints(store, options.checkpointEvery ?? { epochs: 1 }, events);
-        return await this.#run(source, options, events, checkpoints);
-      } finally {
-        await store.close?.();
-      }
+      return await this.#ranks.together(() => this.#enter(source, options));
     } finally {
       this.#busy = false;
     }
@@ -164,7 +163,8 @@ export class Trainer<Outputs extends TowerOutputs> {
    * @throws CheckpointError if the named one is damaged, or it belongs to another run
    */
   async resume(from: string | CheckpointStore, which = 'latest', to: Listeners = {}): Promise<boolean> {
-    return this.#resume(await openStore(from), which, new RunEvents(to));
+    const store = await this.#ranks.store(from);
+    return this.#resume(store, which, new RunEvents(this.#ranks.listeners(to)));
   }
 
   /** Embeds the pairs of a source with both towers, see {@link embedPairs}. */
@@ -221,6 +221,26 @@ export class Trainer<Outputs extends TowerOutputs> {
     });
   }
 
+  /** Takes the place of the run's checkpoints, where it has one, and runs. */
+  async #enter(source: BatchSource, options: FitOptions): Promise<FitResult> {
+    const ranks = this.#ranks;
+    const events = new RunEvents(ranks.listeners(options));
+    this.#identity = (await ranks.first(async () => ({ run: this.#identity }))).run;
+    if (options.checkpoint === undefined) return await this.#run(source, options, events, undefined);
+    const store = await ranks.store(options.checkpoint);
+    await store.open?.(this.#snapshotBytes());
+    try {
+      const resumed = options.resume && (await this.#resume(store, 'latest', events));
+      if (!resumed) await enterStore(store, this.#identity, options, events);
+      await this.#place.identify(source);
+      const every = options.checkpointEvery ?? { epochs: 1 };
+      const checkpoints = ranks.isFirst ? new RunCheckpoints(store, every, events) : undefined;
+      return await this.#run(source, options, events, checkpoints);
+    } finally {
+      await store.close?.();
+    }
+  }
+
   async #resume(store: CheckpointStore, which: string, events: RunEvents): Promise<boolean> {
     const snapshot = await store.load(which, (name, message) =>
       events.tell({ kind: 'checkpointDamaged', name, message }),
@@ -259,7 +279,7 @@ export class Trainer<Outputs extends TowerOutputs> {
     if (this.#step === 0) await this.#checks.begin(source, events);
     while (place.epoch < epochs && this.#step < steps) {
       for await (const batch of place.batches(source, onChange)) {
-        if (signal?.aborted) return end('aborted');
+        if (await this.#ranks.any(signal?.aborted === true)) return end('aborted');
         const report = await this.#trainOn(batch, progress, events);
         place.done(batch, source);
         score = undefined;
@@ -273,7 +293,7 @@ export class Trainer<Outputs extends TowerOutputs> {
       place.nextEpoch();
       if (validation?.isDueAfterEpoch(place.epoch) && (await validated())) return end('early');
       await checkpoints?.afterEpoch(place.epoch, this.#step, snapshot);
-      if (signal?.aborted) return end('aborted');
+      if (await this.#ranks.any(signal?.aborted === true)) return end('aborted');
     }
     return end('done');
   }
@@ -285,7 +305,7 @@ export class Trainer<Outputs extends TowerOutputs> {
   }
 
   async #validate(validation: Validation, events: RunEvents) {
-    const found = await validation.measure();
+    const found = await this.#ranks.first(() => validation.measure());
     for (const message of found.warnings) await events.warn(message);
     await events.tell({ kind: 'validation', step: this.#step, metrics: found.metrics });
     this.#earlyState = validation.state();
@@ -318,8 +338,7 @@ export class Trainer<Outputs extends TowerOutputs> {
       epoch: this.#place.epoch,
       ...numbers,
       learningRates: Object.fromEntries(rates.map(([tower, rate]) => [tower, rate * factor])),
-      pairs: batch.size,
-      ...progress.afterStep(this.#step, batch.size),
+      ...progress.afterStep(this.#step, numbers.pairs),
       updateRatios,
       nonFinite,
     };

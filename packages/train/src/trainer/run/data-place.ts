@@ -1,6 +1,7 @@
 import { CheckpointError, type Json, type PairBatch, siteOf, TrainingError } from '@diptych/core';
 import type { BatchSource } from '../../batches/batch-source.js';
 import { checkBatch } from '../../batches/check-batch.js';
+import type { Ranks } from '../../distributed/ranks.js';
 import type { SettingChange } from './run-settings.js';
 import { refuseOther } from './snapshot.js';
 import type { DataMark, Position } from './snapshot-format.js';
@@ -12,6 +13,7 @@ export class DataPlace {
   /** Batches of this epoch that were trained on. */
   batch = 0;
   readonly #vocabSize: number | undefined;
+  readonly #ranks: Ranks;
   #mark: DataMark = {};
   #lastIds: readonly string[] | undefined;
   /** What the source said of its place when the resumed checkpoint was written. */
@@ -19,9 +21,13 @@ export class DataPlace {
   /** True until the first batch after a resume. */
   #resumed = false;
 
-  /** @param vocabSize of the text tower, where it is known */
-  constructor(vocabSize: number | undefined) {
+  /**
+   * @param vocabSize of the text tower, where it is known
+   * @param ranks that share the batches
+   */
+  constructor(vocabSize: number | undefined, ranks: Ranks) {
     this.#vocabSize = vocabSize;
+    this.#ranks = ranks;
   }
 
   /** For a checkpoint. */
@@ -64,10 +70,10 @@ export class DataPlace {
       seen++;
       checkBatch(batch, this.#where(seen), this.#vocabSize);
       if (seen <= skip) {
-        this.#checkSkipped(batch, seen, skip);
+        await this.#checkSkipped(batch, seen, skip);
         continue;
       }
-      if (seen === 1) await this.#noteBatchSize(batch.size, onChange);
+      if (seen === 1) await this.#noteBatchSize(await this.#ranks.sum(batch.size), onChange);
       this.#resumed = false;
       yield batch;
     }
@@ -83,7 +89,8 @@ export class DataPlace {
   /** Counts a batch that was trained on, and gives it back to its source. */
   done(batch: PairBatch, source: BatchSource): void {
     this.batch++;
-    this.#lastIds = batch.ids;
+    this.#lastIds = this.#ranks.isAlone ? batch.ids : undefined;
+    if (!this.#ranks.isAlone) this.#mark = { ...this.#mark, lastBatch: undefined };
     source.recycle?.(batch);
   }
 
@@ -102,11 +109,13 @@ export class DataPlace {
     return 0;
   }
 
-  #checkSkipped({ size, ids }: PairBatch, seen: number, skip: number): void {
+  async #checkSkipped({ size, ids }: PairBatch, seen: number, skip: number): Promise<void> {
     if (!this.#resumed) return; // another call of fit may bring other data
     const { batchSize, lastBatch } = this.#mark;
-    if (seen === 1 && batchSize !== undefined) refuseOther(this.#where(seen), 'batch size', batchSize, size);
-    if (seen < skip || lastBatch === undefined || lastBatch === markOf(ids)) return;
+    if (seen === 1 && batchSize !== undefined)
+      refuseOther(this.#where(seen), 'batch size', batchSize, await this.#ranks.sum(size));
+    // with several ranks this is a share of it
+    if (seen < skip || lastBatch === undefined || !this.#ranks.isAlone || lastBatch === markOf(ids)) return;
     throw new CheckpointError({
       where: this.#where(seen),
       expected: 'the batch that the run saw there',

@@ -13,7 +13,10 @@ import type { RunEvents } from './run-events.js';
 const MOST_SKIPS = 10;
 
 /** What the checks need to know of a trainer's options. */
-type Checked = Pick<TrainerOptions, 'chunkSize' | 'equalCaptions' | 'nonFinite' | 'unusedParameters'> & {
+type Checked = Pick<
+  TrainerOptions,
+  'chunkSize' | 'communicator' | 'equalCaptions' | 'nonFinite' | 'unusedParameters'
+> & {
   readonly loss: Pick<TrainerOptions['loss'], 'ignores'>;
 };
 
@@ -75,7 +78,7 @@ export class StepChecks {
 
   /**
    * Once a run, before its first step: parts that the loss ignores, rows that the text tower may not take, batch norm layers that would see
-   * chunks in place of the batch.
+   * chunks or a rank's rows in place of the batch.
    *
    * @throws ConfigError if something that trains is ignored, unless that is a warning only
    */
@@ -89,14 +92,17 @@ export class StepChecks {
           `new DataLoader(source, { …, maxLength: ${text.maxLength} }) cuts them`,
       );
     }
-    const { chunkSize } = this.#options;
-    if (chunkSize === undefined || !(this.#model instanceof Module)) return;
+    const { chunkSize, communicator } = this.#options;
+    const isSpread = communicator !== undefined && communicator.size > 1;
+    if ((chunkSize === undefined && !isSpread) || !(this.#model instanceof Module)) return;
     const norms = [...this.#model.namedModules()].filter(
       ([, module]) => module instanceof BatchNorm2d && !module.frozen,
     );
     if (norms.length === 0) return;
+    const [why, seen] =
+      chunkSize !== undefined ? [`chunkSize ${chunkSize}`, 'chunks'] : [`${communicator!.size} ranks`, "a rank's rows"];
     const message =
-      `chunkSize ${chunkSize}: ${norms.length} batch norm layers train on chunks in place of the batch, so the step differs from ` +
+      `${why}: ${norms.length} batch norm layers train on ${seen} in place of the batch, so the step differs from ` +
       'the whole batch; freeze them (freeze, or norm.frozen = true) for an equal one';
     await events.warn(message);
   }

@@ -11,6 +11,9 @@ import type { DeviceBatch } from '../../batches/device-batch.js';
 import { firstRows } from '../../gather-rows.js';
 import type { StepParts } from './step-parts.js';
 
+/** What a loss is told of the pairs beside what the towers gave. */
+export type PairRelations = Pick<DeviceBatch, 'positives' | 'labels' | 'targets' | 'negatives'>;
+
 /**
  * The loss of a batch, from what the towers gave for all of its rows.
  *
@@ -21,7 +24,7 @@ export function lossOf<Outputs extends TowerOutputs>(
   { model, loss }: Pick<StepParts<Outputs>, 'model' | 'loss'>,
   image: Encoded,
   text: Encoded,
-  { positives, labels, targets, negatives: numbers }: DeviceBatch,
+  { positives, labels, targets, negatives: numbers }: PairRelations,
   context: Context,
 ): LossValues {
   const size = positives.shape[0];

@@ -20,7 +20,8 @@ export function chunksOf(batch: DeviceBatch, size: number): { chunk: Chunk; star
   });
 }
 
-function chunkOf(batch: DeviceBatch, start: number, size: number): Chunk {
+/** `size` rows from `start`, or as many as there are. */
+export function chunkOf(batch: DeviceBatch, start: number, size: number): Chunk {
   const cut = <T extends tf.Tensor>(x: T): T => sliceRows(x, start, Math.min(size, x.shape[0]! - start));
   const { pixels, normalize, inputIds, attentionMask, tokenTypeIds, textFeatures } = batch;
   return {

@@ -1,5 +1,6 @@
 import {
   buffersOf,
+  type Communicator,
   ConfigError,
   checkMethods,
   checkOptions,
@@ -16,6 +17,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import { checkBatch, checkTargets } from '../../batches/check-batch.js';
 import { type DeviceBatch, type HostRows, trainingBatch } from '../../batches/device-batch.js';
 import { checkModel, vocabSizeOf } from '../../check-model.js';
+import { checkCommunicator } from '../../distributed/check-communicator.js';
+import { type DistributedStep, distributedStep } from '../../distributed/distributed-step.js';
+import { startAlike } from '../../distributed/start-alike.js';
 import { AdamW } from '../../optimizers/adamw.js';
 import type { TrainableModel } from '../../trainable-model.js';
 import type { TrainerOptions } from '../options.js';
@@ -24,7 +28,7 @@ import { chunkedStep } from './chunked-step.js';
 import { firstNonFinite } from './diagnose.js';
 import { Recomputation } from './recompute.js';
 import type { StepParts } from './step-parts.js';
-import type { TrainingStep } from './training-step.js';
+import type { StepResult, TrainingStep } from './training-step.js';
 import { wholeStep } from './whole-step.js';
 
 /** What a training step acts on. */
@@ -40,6 +44,8 @@ export interface StepRunnerOptions<Outputs extends TowerOutputs> {
   readonly recompute?: TrainerOptions<Outputs>['recompute'];
   /** Pairs with equal captions are positives of each other. Default true. */
   readonly equalCaptions?: boolean;
+  /** See `TrainerOptions`. */
+  readonly communicator?: Communicator;
 }
 
 const OPTIONS: OptionNames<StepRunnerOptions<TowerOutputs>> = {
@@ -50,6 +56,7 @@ const OPTIONS: OptionNames<StepRunnerOptions<TowerOutputs>> = {
   chunkSize: 'optional',
   recompute: 'optional',
   equalCaptions: 'optional',
+  communicator: 'optional',
 };
 
 /** Which step of a run it is. */
@@ -80,6 +87,8 @@ export interface StepOutcome {
   readonly towerGradNorms: Readonly<Record<string, number>>;
   /** Named parts of the loss. */
   readonly parts: Readonly<Record<string, number>>;
+  /** Pairs in the batch, of all ranks. */
+  readonly pairs: number;
   /** Positions of the parameters that had a gradient. */
   readonly updated: readonly number[];
   /** Where loss or gradients were not finite: the first tensor that was not. Nothing was changed then. */
@@ -103,12 +112,14 @@ export class StepRunner<Outputs extends TowerOutputs> {
   #whole: TrainingStep | undefined;
   #chunked: TrainingStep | undefined;
   #constrain: Compiled<[], []> | undefined;
+  readonly #communicator: Communicator | undefined;
+  #distributed: DistributedStep | undefined;
 
   /** @throws ConfigError for an unknown option, if the model lacks what the loss reads, or a group of the optimizer chooses nothing */
   constructor(options: StepRunnerOptions<Outputs>) {
     checkOptions('train.StepRunner', options, OPTIONS as OptionNames<StepRunnerOptions<Outputs>>);
     const { model, loss, optimizer = new AdamW(), clipNorm = Number.POSITIVE_INFINITY, chunkSize, recompute } = options;
-    const { equalCaptions } = options;
+    const { equalCaptions, communicator } = options;
     checkModel('train.StepRunner: model', model);
     if (chunkSize !== undefined && !(Number.isInteger(chunkSize) && chunkSize > 0)) {
       throw new ConfigError({ where: 'train.Trainer', expected: 'a whole chunkSize above 0', got: String(chunkSize) });
@@ -132,6 +143,7 @@ export class StepRunner<Outputs extends TowerOutputs> {
       recompute: recompute === undefined ? undefined : new Recomputation(model, recompute),
     };
     this.#chunkSize = chunkSize;
+    this.#communicator = checkCommunicator(communicator);
   }
 
   /**
@@ -156,9 +168,10 @@ export class StepRunner<Outputs extends TowerOutputs> {
     optimizer.prepare();
     const hyper = tf.tensor2d(optimizer.hyper(factor), [parameters.length, 3]);
     const state = tf.tensor1d(Int32Array.of(seed, step, 0), 'int32');
-    const onDevice = trainingBatch(batch, targets, this.parts.equalCaptions);
+    const kept: unknown[] = [hyper, state];
     try {
-      const { scalars, names, updated } = this.#stepFor(onDevice)(onDevice, hyper, state);
+      const { result, rows, pairs } = await this.#compute(batch, targets, hyper, state, kept);
+      const { scalars, names, updated } = result;
       const numbers = await scalars.data();
       scalars.dispose();
       const values = new Map(names.map((name, i) => [name, numbers[i]!]));
@@ -167,17 +180,18 @@ export class StepRunner<Outputs extends TowerOutputs> {
         gradNorm: values.get('gradNorm')!,
         towerGradNorms: withPrefix(values, 'gradNorm.'),
         parts: withPrefix(values, 'part.'),
+        pairs,
         updated,
       };
       if (!Number.isFinite(outcome.loss) || !Number.isFinite(outcome.gradNorm)) {
-        const nonFinite = firstNonFinite(this.parts, onDevice, state) ?? 'the sum of squared gradients';
+        const nonFinite = firstNonFinite(this.parts, rows, state) ?? 'the sum of squared gradients';
         return { ...outcome, nonFinite };
       }
       optimizer.advance(updated);
       this.#constrainModel();
       return { ...outcome, nonFinite: undefined };
     } finally {
-      disposeNested([hyper, state, onDevice]);
+      disposeNested(kept);
     }
   }
 
@@ -187,7 +201,9 @@ export class StepRunner<Outputs extends TowerOutputs> {
     this.#whole?.dispose();
     this.#chunked?.dispose();
     this.#constrain?.dispose();
+    this.#distributed?.dispose();
     this.#constrain = undefined;
+    this.#distributed = undefined;
     this.#whole = undefined;
     this.#chunked = undefined;
   }
@@ -201,6 +217,34 @@ export class StepRunner<Outputs extends TowerOutputs> {
       return [];
     });
     this.#constrain();
+  }
+
+  /**
+   * The step, here or together with other ranks.
+   *
+   * @param kept what is to be disposed is put here
+   */
+  async #compute(
+    batch: PairBatch,
+    targets: Readonly<Record<string, HostRows>>,
+    hyper: tf.Tensor2D,
+    state: tf.Tensor1D,
+    kept: unknown[],
+  ): Promise<{ readonly result: StepResult; readonly rows: DeviceBatch; readonly pairs: number }> {
+    const communicator = this.#communicator;
+    if (!communicator) {
+      const rows = trainingBatch(batch, targets, this.parts.equalCaptions);
+      kept.push(rows);
+      return { result: this.#stepFor(rows)(rows, hyper, state), rows, pairs: batch.size };
+    }
+    if (!this.#distributed) {
+      await startAlike(communicator, [...this.parts.parameters, ...this.parts.buffers]);
+      this.#distributed = distributedStep(this.parts, communicator, this.#chunkSize);
+    }
+    const share = await this.#distributed.share(batch, targets);
+    kept.push(share.own, share.relations);
+    const result = await this.#distributed.run(share, hyper, state);
+    return { result, rows: { ...share.own, labels: {}, targets: {} }, pairs: share.pairs };
   }
 
   #stepFor({ pixels, inputIds }: DeviceBatch): TrainingStep {

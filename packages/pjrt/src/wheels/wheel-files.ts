@@ -1,4 +1,10 @@
-import type { WheelRange } from './catalog.js';
+/** A wheel of PyPI, in the versions that fit. */
+export interface WheelRange {
+  readonly distribution: string;
+  /** The lowest version, and the first that does not fit any more. */
+  readonly from?: string;
+  readonly below?: string;
+}
 
 /** A wheel that an index offers. */
 export interface WheelFile {
