@@ -1,7 +1,12 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { defineConfig } from 'vitepress';
-import { repositoryAddress } from '../../../tooling/packages.mjs';
+import { repositoryAddress, root } from '../../../tooling/packages.mjs';
 import { repositoryLinks } from '../src/repository-links.ts';
 import { sidebar } from '../src/sidebar.ts';
+
+/** The search page's, so that there is one. */
+const icon = readFileSync(join(root, 'packages/serve/src/page/icon.svg'));
 
 /**
  * The site over the pages of docs/, which stay where they are. Nothing is fetched from elsewhere: fonts and search index are its own.
@@ -12,6 +17,7 @@ export default defineConfig({
   title: 'diptych',
   description: 'Joint image-text encoders in TypeScript: train, search, serve, without Python',
   lang: 'en',
+  head: [['link', { rel: 'icon', href: `data:image/svg+xml;base64,${icon.toString('base64')}` }]],
   srcDir: '../../docs',
   outDir: './dist',
   cacheDir: './.vitepress/cache',
