@@ -43,7 +43,7 @@ function clip({ tiny, seed = 0 }) {
     imageSize: 32,
     projectionDim: 16,
   };
-  const text = { ...TINY, projectionDim: 16, endTokenId: 599 };
+  const text = { ...TINY, projectionDim: 16, eosTokenId: 599 };
   const model = new MultiModalEncoder({
     image: new ClipVision(tiny ? vision : 'clip-vit-base-patch32', { seed }),
     text: new ClipText(tiny ? text : 'clip-vit-base-patch32', { seed: seed + 1 }),
