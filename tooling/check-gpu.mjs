@@ -26,6 +26,7 @@ const PROGRAMS = [
   { name: 'seed', batch: size(256), precision: 'bf16' },
   { name: 'seed', batch: size(256), precision: 'f32' },
   { name: 'seed', batch: size(256), precision: 'tf32' },
+  { name: 'resnet', batch: size(256), precision: 'bf16' },
   { name: 'clip', batch: size(1024), precision: 'bf16' },
   { name: 'clip', batch: size(1024), precision: 'bf16', attention: 'cudnn' },
   { name: 'resnet50', batch: size(256), precision: 'bf16' },
@@ -69,7 +70,7 @@ for (const program of PROGRAMS) {
   if (flags.json) console.log(JSON.stringify({ ...program, ...found }));
   const { losses, planned, used } = found;
   if (!losses.every(Number.isFinite)) failures.push(`${title}: a loss that is not finite (${losses})`);
-  const trains = program.name === 'seed' || program.name === 'clip';
+  const trains = ['seed', 'resnet', 'clip'].includes(program.name);
   if (trains && !(losses.at(-1) < losses[0]))
     failures.push(`${title}: the loss does not fall (${losses[0]} to ${losses.at(-1)})`);
   rows.push([

@@ -7,5 +7,5 @@ interface Trained {
   tokens(tiny: boolean): number;
 }
 
-export const TRAINED: Readonly<Record<'seed' | 'clip', Trained>>;
+export const TRAINED: Readonly<Record<'seed' | 'resnet' | 'clip', Trained>>;
 export function makeBatch(name: string, size: number, options: { tiny?: boolean; vocabSize: number }): PairBatch;

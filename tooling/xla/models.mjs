@@ -32,6 +32,17 @@ function seed({ tiny, seed = 0 }) {
   return { model, runner: new StepRunner({ model, loss: new SeedLoss(), optimizer }), vocabSize: bert.vocabSize };
 }
 
+/** ResNet-50 against a text tower that is next to nothing: what convolutions cost in a step. */
+function resnet({ tiny, seed = 0 }) {
+  const embedDim = 32;
+  const model = new MultiModalEncoder({
+    image: new ResNet(tiny ? 'resnet18' : 'resnet50', { embedDim, seed }),
+    text: new Bert({ ...BERT_CONFIGS['bert-base-uncased'], ...TINY }, { embedDim, seed: seed + 1 }),
+    matcher: false,
+  });
+  return { model, runner: new StepRunner({ model, loss: new InfoNCE() }), vocabSize: TINY.vocabSize };
+}
+
 /** CLIP ViT-B/32 from scratch, clipped gradients. */
 function clip({ tiny, seed = 0 }) {
   const vision = {
@@ -59,6 +70,7 @@ function clip({ tiny, seed = 0 }) {
 
 /** What is trained: a builder, and the sizes of a sample. */
 export const TRAINED = {
+  resnet: { build: resnet, pixels: (tiny) => (tiny ? 32 : 224), tokens: () => 16 },
   seed: { build: seed, pixels: (tiny) => (tiny ? 32 : 224), tokens: (tiny) => (tiny ? 16 : 64) },
   clip: { build: clip, pixels: (tiny) => (tiny ? 32 : 224), tokens: (tiny) => (tiny ? 16 : 77) },
 };
