@@ -78,6 +78,8 @@ describe('attention as one operation', () => {
       );
     expect(of([2, 3, 5, 8])).toContain('Softmax'); // an odd number of tokens, a bias and gradients
     expect(of([2, 3, 5, 8], gradients, [])).not.toContain('Softmax');
+    expect(of([2, 3, 64, 8])).toContain('Softmax'); // half a tile, a bias and gradients
+    expect(of([2, 3, 128, 8])).not.toContain('Softmax');
     expect(of([2, 3, 6, 12])).toContain('Softmax'); // widths that are no multiple of eight
     const dropped = (q: tf.Tensor, k: tf.Tensor, v: tf.Tensor) =>
       tf.matMul(tf.mul(tf.softmax(tf.matMul(q, k, false, true)), tf.cast(tf.greater(q, 0), 'float32')), v);

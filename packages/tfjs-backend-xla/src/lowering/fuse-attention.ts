@@ -14,6 +14,9 @@ interface Attention {
 /** The head widths that cuDNN's kernels take. */
 const MAX_WIDTH = 128;
 
+/** Keys that they take at a time. */
+const TILE = 128;
+
 type Readers = ReadonlyMap<Value, readonly Node[]>;
 
 const isProduct = (node: Node | null | undefined, transposeA: boolean, transposeB: boolean): node is Node =>
@@ -76,7 +79,10 @@ function matchGradients(
   return dQ && dK ? { dP, dV, dQ, dK } : undefined;
 }
 
-/** What cuDNN's kernels ask of shapes; with a bias, training takes even lengths. */
+/**
+ * What cuDNN's kernels ask of shapes. With a bias, training takes even lengths, and not those of half a tile: there cuDNN's gradient of the
+ * queries is NaN in rows whose scores are all very low, such as those of padding (pytorch/pytorch#196678).
+ */
 function isSupported({ scores, output, bias, gradients }: Attention): boolean {
   const [q, k] = scores.inputs as [Value, Value];
   const v = output.inputs[1]!;
@@ -84,8 +90,8 @@ function isSupported({ scores, output, bias, gradients }: Attention): boolean {
     return false;
   const [queries, width] = q.shape.slice(2) as [number, number];
   const sizes = [k.shape[3], v.shape[3]].every((size) => size === width) && q.shape[0] === k.shape[0];
-  const isEven = queries % 2 === 0 && k.shape[2]! % 2 === 0;
-  return sizes && width <= MAX_WIDTH && width % 8 === 0 && (!bias || !gradients || isEven);
+  const trains = [queries, k.shape[2]!].every((length) => length % 2 === 0 && length % TILE !== TILE / 2);
+  return sizes && width <= MAX_WIDTH && width % 8 === 0 && (!bias || !gradients || trains);
 }
 
 /**
