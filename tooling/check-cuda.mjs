@@ -54,7 +54,9 @@ const PROGRAMS = [
 ];
 
 const failures = [];
+let checks = 0;
 const check = (what, holds, seen) => {
+  checks++;
   if (!holds) failures.push(`${what}: ${seen}`);
 };
 
@@ -75,7 +77,7 @@ function compileOne(program) {
   const title = titleOf(program);
   const line = run.stdout.trim().split('\n').at(-1);
   if (run.status !== 0 || !line?.startsWith('{')) {
-    failures.push(`${title}: ${run.stderr.slice(-2000) || run.signal || run.stdout.slice(-2000)}`);
+    check(title, false, run.stderr.slice(-2000) || run.signal || run.stdout.slice(-2000));
     console.log(`FAILED ${title}`);
     return;
   }
@@ -125,5 +127,5 @@ for (const gpu of flags.gpu) {
   }
 }
 for (const failure of failures) console.error(failure);
-console.log(failures.length === 0 ? 'all compiled' : `${failures.length} failed`);
+console.log(`${checks - failures.length} passed, ${failures.length} failed`);
 process.exitCode = failures.length > 0 ? 1 : 0;
