@@ -43,12 +43,14 @@ const PROGRAMS = [
   { name: 'seed', batch: 8, precision: 'bf16', tiny: true, devices: 4, small: true },
   { name: 'clip', batch: 8, precision: 'bf16', tiny: true, small: true },
   { name: 'clip', batch: 8, precision: 'bf16', tiny: true, devices: 4, small: true },
+  { name: 'clip', batch: 8, precision: 'bf16', tiny: true, attention: 'cudnn', small: true },
   { name: 'bert', batch: 32, precision: 'bf16', small: true },
   { name: 'resnet50', batch: 32, precision: 'bf16', small: true },
   ...[64, 128, 256, 512].map((batch) => ({ name: 'seed', batch, precision: 'bf16' })),
   { name: 'seed', batch: 256, precision: 'f32' },
   { name: 'seed', batch: 1024, precision: 'bf16', devices: 4 },
   { name: 'clip', batch: 256, precision: 'bf16' },
+  { name: 'clip', batch: 256, precision: 'bf16', attention: 'cudnn' },
   { name: 'clip', batch: 1024, precision: 'bf16' },
   { name: 'clip', batch: 256, precision: 'f32' },
 ];
@@ -62,8 +64,9 @@ const check = (what, holds, seen) => {
 
 const gib = (bytes) => (bytes / 2 ** 30).toFixed(2);
 
-function titleOf({ name, batch, precision, gpu, devices = 1, tiny }) {
-  return `${name}${tiny ? ' (tiny)' : ''}, batch ${batch}, ${precision}, ${gpu}${devices > 1 ? ` x ${devices}` : ''}`;
+function titleOf({ name, batch, precision, gpu, devices = 1, tiny, attention }) {
+  const by = attention ? `, attention by ${attention}` : '';
+  return `${name}${tiny ? ' (tiny)' : ''}, batch ${batch}, ${precision}${by}, ${gpu}${devices > 1 ? ` x ${devices}` : ''}`;
 }
 
 function compileOne(program) {
@@ -104,6 +107,8 @@ function compileOne(program) {
   }
   if (isTrained && !program.tiny)
     check(`${title}: products by cuBLAS or Triton`, found.has.cublas + found.has.triton > 0, 'none');
+  if (program.attention === 'cudnn') check(`${title}: attention by cuDNN`, found.has.cudnnAttention > 0, 'none');
+  else if (program.name === 'clip') check(`${title}: attention fused by Triton`, found.has.triton > 0, 'none');
   if (program.name === 'seed') check(`${title}: convolutions by cuDNN`, found.has.cudnnConvolution > 0, 'none');
 }
 
