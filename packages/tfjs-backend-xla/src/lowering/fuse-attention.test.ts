@@ -71,6 +71,14 @@ describe('attention as one operation', () => {
     }
   });
 
+  it('is found where the gradient of the output does not depend on it', () => {
+    const linear = (...inputs: tf.Tensor[]) =>
+      tf.grads((...xs: tf.Tensor[]) => tf.sum(attention(xs[0]!, xs[1]!, xs[2]!)))(inputs);
+    const specs = [f32(...HEADS), f32(...HEADS), f32(...HEADS)];
+    const { nodes } = fuseAttention(optimized(record(linear, specs).program));
+    expect(nodes.map(({ op }) => op)).toContain('FlashAttentionGrad');
+  });
+
   it('is left where cuDNN does not take it', () => {
     const of = (shape: number[], fn: unknown = gradients, bias = [f32(1, 1, shape[2]!, shape[2]!)]) =>
       operations(

@@ -7,8 +7,8 @@ interface Attention {
   /** The sum of scores and bias, and which of its operands the bias is. */
   readonly bias: { readonly sum: Node; readonly place: number } | undefined;
   readonly scale: number;
-  /** dP = dO v^T, dV = P^T dO, dQ = dS k, dK = dS^T q */
-  readonly gradients: Readonly<Record<'dP' | 'dV' | 'dQ' | 'dK', Node>> | undefined;
+  /** dV = P^T dO, dQ = dS k, dK = dS^T q */
+  readonly gradients: Readonly<Record<'dV' | 'dQ' | 'dK', Node>> | undefined;
 }
 
 /** The head widths that cuDNN's kernels take. */
@@ -76,7 +76,7 @@ function matchGradients(
   const products = dS ? (readers.get(dS) ?? []) : [];
   const dQ = products.find((node) => isProduct(node, false, false) && node.inputs[1] === scores.inputs[1]);
   const dK = products.find((node) => isProduct(node, true, false) && node.inputs[1] === scores.inputs[0]);
-  return dQ && dK ? { dP, dV, dQ, dK } : undefined;
+  return dQ && dK ? { dV, dQ, dK } : undefined;
 }
 
 /**
@@ -109,48 +109,50 @@ export function fuseAttention(program: Program): Program {
     if (node.op !== 'Softmax' || outputs.has(node.outputs[0]!)) continue;
     const attention = match(node, readers);
     if (!attention || !isSupported(attention)) continue;
-    const { scores, bias, output: result, gradients } = attention;
-    for (const part of [scores, ...(bias ? [bias.sum] : []), result, ...Object.values(gradients ?? {})])
-      partOf.set(part, attention);
+    const { output, gradients } = attention;
+    for (const part of [output, gradients?.dV, gradients?.dQ, gradients?.dK]) if (part) partOf.set(part, attention);
   }
-  const operands = new Map<Node, Value[]>();
+  const rebuilt = new Map<Value, Value>();
   const visit: Visitor = (node, inputs, b) => {
+    node.inputs.forEach((input, i) => {
+      rebuilt.set(input, inputs[i]!);
+    });
     const attention = partOf.get(node);
-    if (!attention) return copyNode(node, inputs, b);
-    operands.set(node, inputs);
-    const fused = emit(node, attention, operands, b);
-    return fused ? [fused] : copyNode(node, inputs, b);
+    const fused = attention && emit(node, attention, (value) => rebuilt.get(value), b);
+    const results = fused ? [fused] : copyNode(node, inputs, b);
+    node.outputs.forEach((output, i) => {
+      rebuilt.set(output, results[i]!);
+    });
+    return results;
   };
   return { ...rebuild(program, new Builder(), visit), inputs: program.inputs };
 }
 
-/** What a node of the pattern becomes, given the operands of those before it. */
+/** What a result of the pattern becomes; undefined where an operand is not there yet, so that the node stays as it is. */
 function emit(
   node: Node,
   { scores, output, bias: added, scale, gradients }: Attention,
-  operands: ReadonlyMap<Node, Value[]>,
+  look: (value: Value) => Value | undefined,
   b: Builder,
 ): Value | undefined {
-  if (node === scores || node === added?.sum || node === gradients?.dP) return undefined;
-  const bias = added && operands.get(added.sum)![added.place]!;
-  const [q, k] = operands.get(scores) as [Value, Value];
-  const v = operands.get(output)![1]!;
+  const originals = [...scores.inputs, output.inputs[1]!, ...(added ? [added.sum.inputs[added.place]!] : [])];
+  const given = originals.flatMap((value) => look(value) ?? []);
+  if (given.length < originals.length) return undefined;
+  const names = ['q', 'k', 'v', ...(added ? ['bias'] : [])];
   const { shape } = output.outputs[0]!;
-  const names = ['q', 'k', 'v', ...(bias ? ['bias'] : [])];
-  const given = [q, k, v, ...(bias ? [bias] : [])];
-  const statistics = { shape: shape.slice(0, 3), dtype: 'float32' as const };
   const isTraining = gradients !== undefined;
-  const types = [{ shape, dtype: 'float32' as const }, ...(isTraining ? [statistics] : [])];
+  const float = (own: readonly number[]) => ({ shape: own, dtype: 'float32' as const });
+  const types = [float(shape), ...(isTraining ? [float(shape.slice(0, 3))] : [])];
   const results = b.emitMany('FlashAttention', given, { scale, isTraining }, types, names);
   if (node === output) return results[0];
-  const dO = operands.get(gradients!.dP)![0]!;
-  const like = [q, k, v].map(({ shape: own }) => ({ shape: own, dtype: 'float32' as const }));
-  const taken = [...given, results[0]!, results[1]!, dO];
-  const [dQ, dK, dV] = b.emitMany('FlashAttentionGrad', taken, { scale }, like, [
-    ...names,
-    'output',
-    'statistics',
-    'dy',
-  ]);
+  const dy = look(gradients!.dV.inputs[1]!);
+  if (!dy) return undefined;
+  const [dQ, dK, dV] = b.emitMany(
+    'FlashAttentionGrad',
+    [...given, results[0]!, results[1]!, dy],
+    { scale },
+    given.slice(0, 3).map((operand) => float(operand.shape)),
+    [...names, 'output', 'statistics', 'dy'],
+  );
   return node === gradients!.dQ ? dQ : node === gradients!.dK ? dK : dV;
 }

@@ -18,7 +18,23 @@ function softmaxOfRows(): string {
 
 describe('programs as text', () => {
   it('has one line an operation', () => {
-    expect(softmaxOfRows()).toMatchInlineSnapshot();
+    expect(softmaxOfRows()).toMatchInlineSnapshot(`
+      "module @softmax attributes {mhlo.num_partitions = 1 : i32, mhlo.num_replicas = 1 : i32} {
+        func.func public @main(%arg0: tensor<2x3xf32> {tf.aliasing_output = 0 : i32}) -> (tensor<2x3xf32>) {
+          %0 = stablehlo.constant dense<0xFF800000> : tensor<f32>
+          %1 = stablehlo.reduce(%arg0 init: %0) applies stablehlo.maximum across dimensions = [1] : (tensor<2x3xf32>, tensor<f32>) -> tensor<2xf32>
+          %2 = stablehlo.broadcast_in_dim %1, dims = [0] : (tensor<2xf32>) -> tensor<2x3xf32>
+          %3 = stablehlo.subtract %arg0, %2 : tensor<2x3xf32>
+          %4 = stablehlo.exponential %3 : tensor<2x3xf32>
+          %5 = stablehlo.constant dense<0.0> : tensor<f32>
+          %6 = stablehlo.reduce(%4 init: %5) applies stablehlo.add across dimensions = [1] : (tensor<2x3xf32>, tensor<f32>) -> tensor<2xf32>
+          %7 = stablehlo.broadcast_in_dim %6, dims = [0] : (tensor<2xf32>) -> tensor<2x3xf32>
+          %8 = stablehlo.divide %4, %7 : tensor<2x3xf32>
+          return %8 : tensor<2x3xf32>
+        }
+      }
+      "
+    `);
   });
 
   it('is the same text for the same program, and makes equal constants once', () => {
