@@ -43,7 +43,7 @@ describe.skipIf(path === undefined)(`whole steps on XLA${reason}`, () => {
     expect(apart(at(exact.numbers, 1, 0), expected[1]!.loss)).toBeLessThan(1e-4);
 
     const narrow = await steps('bf16');
-    expect(apart(at(narrow.numbers, 0, 0), expected[0]!.loss)).toBeLessThan(0.02);
+    expect(apart(at(narrow.numbers, 0, 0), expected[0]!.loss)).toBeLessThan(0.05);
     expect(apart(at(narrow.numbers, 0, 1), expected[0]!.gradNorm)).toBeLessThan(0.1);
   });
 });
