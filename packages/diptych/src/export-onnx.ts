@@ -1,10 +1,13 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  ConfigError,
+  checkOptions,
   describeTokenizer,
   type Encoded,
   type Fusion,
   type ImageTransform,
+  type OptionNames,
   ShapeError,
   type TokenizeOptions,
   type Tokenizer,
@@ -23,6 +26,23 @@ export interface ExportedModelParts {
   readonly tokenize: TokenizeOptions;
 }
 
+/** What {@link exportJointModel} writes. */
+export interface ExportModelOptions {
+  /** Default: all that the model has. */
+  readonly parts?: readonly PartName[];
+  /**
+   * Parts that are written with weights as int8 as well, `text.int8.onnx`: about a quarter of the size, products computed with integers. Its
+   * results differ by per cents and depend on what else is in the batch.
+   */
+  readonly int8?: readonly PartName[];
+}
+
+/** A file of the export. */
+export type PartName = 'image' | 'text' | 'fusion' | 'matcher';
+
+const PART_NAMES: readonly PartName[] = ['image', 'text', 'fusion', 'matcher'];
+const OPTIONS: OptionNames<ExportModelOptions> = { parts: 'optional', int8: 'optional' };
+
 /** A model file that was written, and how it compares with the model here. */
 export interface ExportedPart {
   /** In the folder. */
@@ -32,11 +52,12 @@ export interface ExportedPart {
   readonly outputs: readonly string[];
   /** Largest difference between the file's results in ONNX Runtime and the model's here, as a part of the largest result. */
   readonly parity: number;
+  readonly weights: 'float32' | 'int8';
 }
 
 /** A function of the model, with tensors to call it with. */
 interface Part {
-  readonly name: string;
+  readonly name: PartName;
   readonly run: (inputs: Readonly<Record<string, tf.Tensor>>) => Readonly<Record<string, tf.Tensor>>;
   readonly inputs: Readonly<Record<string, tf.Tensor>>;
   /** Axes after the first, which is the batch, whose sizes are open. */
@@ -53,9 +74,20 @@ const SAMPLE_TEXTS = ['a photograph of a small red house beside a lake in the mo
  * the encoder takes.
  *
  * @returns each file with its inputs and outputs, and how far its results are from the model's
- * @throws EngineError for a part that has no ONNX form
+ * @throws EngineError for a part that has no ONNX form; ConfigError for a part that there is not
  */
-export async function exportJointModel(folder: string, model: ExportedModelParts): Promise<ExportedPart[]> {
+export async function exportJointModel(
+  folder: string,
+  model: ExportedModelParts,
+  options: ExportModelOptions = {},
+): Promise<ExportedPart[]> {
+  const where = 'diptych.exportOnnx';
+  checkOptions(where, options, OPTIONS);
+  const { parts: wanted = PART_NAMES, int8 = [] } = options;
+  for (const name of [...wanted, ...int8]) {
+    if (!PART_NAMES.includes(name))
+      throw new ConfigError({ where, expected: PART_NAMES.join(', '), got: String(name) });
+  }
   const { encoder, transform, tokenizer, tokenize } = model;
   await mkdir(join(folder, 'tokenizer'), { recursive: true });
   for (const [name, content] of Object.entries(tokenizerFiles(tokenizer))) {
@@ -63,12 +95,15 @@ export async function exportJointModel(folder: string, model: ExportedModelParts
   }
   let parts: readonly Part[] = [];
   tf.tidy(() => {
-    parts = partsOf(model);
+    parts = partsOf(model).filter(({ name }) => wanted.includes(name));
     for (const { inputs } of parts) for (const tensor of Object.values(inputs)) tf.keep(tensor);
   });
   const written: ExportedPart[] = [];
   try {
-    for (const part of parts) written.push(await write(folder, part));
+    for (const part of parts) {
+      written.push(await write(folder, part, 'float32'));
+      if (int8.includes(part.name)) written.push(await write(folder, part, 'int8'));
+    }
   } finally {
     tf.dispose(parts.map(({ inputs }) => inputs));
   }
@@ -136,10 +171,10 @@ function towerOutputs(output: Encoded, { fusion }: ExportedModelParts['encoder']
   return { embedding, pooled, sequence, ...(mask && { mask }) };
 }
 
-async function write(folder: string, part: Part): Promise<ExportedPart> {
-  const file = `${part.name}.onnx`;
+async function write(folder: string, part: Part, weights: 'float32' | 'int8'): Promise<ExportedPart> {
+  const file = weights === 'int8' ? `${part.name}.int8.onnx` : `${part.name}.onnx`;
   const path = join(folder, file);
-  const exported = exportPart(part);
+  const exported = exportPart(part, weights);
   await exported.save(path);
   const listed = (infos: typeof exported.graph.inputs) =>
     infos.map(({ name, dtype, shape }) => `${name}: ${dtype} [${shape.join(', ')}]`);
@@ -147,11 +182,11 @@ async function write(folder: string, part: Part): Promise<ExportedPart> {
     const [expected, results] = [part.run(part.inputs), runOnnx(path, part.inputs)];
     return Math.max(...Object.entries(expected).map(([name, tensor]) => distance(results[name]!, tensor)));
   });
-  return { file, inputs: listed(exported.graph.inputs), outputs: listed(exported.graph.outputs), parity };
+  return { file, inputs: listed(exported.graph.inputs), outputs: listed(exported.graph.outputs), parity, weights };
 }
 
 /** With open lengths; where the encoder takes one length only, with that. */
-function exportPart(part: Part) {
+function exportPart(part: Part, weights: 'float32' | 'int8') {
   const names = Object.keys(part.inputs);
   const options = (lengths: Part['lengths']): ExportOnnxOptions => ({
     inputNames: names,
@@ -163,6 +198,7 @@ function exportPart(part: Part) {
       }),
     ),
     int64Inputs: names.filter((name) => IDS.includes(name)),
+    weights,
   });
   const run = (inputs: Readonly<Record<string, tf.Tensor>>) => Object.values(part.run(inputs));
   try {

@@ -27,7 +27,7 @@ import {
   type MultiModalEncoder,
   releaseCompiled,
 } from '@diptych/train';
-import { type ExportedPart, exportJointModel } from './export-onnx.js';
+import { type ExportedPart, type ExportModelOptions, exportJointModel } from './export-onnx.js';
 import { seenRegion } from './seen-region.js';
 import { attentionOfWords, gridOf, textToImageMaps, type WordAttention, wordsOf } from './word-attention.js';
 
@@ -263,8 +263,8 @@ export class JointModel {
    * @returns each file, and how far its results in ONNX Runtime are from the model's
    * @throws EngineError for a part that has no ONNX form
    */
-  async exportOnnx(folder: string): Promise<ExportedPart[]> {
-    return exportJointModel(folder, this);
+  async exportOnnx(folder: string, options?: ExportModelOptions): Promise<ExportedPart[]> {
+    return exportJointModel(folder, this, options);
   }
 
   /** Frees the model. */

@@ -18,6 +18,7 @@ import { PORTABLE } from '../execution/target.js';
 import { onnxDtype } from '../lowering/emitter.js';
 import { ONNX_DTYPES, type OnnxGraph, type SaveModelOptions, saveModel, writeModel } from '../onnx/index.js';
 import { withDynamicAxes } from './dynamic-axes.js';
+import { quantizeWeights } from './quantize-weights.js';
 import type { DynamicAxis } from './size-nodes.js';
 
 /** How {@link exportOnnx} names and sizes what goes in and out. */
@@ -30,6 +31,11 @@ export interface ExportOnnxOptions {
   dynamicAxes?: Readonly<Record<string, Readonly<Record<number, string>>>>;
   /** Inputs that the model takes as int64, as tokenizers of other runtimes give ids; they are int32 here. */
   int64Inputs?: readonly string[];
+  /**
+   * `int8`: matrices of weights take a quarter of the room, and products are computed with integers (dynamic quantisation). How much that costs
+   * depends on the model: measure it. Default `float32`.
+   */
+  weights?: 'float32' | 'int8';
 }
 
 const OPTIONS: OptionNames<ExportOnnxOptions> = {
@@ -37,6 +43,7 @@ const OPTIONS: OptionNames<ExportOnnxOptions> = {
   outputNames: 'optional',
   dynamicAxes: 'optional',
   int64Inputs: 'optional',
+  weights: 'optional',
 };
 
 /** A function as an ONNX model. */
@@ -80,7 +87,10 @@ export function exportOnnx<Args extends unknown[]>(
       got: JSON.stringify(inputNames),
     });
   }
-  const { int64Inputs = [] } = options;
+  const { int64Inputs = [], weights = 'float32' } = options;
+  if (weights !== 'float32' && weights !== 'int8') {
+    throw new ConfigError({ where: 'exportOnnx.weights', expected: 'float32 or int8', got: String(weights) });
+  }
   for (const name of int64Inputs) {
     const tensor = tensors[inputNames.indexOf(name)];
     if (tensor?.dtype === 'int32') continue;
@@ -97,7 +107,8 @@ export function exportOnnx<Args extends unknown[]>(
     }
   };
   const shapes = tensors.map(({ shape }) => shape);
-  const graph = withInt64Inputs(withDynamicAxes(axes, shapes, lower), int64Inputs);
+  const exact = withInt64Inputs(withDynamicAxes(axes, shapes, lower), int64Inputs);
+  const graph = weights === 'int8' ? quantizeWeights(exact) : exact;
   return {
     graph,
     toBytes: () => writeModel(graph),

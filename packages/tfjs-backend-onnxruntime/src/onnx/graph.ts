@@ -1,8 +1,8 @@
 /** Element types that the writer knows; `bool` and `uint8` are bytes, `float16` the bits of IEEE half floats. */
-export type OnnxDtype = 'float32' | 'uint8' | 'int32' | 'int64' | 'bool' | 'float16';
+export type OnnxDtype = 'float32' | 'int8' | 'uint8' | 'int32' | 'int64' | 'bool' | 'float16';
 
 /** What holds the elements of each {@link OnnxDtype}; see {@link ONNX_DTYPES}. */
-export type OnnxData = Float32Array | Uint8Array | Int32Array | BigInt64Array | Uint16Array;
+export type OnnxData = Float32Array | Int8Array | Uint8Array | Int32Array | BigInt64Array | Uint16Array;
 
 /** A constant: an initializer of the graph, or the value of a tensor attribute. */
 export interface OnnxTensor {
@@ -71,6 +71,7 @@ export const ONNX_DTYPES: Readonly<
 > = {
   float32: { code: 1, bytes: 4, array: Float32Array },
   uint8: { code: 2, bytes: 1, array: Uint8Array },
+  int8: { code: 3, bytes: 1, array: Int8Array },
   int32: { code: 6, bytes: 4, array: Int32Array },
   int64: { code: 7, bytes: 8, array: BigInt64Array },
   bool: { code: 9, bytes: 1, array: Uint8Array },
