@@ -22,6 +22,7 @@ export * from '@diptych/train/node';
 export * from '@diptych/vision';
 export { DualEncoder, type DualEncoderOptions } from './dual-encoder.js';
 export type { ExportedPart, ExportModelOptions } from './export-onnx.js';
+export { exportHf, type HfLayout, type HfReport } from './hf/export-hf.js';
 export { type BatchOptions, JointModel, type JointModelParts, type Picture } from './joint-model.js';
 // of all packages; the ones that they export under this name are their own parts'
 export { kinds } from './kinds.js';

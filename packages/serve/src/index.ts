@@ -9,3 +9,9 @@ export type { IndexingOptions } from './indexing/indexing-job.js';
 export type { Limits } from './limits.js';
 export type { Embedder } from './model/embedder.js';
 export { type RunningServer, type ServeOptions, serve } from './serve.js';
+export {
+  type RowListing,
+  type StaticSearchOptions,
+  type StaticSearchReport,
+  writeStaticSearch,
+} from './static/write-static-search.js';

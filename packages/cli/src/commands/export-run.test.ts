@@ -38,6 +38,10 @@ const flags = (out: string, more: object = {}) => ({
   out: join(folder, out),
   force: false,
   json: false,
+  int8: false,
+  vectors: 'float32' as const,
+  view: 1024,
+  license: 'other',
   ...more,
 });
 

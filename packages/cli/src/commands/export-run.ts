@@ -1,25 +1,52 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { ConfigError, EngineError } from '@diptych/core';
-import { type ExportedPart, load } from 'diptych';
+import { ConfigError } from '@diptych/core';
+import { type JointModel, load } from 'diptych';
+import { keepOutputForJson } from '../terminal/say.js';
 import { askedRun } from './asked-run.js';
-import type { ExportFlags, ExportFormat } from './export-formats.js';
+import { exportBrowser } from './export-browser.js';
+import { type ExportFlags, type ExportFormat, FLAGS_OF } from './export-formats.js';
+import { exportHf } from './export-hf.js';
+import { exportOnnxFiles } from './export-onnx.js';
 
-/** Distance from the model, as a part of its largest result, above which a file is of no use; float32 gives some 1e-6. */
-const LARGEST_DISTANCE = 1e-3;
+/** What each format does with a run's model; gives what `--json` prints. */
+type Exporter = (model: JointModel, run: string, flags: ExportFlags) => Promise<object>;
+
+const EXPORTERS: Readonly<Record<ExportFormat, Exporter>> = {
+  onnx: exportOnnxFiles,
+  browser: exportBrowser,
+  hf: exportHf,
+};
 
 /** The work of `diptych export`. */
 export async function exportRun(flags: ExportFlags, format: ExportFormat): Promise<void> {
   const { out, force, json } = flags;
+  if (json) keepOutputForJson();
+  checkFlags(flags, format);
   checkEmpty(out, force);
   const run = await askedRun(flags);
   const model = await load(run);
   try {
-    const files = await model.exportOnnx(out);
-    if (json) console.log(JSON.stringify({ run, format, folder: out, files }));
-    else console.log(`${run} as ${format} in ${out}\n${files.map(describe).join('\n')}`);
-    checkParity(out, files);
+    const written = await EXPORTERS[format](model, run, flags);
+    if (json) console.log(JSON.stringify({ run, format, folder: out, ...written }));
   } finally {
     model.dispose();
+  }
+}
+
+/** @throws ConfigError for a flag of another format, which would do nothing */
+function checkFlags(flags: ExportFlags, format: ExportFormat): void {
+  for (const [of, defaults] of Object.entries(FLAGS_OF)) {
+    if (of === format) continue;
+    for (const [name, value] of Object.entries(defaults)) {
+      const given = flags[name as keyof ExportFlags];
+      if (given === undefined || given === value) continue;
+      throw new ConfigError({
+        where: `export ${format}: --${name}`,
+        expected: `a flag of export ${format}`,
+        got: `one of export ${of}`,
+        remedy: 'leave it out',
+      });
+    }
   }
 }
 
@@ -33,21 +60,5 @@ function checkEmpty(out: string, force: boolean): void {
     expected: 'an empty folder, or a new one',
     got: isFolder ? 'one that holds something' : 'a file',
     remedy: isFolder ? 'name another folder, or add --force' : 'name a folder',
-  });
-}
-
-function describe({ file, inputs, outputs, parity }: ExportedPart): string {
-  return `  ${file}: ${inputs.join(', ')} -> ${outputs.join(', ')}; ${parity.toExponential(1)} from the model`;
-}
-
-/** @throws EngineError if a file gives other results than the model */
-function checkParity(out: string, files: readonly ExportedPart[]): void {
-  const far = files.find(({ parity }) => !(parity <= LARGEST_DISTANCE));
-  if (far === undefined) return;
-  throw new EngineError({
-    where: `${out}/${far.file}`,
-    expected: `results within ${LARGEST_DISTANCE} of the model's`,
-    got: `${far.parity}`,
-    remedy: 'do not use these files; report it with run.json',
   });
 }

@@ -6,6 +6,7 @@ import { exportCommand } from './export.js';
 import { indexCommand } from './index-pictures.js';
 import { initCommand } from './init.js';
 import { inspectCommand } from './inspect.js';
+import { pushCommand } from './push.js';
 import { searchCommand } from './search.js';
 import { serveCommand } from './serve.js';
 import { trainCommand } from './train.js';
@@ -20,6 +21,7 @@ export const COMMANDS = {
   index: indexCommand,
   serve: serveCommand,
   export: exportCommand,
+  push: pushCommand,
   init: initCommand,
   doctor: doctorCommand,
   completion: completionCommand,

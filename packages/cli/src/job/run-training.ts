@@ -91,7 +91,13 @@ async function writeHeldOut(path: string, { pairs, image, text }: Embedded): Pro
       image: { dtype: 'float32', shape: [...image.shape], data: image.data },
       text: { dtype: 'float32', shape: [...text.shape], data: text.data },
     },
-    { metadata: { ids: JSON.stringify(pairs.map(({ id }) => id)) } },
+    {
+      metadata: {
+        ids: JSON.stringify(pairs.map(({ id }) => id)),
+        texts: JSON.stringify(pairs.map((pair) => pair.text)),
+        images: JSON.stringify(pairs.map((pair) => pair.image)),
+      },
+    },
   );
 }
 

@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import { connect, type ResultOf, ServeError } from '../client/connect.js';
+import { type Client, type ResultOf, ServeError } from '../client/connect.js';
 import { Explain } from './explain.js';
 import { countFilters, Filters } from './filters.js';
 import { Grid } from './grid.js';
@@ -10,13 +10,11 @@ import { SignIn } from './sign-in.js';
 import { countAbove, PAGE, type PageHit, useResults } from './use-results.js';
 import { Viewer } from './viewer.js';
 
-// a proxy may have the page below a path of its own
-const client = connect(new URL('.', location.href).pathname);
 /** Milliseconds between two looks at the server. */
 const [WHILE_INDEXING, BETWEEN] = [1000, 5000];
 
 /** The page: signs in where a token is needed, then searches. */
-export function App() {
+export function App({ client }: { readonly client: Client }) {
   const [info, setInfo] = useState<ResultOf<'info'>>();
   const [problem, setProblem] = useState<Error>();
   const look = () => {
@@ -39,7 +37,7 @@ export function App() {
       document.removeEventListener('visibilitychange', shown);
     };
   }, [info, wait]);
-  if (info) return <Search info={info} />;
+  if (info) return <Search client={client} info={info} />;
   if (problem instanceof ServeError && problem.status === 401) return <SignIn client={client} onDone={look} />;
   return (
     <main>
@@ -68,7 +66,7 @@ function useAddress(): readonly [PageState, (change: Partial<PageState>, step?: 
 
 let uploads = 0;
 
-function Search({ info }: { readonly info: ResultOf<'info'> }) {
+function Search({ client, info }: { readonly client: Client; readonly info: ResultOf<'info'> }) {
   const [state, change] = useAddress();
   const [upload, setUpload] = useState<{ readonly picture: Blob; readonly number: number }>();
   const { columns } = info;

@@ -72,7 +72,13 @@ export class Thumbnails {
   }
 }
 
-async function shrink(path: string, size: number, limitInputPixels: number): Promise<Buffer> {
+/**
+ * A picture with its longest side at most so long, turned as its EXIF says, and without that.
+ *
+ * @returns WebP
+ * @throws HttpError 415 for a picture that cannot be read
+ */
+export async function shrink(path: string, size: number, limitInputPixels: number): Promise<Buffer> {
   try {
     return await sharp(path, { limitInputPixels, failOn: 'none' })
       .autoOrient()

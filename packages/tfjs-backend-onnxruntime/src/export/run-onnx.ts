@@ -16,17 +16,40 @@ export function runOnnx(
   model: string | Uint8Array,
   feeds: Readonly<Record<string, tf.Tensor>>,
 ): Record<string, tf.Tensor> {
-  if (!(model instanceof Uint8Array)) checkPath('runOnnx', model);
   checkFields('runOnnx', 'inputs by name', feeds, []);
-  const session = createSession(model);
+  const opened = openOnnx(model);
   try {
-    const inputs = session.inputs.map((input) => [input.name, feedOf(input, feeds[input.name])] as const);
-    const fetches = Object.fromEntries(session.outputs.map(({ name }) => [name, null]));
-    const results = session.run(Object.fromEntries(inputs), fetches);
-    return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, tensorOf(value)]));
+    return opened.run(feeds);
   } finally {
-    session.dispose();
+    opened.dispose();
   }
+}
+
+/** A model in ONNX Runtime, for several calls. */
+export interface OpenedOnnx {
+  /** As {@link runOnnx}. */
+  run(feeds: Readonly<Record<string, tf.Tensor>>): Record<string, tf.Tensor>;
+  dispose(): void;
+}
+
+/**
+ * Opens an ONNX model in ONNX Runtime, to run it more often than once.
+ *
+ * @param model a path, or the bytes of a model
+ * @throws OrtError if the model is refused
+ */
+export function openOnnx(model: string | Uint8Array): OpenedOnnx {
+  if (!(model instanceof Uint8Array)) checkPath('openOnnx', model);
+  const session = createSession(model);
+  return {
+    run(feeds) {
+      const inputs = session.inputs.map((input) => [input.name, feedOf(input, feeds[input.name])] as const);
+      const fetches = Object.fromEntries(session.outputs.map(({ name }) => [name, null]));
+      const results = session.run(Object.fromEntries(inputs), fetches);
+      return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, tensorOf(value)]));
+    },
+    dispose: () => session.dispose(),
+  };
 }
 
 function feedOf({ name, dtype }: OrtMetadata, tensor: tf.Tensor | undefined): OrtValue {
