@@ -2,10 +2,10 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { printable } from '@diptych/core';
 import { openIndex } from '@diptych/search';
-import { type RowListing, readIndexFacts, type StaticSearchReport, writeStaticSearch } from '@diptych/serve';
+import { readIndexFacts, type StaticSearchReport, writeStaticSearch } from '@diptych/serve';
 import type { JointModel } from 'diptych';
 import { type Int8Recall, int8Recall, recallTable } from '../job/int8-recall.js';
-import { BY_WORDS } from '../job/run-index.js';
+import { BY_WORDS, openRunIndex } from '../job/run-index.js';
 import { showCount } from '../terminal/progress.js';
 import { say } from '../terminal/say.js';
 import type { ExportFlags } from './export-formats.js';
@@ -17,7 +17,7 @@ const NAMED = 20;
 /** `diptych export browser`. */
 export async function exportBrowser(model: JointModel, run: string, flags: ExportFlags): Promise<object> {
   const { out, int8, vectors, view } = flags;
-  const { index, pictures, close } = await indexAt(flags.index ?? join(run, BY_WORDS));
+  const { index, pictures, close } = await indexOf(run, flags.index);
   const progress = showCount('pictures', undefined);
   let bad = 0;
   let report: StaticSearchReport;
@@ -50,9 +50,11 @@ export async function exportBrowser(model: JointModel, run: string, flags: Expor
   return { ...report, bad, ...(recall && { recall }) };
 }
 
-async function indexAt(folder: string): Promise<{ index: RowListing; pictures: string; close(): Promise<void> }> {
+/** The run's own, or the one that was asked for. */
+async function indexOf(run: string, asked: string | undefined) {
+  const folder = asked ?? join(run, BY_WORDS);
+  const index = asked === undefined ? await openRunIndex(run, BY_WORDS) : await openIndex(asked, { readonly: true });
   const facts = await readIndexFacts(folder);
-  const index = await openIndex(folder, { readonly: true });
   return { index, pictures: facts?.pictures ?? '.', close: () => index.close() };
 }
 

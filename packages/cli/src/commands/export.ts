@@ -53,11 +53,14 @@ export const exportCommand = buildCommand<ExportFlags, [format: ExportFormat]>({
       json: toggle('print what was written as JSON'),
     },
   },
-  docs: about('Write the model of a finished run for other runtimes, as a search page of static files, or for the hub', {
-    onnx: 'image.onnx, text.onnx, … of the newest finished run, for any ONNX runtime',
-    'onnx --run 001 --out model-onnx --json': 'of a certain run',
-    'browser --out site --int8': 'a page that searches the pictures of the run, for any web server',
-    'browser --out site --index pictures.index': 'the pictures of an index',
-    'hf --out for-the-hub --license mit': 'safetensors, config and card, as transformers loads them',
-  }),
+  docs: about(
+    'Write the model of a finished run for other runtimes, as a search page of static files, or for the hub',
+    {
+      onnx: 'image.onnx, text.onnx, … of the newest finished run, for any ONNX runtime',
+      'onnx --run 001 --out model-onnx --json': 'of a certain run',
+      'browser --out site --int8': 'a page that searches the pictures of the run, for any web server',
+      'browser --out site --index pictures.index': 'the pictures of an index',
+      'hf --out for-the-hub --license mit': 'safetensors, config and card, as transformers loads them',
+    },
+  ),
 });

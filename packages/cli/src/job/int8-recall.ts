@@ -27,7 +27,9 @@ export interface Int8Recall {
  */
 export async function int8Recall(model: JointModel, run: string, file: string): Promise<Int8Recall | undefined> {
   const held = openSafetensors(join(run, 'heldout.safetensors'));
-  const [texts, images] = [held.metadata.texts, held.metadata.images].map((list) => JSON.parse(list ?? '[]') as string[]);
+  const [texts, images] = [held.metadata.texts, held.metadata.images].map(
+    (list) => JSON.parse(list ?? '[]') as string[],
+  );
   if (texts!.length === 0 || texts!.length !== images!.length) return undefined;
   const matrix = (name: string) => {
     const { data, shape } = held.read(name);
