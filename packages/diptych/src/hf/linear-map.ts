@@ -46,11 +46,14 @@ function apply({ weight, bias, inFeatures, outFeatures }: LinearMap, x: ArrayLik
   });
 }
 
+/** How far a bias may be missed, as a part of its largest number. */
+const CLOSE = 1e-5;
+
 /**
  * What has to be added to x so that the layer without its bias gives what it gives with it: the shortest d with W d = b. A normalisation before
  * the layer takes it into its own bias, for libraries whose projections have none.
  *
- * @returns undefined where no d does: a layer that widens
+ * @returns undefined where no d does: a layer that widens, or whose rows depend on each other
  */
 export function shiftFor({ weight, bias, inFeatures, outFeatures }: LinearMap): Float32Array | undefined {
   if (!bias?.some((value) => value !== 0)) return new Float32Array(inFeatures);
@@ -69,7 +72,11 @@ export function shiftFor({ weight, bias, inFeatures, outFeatures }: LinearMap): 
   for (let out = 0; out < outFeatures; out++) {
     for (let k = 0; k < inFeatures; k++) shift[k]! += weight[out * inFeatures + k]! * solved[out]!;
   }
-  return shift.every(Number.isFinite) ? Float32Array.from(shift) : undefined;
+  // rows that depend on each other have no such vector, or one of huge numbers
+  const got = apply({ weight, bias: undefined, inFeatures, outFeatures }, Float32Array.from(shift));
+  const largest = Math.max(...Array.from(bias, Math.abs));
+  const isExact = got.every((value, out) => Math.abs(value - bias[out]!) <= CLOSE * largest);
+  return isExact ? Float32Array.from(shift) : undefined;
 }
 
 /** A tensor as files have it. */
