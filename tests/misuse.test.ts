@@ -86,11 +86,11 @@ import {
   SmallCNN,
   ViT,
 } from '@diptych/vision';
-import { loadState, openSource } from '@diptych/weights';
-import { hubSource, openSafetensors } from '@diptych/weights/node';
+import { loadState, openSource, urlSource } from '@diptych/weights';
+import { hubSource, openSafetensors, pushFolder } from '@diptych/weights/node';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
-import { DualEncoder, JointModel, load, save, seedModel } from 'diptych';
+import { DualEncoder, exportHf, JointModel, load, save, seedModel } from 'diptych';
 import { beforeAll, describe, expect, it } from 'vitest';
 
 /** Calls as a person without a compiler writes them: nothing here has a type. */
@@ -172,6 +172,7 @@ const ARCHITECTURES: readonly [name: string, Class: Any][] = [
 
 const vectors = { data: new Float32Array(8), shape: [4, 2] };
 const embedded = { image: vectors, text: vectors, ids: ['a', 'b', 'c', 'd'] };
+const joint = () => new JointModel({ encoder: smallModel(), transform, tokenizer: words });
 const runner = () => new StepRunner({ model: smallModel(), loss: new InfoNCE() });
 const fitWith = (options: object) => () => (trainer() as Any).fit([{}], { epochs: 1, ...options });
 
@@ -406,6 +407,16 @@ const CASES: readonly [name: string, call: Call][] = [
   ['load(null)', call(load, null)],
   ['load of a folder that is missing', call(load, noFolder)],
   ['load with kinds', call(load, noFolder, { part: {} })],
+  ['load of half an address', call(load, 'https://')],
+  ['load of an address with other options', call(load, 'http://127.0.0.1:1/', { retries: 0 })],
+  ['urlSource of a path', call(urlSource, '/models/mine')],
+  [
+    'exportHf of an encoder that Python has not',
+    call(exportHf, noFolder, { encoder: smallModel(), transform, tokenizer: words }),
+  ],
+  ['exportOnnx of a model with other parts', () => joint().exportOnnx(noFolder, { parts: ['picture'] } as Any)],
+  ['pushFolder without a token', call(pushFolder, noFolder, 'me/mine', { token: '' })],
+  ['pushFolder to no id', call(pushFolder, noFolder, 'mine')],
   ['save()', call(save)],
   ['save of nothing', call(save, noFolder)],
   ['save of an encoder alone', () => (save as Any)(noFolder, smallModel())],
