@@ -5,8 +5,8 @@ import { tokenizerFromOptions } from '@diptych/preprocess/text';
 import { readText } from '@diptych/weights';
 import wasm from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url';
 import * as ort from 'onnxruntime-web/wasm';
-import type { EmbedAnswer, EmbedRequest, EmbedStart } from './embed-messages.js';
-import { type OpenedSite, openSite } from './open-site.js';
+import type { EmbedAnswer, EmbedRequest, EmbedStart } from '../../static/embed-messages.js';
+import { type OpenedSite, openSite } from '../../static/open-site.js';
 
 ort.env.wasm.numThreads = 1;
 ort.env.wasm.wasmPaths = { wasm: new URL(wasm, import.meta.url).href };

@@ -1,9 +1,9 @@
 import { render } from 'preact';
-import { App } from '../page/app.js';
-import '../page/style.css';
-import { openSite, readSiteIndex } from './open-site.js';
-import { staticClient } from './static-client.js';
-import { WorkerEmbedder } from './worker-embedder.js';
+import { App } from '../app.js';
+import '../style.css';
+import { openSite, readSiteIndex } from '../../static/open-site.js';
+import { staticClient } from '../../static/static-client.js';
+import { WorkerEmbedder } from '../../static/worker-embedder.js';
 
 /** The page's folder: everything lies below it, wherever it was published. */
 const base = new URL('.', location.href).href;
