@@ -163,6 +163,21 @@ describe.skipIf(!executablePath)('a published page', () => {
     expectSame(await shown(3), alike!, 6e-4);
   });
 
+  it('sees a photograph of a phone upright, as the index does', { timeout: 120_000 }, async () => {
+    const fine = { quality: 100, chromaSubsampling: '4:4:4' } as const;
+    const upright = await sharp(join(root, 'photos/warm/picture 8.png')).jpeg(fine).toBuffer();
+    const turned = await sharp(upright).rotate(270).withMetadata({ orientation: 6 }).jpeg(fine).toBuffer();
+    await page.goto(site);
+    await page.getByRole('searchbox').waitFor();
+    await page
+      .getByLabel('Picture to look for')
+      .setInputFiles({ name: 'turned.jpg', mimeType: 'image/jpeg', buffer: turned });
+    await page.getByText('this picture').waitFor();
+    await page.waitForTimeout(400);
+    const [hits] = await index.search(await model.embedImages([upright]), { k: 2 });
+    expectSame(await shown(2), hits!, 3e-3); // the browser's decoder, after a second encoding
+  });
+
   it('opens pictures, filters and goes on from one, as the page of a server', { timeout: 120_000 }, async () => {
     await page.goto(`${site}?c.tag=odd`);
     await page.getByText(`${COUNT / 2} of ${COUNT} pictures`).waitFor();

@@ -6,6 +6,7 @@ import { readText } from '@diptych/weights';
 import wasm from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url';
 import * as ort from 'onnxruntime-web/wasm';
 import type { EmbedAnswer, EmbedRequest, EmbedStart } from '../../static/embed-messages.js';
+import { exifOrientation } from '../../static/exif-orientation.js';
 import { type OpenedSite, openSite } from '../../static/open-site.js';
 
 ort.env.wasm.numThreads = 1;
@@ -74,7 +75,11 @@ class Model {
     const session = await ort.InferenceSession.create(await source.read(file));
     return async (picture) => {
       const pixels = new Float32Array(shape.reduce((product, size) => product * size, 1));
-      await transform.into(await decodeImage(picture, transform.decodeOptions), pixels, 0, plainSample);
+      const bytes = new Uint8Array(await picture.arrayBuffer());
+      // upright, as the pictures of the index; what is so already goes through the decoders that Node has too
+      const orient = exifOrientation(bytes) !== 1;
+      const decoded = await decodeImage(bytes, { ...transform.decodeOptions, ...(orient && { orient }) });
+      await transform.into(decoded, pixels, 0, plainSample);
       return [await embedding(session, { pixels: new ort.Tensor('float32', pixels, [1, ...shape]) })];
     };
   }
