@@ -491,6 +491,30 @@ describe('misuse', () => {
     ['DataLoader', 'batch_size', 'batchSize', make(DataLoader, source, { ...loaderParts, batch_size: 3 })] as const,
     ['Trainer', 'optimiser', 'optimizer', () => trainer({ loss: new InfoNCE(), optimiser: new AdamW() })] as const,
     ['fit', 'epoch', 'epochs', () => (trainer() as Any).fit([], { epoch: 1 })] as const,
+    // nested ones
+    [
+      'shard',
+      'world_size',
+      'worldSize',
+      make(DataLoader, source, { ...loaderParts, shard: { rank: 0, world_size: 2 } }),
+    ] as const,
+    ['ema', 'decays', 'decay', () => trainer({ loss: new InfoNCE(), ema: { decay: 0.9, decays: 0.9 } })] as const,
+    ['validate', 'monitors', 'monitor', fitWith({ validate: { run: () => ({}), monitors: 'a' } })] as const,
+    ['checkpointEvery', 'step', 'steps', fitWith({ checkpointEvery: { step: 3 } })] as const,
+    ...PRETRAINED.flatMap(([name, Class]) => [
+      [
+        `${name}.fromPretrained`,
+        'embed_dim',
+        'embedDim',
+        () => Class.fromPretrained(noFolder, { embed_dim: 4 }),
+      ] as const,
+      [
+        `${name}.fromPretrained: hub`,
+        'tokn',
+        'token',
+        () => Class.fromPretrained(noFolder, { hub: { tokn: 'a' } }),
+      ] as const,
+    ]),
   ])('%s answers %s with %s', async (_name, _misspelt, meant, run) => {
     expect(await failureOf(run)).toMatchObject({ remedy: `did you mean ${meant}?` });
   });

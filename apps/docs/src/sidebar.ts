@@ -24,6 +24,7 @@ const guide: DefaultTheme.SidebarItem[] = [
       page('Write your own fusion', '/how-to/own-fusion'),
       page('Write your own loss', '/how-to/own-loss'),
       page('Write your own optimizer', '/how-to/own-optimizer'),
+      page('Parts of your own, saved and sent', '/own-parts'),
       page('Learn labels on pairs', '/how-to/labels'),
       page('Resume and move a run', '/how-to/resume-and-move'),
       page('Embed a folder', '/how-to/embed-a-folder'),

@@ -4,6 +4,7 @@ export { type CommunicatorCheck, communicatorChecks, testCommunicator } from './
 export { type CompiledEncoderContract, compiledEncoderChecks, testCompiledEncoder } from './compiled-contract.js';
 export { type EncoderContract, type EncoderInput, encoderChecks, testEncoder } from './encoder-contract.js';
 export { type FusionContract, fusionChecks, testFusion } from './fusion-contract.js';
+export { type HeadContract, headChecks, testHead } from './head-contract.js';
 export { type ImageTransformContract, imageTransformChecks, testImageTransform } from './image-transform-contract.js';
 export { type LossContract, lossChecks, testLoss } from './loss-contract.js';
 export { OP_CASES, type OpCase, type OpInput } from './op-cases.js';
