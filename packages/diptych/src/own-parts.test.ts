@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import { buildPart, type JsonObject, registerKinds } from '@diptych/core';
-import { DataLoader, type PairBatch, type PairSource, pairs } from '@diptych/data';
+import { buildPart, type JsonObject, type PairBatch, registerKinds } from '@diptych/core';
+import { DataLoader, type PairSource, pairs } from '@diptych/data';
 import { Generator } from '@diptych/nn';
 import { compose, resize, toTensor, kinds as transforms } from '@diptych/preprocess/image';
 import {

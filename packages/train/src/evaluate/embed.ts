@@ -16,7 +16,7 @@ import { l2Normalize } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import type { BatchSource } from '../batches/batch-source.js';
 import { captionKeys } from '../batches/caption-keys.js';
-import { type DeviceBatch, normalizedPixels, textOf } from '../batches/device-batch.js';
+import { type DeviceBatch, type DeviceTexts, normalizedPixels, textOf } from '../batches/device-batch.js';
 import { checkModel, checkSource } from '../check-model.js';
 import { predictionsOf } from '../heads/predictions.js';
 import { fusedOutputs, type Relating, relate } from './fused-outputs.js';
@@ -96,31 +96,34 @@ export async function* embed<Output extends EmbedOutput = 'image' | 'text'>(
   checkOptions('train.embed', options, OPTIONS as OptionNames<EmbedOptions<Output>>);
   const { normalize = true, pairs = Number.POSITIVE_INFINITY, without, predictions = false } = options;
   const outputs: readonly EmbedOutput[] = options.outputs ?? ['image', 'text'];
-  const run = compiledFor(
-    model,
-    `embed ${[...outputs].sort().join()} ${normalize} ${without} ${predictions}`,
-    (batch: DeviceBatch) => {
-      const wants = (output: EmbedOutput) => outputs.includes(output);
-      const fuses = wants('fused') || wants('match');
-      const reads = (side: 'image' | 'text') => wants(side) || predictions || (fuses && without !== side);
-      const image = reads('image') ? model.encodeImage(normalizedPixels(batch), inference) : undefined;
-      const text = reads('text') ? model.encodeText(textOf(batch), inference) : undefined;
-      const scaled = ({ pooled }: Encoded) => (normalize ? l2Normalize(pooled) : pooled);
-      const rows: { [name: string]: tf.Tensor } = {};
-      if (image && wants('image')) rows.image = scaled(image);
-      if (text && wants('text')) rows.text = scaled(text);
-      if (fuses) {
-        const { fused } = fusePair(model, image, text, without);
-        if (wants('fused')) rows.fused = fused;
-        if (wants('match')) rows.match = tf.reshape(matchLogits(model, image, text, fused), [-1, 1]);
-      }
-      if (predictions) {
-        const said = predictionsOf(relate(model, image!, text!));
-        for (const [head, values] of Object.entries(said)) rows[SAID + head] = values;
-      }
-      return rows;
-    },
-  );
+  const wants = (output: EmbedOutput) => outputs.includes(output);
+  const fuses = wants('fused') || wants('match');
+  const scaled = ({ pooled }: Encoded) => (normalize ? l2Normalize(pooled) : pooled);
+  const run =
+    fuses || predictions
+      ? compiledFor(
+          model,
+          `embed ${[...outputs].sort().join()} ${normalize} ${without} ${predictions}`,
+          (batch: DeviceBatch) => {
+            const reads = (side: 'image' | 'text') => wants(side) || predictions || (fuses && without !== side);
+            const image = reads('image') ? model.encodeImage(normalizedPixels(batch), inference) : undefined;
+            const text = reads('text') ? model.encodeText(textOf(batch), inference) : undefined;
+            const rows: { [name: string]: tf.Tensor } = {};
+            if (image && wants('image')) rows.image = scaled(image);
+            if (text && wants('text')) rows.text = scaled(text);
+            if (fuses) {
+              const { fused } = fusePair(model, image, text, without);
+              if (wants('fused')) rows.fused = fused;
+              if (wants('match')) rows.match = tf.reshape(matchLogits(model, image, text, fused), [-1, 1]);
+            }
+            if (predictions) {
+              const said = predictionsOf(relate(model, image!, text!));
+              for (const [head, values] of Object.entries(said)) rows[SAID + head] = values;
+            }
+            return rows;
+          },
+        )
+      : eachTower(model, { image: wants('image'), text: wants('text') }, scaled, String(normalize));
   for await (const { first, batch, values } of runInOrder(source, run, options)) {
     if (first >= pairs) return;
     if (!values) continue;
@@ -141,6 +144,28 @@ export async function* embed<Output extends EmbedOutput = 'image' | 'text'>(
     options.onProgress?.(first + end);
     if (first + batch.size >= pairs) return;
   }
+}
+
+/**
+ * Each tower as a function of its own: one for both would be compiled, with the weights of both, for each size of pictures and length of
+ * texts that meet.
+ */
+function eachTower(
+  model: EmbeddingModel,
+  wanted: { readonly image: boolean; readonly text: boolean },
+  scaled: (encoded: Encoded) => tf.Tensor,
+  key: string,
+): (batch: DeviceBatch) => { [name: string]: tf.Tensor } {
+  const ofImage = compiledFor(model, `embed image ${key}`, (pixels: Pick<DeviceBatch, 'pixels' | 'normalize'>) =>
+    scaled(model.encodeImage(normalizedPixels(pixels), inference)),
+  );
+  const ofText = compiledFor(model, `embed text ${key}`, (texts: DeviceTexts) =>
+    scaled(model.encodeText(textOf(texts), inference)),
+  );
+  return ({ pixels, normalize, inputIds, attentionMask, tokenTypeIds, textFeatures }) => ({
+    ...(wanted.image && { image: ofImage({ pixels, normalize }) }),
+    ...(wanted.text && { text: ofText({ inputIds, attentionMask, tokenTypeIds, textFeatures }) }),
+  });
 }
 
 /** Begins the names of what heads say. */

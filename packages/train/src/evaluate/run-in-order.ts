@@ -67,12 +67,12 @@ export interface RunBlock {
 }
 
 /**
- * Runs a compiled function over every row of a source once, in the source's order and without augmentation: `inOrder()` where the
+ * Runs a function over every row of a source once, in the source's order and without augmentation: `inOrder()` where the
  * source has it, else its epoch 0.
  */
 export async function* runInOrder(
   source: BatchSource,
-  run: Compiled<[DeviceBatch], Rows>,
+  run: (batch: DeviceBatch) => Rows,
   { from = 0, signal }: RunOptions = {},
 ): AsyncGenerator<RunBlock, void, undefined> {
   let first = 0;
@@ -84,7 +84,7 @@ export async function* runInOrder(
   }
 }
 
-async function runOn(batch: PairBatch, run: Compiled<[DeviceBatch], Rows>): Promise<Record<string, HostTensor>> {
+async function runOn(batch: PairBatch, run: (batch: DeviceBatch) => Rows): Promise<Record<string, HostTensor>> {
   const onDevice = toDevice(batch);
   const tensors = run(onDevice);
   try {
