@@ -74,6 +74,7 @@ const guide: DefaultTheme.SidebarItem[] = [
       page('Metrics', '/metrics'),
       page('Search', '/search'),
       page('Serve', '/serve'),
+      page('Training page', '/training-page'),
       page('Checkpoints', '/weights'),
       page('Layers', '/nn'),
       page('XLA', '/pjrt'),

@@ -64,7 +64,9 @@ describe('npm start', () => {
       const metrics = JSON.parse(readFileSync(join(run, 'metrics.json'), 'utf8'));
       expect(metrics).toMatchObject({ candidates: 757, seed: 0, split: 'base' });
       expect(Object.keys(metrics.textToImage)).toEqual(['recall@1', 'recall@5', 'recall@10', 'medianRank']);
-      expect(readFileSync(join(run, 'report.html'), 'utf8')).toContain('Worst failures');
+      expect(readFileSync(join(run, 'report.html'), 'utf8')).toMatch(
+        /id="frozen">.*"worst":.*data:image\/webp;base64,/,
+      );
 
       const found = await start(SEARCH, ['a red heart', '--runs', runs, '--top', '3', '--rerank', '10']).ended;
       expect(found.code).toBe(0);

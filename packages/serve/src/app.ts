@@ -14,6 +14,7 @@ import type { readPage } from './routes/page.js';
 import { picture, thumbnail } from './routes/pictures.js';
 import { search } from './routes/search.js';
 import type { Service } from './service.js';
+import { addTraining, type TrainingParts } from './training/training-routes.js';
 
 /** What a server is made of. */
 export interface AppParts {
@@ -22,6 +23,7 @@ export interface AppParts {
   readonly metrics: Metrics;
   readonly bodies: BodyReader;
   readonly page: ReturnType<typeof readPage> | undefined;
+  readonly training: TrainingParts | undefined;
   /** Takes errors of the server's own. */
   readonly onError: (error: unknown) => void;
 }
@@ -108,6 +110,7 @@ export function createApp(parts: AppParts): Hono {
     gate.checkToken(req.raw.headers);
     return new Response(description, { headers: { 'content-type': 'application/json' } });
   });
+  if (parts.training) addTraining(app, parts.training);
   app.get('*', ({ req }) => {
     const file = page?.get(req.path);
     if (!file) throw notFound(req.path);

@@ -1,13 +1,10 @@
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
 import { ConfigError, checkMethods, checkOptions, type OptionNames } from '@diptych/core';
 import { type ExactIndex, openIndex, type VectorStore } from '@diptych/search';
-import { createAdaptorServer } from '@hono/node-server';
-import { HttpError, problemOf } from './api/problem.js';
 import { BodyReader } from './api/read-body.js';
 import { createApp } from './app.js';
-import { Gate, isLoopback } from './guard/check-caller.js';
+import { Gate } from './guard/check-caller.js';
+import { checkListening, listen } from './guard/listen.js';
 import { checkModelOf, readIndexFacts, writeIndexFacts } from './indexing/index-facts.js';
 import type { IndexedCounts } from './indexing/index-pictures.js';
 import { IndexingJob, type IndexingOptions } from './indexing/indexing-job.js';
@@ -22,6 +19,8 @@ import { Thumbnails } from './pictures/thumbnails.js';
 import { readPage } from './routes/page.js';
 import { BatchedSearch } from './search/batched-search.js';
 import { ServedIndex } from './service.js';
+import { RunsFolder } from './training/runs-folder.js';
+import { pageFiles } from './training/training-page.js';
 
 /** Options of {@link serve}. */
 export interface ServeOptions {
@@ -40,6 +39,8 @@ export interface ServeOptions {
   /** What callers have to show as `Authorization: Bearer …`; any host but this machine's needs one, of 16 characters or more. */
   readonly token?: string;
   readonly limits?: Partial<Limits>;
+  /** A folder of training runs, which the training page at `/training/` shows. */
+  readonly runs?: string;
   /** The search page at `/`; default: where there is an index. */
   readonly page?: boolean;
   /** Takes errors of the server's own; default: standard error. */
@@ -48,6 +49,8 @@ export interface ServeOptions {
   readonly workerFile?: string | URL;
   /** The folder of the built search page (`dist/page` of this package), where a bundler moved it. */
   readonly pageFolder?: string | URL;
+  /** The same of the training page (`dist/training`). */
+  readonly trainingPageFolder?: string | URL;
 }
 
 /** A server that listens. */
@@ -69,17 +72,17 @@ const OPTIONS: OptionNames<ServeOptions> = {
   host: 'optional',
   port: 'optional',
   token: 'optional',
+  runs: 'optional',
   limits: 'optional',
   page: 'optional',
   onError: 'optional',
   workerFile: 'optional',
   pageFolder: 'optional',
+  trainingPageFolder: 'optional',
 };
 const WHERE = 'serve';
 /** Milliseconds between two looks at what another program wrote into the index. */
 const REFRESH = 2000;
-/** Milliseconds that requests under way have when the server closes. */
-const GRACE = 5000;
 
 /**
  * Serves a model, and an index of pictures, over HTTP: embeddings, search, matching, metrics, and a search page.
@@ -95,7 +98,7 @@ const GRACE = 5000;
 export async function serve(options: ServeOptions): Promise<RunningServer> {
   checkOptions(WHERE, options, OPTIONS);
   const { host = '127.0.0.1', port = 8080, token, onError = console.error } = options;
-  checkListening(host, port, token);
+  checkListening(WHERE, host, port, token);
   const limits = checkLimits(options.limits);
   const closing: (() => Promise<void> | void)[] = [];
   const close = async () => {
@@ -142,6 +145,9 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         }),
       );
     await index?.read();
+    const ending = new AbortController();
+    closing.push(() => ending.abort());
+    const gate = new Gate(host, token);
     const app = createApp({
       service: {
         model,
@@ -152,57 +158,34 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         limits,
         alive: () => !(embedder instanceof ThreadedModel) || embedder.alive,
       },
-      gate: new Gate(host, token),
+      gate,
       metrics,
       bodies,
       page:
         (options.page ?? index !== undefined)
           ? readPage(options.pageFolder ?? new URL('./page/', import.meta.url))
           : undefined,
+      training:
+        options.runs === undefined
+          ? undefined
+          : {
+              runs: new RunsFolder(options.runs),
+              gate,
+              bodies,
+              thumbnails,
+              page: pageFiles(options.trainingPageFolder),
+              closing: ending.signal,
+            },
       onError,
     });
     if (index) closing.push(refreshing(index, onError));
-    const server = createAdaptorServer({
-      fetch: app.fetch,
-      overrideGlobalObjects: false,
-      // how often Node looks for requests that come in too slowly
-      serverOptions: { connectionsCheckingInterval: 1000 },
-    }) as Server;
-    guardConnections(server, limits);
-    closing.push(() => closeServer(server));
-    await listen(server, host, port);
-    const { port: listening } = server.address() as AddressInfo;
-    const name = host.includes(':') ? `[${host}]` : host;
+    const listening = await listen(app.fetch, { where: WHERE, host, port, limits });
+    closing.push(listening.close);
     const indexed = writer && startIndexing(job, writer, embedder, indexing!, index!, { closing, onError });
-    return { url: `http://${name}:${listening}`, port: listening, indexed, close };
+    return { url: listening.url, port: listening.port, indexed, close };
   } catch (error) {
     await close();
     throw error;
-  }
-}
-
-function checkListening(host: unknown, port: unknown, token: unknown): void {
-  if (typeof host !== 'string' || host === '') {
-    throw new ConfigError({ where: WHERE, expected: 'host as a name or address', got: String(host) });
-  }
-  if (!Number.isInteger(port) || (port as number) < 0 || (port as number) > 65_535) {
-    throw new ConfigError({ where: WHERE, expected: 'port as a whole number from 0 to 65535', got: String(port) });
-  }
-  if (token !== undefined && (typeof token !== 'string' || !/^[\x21-\x7e]{16,}$/.test(token))) {
-    throw new ConfigError({
-      where: WHERE,
-      expected: 'token of 16 or more letters, digits and signs without spaces',
-      got: typeof token === 'string' ? `one of ${token.length}` : typeof token,
-      remedy: `for example ${crypto.randomUUID()}`,
-    });
-  }
-  if (token === undefined && !isLoopback(host)) {
-    throw new ConfigError({
-      where: WHERE,
-      expected: `a token, as ${host} is reached by other machines`,
-      got: 'none',
-      remedy: `pass { host, token: '${crypto.randomUUID()}' } (to the command in the variable DIPTYCH_TOKEN), or leave host out`,
-    });
   }
 }
 
@@ -319,56 +302,4 @@ function refreshing(index: ServedIndex, onError: (error: unknown) => void): () =
     clearInterval(timer);
     await last;
   };
-}
-
-/** Slow and broken clients: time for a request to come in, and answers in the same form as others. */
-function guardConnections(server: Server, { seconds, requests }: Limits): void {
-  server.headersTimeout = Math.min(10, seconds) * 1000;
-  server.requestTimeout = seconds * 1000;
-  // proxies keep theirs for 60 seconds: who closes first must not be the server, which then drops a request on its way
-  server.keepAliveTimeout = 75_000;
-  // those above `requests` are told so, up to here
-  server.maxConnections = Math.max(1024, requests * 4);
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    if (!socket.writable || error.code === 'ECONNRESET') {
-      socket.destroy();
-      return;
-    }
-    const late = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
-    const parts = { where: 'HTTP', problem: late ? 'the request did not come in in time' : 'it is no request' };
-    const problem = problemOf(new HttpError(late ? 408 : 400, parts));
-    const body = JSON.stringify(problem);
-    socket.end(
-      `HTTP/1.1 ${problem.status} ${problem.title}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n` +
-        `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-    );
-  });
-}
-
-function listen(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => {
-      const taken = cause.code === 'EADDRINUSE';
-      reject(
-        new ConfigError(
-          {
-            where: WHERE,
-            problem: taken ? `port ${port} is taken` : `it cannot listen on ${host}:${port}: ${cause.message}`,
-            remedy: taken ? 'choose another port; 0 finds one' : 'check host and port',
-          },
-          { cause },
-        ),
-      );
-    });
-    server.listen({ host, port }, resolve);
-  });
-}
-
-async function closeServer(server: Server): Promise<void> {
-  if (!server.listening) return;
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
-  const timer = setTimeout(() => server.closeAllConnections(), GRACE);
-  await closed;
-  clearTimeout(timer);
 }

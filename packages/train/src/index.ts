@@ -13,6 +13,7 @@ export {
   embedPairs,
 } from './evaluate/embed.js';
 export { type EvaluateOptions, type Evaluation, evaluate, flatMetrics } from './evaluate/evaluate.js';
+export { type ExampleOptions, type Examples, type RankedExample, rankExamples } from './evaluate/examples.js';
 export { type HostTensor, releaseCompiled } from './evaluate/run-in-order.js';
 export {
   type EncodedItems,
@@ -84,5 +85,5 @@ export type { Listeners, LogRecord, StepReport, TrainingEvent, TrainingLog } fro
 export type { SettingChange } from './trainer/run/run-settings.js';
 export { type StepOutcome, type StepPosition, StepRunner, type StepRunnerOptions } from './trainer/step/step-runner.js';
 export { Trainer } from './trainer/trainer.js';
-export type { TowerWatcher, ValidationMetrics, ValidationOptions } from './trainer/validation.js';
+export type { RetrievalValidation, TowerWatcher, ValidationMetrics, ValidationOptions } from './trainer/validation.js';
 export type { TowerValidationOptions } from './watch/tower-overfitting.js';

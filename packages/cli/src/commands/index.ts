@@ -10,10 +10,12 @@ import { pushCommand } from './push.js';
 import { searchCommand } from './search.js';
 import { serveCommand } from './serve.js';
 import { trainCommand } from './train.js';
+import { watchCommand } from './watch.js';
 
 /** Every command, by name. A command is a file here, which says its flags, and one that does the work, loaded when it is asked for. */
 export const COMMANDS = {
   train: trainCommand,
+  watch: watchCommand,
   eval: evalCommand,
   search: searchCommand,
   embed: embedCommand,

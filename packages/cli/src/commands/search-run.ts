@@ -10,7 +10,7 @@ import { RUNS } from '../config/train-plan.js';
 import { matcherOf } from '../job/evaluate.js';
 import { BY_PICTURE, BY_WORDS, openRunIndex } from '../job/run-index.js';
 import { findFinishedRun } from '../job/runs.js';
-import { renderResults } from '../report/report.js';
+import { renderResults } from '../report/results-page.js';
 import { thumbnail, thumbnailUri } from '../report/thumbnail.js';
 import { inlinePicture, pictureProtocol } from '../terminal/inline-picture.js';
 
@@ -93,7 +93,6 @@ async function show(asked: string, found: readonly Found[], { html, json }: Sear
         source: await thumbnailUri(image),
         caption: text,
         note: score.toFixed(3),
-        own: false,
       })),
     );
     await writeFile(file, renderResults(`Pictures for ${asked}`, pictures));

@@ -1,6 +1,9 @@
 import { existsSync } from 'node:fs';
 import { type IndexingOptions, readIndexFacts, serve } from '@diptych/serve';
+import { loadConfig } from '../config/load-config.js';
+import { RUNS } from '../config/train-plan.js';
 import { BadPictures, captionedPictures, picturesAt } from '../data/pictures-to-index.js';
+import { untilEnded } from '../terminal/interruption.js';
 import { keepOutputForJson, say } from '../terminal/say.js';
 import { askedRun } from './asked-run.js';
 import type { RunFlags } from './flags.js';
@@ -29,6 +32,7 @@ export async function serveIndex(flags: ServeFlags, asked?: string): Promise<voi
   const indexing = add === undefined ? undefined : await picturesToAdd(add, bad);
   const made = index === undefined ? undefined : await readIndexFacts(index);
   const model = flags.model ?? (flags.run === undefined ? made?.model : undefined) ?? (await askedRun(flags));
+  const runs = flags.runs ?? (await loadConfig(flags.config, process.cwd())).config.runs ?? RUNS;
   const server = await serve({
     model,
     host,
@@ -36,11 +40,13 @@ export async function serveIndex(flags: ServeFlags, asked?: string): Promise<voi
     ...(index !== undefined && { index }),
     ...(pictures !== undefined && { pictures }),
     ...(indexing && { indexing }),
+    ...(existsSync(runs) && { runs }),
     ...(token !== undefined && { token }),
   });
   if (flags.json) console.log(JSON.stringify({ url: server.url, model, index: index ?? null }));
   else {
     say(`${index === undefined ? 'embeddings' : 'search page'} at ${server.url}`);
+    if (existsSync(runs)) say(`training page at ${server.url}/training/`);
     say(`${server.url}/openapi.json describes the interface. Ctrl-C ends.`);
     if (index === undefined) say('No index: `diptych index <pictures>` makes one to search in.');
   }
@@ -49,9 +55,7 @@ export async function serveIndex(flags: ServeFlags, asked?: string): Promise<voi
       say(`indexed: ${added} new or changed, ${unchanged} as before, ${removed} gone, ${bad.count} not usable`),
     () => {}, // the server has said why
   );
-  await new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, resolve);
-  });
+  await untilEnded();
   say('answering what is under way …');
   await server.close();
 }

@@ -34,6 +34,13 @@ export const trainCommand = buildCommand<TrainFlags, [data?: string]>({
       quick: toggle('a short run, for trying the path'),
       fresh: toggle('start a new run even if an interrupted one could go on'),
       runs: runFlags.runs,
+      watch: {
+        kind: 'boolean',
+        brief: 'serve the training page meanwhile: live, with stop and resume',
+        optional: true,
+        withNegated: false,
+      },
+      port: optional(wholeNumber, 'of that page (default 8090, or a free one)', 'number'),
       dryRun: toggle('print what would be done and what it would take, from a few steps'),
       json: toggle('print the figures as JSON; progress goes to standard error'),
       name: optional(String, 'folder name of this run', 'name'),
@@ -41,6 +48,7 @@ export const trainCommand = buildCommand<TrainFlags, [data?: string]>({
   },
   docs: about('Train on captioned pictures, evaluate, and make them searchable', {
     pictures: 'a folder: captions beside the pictures, in them, or their names',
+    'pictures --watch': 'with a page that shows it live',
     'pairs.jsonl --dry-run': 'what it would do and take',
     'pairs.csv --image my/efficientnet --text my/minilm': 'heads on towers that lie here',
     'pictures --model openai/clip-vit-base-patch32 --tune lora': 'CLIP, changed a little inside',

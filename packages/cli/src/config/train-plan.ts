@@ -29,6 +29,10 @@ export interface TrainFlags {
   readonly tune?: Tune;
   readonly dryRun: boolean;
   readonly json: boolean;
+  /** Serves the training page meanwhile. */
+  readonly watch?: boolean;
+  /** Of that page. */
+  readonly port?: number;
 }
 
 /** What a run does, with nothing left to be decided. */
@@ -50,6 +54,10 @@ export interface TrainPlan {
   readonly tune: Tune;
   /** Most GiB that features of frozen towers take, of all runs. */
   readonly featuresGiB: number;
+  /** Serves the training page meanwhile. */
+  readonly watch: boolean;
+  /** Of that page; without one 8090, or a free one. */
+  readonly port: number | undefined;
   /** Figures as JSON on standard output in place of text. */
   readonly json: boolean;
   /** File of word vectors, for a text tower from scratch. */
@@ -80,6 +88,8 @@ export function trainPlan(flags: TrainFlags, config: DiptychConfig): TrainPlan {
     towers: towersOf(flags, config),
     tune: flags.tune ?? config.tune ?? 'heads',
     featuresGiB: config.featuresGiB ?? FEATURES_GIB,
+    watch: flags.watch === true || flags.port !== undefined,
+    port: flags.port,
     json: flags.json,
     wordVectors: config.wordVectors,
   };

@@ -1,9 +1,7 @@
-import { join } from 'node:path';
 import { parametersOf } from '@diptych/core';
-import { DataLoader } from '@diptych/data';
+import { DataLoader, pairs as inMemory } from '@diptych/data';
 import { tokenizer as openTokenizer } from '@diptych/preprocess/text';
 import { Trainer } from '@diptych/train';
-import { jsonlLog } from '@diptych/train/node';
 import { JointModel } from 'diptych';
 import { captionedSource } from '../data/captions.js';
 import type { Pair } from '../data/pair.js';
@@ -12,9 +10,10 @@ import { type Progress, showProgress } from '../terminal/progress.js';
 import { say } from '../terminal/say.js';
 import { embedWith } from './embed-with.js';
 import { evaluate } from './evaluate.js';
+import { rankedEvery, rankedPairs, shownPairs } from './examples.js';
 import { MEASURED_STEPS, partSizes, secondsPerStep } from './measured.js';
 import { afterwards, decodedPictures, evaluation } from './memory-forecast.js';
-import { LOG_FILE, type Material, type Method, type Trained } from './method.js';
+import type { Material, Method, Trained } from './method.js';
 import { buildModel, buildTraining, pictureTransform, RECIPE } from './small-recipe.js';
 import { VOCABULARY } from './vocabulary.js';
 
@@ -78,8 +77,21 @@ export function fromScratch({ steps, seed, wordVectors }: ScratchOptions): Metho
       ];
       return { parts, stages: [{ name: `${steps} steps`, seconds: steps * seconds }], grows };
     },
-    async train({ train, batchSize, run, signal }: Material): Promise<Trained | undefined> {
+    async train({ train, heldOut, batchSize, run, started, signal }: Material): Promise<Trained | undefined> {
       const { tokenizer, loader, encoder, trainer } = begin(train, batchSize);
+      const ranked = rankedPairs(heldOut);
+      started.showPairs(shownPairs(ranked));
+      const rows = ranked.map(({ image, text }) => ({ id: image, image, text }));
+      const validation = new DataLoader(inMemory(rows), {
+        transform,
+        tokenizer,
+        maxLength,
+        padToMultipleOf,
+        strict: true,
+        batchSize: Math.min(batchSize, rows.length),
+        training: false,
+        cache: 'decoded',
+      });
       let progress: Progress | undefined;
       try {
         const { stopped } = await trainer.fit(loader, {
@@ -88,7 +100,8 @@ export function fromScratch({ steps, seed, wordVectors }: ScratchOptions): Metho
           checkpoint: run.path,
           checkpointEvery: { steps: CHECKPOINT_EVERY },
           resume: true,
-          log: jsonlLog(join(run.path, LOG_FILE)),
+          log: started.log,
+          validate: { retrieval: { heldOut: validation }, everySteps: rankedEvery(steps) },
           onStep: (report) => {
             progress ??= showProgress(steps, report.step - 1);
             progress.update(report);
@@ -105,11 +118,13 @@ export function fromScratch({ steps, seed, wordVectors }: ScratchOptions): Metho
         });
         if (stopped !== 'done') {
           say(`\nsaved at step ${trainer.step}; the next ${trainCommand()} goes on from there`);
+          trainer.dispose();
+          encoder.dispose();
           return undefined;
         }
       } finally {
         progress?.stop();
-        await loader.close();
+        await Promise.all([loader.close(), validation.close()]);
       }
       const model = new JointModel({ encoder, transform, tokenizer, tokenize: { maxLength, padToMultipleOf } });
       return {

@@ -1,5 +1,6 @@
 import type { JsonObject, Matrix } from '@diptych/core';
 import type { ImagePipeline } from '@diptych/preprocess/image';
+import type { StartedRun } from '@diptych/train/node';
 import type { JointModel } from 'diptych';
 import type { Pair } from '../data/pair.js';
 import type { Split } from '../data/split.js';
@@ -32,7 +33,9 @@ export interface SplitData extends Split {
 /** What a method works on. */
 export interface Material extends SplitData {
   readonly run: RunFolder;
-  /** Aborted by Ctrl-C. */
+  /** Who follows the run: its log, and the pictures of examples. */
+  readonly started: Pick<StartedRun, 'log' | 'showPairs'>;
+  /** Aborted by Ctrl-C, or by a page. */
   readonly signal: AbortSignal;
 }
 
@@ -52,6 +55,3 @@ export interface Embedded {
   readonly image: Matrix;
   readonly text: Matrix;
 }
-
-/** Every step as JSON, over all starts of a run. */
-export const LOG_FILE = 'steps.jsonl';

@@ -1,60 +1,58 @@
 import { writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { type JsonObject, takeRows } from '@diptych/core';
-import { Quarantine } from '@diptych/data';
+import { takeRows } from '@diptych/core';
+import { RUN_FILES } from '@diptych/core/node';
+import { writeReport } from '@diptych/serve/training';
+import { rankExamples } from '@diptych/train';
 import { writeSafetensors } from '@diptych/weights/node';
 import { save } from 'diptych';
 import type { TrainPlan } from '../config/train-plan.js';
-import { manyCaptions } from '../data/many-captions.js';
 import type { Pair } from '../data/pair.js';
 import { useBackend } from '../engine/backends.js';
-import { readHistory } from '../report/history.js';
-import type { ReportInput } from '../report/report.js';
-import { writeReport } from '../report/write-report.js';
-import { interruptible } from '../terminal/interruption.js';
 import { formatSeconds } from '../terminal/progress.js';
-import { say } from '../terminal/say.js';
-import { chooseMethod } from './choose-method.js';
+import { openPage } from '../terminal/training-page.js';
 import { evaluate } from './evaluate.js';
-import { type Embedded, LOG_FILE, type Method } from './method.js';
+import { shownPairs } from './examples.js';
+import type { Embedded } from './method.js';
 import type { MetricsFile } from './metrics-file.js';
 import { writeRunIndex } from './run-index.js';
-import { CONFIG_FILE, METRICS_FILE, openRun } from './runs.js';
-import { splitData } from './split-data.js';
+import { type TrainedRun, trainStoppably } from './stoppable-training.js';
 import { printSummary } from './summary.js';
 
 /** How a start of a run ended. */
 export type Outcome = 'finished' | 'interrupted';
 
-/** Pairs in, a trained, evaluated and searchable model in a run folder out. */
+/** Pairs in, a trained, evaluated and searchable model in a run folder out. With `watch` a page shows it meanwhile. */
 export async function runTraining(plan: TrainPlan): Promise<Outcome> {
   const begin = performance.now();
-  await useBackend(plan.backend);
-  const method = await chooseMethod(plan);
-  const config = runConfig(plan, method);
-  const run = openRun(plan.runs, config, plan);
-  const bad = new Quarantine({ quarantine: join(run.path, 'quarantine.jsonl') });
-  const split = await splitData(plan, method, bad);
-  const { pairs, train, heldOut } = split;
-  say(
-    `${pairs.length} pairs: ${train.length} to train on, ${heldOut.length} held out (split ${plan.split}, seed ${plan.seed}); ${run.path}`,
-  );
-  const note = manyCaptions(pairs);
-  if (note) console.warn(note);
-  if (!run.resumes) await writeFile(join(run.path, CONFIG_FILE), `${JSON.stringify(config, null, 2)}\n`);
+  const page = await openPage(plan);
+  try {
+    await useBackend(plan.backend);
+    const trained = await trainStoppably(plan, page !== undefined);
+    if (!trained) return 'interrupted';
+    try {
+      await finish(plan, trained, begin);
+    } catch (error) {
+      trained.started.end('failed', (error as Error).message);
+      throw error;
+    }
+    return 'finished';
+  } finally {
+    await page?.close();
+  }
+}
 
-  const started = performance.now();
-  const trained = await interruptible((signal) => method.train({ ...split, run, signal }));
-  if (!trained) return 'interrupted';
-  const trainSeconds = (performance.now() - started) / 1000;
-
-  const { model, training } = trained;
+/** Evaluates a trained model and writes everything that a finished run has. */
+async function finish(plan: TrainPlan, done: TrainedRun, begin: number): Promise<void> {
+  const { run, started, trained, pairs, heldOut, bad, seconds } = done;
+  const { model } = trained;
   const everything = await trained.embed(pairs);
   const embedded = rowsOf(everything, heldOut);
   const figures = await evaluate(model, embedded, plan.seed);
   await save(run.path, model);
   await writeHeldOut(join(run.path, 'heldout.safetensors'), embedded);
   await writeRunIndex(run.path, everything);
+  await logExamples(started, embedded, done.method.steps);
 
   const metrics: MetricsFile = {
     ...figures,
@@ -63,18 +61,28 @@ export async function runTraining(plan: TrainPlan): Promise<Outcome> {
     seed: plan.seed,
     split: plan.split,
   };
-  await writeReport(join(run.path, 'report.html'), {
-    facts: facts(plan, method, metrics, `${training} in ${formatSeconds(trainSeconds)}`, bad),
-    metrics,
-    history: readHistory(join(run.path, LOG_FILE)),
-    ...embedded,
-  });
-  await writeFile(join(run.path, METRICS_FILE), `${JSON.stringify(metrics, null, 2)}\n`);
+  // the report shows them, and is there when the run counts as finished
+  const facts = factsOf(plan, done, metrics);
+  await writeReport(run.path, join(run.path, 'report.html'), { facts, metrics });
+  await writeFile(join(run.path, RUN_FILES.metrics), `${JSON.stringify(metrics, null, 2)}\n`);
+  started.end('done');
   if (plan.json) console.log(JSON.stringify({ run: run.path, ...metrics }));
-  else printSummary(relative(process.cwd(), run.path) || '.', metrics, trainSeconds, String(bad));
+  else printSummary(relative(process.cwd(), run.path) || '.', metrics, seconds, String(bad));
   trained.dispose();
   model.dispose();
-  return 'finished';
+}
+
+/** The examples of the end: of all held-out pairs. */
+async function logExamples(
+  started: TrainedRun['started'],
+  { pairs, image, text }: Embedded,
+  step: number,
+): Promise<void> {
+  const ids = pairs.map((pair) => pair.image);
+  const captions = pairs.map((pair) => pair.text.trim().toLowerCase());
+  const examples = await rankExamples({ image, text, ids, captions });
+  started.showPairs(shownPairs(pairs));
+  await started.log.write({ kind: 'examples', step, ...examples });
 }
 
 /** The embeddings of some of the pairs. */
@@ -101,30 +109,18 @@ async function writeHeldOut(path: string, { pairs, image, text }: Embedded): Pro
   );
 }
 
-/** What makes two runs the same run; kept in the folder. */
-function runConfig({ split, seed, data, quick }: TrainPlan, { recipe, steps }: Method): JsonObject {
-  return { data: data.name, split, seed, steps, quick, recipe };
-}
-
-function facts(
+/** What the report says of how the run came about, beside its configuration. */
+function factsOf(
   plan: TrainPlan,
-  { recipe }: Method,
-  metrics: MetricsFile,
-  training: string,
-  bad: Quarantine,
-): ReportInput['facts'] {
+  { bad, trained, seconds }: TrainedRun,
+  { candidates, split, seed, seconds: whole, peakRssMiB }: MetricsFile,
+): (readonly [string, string])[] {
   return [
     ['pairs', plan.data.about],
-    ['held out', `${metrics.candidates}, split ${metrics.split}, seed ${metrics.seed}`],
-    ['not usable', bad.toString()],
-    ['training', training],
-    ['whole run', `${formatSeconds(metrics.seconds)}, at most ${Math.round(metrics.peakRssMiB)} MiB of memory`],
+    ['held out', `${candidates}, split ${split}, seed ${seed}`],
+    ['not usable', String(bad)],
+    ['training', `${trained.training} in ${formatSeconds(seconds)}`],
+    ['whole run', `${formatSeconds(whole)}, at most ${Math.round(peakRssMiB)} MiB of memory`],
     ['engine', plan.backend],
-    [
-      'recipe',
-      Object.entries(recipe)
-        .map(([name, value]) => `${name} ${value}`)
-        .join(', '),
-    ],
   ];
 }

@@ -2,12 +2,13 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node
 import { join } from 'node:path';
 import type { Json } from '@diptych/core';
 import { ConfigError } from '@diptych/core';
+import { RUN_FILES } from '@diptych/core/node';
 import { trainCommand } from '../terminal/command-names.js';
 
 /** Written at the start of a run: what it was asked for. Only a run with the same answers is gone on with. */
-export const CONFIG_FILE = 'run.json';
+export const CONFIG_FILE = RUN_FILES.config;
 /** Written last: a run that has it is finished. */
-export const METRICS_FILE = 'metrics.json';
+export const METRICS_FILE = RUN_FILES.metrics;
 
 /** Where this start works, and whether it goes on with an interrupted run. */
 export interface RunFolder {

@@ -18,3 +18,10 @@ export function searchCommand(): string {
   const command = called('npm run search', 'search');
   return command.startsWith('npm') ? `${command} --` : command;
 }
+
+/** What goes on with this start of `diptych train`, typed anew. */
+export function thisCommand(): string {
+  const words = process.argv.slice(2).filter((word) => word !== '--fresh');
+  const safe = (word: string) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
+  return ['diptych', ...words].map(safe).join(' ');
+}

@@ -12,3 +12,10 @@ export async function interruptible<Result>(work: (signal: AbortSignal) => Promi
     process.removeListener('SIGINT', interrupt);
   }
 }
+
+/** Until somebody ends this program. */
+export function untilEnded(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+  });
+}

@@ -9,4 +9,14 @@ export {
   UnreadableFile,
   type UnreadableReason,
 } from './read-bounded.js';
+export {
+  askRun,
+  type ExamplePair,
+  RUN_FILES,
+  type RunAsk,
+  type RunProcess,
+  readJson,
+  replaceJson,
+  takeAsk,
+} from './run-folder.js';
 export { syncFolder, writeFileAtomically } from './write-file-atomically.js';

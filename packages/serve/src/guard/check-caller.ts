@@ -1,7 +1,6 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { HttpError } from '../api/problem.js';
 
-const COOKIE = 'diptych-session';
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
 
 /** Whether only programs of this machine reach it. */
@@ -18,8 +17,11 @@ export class Gate {
   readonly #host: string;
   // a cookie is good for as long as the server runs, and does not give the token away
   readonly #session: string | undefined;
+  readonly #cookie: string;
 
-  constructor(host: string, token: string | undefined) {
+  /** @param cookie another name for each kind of server: browsers send cookies of one host to all of its ports */
+  constructor(host: string, token: string | undefined, cookie = 'diptych-session') {
+    this.#cookie = cookie;
     this.#host = host;
     this.#token = token;
     this.#session = token && createHmac('sha256', randomBytes(32)).update(token).digest('base64url');
@@ -60,8 +62,8 @@ export class Gate {
     if (given !== undefined && equal(given, this.#token)) return;
     const cookie = (headers.get('cookie') ?? '')
       .split(/; */)
-      .find((part) => part.startsWith(`${COOKIE}=`))
-      ?.slice(COOKIE.length + 1);
+      .find((part) => part.startsWith(`${this.#cookie}=`))
+      ?.slice(this.#cookie.length + 1);
     if (cookie !== undefined && equal(cookie, this.#session!)) return;
     throw new HttpError(401, {
       where: 'the header Authorization',
@@ -79,7 +81,7 @@ export class Gate {
     if (this.#token !== undefined && !equal(token, this.#token)) {
       throw new HttpError(401, { where: 'token', expected: 'the token of this server', got: 'another' });
     }
-    return `${COOKIE}=${this.#session ?? ''}; Path=/; HttpOnly; SameSite=Strict`;
+    return `${this.#cookie}=${this.#session ?? ''}; Path=/; HttpOnly; SameSite=Strict`;
   }
 }
 

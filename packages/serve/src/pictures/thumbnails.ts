@@ -31,7 +31,7 @@ export class Thumbnails {
    * @returns WebP
    * @throws HttpError 415 for a picture that cannot be read
    */
-  async get({ path, tag }: OpenPicture, size: number, signal: AbortSignal): Promise<Buffer> {
+  async get({ path, tag }: Pick<OpenPicture, 'path' | 'tag'>, size: number, signal: AbortSignal): Promise<Buffer> {
     const key = `${size} ${tag} ${path}`;
     const known = this.#kept.get(key);
     if (known) {

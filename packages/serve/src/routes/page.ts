@@ -10,13 +10,16 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 /** A file of the page. */
-interface PageFile {
+export interface PageFile {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** The built search page by the paths of its addresses: it is small, and read once. */
-export function readPage(folder: string | URL): ReadonlyMap<string, PageFile> {
+/** Files of a page by the paths of their addresses. */
+export type PageFiles = ReadonlyMap<string, PageFile>;
+
+/** A built page by the paths of its addresses: it is small, and read once. */
+export function readPage(folder: string | URL): PageFiles {
   const root = folder instanceof URL ? fileURLToPath(folder) : folder;
   const files = new Map<string, PageFile>();
   for (const name of readdirSync(root, { recursive: true, encoding: 'utf8' })) {

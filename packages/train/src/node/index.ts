@@ -7,4 +7,5 @@ export {
 } from './embed-collection.js';
 export { FolderCheckpoints, type FolderCheckpointsOptions } from './folder-checkpoints.js';
 export { jsonlLog } from './jsonl-log.js';
+export { type RunEnd, type StartedRun, type StartRunOptions, startRun } from './start-run.js';
 export { type TrainedHeads, type TrainHeadsOptions, trainHeads } from './train-heads.js';

@@ -1,9 +1,10 @@
 import { ConfigError, checkMethods, checkOptions, type OptionNames, type TowerOutputs } from '@diptych/core';
+import { checkSource } from '../check-model.js';
 import type { EmaOptions } from './ema.js';
 import type { FreezeRule } from './freeze-schedule.js';
 import type { FitOptions, TrainerOptions } from './options.js';
 import type { CheckpointEvery } from './run/run-checkpoints.js';
-import type { ValidationOptions } from './validation.js';
+import type { RetrievalValidation, ValidationOptions } from './validation.js';
 
 // What is given to a Trainer and to `fit`, down to nested options, is looked over before anything is computed. What a part reads
 // alone (the decay of averages, a pattern that matches nothing) the part checks when it is built.
@@ -73,6 +74,7 @@ const FIT: OptionNames<FitOptions> = {
 };
 const CHECKPOINT_EVERY: OptionNames<CheckpointEvery> = { steps: 'optional', epochs: 'optional' };
 const VALIDATE: OptionNames<ValidationOptions> = {
+  retrieval: 'optional',
   run: 'optional',
   towers: 'optional',
   everySteps: 'optional',
@@ -81,6 +83,8 @@ const VALIDATE: OptionNames<ValidationOptions> = {
   mode: 'optional',
   patience: 'optional',
 };
+
+const RETRIEVAL: OptionNames<RetrievalValidation> = { heldOut: 'required', count: 'optional', found: 'optional' };
 
 /** @throws ConfigError likewise, and without an end of the run */
 export function checkFitOptions(options: FitOptions): void {
@@ -109,8 +113,16 @@ export function checkFitOptions(options: FitOptions): void {
 
 function checkValidation(where: string, options: ValidationOptions): void {
   checkOptions(where, options, VALIDATE);
-  const { run, towers, everySteps, everyEpochs, monitor, mode, patience } = options;
-  if (!run && !towers) throw new ConfigError({ where, expected: 'run, towers or both', got: 'neither' });
+  const { retrieval, run, towers, everySteps, everyEpochs, monitor, mode, patience } = options;
+  if (!retrieval && !run && !towers) {
+    throw new ConfigError({ where, expected: 'one of retrieval, run and towers', got: 'none' });
+  }
+  if (retrieval !== undefined) {
+    checkOptions(`${where}: retrieval`, retrieval, RETRIEVAL);
+    checkSource(`${where}: retrieval.heldOut`, retrieval.heldOut);
+    const { count, found } = retrieval;
+    check(`${where}: retrieval`, { count, found }, isInterval, 'a whole number above 0');
+  }
   check(where, { run }, isFunction, 'a function that gives numbers by name');
   if (towers !== undefined && (typeof towers !== 'object' || !('measure' in towers || 'training' in towers))) {
     refuse(where, 'towers', '{ training, heldOut }, or an object with measure()', towers);

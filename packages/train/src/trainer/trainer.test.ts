@@ -242,6 +242,25 @@ describe('a loop by hand', () => {
     expect(losses).toEqual(wanted);
   });
 
+  it('scores held-out pairs, and says which are found best and worst', async () => {
+    const events: TrainingEvent[] = [];
+    await newTrainer().fit(tinyBatches(1, 4), {
+      epochs: 1,
+      validate: { retrieval: { heldOut: sourceOf(tinyBatches(2, 6)), count: 3, found: 2 }, monitor: 'textToImage.mrr' },
+      onEvent: (event) => {
+        events.push(event);
+      },
+    });
+    const [validation, examples] = events.filter(({ kind }) => kind === 'validation' || kind === 'examples');
+    expect(validation).toMatchObject({ step: 1, metrics: { 'imageToText.candidates': 12 } });
+    if (examples?.kind !== 'examples') throw new Error('no examples');
+    expect(examples).toMatchObject({ step: 1, of: 12 });
+    expect(examples.followed.map(({ row }) => row)).toEqual([0, 4, 8]);
+    expect(examples.followed[0]!.found).toHaveLength(2);
+    const wrong = newTrainer().fit(tinyBatches(1, 4), { epochs: 1, validate: { retrieval: {} as never } });
+    await expect(wrong).rejects.toThrow(/heldOut/);
+  });
+
   it('may watch the towers in its own way', async () => {
     const events: TrainingEvent[] = [];
     const measure = async () => ({ metrics: { gap: 1 }, warnings: ['look at this'] });

@@ -308,6 +308,7 @@ export class Trainer<Outputs extends TowerOutputs> {
     const found = await this.#ranks.first(() => validation.measure());
     for (const message of found.warnings) await events.warn(message);
     await events.tell({ kind: 'validation', step: this.#step, metrics: found.metrics });
+    if (found.examples) await events.tell({ kind: 'examples', step: this.#step, ...found.examples });
     this.#earlyState = validation.state();
     return found;
   }

@@ -1,5 +1,8 @@
 import { ConfigError, type JsonObject } from '@diptych/core';
+import { retrieval } from '@diptych/metrics';
+import type { BatchSource } from '../batches/batch-source.js';
 import { flatMetrics } from '../evaluate/evaluate.js';
+import { type ExampleOptions, type Examples, rankExamples } from '../evaluate/examples.js';
 import { type EmbedPairs, TowerOverfitting, type TowerValidationOptions } from '../watch/tower-overfitting.js';
 import { isDue } from './run/run-checkpoints.js';
 
@@ -12,9 +15,17 @@ export interface TowerWatcher {
   measure(): Promise<{ readonly metrics: ValidationMetrics; readonly warnings: readonly string[] }>;
 }
 
+/** Retrieval on held-out pairs at each validation. */
+export interface RetrievalValidation extends ExampleOptions {
+  /** Every row in its order, without augmentation; its equal ids and captions are right answers to each other. */
+  readonly heldOut: BatchSource;
+}
+
 /** When and how a run is validated. */
 export interface ValidationOptions {
-  /** Computes numbers: `async () => flatMetrics(await trainer.evaluate(heldOut))`. This, `towers`, or both. */
+  /** Recalls both ways, as numbers `textToImage.recall@1` …, `mrr` over both, and the best and worst pairs as the event `examples`. */
+  readonly retrieval?: RetrievalValidation;
+  /** Computes numbers of your own: `async () => flatMetrics(await trainer.evaluate(heldOut))`. One of the three at least. */
   readonly run?: () => Promise<ValidationMetrics> | ValidationMetrics;
   /** Validates each tower by itself, as numbers `towers.…` and a warning for the one that overfits. */
   readonly towers?: TowerValidationOptions | TowerWatcher;
@@ -76,6 +87,7 @@ export class EarlyStopping {
 /** What a validation found, and whether the run should go on. */
 export interface Validated {
   readonly metrics: ValidationMetrics;
+  readonly examples: Examples | undefined;
   readonly warnings: readonly string[];
   /** Larger is better; undefined where no number is watched. */
   readonly score: number | undefined;
@@ -87,15 +99,17 @@ export class Validation {
   readonly #options: ValidationOptions;
   readonly #watch: TowerWatcher | undefined;
   readonly #stopping: EarlyStopping;
+  readonly #embed: EmbedPairs;
 
   /**
-   * @param embed how tower validation reads pairs
+   * @param embed how validation reads pairs
    * @param state of early stopping, from a checkpoint
    * @throws ConfigError for options of tower validation that it does not have, or that are none
    */
   constructor(options: ValidationOptions, embed: EmbedPairs, state: JsonObject | undefined) {
     const { towers } = options;
     this.#options = options;
+    this.#embed = embed;
     this.#watch = towers && ('measure' in towers ? towers : new TowerOverfitting(embed, towers));
     this.#stopping = new EarlyStopping(options);
     this.#stopping.restore(state);
@@ -111,14 +125,27 @@ export class Validation {
   }
 
   async measure(): Promise<Validated> {
+    const found = await this.#retrieve();
     const towers = await this.#watch?.measure();
-    const metrics = { ...(await this.#options.run?.()), ...(towers && flatMetrics(towers.metrics, 'towers.')) };
+    const own = await this.#options.run?.();
+    const metrics = { ...found?.metrics, ...own, ...(towers && flatMetrics(towers.metrics, 'towers.')) };
     const judged = this.#stopping.judge(metrics);
     const lost =
       judged.score !== undefined && Number.isNaN(judged.score)
         ? [`validation: ${this.#options.monitor} is NaN, which counts as no better; are all embeddings finite?`]
         : [];
-    return { metrics, warnings: [...(towers?.warnings ?? []), ...lost], ...judged };
+    return { metrics, examples: found?.examples, warnings: [...(towers?.warnings ?? []), ...lost], ...judged };
+  }
+
+  async #retrieve() {
+    if (!this.#options.retrieval) return undefined;
+    const { heldOut, ...options } = this.#options.retrieval;
+    const pairs = await this.#embed(heldOut, {});
+    const { image, text, ids, captions } = pairs;
+    const keys = ids.map((id, i) => [`id ${id}`, ...(captions ? [`caption ${captions[i]}`] : [])]);
+    const report = await retrieval(image, text, { imageIds: keys, textIds: keys });
+    const mrr = (report.textToImage.mrr + report.imageToText.mrr) / 2;
+    return { metrics: { ...flatMetrics(report), mrr }, examples: await rankExamples(pairs, options) };
   }
 
   /** Of early stopping, for a checkpoint. */

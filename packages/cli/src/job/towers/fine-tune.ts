@@ -12,12 +12,12 @@ import {
   WeightedSum,
   warmupConstant,
 } from '@diptych/train';
-import { FolderCheckpoints, jsonlLog } from '@diptych/train/node';
+import { FolderCheckpoints, type StartedRun } from '@diptych/train/node';
 import { trainingCaptions } from '../../data/captions.js';
 import type { Pair } from '../../data/pair.js';
 import { type Progress, showProgress } from '../../terminal/progress.js';
 import { say } from '../../terminal/say.js';
-import { LOG_FILE } from '../method.js';
+import { shownPairs } from '../examples.js';
 import type { Towers } from './open-towers.js';
 import type { Tune } from './tower-names.js';
 
@@ -46,8 +46,9 @@ export interface FineTuneOptions {
   readonly tune: Exclude<Tune, 'heads'>;
   readonly epochs: number;
   readonly seed: number;
-  /** The run's folder, for checkpoints and the log. */
+  /** The run's folder, for checkpoints. */
   readonly folder: string;
+  readonly started: Pick<StartedRun, 'log' | 'showPairs'>;
   readonly signal: AbortSignal;
 }
 
@@ -61,7 +62,7 @@ export async function fineTune(
   encoder: MultiModalEncoder<AttentionFusion>,
   towers: Towers,
   pairs: { readonly fitted: readonly Pair[]; readonly validation: readonly Pair[] },
-  { tune, epochs, seed, folder, signal }: FineTuneOptions,
+  { tune, epochs, seed, folder, started, signal }: FineTuneOptions,
 ): Promise<number | undefined> {
   const { batchSize, chunkSize, headRate, weightDecay, clipNorm, warmup, patience } = FINE_TUNE_RECIPE;
   const rate = { learningRate: openUp(towers, tune, seed) };
@@ -89,6 +90,7 @@ export async function fineTune(
   const checkpoint = new FolderCheckpoints(join(folder, 'checkpoints'), { keepLast: 1, keepBest: 1 });
   const total = epochs * Math.floor(pairs.fitted.length / Math.min(batchSize, pairs.fitted.length));
   let progress: Progress | undefined;
+  started.showPairs(shownPairs(pairs.validation));
   try {
     const { stopped } = await trainer.fit(loader, {
       epochs,
@@ -96,7 +98,7 @@ export async function fineTune(
       checkpoint,
       checkpointEvery: { epochs: 1 },
       resume: true,
-      log: jsonlLog(join(folder, LOG_FILE)),
+      log: started.log,
       onStep: (report) => {
         progress ??= showProgress(total, report.step - 1);
         progress.update(report);
@@ -105,7 +107,7 @@ export async function fineTune(
         if (event.kind === 'resumed') say(`going on from step ${event.step}`);
         else if (event.kind === 'warning' || event.kind === 'checkpointFailed') console.warn(event.message);
       },
-      validate: { run: async () => ({ mrr: await measure() }), everyEpochs: 1, monitor: 'mrr', patience },
+      validate: { retrieval: { heldOut: validation }, everyEpochs: 1, monitor: 'mrr', patience },
     });
     if (stopped === 'aborted') return undefined;
     await trainer.resume(checkpoint, 'best', { onEvent: () => {} });

@@ -88,7 +88,7 @@ export function headsFrom({ image, text, biases }: FirstHeads, logitScale: numbe
 }
 
 /** Who hears of training, and what may end it. */
-export type Around = Pick<FitOptions, 'signal' | 'log' | 'onStep'>;
+export type Around = Pick<FitOptions, 'signal' | 'log' | 'onStep' | 'validate'>;
 
 /**
  * Trains heads further by contrast.

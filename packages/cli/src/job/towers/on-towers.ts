@@ -1,6 +1,4 @@
-import { join } from 'node:path';
 import { type FeatureSet, withTowers } from '@diptych/train';
-import { jsonlLog } from '@diptych/train/node';
 import { JointModel } from 'diptych';
 import type { Pair } from '../../data/pair.js';
 import { splitPairs } from '../../data/split.js';
@@ -8,7 +6,8 @@ import { trainCommand } from '../../terminal/command-names.js';
 import { type Progress, showCount, showProgress } from '../../terminal/progress.js';
 import { say } from '../../terminal/say.js';
 import { embedWith } from '../embed-with.js';
-import { LOG_FILE, type Material, type Method, type Trained } from '../method.js';
+import { rankedPairs, shownPairs } from '../examples.js';
+import type { Material, Method, Trained } from '../method.js';
 import { describeChoice, type HeadsChoice, HeadsMaker } from './choose-heads.js';
 import { cacheViews } from './features.js';
 import { FINE_TUNE_RECIPE, fineTune } from './fine-tune.js';
@@ -19,6 +18,8 @@ import { openTowers, type Towers } from './open-towers.js';
 import { StoredPairs } from './stored-pairs.js';
 import type { Tune } from './tower-names.js';
 
+/** Validations while the matcher trains. */
+const MATCHER_LOOKS = 3;
 /** Below this many validation pairs, what they choose is chance. */
 const FEWEST_VALIDATION_PAIRS = 10;
 
@@ -37,7 +38,7 @@ export async function onTowers(options: OnTowersOptions): Promise<Method> {
     batchSize: HEADS_RECIPE.batchSize,
     measure: (material) => measureTowers(towers, options, material),
     async train(material) {
-      const { pairs, train, signal, run } = material;
+      const { pairs, train, heldOut, signal, started } = material;
       const views = await featuresOf(towers, pairs, options, signal);
       if (!views) return interrupted();
       const stored = new StoredPairs(views, pairs, train);
@@ -61,11 +62,19 @@ export async function onTowers(options: OnTowersOptions): Promise<Method> {
       let progress: Progress | undefined;
       const matcherSteps = quick ? HEADS_RECIPE.quickMatcherSteps : HEADS_RECIPE.matcherSteps;
       const made = await maker.make(stored.views(train), choice, { signal });
+      const ranked = rankedPairs(heldOut);
+      started.showPairs(shownPairs(ranked));
       const { heads, stopped } = await fitMatcher(made, stored.views(train), {
         steps: matcherSteps,
         seed,
         signal,
-        log: jsonlLog(join(run.path, LOG_FILE)),
+        log: started.log,
+        validate: {
+          retrieval: {
+            heldOut: stored.plain(ranked).source({ batchSize: ranked.length, shuffle: false, dropLast: false }),
+          },
+          everySteps: Math.ceil(matcherSteps / MATCHER_LOOKS),
+        },
         onStep: (report) => {
           progress ??= showProgress(matcherSteps, 0);
           progress.update(report);
@@ -102,7 +111,7 @@ async function tunedTowers(
   { maker, choice, stored, fitted, validation, options, material }: Tuning,
 ): Promise<Trained | undefined | 'no better'> {
   const { tune, quick, seed } = options;
-  const { signal, run } = material;
+  const { signal, run, started } = material;
   const { epochs: most, quickEpochs } = FINE_TUNE_RECIPE;
   const matcherSteps = quick ? HEADS_RECIPE.quickMatcherSteps : HEADS_RECIPE.matcherSteps;
   const made = await maker.make(stored.views(fitted), choice, { signal });
@@ -120,6 +129,7 @@ async function tunedTowers(
       epochs: quick ? quickEpochs : most,
       seed,
       folder: run.path,
+      started,
       signal,
     },
   );

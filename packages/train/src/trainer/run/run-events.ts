@@ -1,4 +1,5 @@
 import type { JsonObject } from '@diptych/core';
+import type { Examples } from '../../evaluate/examples.js';
 import { formatChange, type SettingChange } from './run-settings.js';
 
 /** What is known after a step. */
@@ -37,6 +38,8 @@ export type TrainingEvent =
   /** A step that changed nothing, with what it needs to be run again: its step number and pairs. */
   | { readonly kind: 'nonFinite'; readonly step: number; readonly tensor: string; readonly ids: readonly string[] }
   | { readonly kind: 'validation'; readonly step: number; readonly metrics: Readonly<Record<string, number>> }
+  /** The held-out pairs that are found best and worst now, at each validation that has `retrieval`. */
+  | ({ readonly kind: 'examples'; readonly step: number } & Examples)
   | { readonly kind: 'checkpoint'; readonly step: number; readonly name: string }
   /** What does not train from this step on, by part: at the first step, and whenever it changes. */
   | { readonly kind: 'frozen'; readonly step: number; readonly parts: readonly string[] }

@@ -1,0 +1,6 @@
+import { render } from 'preact';
+import { App } from './app.js';
+import { LiveRuns } from './live-runs.js';
+import './style.css';
+
+render(<App source={new LiveRuns()} />, document.body);
