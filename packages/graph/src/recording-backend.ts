@@ -112,6 +112,13 @@ export abstract class RecordingBackend extends tf.KernelBackend {
     return { dataId, shape: shape as number[], dtype };
   }
 
+  /** A new tensor of elements on a device, which it holds from now on. */
+  ownDevice(device: DeviceData, shape: readonly number[], dtype: tf.DataType): tf.TensorInfo {
+    const dataId = {};
+    this.storage.set(dataId, { value: Value.onDevice(device, shape, dtype), refCount: 1 });
+    return { dataId, shape: shape as number[], dtype };
+  }
+
   /** A tensor of equal elements; kept symbolic, so that gradients full of ones cost no memory. */
   fill(shape: readonly number[], value: number, dtype: tf.DataType): tf.TensorInfo {
     return this.record('Fill', {}, { shape, value, dtype }, shape, dtype);

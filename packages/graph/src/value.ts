@@ -10,8 +10,10 @@ export type TensorData = NumericData | Uint8Array[];
 export interface DeviceData {
   /** Copies them to where the program can read them. */
   read(): TensorData;
-  /** Frees them. */
+  /** Frees them, once nobody holds them any more. */
   dispose(): void;
+  /** The same elements for one holder more, where a device can. */
+  share?(): DeviceData;
 }
 
 /** True for elements on a device, false for those in memory. */

@@ -69,14 +69,26 @@ export class Client {
    */
   async compile(program: string | Uint8Array, options?: CompileOptions): Promise<LoadedExecutable> {
     const where = 'pjrt.Client.compile';
+    const args = this.#compileArgs(where, program, options);
+    await this.#runtime.during(this.#runtime.api.callAsync(where, 'Client_Compile', args));
+    return new LoadedExecutable(this.#runtime, args.pointer('executable'), this.devices);
+  }
+
+  /** The same, and the event loop stands still meanwhile. */
+  compileSync(program: string | Uint8Array, options?: CompileOptions): LoadedExecutable {
+    const where = 'pjrt.Client.compileSync';
+    const args = this.#compileArgs(where, program, options);
+    this.#runtime.api.call(where, 'Client_Compile', args);
+    return new LoadedExecutable(this.#runtime, args.pointer('executable'), this.devices);
+  }
+
+  #compileArgs(where: string, program: string | Uint8Array, options: CompileOptions | undefined) {
     const { api, handle } = this.#runtime;
     const encoded = encodeCompileOptions(where, options);
     this.#checkDevices(where, options?.devices);
     const args = api.args('Client_Compile').point('client', handle.pointer(where));
     args.point('program', programStruct(api, where, program));
-    args.list('compile_options', 'compile_options_size', encoded);
-    await this.#runtime.during(api.callAsync(where, 'Client_Compile', args));
-    return new LoadedExecutable(this.#runtime, args.pointer('executable'), this.devices);
+    return args.list('compile_options', 'compile_options_size', encoded);
   }
 
   #checkDevices(where: string, ids: readonly number[] | undefined): void {
@@ -93,15 +105,27 @@ export class Client {
    */
   async load(serialized: Uint8Array): Promise<LoadedExecutable> {
     const where = 'pjrt.Client.load';
+    const args = this.#loadArgs(where, serialized);
+    await this.#runtime.during(this.#runtime.api.callAsync(where, 'Executable_DeserializeAndLoad', args));
+    return new LoadedExecutable(this.#runtime, args.pointer('loaded_executable'), this.devices);
+  }
+
+  /** The same, and the event loop stands still meanwhile. */
+  loadSync(serialized: Uint8Array): LoadedExecutable {
+    const where = 'pjrt.Client.loadSync';
+    const args = this.#loadArgs(where, serialized);
+    this.#runtime.api.call(where, 'Executable_DeserializeAndLoad', args);
+    return new LoadedExecutable(this.#runtime, args.pointer('loaded_executable'), this.devices);
+  }
+
+  #loadArgs(where: string, serialized: Uint8Array) {
     const { api, handle } = this.#runtime;
     if (!(serialized instanceof Uint8Array) || serialized.length === 0) {
       const remedy = 'give what serialize() of an executable gave';
       throw new ConfigError({ where, expected: 'the bytes of a program', got: 'none', remedy });
     }
     const args = api.args('Executable_DeserializeAndLoad').point('client', handle.pointer(where));
-    args.list('serialized_executable', 'serialized_executable_size', serialized.slice());
-    await this.#runtime.during(api.callAsync(where, 'Executable_DeserializeAndLoad', args));
-    return new LoadedExecutable(this.#runtime, args.pointer('loaded_executable'), this.devices);
+    return args.list('serialized_executable', 'serialized_executable_size', serialized.slice());
   }
 
   /**

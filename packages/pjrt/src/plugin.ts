@@ -55,11 +55,23 @@ export class Plugin {
    */
   async createClient(options: NamedValues = {}): Promise<Client> {
     const where = 'pjrt.Plugin.createClient';
-    const { memory, count, kept } = encodeNamedValues(where, options);
-    const args = this.#api.args('Client_Create').point('create_options', memory);
-    args.count('num_options', count).holding(kept);
+    const args = this.#clientArgs(where, options);
     await this.#api.callAsync(where, 'Client_Create', args);
     return new Client(this.#api, args.pointer('client'));
+  }
+
+  /** The same, and the event loop stands still meanwhile. */
+  createClientSync(options: NamedValues = {}): Client {
+    const where = 'pjrt.Plugin.createClientSync';
+    const args = this.#clientArgs(where, options);
+    this.#api.call(where, 'Client_Create', args);
+    return new Client(this.#api, args.pointer('client'));
+  }
+
+  #clientArgs(where: string, options: NamedValues) {
+    const { memory, count, kept } = encodeNamedValues(where, options);
+    const args = this.#api.args('Client_Create').point('create_options', memory);
+    return args.count('num_options', count).holding(kept);
   }
 
   /**

@@ -14,7 +14,7 @@ interface Summary {
 
 async function runSuite(...options: string[]): Promise<Summary> {
   const file = join(mkdtempSync(join(tmpdir(), 'tfjs-suite-')), 'summary.json');
-  const script = resolve(import.meta.dirname, '../scripts/tfjs-suite.mjs');
+  const script = resolve(import.meta.dirname, '../../../tooling/tfjs-suite.mjs');
   // Failing tests set the exit status; the summary says which.
   await promisify(execFile)(process.execPath, [script, '--json', file, ...options], { maxBuffer: 2 ** 26 }).catch(
     () => {},

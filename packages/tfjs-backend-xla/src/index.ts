@@ -1,3 +1,6 @@
+import { registerDefault } from './register.js';
+
+export { XlaBackend, type XlaStats } from './backend.js';
 export {
   canLower,
   type LoweredProgram,
@@ -7,5 +10,8 @@ export {
   type Platform,
   type TensorSpec,
 } from './lowering/index.js';
-export type { XlaPrecision } from './options.js';
+export type { XlaOptions, XlaPrecision } from './options.js';
 export { type DataParallelOptions, type DataParallelProgram, dataParallel } from './parallel/index.js';
+export { BACKEND_NAME, useXla } from './register.js';
+
+registerDefault();

@@ -1,7 +1,7 @@
 import { EngineError } from '@diptych/core';
 import { registeredVariables } from '@diptych/core/tfjs';
 import type * as tf from '@tensorflow/tfjs-core';
-import { traceFunction } from './recording.js';
+import { type Trace, traceFunction } from './recording.js';
 import type { CompiledTrace, CompileServices } from './services.js';
 import { flatten } from './structure.js';
 
@@ -38,6 +38,7 @@ const RECORDINGS_PER_KEY = 4;
 export function compileFunction<Args extends unknown[], Result, Program extends CompiledTrace>(
   services: CompileServices<Program>,
   fn: (...args: Args) => Result,
+  build = (trace: Trace): Program => services.compileTrace(trace),
 ): CompiledFunction<Args, Result> {
   const recordings = new Map<string, Recording<Program>[]>();
   let disposed = false;
@@ -69,7 +70,7 @@ export function compileFunction<Args extends unknown[], Result, Program extends 
       same.variables = variables;
       return same.compiled;
     }
-    const compiled = services.compileTrace(trace);
+    const compiled = build(trace);
     services.counters.compiled.recorded++;
     recordings.set(key, [{ compiled, key: trace.key, variables }, ...list]);
     prune();

@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Entry, RecordingBackend } from '../../recording-backend.js';
-import type { TensorData } from '../../value.js';
+import type { DeviceData, TensorData } from '../../value.js';
 
 /** Tensors and the data behind them: what those need who give variables other memory. */
 export interface TensorStore {
@@ -9,6 +9,8 @@ export interface TensorStore {
   dataOf(info: tf.TensorInfo): TensorData;
   /** A data id of its own for `data`. */
   own(data: TensorData, shape: readonly number[], dtype: tf.DataType): tf.TensorInfo;
+  /** A data id of its own for elements on a device. */
+  ownDevice(device: DeviceData, shape: readonly number[], dtype: tf.DataType): tf.TensorInfo;
   /** The data itself if it has memory of its own, else a copy that has. */
   ownData(data: TensorData): TensorData;
   markCommon: RecordingBackend['markCommon'];

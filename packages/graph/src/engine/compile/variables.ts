@@ -22,9 +22,18 @@ export function separateVariable(store: TensorStore, variable: tf.Variable): voi
   const shared = store.entryOf(variable.dataId);
   if (shared.refCount === 1) return;
   const { value } = shared;
+  if (value.isOnDeviceAlone && value.device!.share) {
+    const own = store.ownDevice(value.device!.share(), value.shape, value.dtype);
+    assignTo(store, variable, { ...own, shape: variable.shape });
+    return;
+  }
   const data = store.dataOf(variable);
   const own = store.own(data, variable.shape, variable.dtype);
   if (store.isUpdatedInPlace(data)) shared.value = Value.leaf(store.ownData(data), value.shape, value.dtype);
+  assignTo(store, variable, own);
+}
+
+function assignTo(store: TensorStore, variable: tf.Variable, own: tf.TensorInfo): void {
   const tensor = store.makeTensor(own);
   variable.assign(tensor);
   tensor.dispose();

@@ -1,7 +1,7 @@
 /**
- * Runs tfjs-core's own tests (jasmine, as published in its dist/ folder) on this backend.
+ * Runs tfjs-core's own tests (jasmine, as published in its dist/ folder) on a backend.
  *
- *   node scripts/tfjs-suite.mjs [--backend onnxruntime|cpu] [--force-native] [--filter TEXT] [--json FILE]
+ *   node tooling/tfjs-suite.mjs [--backend onnxruntime|xla|cpu] [--force-native] [--filter TEXT] [--json FILE]
  *
  * Prints a summary; the exit status is 1 when a test fails.
  */
@@ -21,7 +21,16 @@ const { values: options } = parseArgs({
     json: { type: 'string' },
   },
 });
-const root = resolve(import.meta.dirname, '..');
+/** How each backend is asked for, from the sources of its package. */
+const ENGINES = {
+  onnxruntime: { folder: 'tfjs-backend-onnxruntime', use: 'useOnnxRuntime', options: {} },
+  xla: { folder: 'tfjs-backend-xla', use: 'useXla', options: { plugin: process.env.PJRT_PLUGIN ?? 'cpu' } },
+  cpu: null,
+};
+const engine = ENGINES[options.backend];
+if (engine === undefined) throw new Error(`--backend is one of ${Object.keys(ENGINES).join(', ')}`);
+const repository = resolve(import.meta.dirname, '..');
+const root = join(repository, 'packages', engine?.folder ?? 'tfjs-backend-onnxruntime');
 const core = resolve(dirname(require.resolve('@tensorflow/tfjs-core/package.json')), 'dist');
 
 const bundle = await bundleTests();
@@ -35,7 +44,7 @@ process.exit(summary.failures.length > 0 ? 1 : 0);
 
 /** One file with tfjs-core, its tests and the backend from source, which so share one copy of tfjs-core. */
 async function bundleTests() {
-  const folder = join(root, 'node_modules', '.cache', 'tfjs-suite');
+  const folder = join(repository, 'node_modules', '.cache', 'tfjs-suite');
   mkdirSync(folder, { recursive: true });
   const outfile = join(folder, `tests-${process.pid}.mjs`);
   await build({
@@ -48,8 +57,8 @@ async function bundleTests() {
     mainFields: ['module', 'main'],
     // tfjs-core marks side effects it needs as absent.
     ignoreAnnotations: true,
-    tsconfig: join(root, '..', '..', 'tsconfig.base.json'),
-    external: ['onnxruntime-node', 'jasmine-core', 'canvas'],
+    tsconfig: join(repository, 'tsconfig.base.json'),
+    external: ['onnxruntime-node', 'koffi', 'jasmine-core', 'canvas'],
     logLevel: 'error',
     banner: {
       js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
@@ -62,14 +71,17 @@ function entry() {
   const tests = readdirSync(core, { recursive: true })
     .filter((file) => file.endsWith('_test.js'))
     .sort();
+  const given = { ...engine?.options, forceNative: options['force-native'] };
+  const use = engine
+    ? `import { ${engine.use} } from './src/index.ts'; export const backend = ${engine.use}(${JSON.stringify(given)});`
+    : 'export const backend = null;';
   return `
     import '@tensorflow/tfjs-core';
     import '@tensorflow/tfjs-core/dist/register_all_gradients';
     import '@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops';
     import '@tensorflow/tfjs-backend-cpu';
     import { setTestEnvs } from '@tensorflow/tfjs-core/dist/jasmine_util';
-    import { useOnnxRuntime } from './src/index.ts';
-    export const backend = ${options.backend === 'cpu' ? 'null' : `useOnnxRuntime({ forceNative: ${options['force-native']} })`};
+    ${use}
     setTestEnvs([{ name: '${options.backend}', backendName: '${options.backend}', isDataSync: true }]);
     export const load = () => { ${tests.map((file) => `require(${JSON.stringify(join(core, file))});`).join('\n')} };
   `;
@@ -107,7 +119,7 @@ async function runTests(file) {
       summary.calls.native += native;
       summary.calls.fallback += fallback;
     }
-    summary.sessions = backend.stats().sessions;
+    summary.stats = backend.stats();
   }
   return summary;
 }
