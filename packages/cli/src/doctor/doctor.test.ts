@@ -100,6 +100,9 @@ it('says which engines work', async () => {
   ];
   expect(await said('XLA: plugins', { xla })).toBe('note none | install one');
   expect(await said('XLA: platform', { xla })).toBe('ok linux-x64');
+  const plugin = async () => [{ what: 'cpu', found: '1 device' }];
+  expect(await said('XLA (--backend xla)', { xla: plugin })).toBe('ok trains a small step');
+  expect(await said('XLA (--backend xla)', { ...broken, xla: plugin })).toMatch(/^note SIGILL/);
 });
 
 it('asks the hub', async () => {

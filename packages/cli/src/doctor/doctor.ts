@@ -134,10 +134,20 @@ async function gpuFinding(machine: Machine): Promise<Finding> {
 
 async function xlaFindings(machine: Machine): Promise<Finding[]> {
   const findings = (await machine.xla()) ?? [];
-  return findings.map(({ what, found, remedy }) => {
+  const said = findings.map(({ what, found, remedy }) => {
     const name = `XLA: ${what}`;
     return remedy === undefined ? fine(name, found) : note(name, found, remedy);
   });
+  // where a plugin is missing or broken, that is said already
+  const isReady = said.length > 0 && said.every(({ level }) => level === 'ok');
+  return isReady ? [...said, await xlaFinding(machine)] : said;
+}
+
+async function xlaFinding(machine: Machine): Promise<Finding> {
+  const what = 'XLA (--backend xla)';
+  const { error, remedy } = await machine.tryEngine('xla');
+  if (error === undefined) return fine(what, 'trains a small step');
+  return note(what, error, remedy ?? 'npm install @diptych/tfjs-backend-xla');
 }
 
 async function hub(machine: Machine): Promise<Finding[]> {

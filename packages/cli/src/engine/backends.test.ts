@@ -10,6 +10,14 @@ describe('--backend', () => {
     expect(tf.memory().numTensors).toBe(0);
   });
 
+  it('xla can train, or it is said how a plugin comes here', async () => {
+    const outcome = await useBackend('xla').then(
+      () => tf.getBackend(),
+      (error: Error) => error.message,
+    );
+    expect(outcome).toMatch(/^xla$|--backend xla: .*npx diptych-pjrt install cuda13/s);
+  });
+
   it('webgpu can train, or the missing driver is named', async () => {
     const outcome = await useBackend('webgpu').then(
       () => tf.getBackend(),

@@ -3,7 +3,7 @@ import { Conv2d, Embedding, Generator } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Engines that a run can be told to use. */
-export const BACKENDS = ['onnxruntime', 'webgpu', 'wasm', 'cpu', 'tensorflow'] as const;
+export const BACKENDS = ['onnxruntime', 'xla', 'webgpu', 'wasm', 'cpu', 'tensorflow'] as const;
 
 export type BackendName = (typeof BACKENDS)[number];
 
@@ -12,8 +12,8 @@ interface BackendSource {
   readonly modules: readonly string[];
   /** Name that the backend registers under. */
   readonly registered: string;
-  /** What else the loaded module has to be asked for. */
-  readonly register?: (module: typeof import('@diptych/tfjs-backend-onnxruntime')) => void;
+  /** What else the loaded module has to be asked for; `never`: each knows its own. */
+  readonly register?: (module: never) => void;
   readonly remedy: string;
 }
 
@@ -23,10 +23,17 @@ const SOURCES: Record<BackendName, BackendSource> = {
     registered: 'onnxruntime',
     remedy: 'npm install @diptych/tfjs-backend-onnxruntime, or choose --backend wasm',
   },
+  xla: {
+    modules: ['@diptych/tfjs-backend-xla'],
+    registered: 'xla',
+    register: ({ useXla }: typeof import('@diptych/tfjs-backend-xla')) => useXla(),
+    remedy:
+      'npm install @diptych/tfjs-backend-xla, and npx diptych-pjrt install cuda13 (cuda12 for older drivers; cpu without an NVIDIA card)',
+  },
   webgpu: {
     modules: ['@diptych/tfjs-backend-onnxruntime'],
     registered: 'onnxruntime-webgpu',
-    register: ({ useOnnxRuntime }) =>
+    register: ({ useOnnxRuntime }: typeof import('@diptych/tfjs-backend-onnxruntime')) =>
       useOnnxRuntime({ executionProviders: ['webgpu'], smallWork: 0 }, 'onnxruntime-webgpu'),
     remedy: 'a GPU with a Vulkan, Metal or D3D12 driver is needed; without one use --backend onnxruntime',
   },
@@ -59,7 +66,7 @@ export async function useBackend(name: BackendName): Promise<void> {
   for (const module of modules) {
     try {
       const loaded = await import(module);
-      register?.(loaded);
+      register?.(loaded as never);
       if (!(await tf.setBackend(registered))) throw new Error(`the backend ${registered} did not start`);
       await tf.ready();
       tryTraining();

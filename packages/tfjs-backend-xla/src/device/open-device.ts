@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { ConfigError, EngineError } from '@diptych/core';
-import { type Client, type Device, findPlugins, Plugin } from '@diptych/pjrt';
+import { type Client, type Device, findPlugin, findPlugins, Plugin, type PluginName } from '@diptych/pjrt';
 import type { Platform } from '../lowering/index.js';
 import type { XlaOptions } from '../options.js';
 
@@ -56,9 +56,9 @@ export function openDevice({ plugin: wanted, device: index = 0, client: clientOp
 
 function pluginPath(wanted: string | undefined): string {
   if (wanted !== undefined && /[\\/.]/.test(wanted)) return wanted;
+  const path = findPlugin(wanted as PluginName | undefined);
+  if (path !== undefined) return path;
   const found = findPlugins();
-  const plugin = found.find(({ name }) => wanted === undefined || name === wanted || name === 'PJRT_PLUGIN');
-  if (plugin) return plugin.path;
   throw new EngineError({
     where: 'xla',
     expected: wanted ? `the plugin ${wanted}` : 'a plugin of XLA',
