@@ -113,7 +113,8 @@ export class XlaBackend extends EngineBackend implements CompileServices<Compile
 
   protected override isSmall(program: Program): boolean {
     const { forceNative, smallWork = 1 << 15 } = this.options;
-    if (forceNative || workOf(program) >= smallWork) return false;
+    // compiling takes milliseconds a node: a long program of small tensors is sooner done than compiled
+    if (forceNative || workOf(program) >= Math.max(smallWork, program.nodes.length * NODE_WORK)) return false;
     // what is on the device is not waited for
     return program.inputs.every((leaf) => !leaf.isOnDeviceAlone);
   }
@@ -204,6 +205,9 @@ export class XlaBackend extends EngineBackend implements CompileServices<Compile
     this.device.dispose();
   }
 }
+
+/** Elements that JavaScript computes in a good part of the time in which XLA compiles one node. */
+const NODE_WORK = 1 << 10;
 
 /** Moves what a run gave to the value that stood for it. */
 function settle(value: Value, result: Value): void {
