@@ -1,3 +1,4 @@
+import { ConfigError } from '@diptych/core';
 import { tidyNested } from '@diptych/core/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
 
@@ -6,9 +7,23 @@ export type Compiled<Args extends unknown[], Result> = ((...args: Args) => Resul
 
 const COMPILE: unique symbol = Symbol.for('diptych.compile');
 
+/** The arithmetic of products and convolutions: float32, TF32, or bfloat16 operands with float32 sums and float32 weights. */
+export type Precision = 'f32' | 'tf32' | 'bf16';
+
+/** How a function is compiled. */
+export interface CompileFunctionOptions {
+  /** Default: the backend's. */
+  readonly precision?: Precision;
+}
+
 /** What a backend that can compile offers under `Symbol.for('diptych.compile')`. */
 export interface CompilingBackend {
-  [COMPILE]<Args extends unknown[], Result>(fn: (...args: Args) => Result): Compiled<Args, Result>;
+  [COMPILE]<Args extends unknown[], Result>(
+    fn: (...args: Args) => Result,
+    options?: CompileFunctionOptions,
+  ): Compiled<Args, Result>;
+  /** What `options.precision` may be, beside `f32`; absent where that is all. */
+  readonly precisions?: readonly Precision[];
 }
 
 /**
@@ -19,17 +34,23 @@ export interface CompilingBackend {
  * undefined).
  * Variables that `fn` reads are state, variables that it assigns are updated. Reading a tensor's value inside `fn` is an error.
  * Results belong to the caller.
+ *
+ * @throws ConfigError at the first call, for a precision that the backend does not have
  */
-export function compile<Args extends unknown[], Result>(fn: (...args: Args) => Result): Compiled<Args, Result> {
+export function compile<Args extends unknown[], Result>(
+  fn: (...args: Args) => Result,
+  options: CompileFunctionOptions = {},
+): Compiled<Args, Result> {
   // looked up at the call: the application may choose its backend after it has built its model
   let current: { readonly backend: tf.KernelBackend; readonly run: Compiled<Args, Result> } | undefined;
   const call = (...args: Args): Result => {
     const backend = tf.backend() as tf.KernelBackend & Partial<CompilingBackend>;
     if (current?.backend !== backend) {
+      checkPrecision(backend, options.precision);
       current?.run.dispose();
       const plain = () =>
         Object.assign((...given: Args) => tidyNested<Result>(() => fn(...given)), { dispose: () => {} });
-      current = { backend, run: backend[COMPILE]?.(fn) ?? plain() };
+      current = { backend, run: backend[COMPILE]?.(fn, options) ?? plain() };
     }
     return current.run(...args);
   };
@@ -38,4 +59,14 @@ export function compile<Args extends unknown[], Result>(fn: (...args: Args) => R
     current = undefined;
   };
   return Object.assign(call, { dispose });
+}
+
+function checkPrecision({ precisions = ['f32'] }: Partial<CompilingBackend>, wanted: Precision | undefined): void {
+  if (wanted === undefined || precisions.includes(wanted)) return;
+  throw new ConfigError({
+    where: 'nn.compile: precision',
+    expected: `one of ${precisions.join(', ')} on the backend ${tf.getBackend()}`,
+    got: wanted,
+    remedy: "use the backend 'xla' (@diptych/tfjs-backend-xla), or leave it out",
+  });
 }

@@ -14,7 +14,13 @@ export {
   splitHeads,
 } from './attention.js';
 export { BatchNorm2d, type BatchNorm2dOptions } from './batch-norm2d.js';
-export { type Compiled, type CompilingBackend, compile } from './compile.js';
+export {
+  type Compiled,
+  type CompileFunctionOptions,
+  type CompilingBackend,
+  compile,
+  type Precision,
+} from './compile.js';
 export { Conv2d, type Conv2dOptions, padSides } from './conv2d.js';
 export { DropPath } from './drop-path.js';
 export { Dropout } from './dropout.js';

@@ -50,6 +50,8 @@ interface CompileFunctionOptions {
 export class XlaBackend extends EngineBackend implements CompileServices<CompiledProgram> {
   readonly options: XlaOptions;
   readonly precision: XlaPrecision;
+  /** What functions can be compiled in. */
+  readonly precisions = PRECISIONS;
   readonly device: XlaDevice;
   readonly budget: ProgramBudget;
   /** Passes that programs do not go through: none but in tests. */

@@ -19,6 +19,7 @@ const TRAINER: OptionNames<TrainerOptions> = {
   targets: 'optional',
   chunkSize: 'optional',
   recompute: 'optional',
+  precision: 'optional',
   ema: 'optional',
   freeze: 'optional',
   nonFinite: 'optional',
@@ -34,7 +35,8 @@ export function checkTrainerOptions<Outputs extends TowerOutputs>(given: Trainer
   const where = 'train.Trainer';
   const options = given as object as TrainerOptions;
   checkOptions(where, options, TRAINER);
-  const { schedule, targets, seed, equalCaptions, rhythmEvery, ema, freeze, nonFinite, unusedParameters } = options;
+  const { schedule, targets, seed, equalCaptions, rhythmEvery, ema, freeze, nonFinite, unusedParameters, precision } =
+    options;
   check(where, { schedule }, isFunction, 'a function of the step', 'warmupCosine({ total, warmup })');
   if (schedule) checkFactor(where, schedule(0));
   check(where, { targets }, isFunction, 'a function of the batch', 'storedTargets(embeddings)');
@@ -42,6 +44,7 @@ export function checkTrainerOptions<Outputs extends TowerOutputs>(given: Trainer
   check(where, { equalCaptions }, isBoolean, 'true or false');
   check(where, { rhythmEvery }, isCount, 'a whole number from 0');
   check(where, { nonFinite }, isOneOf('stop', 'skip'), "'stop' or 'skip'");
+  check(where, { precision }, isOneOf('f32', 'tf32', 'bf16'), "'f32', 'tf32' or 'bf16'");
   check(where, { unusedParameters }, isOneOf('error', 'warn'), "'error' or 'warn'");
   if (ema !== undefined) checkOptions(`${where}: ema`, ema, EMA);
   check(where, { freeze }, Array.isArray, 'a list of { match, fromStep, untilStep }', FREEZE_REMEDY);

@@ -1,5 +1,5 @@
 import type { Communicator, Loss, Optimizer, TowerOutputs } from '@diptych/core';
-import type { ParameterPattern } from '@diptych/nn';
+import type { ParameterPattern, Precision } from '@diptych/nn';
 import type { TargetRows } from '../batches/stored-targets.js';
 import type { Schedule } from '../schedules/schedules.js';
 import type { EmaOptions } from './ema.js';
@@ -37,6 +37,11 @@ export interface TrainerOptions<Outputs extends TowerOutputs = TowerOutputs> {
    * backends that run operator by operator. A compiling engine merges equal operators, which undoes it.
    */
   readonly recompute?: ParameterPattern;
+  /**
+   * The arithmetic of products and convolutions in a step, on engines that have a choice (`xla`): `bf16` takes bfloat16 operands and sums
+   * in float32; weights, moments, statistics and the loss stay float32, so that nothing has to be scaled. Default: the engine's.
+   */
+  readonly precision?: Precision;
   /** Keeps averaged weights, see `trainer.withAverages`. */
   readonly ema?: EmaOptions;
   /** What does not train, and for how long: `[{ match: 'text', untilStep: 100 }]`. */

@@ -62,7 +62,7 @@ export class Trainer<Outputs extends TowerOutputs> {
     checkModel('train.Trainer: model', model);
     this.model = model;
     this.options = options;
-    const { loss, optimizer, clipNorm, chunkSize, recompute, equalCaptions, communicator } = options;
+    const { loss, optimizer, clipNorm, chunkSize, recompute, equalCaptions, precision, communicator } = options;
     this.#ranks = new Ranks(communicator);
     this.#runner = new StepRunner({
       model,
@@ -72,6 +72,7 @@ export class Trainer<Outputs extends TowerOutputs> {
       chunkSize,
       recompute,
       equalCaptions,
+      precision,
       communicator,
     });
     this.optimizer = this.#runner.optimizer;

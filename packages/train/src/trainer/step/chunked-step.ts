@@ -30,14 +30,20 @@ import { type Accumulated, accumulateChunk, type Encodings, encodeChunk, relateA
  */
 export function chunkedStep<Outputs extends TowerOutputs>(parts: StepParts<Outputs>, chunkSize: number): TrainingStep {
   const sums = parts.parameters.map(([, variable]) => tf.tidy(() => tf.variable(tf.zeros(variable.shape), false)));
-  const encode = compile((chunk: Chunk, state: tf.Tensor1D, sequences: boolean) =>
-    encodeChunk(parts, chunk, state, sequences),
+  const { precision } = parts;
+  const encode = compile(
+    (chunk: Chunk, state: tf.Tensor1D, sequences: boolean) => encodeChunk(parts, chunk, state, sequences),
+    { precision },
   );
-  const relate = compile((pair: Encodings<TowerTensors>, batch: DeviceBatch, state: tf.Tensor1D) =>
-    relateAll(parts, sums, pair, batch, state),
+  const relate = compile(
+    (pair: Encodings<TowerTensors>, batch: DeviceBatch, state: tf.Tensor1D) =>
+      relateAll(parts, sums, pair, batch, state),
+    { precision },
   );
-  const accumulate = compile((chunk: Chunk, outer: Encodings<EncodedGradient>, state: tf.Tensor1D) =>
-    accumulateChunk(parts, sums, chunk, outer, state),
+  const accumulate = compile(
+    (chunk: Chunk, outer: Encodings<EncodedGradient>, state: tf.Tensor1D) =>
+      accumulateChunk(parts, sums, chunk, outer, state),
+    { precision },
   );
   const apply = compile((found: Accumulated, hyper: tf.Tensor2D) => {
     const gradients = sums.map((sum, i) => (found.connected.includes(i) ? sum : undefined));

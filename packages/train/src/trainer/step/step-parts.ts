@@ -1,4 +1,5 @@
 import type { Loss, Optimizer, TowerOutputs } from '@diptych/core';
+import type { Precision } from '@diptych/nn';
 import type { Variable } from '@tensorflow/tfjs-core';
 import type { TrainableModel } from '../../trainable-model.js';
 import type { Recomputation } from './recompute.js';
@@ -15,6 +16,8 @@ export interface StepParts<Outputs extends TowerOutputs = TowerOutputs> {
   readonly clipNorm: number;
   /** Rows with equal captions are positives of each other. Default true. */
   readonly equalCaptions?: boolean | undefined;
+  /** See `TrainerOptions`. */
+  readonly precision?: Precision | undefined;
   /** Blocks that are computed again for the gradients. */
   readonly recompute?: Recomputation;
 }

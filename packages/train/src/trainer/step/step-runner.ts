@@ -42,6 +42,7 @@ export interface StepRunnerOptions<Outputs extends TowerOutputs> {
   /** See `TrainerOptions`. */
   readonly chunkSize?: number;
   readonly recompute?: TrainerOptions<Outputs>['recompute'];
+  readonly precision?: TrainerOptions<Outputs>['precision'];
   /** Pairs with equal captions are positives of each other. Default true. */
   readonly equalCaptions?: boolean;
   /** See `TrainerOptions`. */
@@ -55,6 +56,7 @@ const OPTIONS: OptionNames<StepRunnerOptions<TowerOutputs>> = {
   clipNorm: 'optional',
   chunkSize: 'optional',
   recompute: 'optional',
+  precision: 'optional',
   equalCaptions: 'optional',
   communicator: 'optional',
 };
@@ -119,7 +121,7 @@ export class StepRunner<Outputs extends TowerOutputs> {
   constructor(options: StepRunnerOptions<Outputs>) {
     checkOptions('train.StepRunner', options, OPTIONS as OptionNames<StepRunnerOptions<Outputs>>);
     const { model, loss, optimizer = new AdamW(), clipNorm = Number.POSITIVE_INFINITY, chunkSize, recompute } = options;
-    const { equalCaptions, communicator } = options;
+    const { equalCaptions, precision, communicator } = options;
     checkModel('train.StepRunner: model', model);
     if (chunkSize !== undefined && !(Number.isInteger(chunkSize) && chunkSize > 0)) {
       throw new ConfigError({ where: 'train.Trainer', expected: 'a whole chunkSize above 0', got: String(chunkSize) });
@@ -140,6 +142,7 @@ export class StepRunner<Outputs extends TowerOutputs> {
       buffers: [...buffersOf(model), ...buffersOf(loss, 'loss')],
       equalCaptions,
       clipNorm,
+      precision,
       recompute: recompute === undefined ? undefined : new Recomputation(model, recompute),
     };
     this.#chunkSize = chunkSize;

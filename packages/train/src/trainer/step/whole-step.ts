@@ -10,7 +10,10 @@ import { applyGradients, type BatchGradients, type TrainingStep } from './traini
 
 /** A step that takes the whole batch at once, as one compiled function. */
 export function wholeStep<Outputs extends TowerOutputs>(parts: StepParts<Outputs>): TrainingStep {
-  return compile((batch, hyper, state) => applyGradients(parts, batchGradients(parts, batch, state), hyper));
+  const { precision } = parts;
+  return compile((batch, hyper, state) => applyGradients(parts, batchGradients(parts, batch, state), hyper), {
+    precision,
+  });
 }
 
 /** Towers, loss, and back. */
