@@ -16,6 +16,7 @@ import {
 } from '@diptych/graph/engine';
 import type * as tf from '@tensorflow/tfjs-core';
 import { CompiledProgram } from './compile/compiled-program.js';
+import type { ProgramServices } from './compile/services.js';
 import type { DeviceArray } from './device/device-array.js';
 import { openDevice } from './device/open-device.js';
 import { defaultProgramFolder, ProgramStore } from './device/program-store.js';
@@ -47,7 +48,7 @@ interface CompileFunctionOptions {
 }
 
 /** A tfjs backend that records kernels and runs them as programs of XLA. */
-export class XlaBackend extends EngineBackend implements CompileServices<CompiledProgram> {
+export class XlaBackend extends EngineBackend implements CompileServices<CompiledProgram>, ProgramServices {
   readonly options: XlaOptions;
   readonly precision: XlaPrecision;
   /** What functions can be compiled in. */

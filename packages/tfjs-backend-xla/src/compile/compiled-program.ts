@@ -1,14 +1,15 @@
 import { type Program, printProgram, type Value } from '@diptych/graph';
 import { type CompiledTrace, replacedLeaves, replaceTensors, type Trace } from '@diptych/graph/engine';
 import type * as tf from '@tensorflow/tfjs-core';
-import type { XlaBackend } from '../backend.js';
+
 import { sharing } from '../device/xla-device.js';
 import { bytesOfLeaves, Executable } from '../execution/executable.js';
 import type { XlaPrecision } from '../options.js';
+import type { ProgramServices } from './services.js';
 
 /** A trace as a program of XLA: replays the function without calling it, and without waiting for the device. */
 export class CompiledProgram implements CompiledTrace {
-  readonly #backend: XlaBackend;
+  readonly #backend: ProgramServices;
   readonly #program: Program;
   readonly #trace: Trace;
   /** Variables that the program reads, with the trainability it was recorded for. */
@@ -19,7 +20,7 @@ export class CompiledProgram implements CompiledTrace {
   readonly bytes: number;
   #released = false;
 
-  constructor(backend: XlaBackend, trace: Trace, precision: XlaPrecision) {
+  constructor(backend: ProgramServices, trace: Trace, precision: XlaPrecision) {
     const { argumentOf, variableOf } = trace;
     this.#backend = backend;
     this.#trace = trace;
