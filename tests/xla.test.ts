@@ -12,13 +12,17 @@ describe.skipIf(!cpuPlugin)(`ten steps on XLA${reason}`, () => {
     useXla({ plugin: cpuPlugin!, cache: false });
   });
 
-  it.each(Object.keys(MODELS) as ModelName[])('of the model %s follow tfjs-backend-cpu', async (name) => {
-    await tf.setBackend('cpu');
-    const expected = await tenSteps(name);
-    await tf.setBackend('xla');
-    expectSameRun(await tenSteps(name), expected);
-    expect(expected.losses.at(-1)).toBeLessThan(expected.losses[0]!);
-  });
+  it.each(Object.keys(MODELS) as ModelName[])(
+    'of the model %s follow tfjs-backend-cpu',
+    { timeout: 600_000 },
+    async (name) => {
+      await tf.setBackend('cpu');
+      const expected = await tenSteps(name);
+      await tf.setBackend('xla');
+      expectSameRun(await tenSteps(name), expected);
+      expect(expected.losses.at(-1)).toBeLessThan(expected.losses[0]!);
+    },
+  );
 
   it('leave no operation to JavaScript, and nothing on the device', () => {
     const backend = tf.backend() as ReturnType<typeof useXla>;
