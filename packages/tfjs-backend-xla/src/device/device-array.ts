@@ -15,6 +15,8 @@ export class DeviceArray implements DeviceData {
   constructor(
     readonly buffer: Buffer,
     private readonly count: ArrayCount,
+    /** What is being read, which a client has to wait for before it ends. */
+    private readonly reads: Set<Promise<unknown>>,
   ) {
     this.#bytes = buffer.size * (buffer.dtype === 'pred' ? 1 : 4);
     count.arrays++;
@@ -39,7 +41,13 @@ export class DeviceArray implements DeviceData {
 
   /** The same while the event loop goes on. */
   async readLater(): Promise<NumericData> {
-    return (await this.buffer.read()) as NumericData;
+    const read = this.buffer.read();
+    this.reads.add(read);
+    try {
+      return (await read) as NumericData;
+    } finally {
+      this.reads.delete(read);
+    }
   }
 
   dispose(): void {

@@ -39,6 +39,7 @@ export class XlaDevice {
   };
   /** Bytes that went to the device and came back. */
   readonly transfers = { uploaded: 0 };
+  readonly #reads = new Set<Promise<unknown>>();
   #opened: OpenedDevice | null;
 
   /** @param open opens the device: at once, and again when it is used after `dispose`, as tfjs may use a backend */
@@ -70,7 +71,7 @@ export class XlaDevice {
 
   /** An array that a program gave. */
   own(buffer: Buffer): DeviceArray {
-    return new DeviceArray(buffer, this.arrays);
+    return new DeviceArray(buffer, this.arrays, this.#reads);
   }
 
   /**
@@ -117,10 +118,12 @@ export class XlaDevice {
     }
   }
 
-  /** Frees the devices with all that lies there. */
+  /** Frees the devices with all that lies there, once what is being read has come. */
   dispose(): void {
-    this.#opened?.client.dispose();
+    const client = this.#opened?.client;
     this.#opened = null;
+    if (this.#reads.size === 0) client?.dispose();
+    else void Promise.allSettled(this.#reads).then(() => client?.dispose());
   }
 }
 
