@@ -1,3 +1,4 @@
+import { checkFunction, checkOptions } from '@diptych/core';
 import {
   fuseAdamW,
   fuseNormalization,
@@ -7,6 +8,7 @@ import {
   simplify,
   type Value,
 } from '@diptych/graph';
+import { checkProgram } from './check-program.js';
 
 /** Rewrites a program. `isConstant` says which leaves never change. */
 type Rewrite = (program: Program, isConstant: (leaf: Value) => boolean) => Program;
@@ -31,8 +33,12 @@ const BEFORE_DIVISION = ['simplify', 'narrow'];
 export function optimize(
   program: Program,
   isConstant: (leaf: Value) => boolean,
-  { forDivision = false } = {},
+  options: { readonly forDivision?: boolean } = {},
 ): Program {
+  checkProgram('tfjs-backend-xla.optimize', program);
+  checkFunction('tfjs-backend-xla.optimize', 'isConstant', isConstant);
+  checkOptions('tfjs-backend-xla.optimize', options, { forDivision: 'optional' });
+  const { forDivision = false } = options;
   const names = forDivision ? BEFORE_DIVISION : Object.keys(PASSES);
   return names.reduce((current, name) => PASSES[name]!.run(current, isConstant), program);
 }

@@ -1,9 +1,10 @@
-import { EngineError } from '@diptych/core';
+import { checkFields, EngineError } from '@diptych/core';
 import type { Node, Program } from '@diptych/graph';
 import type { XlaFlag } from '@diptych/pjrt';
 import type { DataType } from '@tensorflow/tfjs-core';
 import type { XlaPrecision } from '../options.js';
 import { moduleText } from '../stablehlo/index.js';
+import { checkProgram } from './check-program.js';
 import { pairDonations } from './donation.js';
 import { Emitter, elementTypeOf, type Platform } from './emitter.js';
 import { fuseAttention } from './fuse-attention.js';
@@ -59,8 +60,14 @@ const FLAGS: Readonly<Record<Platform, Readonly<Record<string, XlaFlag>>>> = {
   tpu: {},
 };
 
-/** True if the kernel has a lowering, and the node is one of those that it can express. */
-export function canLower(kernelName: string, { inputs, outputs }: Pick<Node, 'inputs' | 'outputs'>): boolean {
+/**
+ * True if the kernel has a lowering, and the node is one of those that it can express.
+ *
+ * @throws ConfigError unless it is a node
+ */
+export function canLower(kernelName: string, node: Pick<Node, 'inputs' | 'outputs'>): boolean {
+  checkFields('tfjs-backend-xla.canLower', 'a node', node, ['inputs', 'outputs']);
+  const { inputs, outputs } = node;
   return kernelName in LOWERINGS && [...inputs, ...outputs].every(({ dtype }) => elementTypeOf(dtype) !== undefined);
 }
 
@@ -69,9 +76,11 @@ export function canLower(kernelName: string, { inputs, outputs }: Pick<Node, 'in
  * Inputs and outputs are float32, int32 or i1 whatever the precision.
  *
  * @throws EngineError for a node that has no lowering ({@link canLower})
- * @throws ConfigError for donated positions that there are not
+ * @throws ConfigError for donated positions that there are not, or what is no program
  */
 export function lowerProgram(given: Program, options: LowerOptions): LoweredProgram {
+  checkProgram('tfjs-backend-xla.lowerProgram', given);
+  checkFields('tfjs-backend-xla.lowerProgram', 'options', options, ['precision', 'platform']);
   const { precision, platform, attention = 'xla', replicas, name } = options;
   const isFused = attention === 'cudnn' && platform === 'cuda' && precision === 'bf16';
   const program = isFused ? fuseAttention(given) : given;

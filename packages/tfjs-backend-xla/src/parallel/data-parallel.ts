@@ -1,5 +1,6 @@
-import { ConfigError } from '@diptych/core';
+import { ConfigError, checkFields } from '@diptych/core';
 import { copyNode, type Program, Value } from '@diptych/graph';
+import { checkProgram } from '../lowering/check-program.js';
 import { RULES } from './rules.js';
 import { type Placed, Sharder } from './sharder.js';
 
@@ -32,7 +33,10 @@ export interface DataParallelProgram {
  *
  * @throws ConfigError if a batch cannot be divided evenly
  */
-export function dataParallel(program: Program, { replicas, batch }: DataParallelOptions): DataParallelProgram {
+export function dataParallel(program: Program, options: DataParallelOptions): DataParallelProgram {
+  checkProgram(WHERE, program);
+  checkFields(WHERE, 'options', options, ['replicas', 'batch']);
+  const { replicas, batch } = options;
   const wanted = new Set(batch);
   if (!Number.isInteger(replicas) || replicas < 1) {
     throw new ConfigError({ where: WHERE, expected: 'a whole number of replicas from 1 on', got: String(replicas) });
