@@ -59,7 +59,12 @@ const guide: DefaultTheme.SidebarItem[] = [
   },
   {
     text: 'In earnest',
-    items: [page("The field's traps", '/traps'), page('Sizing', '/sizing'), page('Deployment', '/deployment')],
+    items: [
+      page("The field's traps", '/traps'),
+      page('Sizing', '/sizing'),
+      page('Several machines', '/scaling'),
+      page('Deployment', '/deployment'),
+    ],
   },
   {
     text: 'Reference',
