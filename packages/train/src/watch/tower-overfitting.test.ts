@@ -99,6 +99,6 @@ describe('validation of one tower at a time', () => {
     let reading = 0;
     const shuffled = { epoch: () => set.source({ batchSize: 4, seed: reading++ }).epoch(0) };
     await expect(fit({ towers: { training: some, heldOut: shuffled } })).rejects.toThrow(/other held-out pairs/);
-    await expect(fit({ monitor: 'x' })).rejects.toThrow(/run, towers or both/);
+    await expect(fit({ monitor: 'x' })).rejects.toThrow(/one of retrieval, run and towers, got none/);
   });
 });
