@@ -107,7 +107,10 @@ export class DualEncoder extends JointModel {
         maxScale: family.maxScale,
         ...scale,
       });
-      const tokenize = { ...family.tokenize, maxLength: text.maxLength };
+      const { padding, padToMultipleOf } = family.tokenize;
+      // a tokenizer pads beyond `maxLength`, up to its own
+      const padsWithin = padToMultipleOf !== undefined && tokenizer.maxLength <= text.maxLength;
+      const tokenize = { padding, maxLength: text.maxLength, ...(padsWithin && { padToMultipleOf }) };
       return new DualEncoder({ encoder, transform, tokenizer, tokenize });
     } catch (error) {
       image.dispose();

@@ -61,7 +61,7 @@ export async function badImages(): Promise<BadImage[]> {
     { name: 'a gzipped JPEG', bytes: gzipSync(jpeg), error: /got a gzip file/ },
     { name: 'BMP', bytes: text('BM …'), error: /got a BMP picture/ },
     { name: 'MP4', bytes: text('\0\0\0\x18ftypmp42\0\0\0\0mp42isom'), error: /ISO media file of brand "mp42"/ },
-    { name: 'HEIC', bytes: text('\0\0\0\x18ftypheic\0\0\0\0mif1heic'), error: /ISO media file of brand "heic"/ },
+    { name: 'HEIC', bytes: text('\0\0\0\x18ftypheic\0\0\0\0mif1heic'), error: /a HEIC picture/ },
     { name: 'random bytes', bytes: noise.subarray(7, 500), error: /got unknown data/ },
     { name: 'a JPEG after 16 zero bytes', bytes: Buffer.concat([Buffer.alloc(16), jpeg]), error: /got unknown data/ },
     { name: 'UTF-16 text', bytes: Buffer.from('\ufeffhello', 'utf16le'), error: /got unknown data/ },

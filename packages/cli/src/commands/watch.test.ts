@@ -1,6 +1,6 @@
 // A real run of the command line in a process of its own, watched in Chromium: the loss goes on, the page stops it and goes on with it.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
@@ -21,6 +21,9 @@ describe.skipIf(CHROMIUM === undefined)('train --watch', () => {
     if (!existsSync(BUILT)) throw new Error('the command line is not built: npm run build');
     folder = mkdtempSync(join(tmpdir(), 'diptych-train-watch-'));
     await squares(join(folder, 'pictures'), 14);
+    // six captions for all pictures would leave nothing to hold out: each gets its own
+    for (const name of readdirSync(join(folder, 'pictures')).filter((file) => file.endsWith('.txt')))
+      writeFileSync(join(folder, 'pictures', name), `a ${name.replace('.txt', '').replaceAll('-', ' ')}\n`);
     browser = await chromium.launch({ executablePath: CHROMIUM!, args: ['--no-sandbox'] });
   });
   afterAll(async () => {
