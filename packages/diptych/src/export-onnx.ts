@@ -26,7 +26,7 @@ export interface ExportedModelParts {
   readonly tokenize: TokenizeOptions;
 }
 
-/** What {@link exportJointModel} writes. */
+/** What `exportOnnx` writes. */
 export interface ExportModelOptions {
   /** Default: all that the model has. */
   readonly parts?: readonly PartName[];
