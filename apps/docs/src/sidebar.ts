@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DefaultTheme } from 'vitepress';
 import { entryPoints, root } from '../../../tooling/packages.mjs';
@@ -114,14 +114,20 @@ function others(groups: readonly DefaultTheme.SidebarItem[]): DefaultTheme.Sideb
   return items.length > 0 ? [{ text: 'More', items }] : [];
 }
 
+/** Where typedoc put the page of each entry point: names that differ in their capitals alone get a number. */
+function apiPages(): ReadonlyMap<string, string> {
+  const file = join(root, 'docs/api/typedoc-sidebar.json');
+  if (!existsSync(file)) return new Map();
+  const items = JSON.parse(readFileSync(file, 'utf8')) as { readonly text: string; readonly link: string }[];
+  return new Map(items.map(({ text, link }) => [text, link.replace(/\.md$/, '')]));
+}
+
 /** Every entry point below its package, in the order of the alphabet. */
 function api(): DefaultTheme.SidebarItem[] {
+  const pages = apiPages();
   const packages = new Map<string, DefaultTheme.SidebarItem[]>();
   for (const { name, package: owner } of entryPoints()) {
-    packages.set(owner, [
-      ...(packages.get(owner) ?? []),
-      page(name, `/api/${name === '@diptych/weights' ? `${name}/` : name}`),
-    ]);
+    packages.set(owner, [...(packages.get(owner) ?? []), page(name, pages.get(name) ?? `/api/${name}`)]);
   }
   return [...packages].sort(([a], [b]) => a.localeCompare(b)).flatMap(([, items]) => items);
 }
