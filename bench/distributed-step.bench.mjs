@@ -28,10 +28,9 @@ if (spawnSync(launcher[0], ['--version']).status !== 0) {
   print('distributed_step_alone', alone, 's/step', { batch: BATCH, threads: 2 });
   print('distributed_step_alone_in_chunks', chunked, 's/step', { ratio: alone / chunked });
   for (const ranks of [2, 4]) {
-    const { seconds, communication, bytes } = run(ranks, 1);
+    const { seconds, bytes } = run(ranks, 1);
     const step = median(seconds);
     print(`distributed_step_${ranks}_ranks`, step, 's/step', { ratio: alone / step, against: 'one process' });
-    print(`distributed_step_${ranks}_ranks_communication`, median(communication) / step, 'of the step');
     print(`distributed_step_${ranks}_ranks_bytes`, bytes / 2 ** 20, 'MiB handed over by a rank a step');
   }
 }

@@ -9,9 +9,9 @@ const [size, steps, chunkSize] = process.argv.slice(2, 5).map(Number);
 const communicator = process.argv[5] === 'rank' ? counted(await mpi()) : undefined;
 const { rank = 0, size: ranks = 1 } = communicator ?? {};
 
-/** Seconds from call to result, and bytes that this rank hands over. */
+/** Bytes that this rank hands over. */
 function counted(inner) {
-  const count = { seconds: 0, bytes: 0, inner };
+  const count = { bytes: 0 };
   const timed =
     (name) =>
     async (values, ...rest) => {
@@ -26,7 +26,7 @@ function counted(inner) {
     count,
     rank: inner.rank,
     size: inner.size,
-    ...Object.fromEntries(names.map((name) => [name, timed(name)])),
+    ...Object.fromEntries(names.map((name) => [name, counting(name)])),
     abort: (reason) => inner.abort(reason),
     close: () => inner.close(),
   };
@@ -39,7 +39,6 @@ const optimizer = new AdamW({ learningRate: 5e-5, weightDecay: 0.01, decayOn: 'a
 const options = { loss: new BenchLoss(), optimizer, rhythmEvery: 0, ...(chunkSize > 0 && { chunkSize }) };
 const trainer = new Trainer(model, { ...options, communicator });
 const times = [];
-const waits = [];
 const bytes = [];
 await trainer.fit(
   { epoch: () => [share] },
@@ -48,16 +47,13 @@ await trainer.fit(
     onEvent: () => {},
     onStep: () => {
       times.push(performance.now() / 1000);
-      waits.push(communicator?.count.seconds ?? 0);
       bytes.push(communicator?.count.bytes ?? 0);
     },
   },
 );
 if (rank === 0) {
   const differences = (of) => of.slice(2).map((value, i) => value - of[i + 1]);
-  console.log(
-    JSON.stringify({ seconds: differences(times), communication: differences(waits), bytes: differences(bytes)[0] }),
-  );
+  console.log(JSON.stringify({ seconds: differences(times), bytes: differences(bytes)[0] }));
 }
 await communicator?.close();
 process.exit(0);
