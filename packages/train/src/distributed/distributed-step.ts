@@ -1,28 +1,19 @@
 import type { Communicator, PairBatch, TowerOutputs } from '@diptych/core';
 import { disposeNested, tidyNested } from '@diptych/core/tfjs';
-import { compile } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import type { DeviceBatch, HostRows } from '../batches/device-batch.js';
-import type { PairRelations } from '../trainer/step/batch-loss.js';
 import {
   type Chunk,
   chunkOf,
   concatEncoded,
   type EncodedGradient,
-  rowsOf,
   sliceGradient,
   type TowerTensors,
 } from '../trainer/step/chunks.js';
 import { meanStatistics, type Statistics } from '../trainer/step/running-statistics.js';
 import type { StepParts } from '../trainer/step/step-parts.js';
-import { applyGradients, type StepResult } from '../trainer/step/training-step.js';
-import {
-  type Accumulated,
-  accumulateChunk,
-  type Encodings,
-  encodeChunk,
-  relateAll,
-} from '../trainer/step/two-passes.js';
+import type { StepResult } from '../trainer/step/training-step.js';
+import { type Encodings, twoPasses } from '../trainer/step/two-passes.js';
 import { type GlobalBatch, globalBatch, type RowRange, type TowerRows } from './global-batch.js';
 import { GradientBuckets } from './gradient-buckets.js';
 
@@ -53,22 +44,8 @@ export function distributedStep<Outputs extends TowerOutputs>(
   communicator: Communicator,
   chunkSize = Number.POSITIVE_INFINITY,
 ): DistributedStep {
-  const { size } = communicator;
-  const sums = parts.parameters.map(([, variable]) => tf.tidy(() => tf.variable(tf.zeros(variable.shape), false)));
   const buckets = new GradientBuckets(communicator);
-  const encode = compile((chunk: Chunk, state: tf.Tensor1D, sequences: boolean) =>
-    encodeChunk(parts, chunk, state, sequences),
-  );
-  const relate = compile((pair: Encodings<TowerTensors>, relations: PairRelations, state: tf.Tensor1D) =>
-    relateAll(parts, sums, pair, relations, state, 1 / size),
-  );
-  const accumulate = compile((chunk: Chunk, outer: Encodings<EncodedGradient>, state: tf.Tensor1D) =>
-    accumulateChunk(parts, sums, chunk, outer, state),
-  );
-  const apply = compile((found: Accumulated, hyper: tf.Tensor2D) => {
-    const gradients = sums.map((sum, i) => (found.connected.includes(i) ? sum : undefined));
-    return applyGradients(parts, { ...found, gradients }, hyper);
-  });
+  const { sums, encode, relate, accumulate, apply, dispose } = twoPasses(parts, 1 / communicator.size);
   // Whether the loss reads sequences, and which parameters the image tower has, shows when the step first runs.
   let sequences = true;
   let ofImages: ReadonlySet<number> | undefined;
@@ -76,8 +53,7 @@ export function distributedStep<Outputs extends TowerOutputs>(
   /** Gradients of one tower's rows, added to the sums. */
   const backward = (chunks: readonly TowerChunk[], tower: keyof Encodings<unknown>, outer: EncodedGradient) => {
     const found = new Set<number>();
-    for (const { chunk, state, start } of chunks) {
-      const rows = rowsOf(chunk.images?.pixels ?? chunk.texts?.inputIds);
+    for (const { chunk, state, start, rows } of chunks) {
       const none: EncodedGradient = { pooled: null, sequence: null };
       tidyNested(() => {
         const here = sliceGradient(outer, start, rows);
@@ -96,16 +72,12 @@ export function distributedStep<Outputs extends TowerOutputs>(
     try {
       const encoded = tidyNested(() => {
         const outputs = (chunks: readonly TowerChunk[]) =>
-          chunks.map(({ chunk, state: at }) => encode(chunk, at, sequences));
+          chunks.map(({ chunk, state: at, rows }) => ({ ...encode(chunk, at, sequences), rows }));
         const [ofImage, ofText] = [outputs(images), outputs(texts)];
-        const moved = [...ofImage, ...ofText].map(({ statistics }, i) => ({
-          statistics,
-          rows: rowsOfChunk([...images, ...texts][i]!),
-        }));
         return {
           image: concatEncoded(ofImage.flatMap(({ image }) => image ?? [])),
           text: concatEncoded(ofText.flatMap(({ text }) => text ?? [])),
-          statistics: statisticsOf(moved),
+          statistics: meanStatistics([...ofImage, ...ofText]),
         };
       });
       kept.push(encoded);
@@ -141,10 +113,7 @@ export function distributedStep<Outputs extends TowerOutputs>(
   return {
     run,
     share: (batch, targets) => globalBatch(communicator, batch, targets, parts.equalCaptions ?? true),
-    dispose: () => {
-      for (const compiled of [encode, relate, accumulate, apply]) compiled.dispose();
-      tf.dispose(sums);
-    },
+    dispose,
   };
 }
 
@@ -155,6 +124,7 @@ interface TowerChunk {
   readonly state: tf.Tensor1D;
   /** Its first row among the rank's. */
   readonly start: number;
+  readonly rows: number;
 }
 
 function chunksOfTower(
@@ -172,25 +142,9 @@ function chunksOfTower(
         const { images, texts } = chunkOf(own, from, count);
         const chunk = tower === 'image' ? { images, texts: null } : { images: null, texts };
         const offset = tf.tensor1d(Int32Array.of(0, 0, first + from - start), 'int32');
-        return { chunk, state: tf.add<tf.Tensor1D>(state, offset), start: from };
+        return { chunk, state: tf.add<tf.Tensor1D>(state, offset), start: from, rows: count };
       });
     }),
-  );
-}
-
-function rowsOfChunk({ chunk }: TowerChunk): number {
-  return rowsOf(chunk.images?.pixels ?? chunk.texts?.inputIds);
-}
-
-/** Running statistics that this rank's rows moved, each the mean over its chunks. */
-function statisticsOf(chunks: readonly { readonly statistics: Statistics; readonly rows: number }[]): Statistics {
-  const names = new Set(chunks.flatMap(({ statistics }) => Object.keys(statistics)));
-  return Object.fromEntries(
-    [...names].flatMap((name) =>
-      Object.entries(meanStatistics(chunks.filter(({ statistics }) => name in statistics))).filter(
-        ([of]) => of === name,
-      ),
-    ),
   );
 }
 

@@ -1,21 +1,11 @@
 import type { TowerOutputs } from '@diptych/core';
 import { tidyNested } from '@diptych/core/tfjs';
-import { compile } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
-import type { DeviceBatch } from '../../batches/device-batch.js';
-import {
-  type Chunk,
-  chunksOf,
-  concatEncoded,
-  type EncodedGradient,
-  rowsOf,
-  sliceGradient,
-  type TowerTensors,
-} from './chunks.js';
+import { chunksOf, concatEncoded, rowsOf, sliceGradient } from './chunks.js';
 import { meanStatistics } from './running-statistics.js';
 import type { StepParts } from './step-parts.js';
-import { applyGradients, type TrainingStep } from './training-step.js';
-import { type Accumulated, accumulateChunk, type Encodings, encodeChunk, relateAll } from './two-passes.js';
+import type { TrainingStep } from './training-step.js';
+import { twoPasses } from './two-passes.js';
 
 /**
  * A step in little memory that equals the step on the whole batch: GradCache (Gao et al. 2021).
@@ -29,26 +19,7 @@ import { type Accumulated, accumulateChunk, type Encodings, encodeChunk, relateA
  * once a step, by the mean over the chunks.
  */
 export function chunkedStep<Outputs extends TowerOutputs>(parts: StepParts<Outputs>, chunkSize: number): TrainingStep {
-  const sums = parts.parameters.map(([, variable]) => tf.tidy(() => tf.variable(tf.zeros(variable.shape), false)));
-  const { precision } = parts;
-  const encode = compile(
-    (chunk: Chunk, state: tf.Tensor1D, sequences: boolean) => encodeChunk(parts, chunk, state, sequences),
-    { precision },
-  );
-  const relate = compile(
-    (pair: Encodings<TowerTensors>, batch: DeviceBatch, state: tf.Tensor1D) =>
-      relateAll(parts, sums, pair, batch, state),
-    { precision },
-  );
-  const accumulate = compile(
-    (chunk: Chunk, outer: Encodings<EncodedGradient>, state: tf.Tensor1D) =>
-      accumulateChunk(parts, sums, chunk, outer, state),
-    { precision },
-  );
-  const apply = compile((found: Accumulated, hyper: tf.Tensor2D) => {
-    const gradients = sums.map((sum, i) => (found.connected.includes(i) ? sum : undefined));
-    return applyGradients(parts, { ...found, gradients }, hyper);
-  });
+  const { encode, relate, accumulate, apply, dispose } = twoPasses(parts);
   // Whether the loss reads sequences shows when it first runs; from then on they are kept or not.
   let sequences = true;
   const run: (...args: Parameters<TrainingStep>) => ReturnType<TrainingStep> = (batch, hyper, state) =>
@@ -75,9 +46,5 @@ export function chunkedStep<Outputs extends TowerOutputs>(parts: StepParts<Outpu
       const statistics = meanStatistics(chunks.map(({ rows }, i) => ({ rows, statistics: encoded[i]!.statistics })));
       return apply({ loss, lossParts, connected: [...all].sort((a, b) => a - b), statistics }, hyper);
     });
-  const dispose = () => {
-    for (const compiled of [encode, relate, accumulate, apply]) compiled.dispose();
-    tf.dispose(sums);
-  };
   return Object.assign(run, { dispose });
 }

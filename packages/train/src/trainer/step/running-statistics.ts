@@ -30,8 +30,9 @@ export function withStatistics<Result>(
 export function meanStatistics(
   chunks: readonly { readonly statistics: Statistics; readonly rows: number }[],
 ): Statistics {
+  const buffers = new Set(chunks.flatMap(({ statistics }) => Object.keys(statistics)));
   return Object.fromEntries(
-    Object.keys(chunks[0]?.statistics ?? {}).map((buffer) => {
+    [...buffers].map((buffer) => {
       const moved = chunks.flatMap(({ statistics: { [buffer]: value }, rows }) => (value ? [{ value, rows }] : []));
       const total = moved.reduce((sum, { rows }) => sum + rows, 0);
       return [buffer, tf.addN(moved.map(({ value, rows }) => tf.mul(value, rows / total)))];

@@ -1,4 +1,5 @@
 import type { Context, Encoded, TowerOutputs } from '@diptych/core';
+import { compile } from '@diptych/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { normalizedPixels, textOf } from '../../batches/device-batch.js';
 import { lossOf, type PairRelations } from './batch-loss.js';
@@ -6,6 +7,7 @@ import { asEncoded, type Chunk, type EncodedGradient, type TowerTensors, towerTe
 import { differentiate } from './differentiate.js';
 import { type Statistics, withStatistics } from './running-statistics.js';
 import type { StepParts } from './step-parts.js';
+import { applyGradients, type StepResult } from './training-step.js';
 
 // The passes of a step that takes its batch through the towers in parts: in chunks (chunked-step.ts), or on several ranks
 // (distributed/distributed-step.ts).
@@ -22,8 +24,52 @@ export type Accumulated = {
   readonly statistics: Statistics;
 };
 
+/** The passes of a step, compiled, with the sums of gradients that they share. */
+export interface TwoPasses {
+  /** Of each parameter's gradient, in the order of the parameters. */
+  readonly sums: readonly tf.Variable[];
+  /** Pass 1. */
+  encode(chunk: Chunk, state: tf.Tensor1D, sequences: boolean): ReturnType<typeof encodeChunk>;
+  /** Pass 2. Starts the sums with the gradients of what comes behind the towers. */
+  relate(pair: Encodings<TowerTensors>, relations: PairRelations, state: tf.Tensor1D): ReturnType<typeof relateAll>;
+  /** Pass 3. Adds a chunk's gradients to the sums; gives the positions of the parameters that have some. */
+  accumulate(chunk: Chunk, outer: Encodings<EncodedGradient>, state: tf.Tensor1D): number[];
+  /** The update from the sums. */
+  apply(found: Accumulated, hyper: tf.Tensor2D): StepResult;
+  dispose(): void;
+}
+
+/** @param share see {@link relateAll} */
+export function twoPasses<Outputs extends TowerOutputs>(parts: StepParts<Outputs>, share = 1): TwoPasses {
+  const { precision } = parts;
+  const sums = parts.parameters.map(([, variable]) => tf.tidy(() => tf.variable(tf.zeros(variable.shape), false)));
+  const encode = compile(
+    (chunk: Chunk, state: tf.Tensor1D, sequences: boolean) => encodeChunk(parts, chunk, state, sequences),
+    { precision },
+  );
+  const relate = compile(
+    (pair: Encodings<TowerTensors>, relations: PairRelations, state: tf.Tensor1D) =>
+      relateAll(parts, sums, pair, relations, state, share),
+    { precision },
+  );
+  const accumulate = compile(
+    (chunk: Chunk, outer: Encodings<EncodedGradient>, state: tf.Tensor1D) =>
+      accumulateChunk(parts, sums, chunk, outer, state),
+    { precision },
+  );
+  const apply = compile((found: Accumulated, hyper: tf.Tensor2D) => {
+    const gradients = sums.map((sum, i) => (found.connected.includes(i) ? sum : undefined));
+    return applyGradients(parts, { ...found, gradients }, hyper);
+  });
+  const dispose = () => {
+    for (const compiled of [encode, relate, accumulate, apply]) compiled.dispose();
+    tf.dispose([...sums]);
+  };
+  return { sums, encode, relate, accumulate, apply, dispose };
+}
+
 /** Pass 1. */
-export function encodeChunk(
+function encodeChunk(
   { model, buffers }: Pick<StepParts, 'model' | 'buffers'>,
   chunk: Chunk,
   state: tf.Tensor1D,
@@ -39,7 +85,7 @@ export function encodeChunk(
  *
  * @param share of these gradients that goes into the sums: 1 / n where n ranks all compute the whole, and add up their sums
  */
-export function relateAll<Outputs extends TowerOutputs>(
+function relateAll<Outputs extends TowerOutputs>(
   parts: StepParts<Outputs>,
   sums: readonly tf.Variable[],
   pair: Encodings<TowerTensors>,
@@ -68,7 +114,7 @@ export function relateAll<Outputs extends TowerOutputs>(
 }
 
 /** Pass 3. Adds a chunk's gradients to the sums; returns the positions of the parameters that have some. */
-export function accumulateChunk(
+function accumulateChunk(
   parts: Pick<StepParts, 'model' | 'parameters' | 'buffers' | 'recompute'>,
   sums: readonly tf.Variable[],
   chunk: Chunk,
