@@ -38,7 +38,10 @@ export function App({ client }: { readonly client: Client }) {
     };
   }, [info, wait]);
   if (info) return <Search client={client} info={info} />;
-  if (problem instanceof ServeError && problem.status === 401) return <SignIn client={client} onDone={look} />;
+  if (problem instanceof ServeError && problem.status === 401) {
+    const signIn = (token: string) => client.openSession(token).then(look);
+    return <SignIn title="Search pictures" signIn={signIn} />;
+  }
   return (
     <main>
       <h1>Search pictures</h1>

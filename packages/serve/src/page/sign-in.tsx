@@ -1,22 +1,26 @@
 import { useState } from 'preact/hooks';
-import type { Client } from '../client/connect.js';
+
+/** What the page is called, and what is done with the token; a failure is shown. */
+interface SignInProps {
+  readonly title: string;
+  readonly signIn: (token: string) => Promise<void>;
+}
 
 /** Asks for the token of the server. */
-export function SignIn({ client, onDone }: { readonly client: Client; readonly onDone: () => void }) {
+export function SignIn({ title, signIn }: SignInProps) {
   const [token, setToken] = useState('');
   const [problem, setProblem] = useState('');
   const submit = async (event: Event) => {
     event.preventDefault();
     try {
-      await client.openSession(token.trim());
-      onDone();
+      await signIn(token.trim());
     } catch (error) {
       setProblem((error as Error).message);
     }
   };
   return (
     <main class="sign-in">
-      <h1>Search pictures</h1>
+      <h1>{title}</h1>
       <form onSubmit={submit}>
         <label>
           Token of this server

@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { RunSummary } from '../../training/api.js';
+import { SignIn } from '../sign-in.js';
 import { Charts } from './charts.js';
 import { Compare } from './compare.js';
 import { Events } from './events.js';
@@ -9,7 +10,6 @@ import { type PageState, readState, SMOOTHINGS, writeState } from './page-state.
 import { listed, RunList } from './run-list.js';
 import { RunStatus } from './run-status.js';
 import type { RunsSource } from './runs-source.js';
-import { SignIn } from './sign-in.js';
 import { useSource } from './use-source.js';
 
 /** Runs that are shown unless somebody chooses others. */
@@ -29,7 +29,7 @@ export function App({ source }: { readonly source: RunsSource }) {
   useEffect(() => {
     document.title = focused ? titleOf(focused) : 'Training';
   });
-  if (problem?.status === 401) return <SignIn source={source} />;
+  if (problem?.status === 401) return <SignIn title="Training" signIn={(token) => source.signIn(token)} />;
   const list = source.live || all.length > 1;
   return (
     <div class={list ? 'page' : 'page alone'}>
