@@ -1,4 +1,11 @@
-import { CommunicationError, ConfigError, type Reducible, type Reduction, type Sendable } from '@diptych/core';
+import {
+  CommunicationError,
+  type Communicator,
+  ConfigError,
+  type Reducible,
+  type Reduction,
+  type Sendable,
+} from '@diptych/core';
 
 const REDUCTIONS: readonly Reduction[] = ['sum', 'min', 'max'];
 
@@ -36,13 +43,13 @@ export function checkRank(where: string, rank: number, size: number): void {
  *
  * @throws ConfigError unless there is a whole number for each rank
  */
-export function checkCounts(where: string, counts: readonly number[], size: number): void {
+function checkCounts(where: string, counts: readonly number[], size: number): void {
   if (counts.length === size && counts.every((count) => Number.isInteger(count) && count >= 0)) return;
   throw new ConfigError({ where, expected: `counts of ${size} ranks`, got: `[${counts.join(', ')}]` });
 }
 
 /** @throws ConfigError unless a rank brings what its count says */
-export function checkOwnCount(where: string, length: number, count: number): void {
+function checkOwnCount(where: string, length: number, count: number): void {
   if (length === count) return;
   throw new ConfigError({ where, expected: `${count} elements, as counts say`, got: String(length) });
 }
@@ -52,7 +59,7 @@ export function checkOwnCount(where: string, length: number, count: number): voi
  *
  * @throws ConfigError where the length is no multiple of their number
  */
-export function equalShares(where: string, length: number, size: number): number[] {
+function equalShares(where: string, length: number, size: number): number[] {
   if (length % size === 0) return Array.from({ length: size }, () => length / size);
   throw new ConfigError({
     where,
@@ -60,6 +67,40 @@ export function equalShares(where: string, length: number, size: number): number
     got: String(length),
     remedy: 'say with `counts` what each rank gets',
   });
+}
+
+/**
+ * How many elements each rank brings to `allGather`.
+ *
+ * @throws ConfigError unless values can be sent and are as many as their rank's count
+ */
+export function gatheredCounts(
+  { rank, size }: Pick<Communicator, 'rank' | 'size'>,
+  values: unknown,
+  counts?: readonly number[],
+): readonly number[] {
+  checkSendable('allGather', values);
+  const each = counts ?? Array.from({ length: size }, () => values.length);
+  checkCounts('allGather', each, size);
+  checkOwnCount('allGather', values.length, each[rank]!);
+  return each;
+}
+
+/**
+ * How many elements each rank gets of `reduceScatter`.
+ *
+ * @throws ConfigError unless values can be added up and are as many as all counts together
+ */
+export function scatteredCounts(
+  { size }: Pick<Communicator, 'size'>,
+  values: unknown,
+  counts?: readonly number[],
+): readonly number[] {
+  checkReducible('reduceScatter', values);
+  const each = counts ?? equalShares('reduceScatter', values.length, size);
+  checkCounts('reduceScatter', each, size);
+  checkOwnCount('reduceScatter', values.length, totalOf(each));
+  return each;
 }
 
 /** Of the elements of all ranks together. */

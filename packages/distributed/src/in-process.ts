@@ -7,15 +7,14 @@ import {
   type Sendable,
 } from '@diptych/core';
 import {
-  checkCounts,
-  checkOwnCount,
   checkRank,
   checkReducible,
   checkReduction,
   checkSendable,
   closedError,
   emptyLike,
-  equalShares,
+  gatheredCounts,
+  scatteredCounts,
   startsOf,
   totalOf,
 } from './check-collective.js';
@@ -127,10 +126,7 @@ class InProcessCommunicator implements Communicator {
   }
 
   async allGather<Values extends Sendable>(values: Values, counts?: readonly number[]): Promise<Values> {
-    checkSendable('allGather', values);
-    const each = counts ?? Array.from({ length: this.size }, () => values.length);
-    checkCounts('allGather', each, this.size);
-    checkOwnCount('allGather', values.length, each[this.rank]!);
+    const each = gatheredCounts(this, values, counts);
     const signature = `allGather(${values.constructor.name}, counts ${each.join(', ')})`;
     const result = await this.#meet(signature, values, (brought) => {
       const whole = emptyLike(values as Sendable, totalOf(each));
@@ -142,10 +138,7 @@ class InProcessCommunicator implements Communicator {
   }
 
   async reduceScatter<Values extends Reducible>(values: Values, counts?: readonly number[]): Promise<Values> {
-    checkReducible('reduceScatter', values);
-    const each = counts ?? equalShares('reduceScatter', values.length, this.size);
-    checkCounts('reduceScatter', each, this.size);
-    checkOwnCount('reduceScatter', values.length, totalOf(each));
+    const each = scatteredCounts(this, values, counts);
     const signature = `reduceScatter(${values.constructor.name}, counts ${each.join(', ')})`;
     const result = await this.#meet(signature, values, (brought) => {
       const sum = reduce(brought as Reducible[], 'sum');

@@ -8,15 +8,14 @@ import {
   type Sendable,
 } from '@diptych/core';
 import {
-  checkCounts,
-  checkOwnCount,
   checkRank,
   checkReducible,
   checkReduction,
   checkSendable,
   closedError,
   emptyLike,
-  equalShares,
+  gatheredCounts,
+  scatteredCounts,
   startsOf,
   totalOf,
 } from '../check-collective.js';
@@ -66,10 +65,7 @@ export class MpiCommunicator implements Communicator {
   }
 
   async allGather<Values extends Sendable>(values: Values, counts?: readonly number[]): Promise<Values> {
-    checkSendable('allGather', values);
-    const each = counts ?? Array.from({ length: this.size }, () => values.length);
-    checkCounts('allGather', each, this.size);
-    checkOwnCount('allGather', values.length, each[this.rank]!);
+    const each = gatheredCounts(this, values, counts);
     const whole = emptyLike(values, totalOf(each));
     const [lengths, starts] = [Int32Array.from(each), Int32Array.from(startsOf(each))];
     const type = this.#typeOf(values);
@@ -80,10 +76,7 @@ export class MpiCommunicator implements Communicator {
   }
 
   async reduceScatter<Values extends Reducible>(values: Values, counts?: readonly number[]): Promise<Values> {
-    checkReducible('reduceScatter', values);
-    const each = counts ?? equalShares('reduceScatter', values.length, this.size);
-    checkCounts('reduceScatter', each, this.size);
-    checkOwnCount('reduceScatter', values.length, totalOf(each));
+    const each = scatteredCounts(this, values, counts);
     const share = emptyLike(values, each[this.rank]!);
     const lengths = Int32Array.from(each);
     const { operations, world } = this.#mpi.constants;
